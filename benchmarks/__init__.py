@@ -1,0 +1,1 @@
+"""Measurements: accuracy, throughput, energy."""

@@ -1,0 +1,1 @@
+"""What runs on the camera and at the authority; never imports torch."""

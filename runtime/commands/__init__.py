@@ -1,0 +1,1 @@
+"""The commands of the `sealshot` program, one module each."""

@@ -1,0 +1,1 @@
+"""Engines that turn crops into quality scores, one file each."""

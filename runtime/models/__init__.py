@@ -1,0 +1,1 @@
+"""The model files that ship, and the manifests that describe them."""

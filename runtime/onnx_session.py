@@ -1,0 +1,34 @@
+"""Opening ONNX files with ONNX Runtime: one place for its options and its errors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import onnxruntime as ort
+
+from sealshot.runtime.errors import InputError
+
+
+def open_session(path: Path, *, threads: int = 0) -> ort.InferenceSession:
+    """Open an ONNX file on the CPU.
+
+    Args:
+        path: the ONNX file.
+        threads: threads inside one operator; 0 lets ONNX Runtime take one a core.
+
+    Raises:
+        InputError: the file is missing or is not an ONNX model.
+    """
+    if not path.is_file():
+        raise InputError(f"there is no model file {path}", hint="check the path")
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    try:
+        return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime's exceptions share no public base class
+        raise InputError(
+            f"{path} is not a model that ONNX Runtime can load: {str(error).splitlines()[0]}",
+            hint="export it again, or check that the copy is complete",
+        ) from error

@@ -1,0 +1,124 @@
+"""The one place that prints to a person.
+
+Rules:
+- What was asked for goes to standard output; progress, warnings and errors go to standard error,
+  so that ``sealshot ... --json | jq`` works.
+- An error is ``error: FACT`` and, on the next line, ``hint: FIX``. No traceback, no colour codes
+  in a pipe.
+- On a terminal long work shows a bar; in a log it writes one line now and then.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from sealshot.runtime.errors import SealshotError
+
+LOG_EVERY_S = 10.0
+
+_err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def say(text: str = "") -> None:
+    """Print a line of the answer."""
+    print(text, flush=True)
+
+
+def note(text: str) -> None:
+    """Print a line about the work, not part of the answer."""
+    _err.print(text, markup=False)
+
+
+def warn(text: str) -> None:
+    """Print a warning."""
+    _err.print(f"warning: {text}", markup=False, style="yellow")
+
+
+def fail(error: SealshotError) -> None:
+    """Print an error: the fact and the hint."""
+    _err.print(f"error: {error.fact}", markup=False, style="bold red")
+    if error.hint:
+        _err.print(f"hint: {error.hint}", markup=False)
+
+
+def say_json(value: Any) -> None:
+    """Print the answer for machines."""
+    say(json.dumps(value, indent=2, allow_nan=False))
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]], title: str = "") -> None:
+    """Print a table; columns whose head starts with ``>`` are right-aligned."""
+    grid = Table(title=title or None, title_justify="left", box=None, pad_edge=False)
+    for column in columns:
+        right = column.startswith(">")
+        grid.add_column(column.lstrip(">"), justify="right" if right else "left", overflow="fold")
+    for row in rows:
+        grid.add_row(*row)
+    out = Console(highlight=False, markup=False)
+    if not out.is_terminal:
+        out.width = 1000  # a pipe has no edge to wrap at
+    out.print(grid)
+
+
+class Bar:
+    """Progress of one piece of work; see :func:`progress`."""
+
+    def __init__(self, label: str, total: int | None) -> None:
+        self._label, self._total = label, total
+        self._done, self._text = 0, ""
+        self._next_log = time.monotonic() + LOG_EVERY_S
+        self._rich: Progress | None = None
+        if _err.is_terminal:
+            self._rich = Progress(
+                SpinnerColumn(),
+                TextColumn("{task.description}"),
+                BarColumn(),
+                TextColumn("{task.fields[count]}"),
+                TimeElapsedColumn(),
+                TextColumn("{task.fields[text]}"),
+                console=_err,
+                transient=True,
+            )
+            self._task = self._rich.add_task(label, total=total, text="", count="")
+            self._rich.start()
+
+    def update(self, done: int, text: str = "") -> None:
+        """Show that ``done`` units are done, and a few words on how it goes."""
+        self._done, self._text = done, text
+        if self._rich:
+            self._rich.update(self._task, completed=done, text=text, count=self._count())
+        elif time.monotonic() >= self._next_log:
+            self._next_log = time.monotonic() + LOG_EVERY_S
+            note(f"{self._label} {self._count()} {text}".rstrip())
+
+    def _count(self) -> str:
+        return f"{self._done}/{self._total}" if self._total else f"{self._done}"
+
+    def close(self) -> None:
+        """Take the bar off the terminal."""
+        if self._rich:
+            self._rich.stop()
+
+
+@contextmanager
+def progress(label: str, total: int | None = None) -> Iterator[Bar]:
+    """Show progress while the block runs; ``total`` is None where the end is not known."""
+    bar = Bar(label, total)
+    try:
+        yield bar
+    finally:
+        bar.close()
+
+
+def is_interactive() -> bool:
+    """Whether a person sits at the terminal."""
+    return sys.stdin.isatty() and sys.stderr.isatty()

@@ -1,0 +1,88 @@
+"""The data that flows through sealshot, from frames to best shots.
+
+Every stage takes one of these types and gives the next one. All are immutable. Images are
+``uint8`` BGR arrays ``[height, width, 3]``. Boxes are ``float32 [4]``: ``x0, y0, x1, y1`` in pixels
+of the full frame, ``x1`` and ``y1`` exclusive; they may reach outside the frame.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Image = NDArray[np.uint8]
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """One picture of a source."""
+
+    index: int
+    """Frames read from the source before this one."""
+    time_s: float
+    """Seconds since the first frame: presentation time of a file, monotonic clock of a camera."""
+    image: Image
+    """``uint8 [h, w, 3]``, BGR."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Face:
+    """One detected face."""
+
+    box: Floats
+    """``float32 [4]``, pixels of the frame."""
+    score: float
+    """The detector's confidence, 0 to 1."""
+    landmarks: Floats
+    """``float32 [5, 2]``, x and y in pixels of the frame: the eye on the left of the picture, the eye
+    on the right, nose, mouth corner on the left, mouth corner on the right."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Track:
+    """One person as seen in one frame: an identifier that is never used twice, and the face."""
+
+    id: int
+    face: Face
+    hits: int
+    """Frames in which this track was detected so far, this one included."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tracks:
+    """What a tracker says of one frame."""
+
+    seen: tuple[Track, ...]
+    """The tracks that have a detection in this frame."""
+    ended: tuple[int, ...]
+    """Identifiers of tracks that ended: they will never be seen again."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shot:
+    """The best view of one person so far. Plain: it lives in memory only, until it is sealed."""
+
+    track: int
+    frame: int
+    """Index of the frame in its source."""
+    time_s: float
+    """Seconds since the first frame of the source."""
+    utc: str
+    """When the picture was taken, ISO 8601 with ``Z``; for a file, when it was processed."""
+    box: tuple[float, float, float, float]
+    """The face, pixels of the frame."""
+    score: float
+    """Quality score (log RP, or what the score graph's manifest names). Higher is better."""
+    percentile: float
+    """Share of the score graph's training set with a lower score, 0 to 100."""
+    frames_seen: int
+    """Frames in which the person was detected up to this moment."""
+    reason: str
+    """Why this shot won, in one sentence."""
+    image: Image
+    """``uint8 [h, w, 3]`` BGR: the full-resolution crop with margin."""
+    clip: tuple[tuple[float, bytes], ...] = ()
+    """``(time_s, JPEG)`` of the same region around the best frame; empty without ``--clip``."""
