@@ -9,7 +9,7 @@ from sealshot.runtime.errors import InputError
 
 
 class Arguments(argparse.ArgumentParser):
-    """An argument parser of one command: ``--help`` prints ``usage``, an error raises InputError."""
+    """The arguments of one command: ``--help`` prints ``usage``, an error raises InputError."""
 
     def __init__(self, command: str, usage: str) -> None:
         super().__init__(

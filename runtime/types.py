@@ -37,8 +37,8 @@ class Face:
     score: float
     """The detector's confidence, 0 to 1."""
     landmarks: Floats
-    """``float32 [5, 2]``, x and y in pixels of the frame: the eye on the left of the picture, the eye
-    on the right, nose, mouth corner on the left, mouth corner on the right."""
+    """``float32 [5, 2]``, x and y in pixels of the frame: the eye on the left of the picture, the
+    eye on the right, nose, mouth corner on the left, mouth corner on the right."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
