@@ -1,0 +1,30 @@
+"""What every engine is."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sealshot.runtime.manifest import Manifest
+from sealshot.runtime.types import Floats
+
+
+class Engine(ABC):
+    """A score graph, ready to run."""
+
+    manifest: Manifest
+    description: str
+    """The engine and the device in a few words, for people."""
+
+    @abstractmethod
+    def score(self, crops: NDArray[np.uint8]) -> Floats:
+        """Return the quality of each crop, higher is better.
+
+        Args:
+            crops: ``uint8 [n, 1, 64, 64]``; n may be 0.
+
+        Returns:
+            ``float32 [n]``.
+        """

@@ -1,0 +1,49 @@
+"""ONNX Runtime on the CPU: the engine that runs everywhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from sealshot.runtime.crops import CROP_PX
+from sealshot.runtime.engines.base import Engine
+from sealshot.runtime.errors import InputError
+from sealshot.runtime.manifest import load_manifest
+from sealshot.runtime.onnx_session import open_session
+from sealshot.runtime.types import Floats
+
+
+class OnnxRuntimeEngine(Engine):
+    """A score graph on ONNX Runtime."""
+
+    def __init__(self, model: Path, *, threads: int = 0) -> None:
+        """Open a score graph and warm it up.
+
+        Args:
+            model: ``NAME.onnx`` with its manifest ``NAME.json`` beside it.
+            threads: threads inside one operator; 0 takes one a core.
+
+        Raises:
+            InputError: the file or its manifest is missing or wrong, or it is no score graph.
+        """
+        self.manifest = load_manifest(model)
+        self._session = open_session(model, threads=threads)
+        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
+        if [i.name for i in inputs] != ["crops"] or inputs[0].type != "tensor(uint8)":
+            raise InputError(
+                f"{model} is not a score graph: it must take one input, `crops` uint8 [n,1,64,64]",
+                hint="name a file that `sealshot train` or `sealshot export` wrote",
+            )
+        self._output = outputs[0].name
+        self.description = f"ONNX Runtime {ort.__version__}, CPU, {self.manifest.precision}"
+        self.score(np.zeros((1, 1, CROP_PX, CROP_PX), np.uint8))
+
+    def score(self, crops: NDArray[np.uint8]) -> Floats:
+        """See :meth:`Engine.score`."""
+        if not len(crops):
+            return np.empty(0, np.float32)
+        (scores,) = self._session.run([self._output], {"crops": crops})
+        return np.asarray(scores, np.float32)
