@@ -1,0 +1,25 @@
+"""What a detector takes: a check that says what is wrong with anything else."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sealshot.runtime.errors import InputError
+from sealshot.runtime.types import Image
+
+
+def check_image(image: Image) -> None:
+    """Raise InputError unless ``image`` is uint8 ``[h, w, 3]`` with at least one pixel."""
+    if not isinstance(image, np.ndarray) or image.ndim != 3 or image.shape[2] != 3:
+        shape = list(image.shape) if isinstance(image, np.ndarray) else type(image).__name__
+        raise InputError(
+            f"an image must be [height, width, 3], not {shape}",
+            hint="convert a grey image with cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)",
+        )
+    if image.dtype != np.uint8:
+        raise InputError(
+            f"an image must be uint8, not {image.dtype}",
+            hint="scale its values to 0..255 and convert it with astype('uint8')",
+        )
+    if image.size == 0:
+        raise InputError(f"an image must have pixels; this one is {list(image.shape)}")
