@@ -1,0 +1,174 @@
+"""Keys as text: recipients (``age1...``) and identity files, in the form that age-keygen writes.
+
+No error quotes what it could not read: people paste the secret half of a key pair.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TypeVar
+
+from sealshot.runtime.errors import SealError
+from sealshot.runtime.files import fsync_folder
+from sealshot.runtime.seal import bech32
+from sealshot.runtime.seal.x25519 import (
+    IDENTITY_PREFIX,
+    RECIPIENT_PREFIX,
+    X25519Identity,
+    X25519Recipient,
+)
+
+STDIN = "-"
+KEY_FILE_LIMIT = 64 * 1024  # bytes; far above a real key file, far below a video given by mistake
+
+_GET_RECIPIENT = "`sealshot keys show FILE` prints the recipient of an identity file"
+_GET_IDENTITY = "give the file that `sealshot keys new` or `age-keygen -o` wrote"
+
+Key = TypeVar("Key")
+
+
+def parse_recipient(text: str) -> X25519Recipient:
+    """Read an ``age1...`` recipient.
+
+    Raises:
+        SealError: it is malformed, or of a kind that sealshot does not seal to.
+    """
+    if "SECRET-KEY" in text.upper():
+        raise SealError(
+            "an identity (secret) was given where a recipient (public) belongs",
+            hint=f"{_GET_RECIPIENT}; delete the secret from where it was typed",
+        )
+    prefix, key = _decode(text, "recipient", hint=_GET_RECIPIENT)
+    if prefix != RECIPIENT_PREFIX or not text.islower():
+        raise SealError("the recipient is not an X25519 key (age1...)", hint=_GET_RECIPIENT)
+    return X25519Recipient(key)
+
+
+def parse_identity(text: str) -> X25519Identity:
+    """Read an ``AGE-SECRET-KEY-1...`` identity.
+
+    Raises:
+        SealError: it is malformed or of another kind.
+    """
+    prefix, key = _decode(text, "identity", hint=_GET_IDENTITY)
+    if prefix == RECIPIENT_PREFIX:
+        raise SealError(
+            "a recipient (public) was given where an identity (secret) belongs",
+            hint=_GET_IDENTITY,
+        )
+    if prefix != IDENTITY_PREFIX or not text.isupper():
+        raise SealError(
+            "the identity is not an X25519 key (AGE-SECRET-KEY-1...)", hint=_GET_IDENTITY
+        )
+    return X25519Identity(key)
+
+
+def parse_recipients(values: Sequence[str]) -> list[X25519Recipient]:
+    """Read recipients, each given as ``age1...`` or as a file with one a line.
+
+    Raises:
+        SealError: one is malformed (it says which), or a file cannot be read.
+    """
+    recipients: list[X25519Recipient] = []
+    for number, value in enumerate(values, start=1):
+        if not value.startswith("age1") and Path(value).is_file():
+            recipients += _parse_lines(_read(value), value, "recipient", parse_recipient)
+            continue
+        try:
+            recipients.append(parse_recipient(value))
+        except SealError as error:
+            which = f"recipient {number} of {len(values)}: " if len(values) > 1 else ""
+            raise SealError(which + error.fact, hint=error.hint) from None
+    return recipients
+
+
+def read_identities(file: str) -> list[X25519Identity]:
+    """Read an identity file; ``-`` is standard input.
+
+    Raises:
+        SealError: there is no such file, or it is not one.
+    """
+    data = _read(file)
+    if data.startswith((b"age-encryption.org/", b"-----BEGIN AGE ENCRYPTED FILE-----")):
+        raise SealError(
+            f"the identity file {file} is locked with a passphrase",
+            hint="unlock it on the way: `age -d FILE | sealshot open ... --identity -`",
+        )
+    name = "standard input" if file == STDIN else file
+    return _parse_lines(data, name, "identity", parse_identity)
+
+
+def write_identity(path: Path, identity: X25519Identity) -> None:
+    """Write an identity file as age-keygen does, readable by its owner only.
+
+    Raises:
+        SealError: the file exists (it is never overwritten) or cannot be written.
+    """
+    created = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    lines = f"# created: {created}", f"# public key: {identity.recipient}", identity.secret_text()
+    try:
+        # Not through .part: its rename would overwrite a file that came up meanwhile.
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            with os.fdopen(fd, "w", encoding="ascii") as out:
+                out.write("".join(line + "\n" for line in lines))
+                out.flush()
+                os.fsync(fd)
+        except BaseException:
+            path.unlink()
+            raise
+        fsync_folder(path.parent)
+    except FileExistsError:
+        raise SealError(
+            f"{path} exists and is not overwritten: a lost key cannot be made again",
+            hint="choose another file name",
+        ) from None
+    except OSError as error:
+        raise SealError(
+            f"cannot write the identity file {path}: {error.strerror}",
+            hint="choose a folder that exists and that you may write to",
+        ) from None
+
+
+def _decode(text: str, what: str, *, hint: str) -> tuple[str, bytes]:
+    try:
+        return bech32.decode(text)
+    except ValueError as error:
+        raise SealError(f"the {what} is malformed: {error}", hint=hint) from None
+
+
+def _read(file: str) -> bytes:
+    try:
+        if file == STDIN:
+            data = sys.stdin.buffer.read(KEY_FILE_LIMIT + 1)
+        else:
+            with Path(file).open("rb") as stream:
+                data = stream.read(KEY_FILE_LIMIT + 1)
+    except OSError as error:
+        raise SealError(
+            f"cannot read the key file {file}: {error.strerror}", hint="check the path"
+        ) from None
+    if len(data) > KEY_FILE_LIMIT:
+        raise SealError(f"{file} is too large to be a key file", hint="check the path")
+    return data
+
+
+def _parse_lines(data: bytes, name: str, what: str, parse: Callable[[str], Key]) -> list[Key]:
+    """Read one key a line; blank lines and lines that start with ``#`` say nothing."""
+    keys: list[Key] = []
+    for number, line in enumerate(data.decode("ascii", errors="replace").splitlines(), start=1):
+        text = line.strip()
+        if not text or text.startswith("#"):
+            continue
+        try:
+            keys.append(parse(text))
+        except SealError as error:
+            fact = f"{name}, line {number}: {error.fact}"
+            raise SealError(fact, hint=error.hint) from None
+    if not keys:
+        raise SealError(f"{name} holds no {what}", hint="check that it is the right file")
+    return keys
