@@ -1,0 +1,106 @@
+"""Running an iterator ahead of its reader, in a thread."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Generator, Iterable
+from types import TracebackType
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+CLOSE_WAIT_S = 10.0
+
+
+class Ahead(Generic[T]):
+    """An iterator over items that a background thread makes; see :func:`ahead`."""
+
+    def __init__(
+        self, items: Iterable[T], depth: int, interrupt: Callable[[], None] | None = None
+    ) -> None:
+        if depth < 1:
+            raise ValueError(f"depth is {depth}, not 1 or more")
+        self._items, self._depth, self._interrupt = items, depth, interrupt
+        self._ready: deque[T] = deque()
+        self._changed = threading.Condition()
+        self._error: BaseException | None = None
+        self._ended = False
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name="sealshot-ahead", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        items = iter(self._items)
+        try:
+            for item in items:
+                with self._changed:
+                    self._changed.wait_for(lambda: self._closed or len(self._ready) < self._depth)
+                    if self._closed:
+                        break
+                    self._ready.append(item)
+                    self._changed.notify_all()
+        except BaseException as error:  # raised where the items are read
+            self._error = error
+        finally:
+            if isinstance(items, Generator):
+                items.close()
+            with self._changed:
+                self._ended = True
+                self._changed.notify_all()
+
+    def __iter__(self) -> Ahead[T]:
+        return self
+
+    def __next__(self) -> T:
+        with self._changed:
+            self._changed.wait_for(lambda: self._ready or self._ended or self._closed)
+            if self._closed:
+                raise StopIteration
+            if self._ready:
+                item = self._ready.popleft()
+                self._changed.notify_all()
+                return item
+            error, self._error = self._error, None
+        if error is not None:
+            raise error
+        raise StopIteration
+
+    def close(self) -> None:
+        """Stop the thread, drop what it has made, and wait for its end."""
+        with self._changed:
+            self._closed = True
+            self._ready.clear()
+            self._changed.notify_all()
+        if self._interrupt is not None:
+            self._interrupt()
+        if self._thread is not threading.current_thread():
+            self._thread.join(CLOSE_WAIT_S)
+
+    def __enter__(self) -> Ahead[T]:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def ahead(
+    items: Iterable[T], depth: int, *, interrupt: Callable[[], None] | None = None
+) -> Ahead[T]:
+    """Iterate over ``items`` in a background thread, at most ``depth`` finished items ahead.
+
+    The order is kept; an exception arrives after the items made before it. Use it in a ``with``
+    block: at its end, on Ctrl-C too, the thread stops after the item that it is making.
+
+    Args:
+        items: iterated over, and closed if it is a generator, by the thread alone.
+        depth: finished items that may wait; one more is being made meanwhile.
+        interrupt: called by ``close`` to wake a thread that waits for its next item, such as
+            ``Source.close`` of a camera.
+    """
+    return Ahead(items, depth, interrupt)

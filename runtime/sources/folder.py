@@ -1,0 +1,91 @@
+"""A folder of pictures as a video: one frame a file, in natural order."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+
+from sealshot.runtime.errors import InputError
+from sealshot.runtime.sources.source import Report, Source
+from sealshot.runtime.types import Frame
+
+SUFFIXES = (
+    ".bmp",
+    ".jp2",
+    ".jpeg",
+    ".jpg",
+    ".pbm",
+    ".pgm",
+    ".png",
+    ".ppm",
+    ".tif",
+    ".tiff",
+    ".webp",
+)
+DEFAULT_FPS = 1.0
+
+
+def natural_key(name: str) -> tuple[list[str | int], str]:
+    """Sort key that puts ``img2`` before ``img10``, whatever the case of the letters."""
+    parts = re.split(r"(\d+)", name)  # digits stand at the odd places
+    return [int(p) if i % 2 else p.casefold() for i, p in enumerate(parts)], name
+
+
+class Folder(Source):
+    """The pictures of one folder, its sub-folders left out.
+
+    The ``time_s`` of a picture is its place in the order over ``fps``. A file that cannot be read
+    as a picture is reported and leaves its place empty.
+    """
+
+    def __init__(self, path: Path, *, fps: float | None = None, report: Report) -> None:
+        """List the folder and read the first picture.
+
+        Raises:
+            InputError: there is no picture in the folder, or none of them can be read.
+        """
+        names = [entry.name for entry in path.iterdir() if entry.suffix.lower() in SUFFIXES]
+        self._paths = [
+            path / name for name in sorted(names, key=natural_key) if not name.startswith(".")
+        ]
+        rate = fps or DEFAULT_FPS
+        super().__init__(str(path), live=False, frames=len(self._paths), fps=rate, report=report)
+        if not self._paths:
+            raise InputError(
+                f"there is no image in the folder {path}",
+                hint="images are files named " + " ".join(SUFFIXES),
+            )
+        self._closed = False
+        self._pictures = self._read_all(rate)
+        self._first = next(self._pictures, None)
+        if self._first is None:
+            raise InputError(
+                f"not one of the {len(self._paths)} images in {path} can be read",
+                hint="check that they open elsewhere",
+            )
+
+    def _read_all(self, rate: float) -> Iterator[Frame]:
+        index = 0
+        for place, path in enumerate(self._paths):
+            try:
+                image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+            except cv2.error:  # more pixels than OpenCV takes
+                image = None
+            if image is None:
+                self._report(f"{path} cannot be read as an image and is left out")
+                continue
+            yield Frame(index, place / rate, image)  # type: ignore[arg-type]
+            index += 1
+
+    def _read(self) -> Frame | None:
+        if self._closed:
+            return None
+        frame, self._first = self._first, None
+        return frame or next(self._pictures, None)
+
+    def close(self) -> None:
+        """End the iteration."""
+        self._closed = True

@@ -1,0 +1,74 @@
+"""What every source is: an iterator of frames with a name, and a way to say what went wrong."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from types import TracebackType
+
+from sealshot.runtime.types import Frame
+
+Report = Callable[[str], None]
+"""Takes one sentence about something that a person should know and that is no error."""
+
+
+class Source(ABC):
+    """Frames in order, with indexes that count up from 0 and times that never run back.
+
+    Iterate over it inside a ``with`` block. One thread iterates; :meth:`close` may be called from
+    any thread, and the iteration then ends. ``report`` is called by the thread that iterates.
+    """
+
+    name: str
+    """What the source is called in reports and errors; holds no password."""
+    live: bool
+    """Whether it is a camera: paced by the world, without an end, free to drop frames."""
+    frames: int | None
+    """How many frames there will be, where that is known; an estimate for some video files."""
+    fps: float | None
+    """Nominal frames per second, where that is known."""
+    dropped: int
+    """Frames of a live source that were replaced by a newer one before anybody asked for them."""
+
+    def __init__(
+        self, name: str, *, live: bool, frames: int | None, fps: float | None, report: Report
+    ) -> None:
+        self.name, self.live, self.frames, self.fps = name, live, frames, fps
+        self.dropped = 0
+        self._report = report
+        self._size: tuple[int, ...] | None = None
+        self._size_reported = False
+
+    def __iter__(self) -> Source:
+        return self
+
+    def __next__(self) -> Frame:
+        frame = self._read()
+        if frame is None:
+            raise StopIteration
+        size = frame.image.shape[1::-1]
+        if self._size not in (None, size) and not self._size_reported:
+            self._size_reported = True
+            was, now = (f"{w}x{h}" for w, h in (self._size or (), size))
+            self._report(f"{self.name}: the frames change size, from {was} to {now} pixels")
+        self._size = size
+        return frame
+
+    def __enter__(self) -> Source:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @abstractmethod
+    def close(self) -> None:
+        """Free what the source holds. A second call does nothing."""
+
+    @abstractmethod
+    def _read(self) -> Frame | None:
+        """Return the next frame; None at the end and after :meth:`close`."""

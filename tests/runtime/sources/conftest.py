@@ -1,0 +1,44 @@
+"""Small videos whose frames say by their grey level which they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+LEVEL_STEP = 4
+
+MakeVideo = Callable[..., Path]
+
+
+def level(index: int) -> int:
+    return 10 + LEVEL_STEP * index
+
+
+@pytest.fixture
+def make_video(tmp_path: Path) -> MakeVideo:
+    def make(
+        name: str = "clip.avi",
+        frames: int = 20,
+        size: tuple[int, int] = (64, 48),
+        fps: float = 10.0,
+        codec: str = "MJPG",
+    ) -> Path:
+        path = tmp_path / name
+        writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*codec), fps, size)
+        assert writer.isOpened()
+        for index in range(frames):
+            writer.write(np.full((size[1], size[0], 3), level(index), np.uint8))
+        writer.release()
+        return path
+
+    return make
+
+
+@pytest.fixture
+def reports() -> list[str]:
+    """What a source reported: give its ``append``."""
+    return []

@@ -1,0 +1,245 @@
+"""Cameras that vanish and come back, told by captures and a clock of our own."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+
+import cv2
+import numpy as np
+import pytest
+
+from sealshot.runtime.errors import InputError, SourceError
+from sealshot.runtime.sources import open_source
+from sealshot.runtime.sources.live import JITTER, Live, delays, reconnecting
+
+
+class Camera:
+    """A capture that gives ``frames`` pictures, a frame period apart on a clock, and then dies."""
+
+    def __init__(self, world: World, frames: int, width: int = 4) -> None:
+        self.world, self.left, self.width = world, frames, width
+        self.released = False
+
+    def grab(self) -> bool:
+        assert not self.released
+        self.left -= 1
+        self.world.now += 0.04
+        return self.left >= 0
+
+    def retrieve(self) -> tuple[bool, np.ndarray]:
+        return True, np.zeros((4, self.width, 3), np.uint8)
+
+    def get(self, property_id: int) -> float:
+        return 25.0 if property_id == cv2.CAP_PROP_FPS else -1.0
+
+    def release(self) -> None:
+        self.released = True
+
+
+class World:
+    """A clock that only moves when a camera works or somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.slept: list[float] = []
+
+    def clock(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> bool:
+        self.slept.append(seconds)
+        self.now += seconds
+        return False
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def run(world, captures, reports, *, count=None, give_up_after_s=None, sleep=None):
+    connections = iter(captures[1:])
+    images = reconnecting(
+        captures[0],
+        lambda: next(connections, None),
+        "cam",
+        give_up_after_s=give_up_after_s,
+        report=reports.append,
+        clock=world.clock,
+        sleep=sleep or world.sleep,
+    )
+    return list(itertools.islice(images, count))
+
+
+def test_delays_double_up_to_the_longest() -> None:
+    for got, most in zip(delays(), [1, 2, 4, 8, 16, 30, 30, 30], strict=False):
+        assert most * (1 - JITTER) <= got <= most
+
+
+def test_a_camera_that_vanishes_is_connected_again_with_back_off(world, reports) -> None:
+    cameras = [Camera(world, 3), None, None, None, Camera(world, 2), Camera(world, 2)]
+    got = run(world, cameras, reports, count=7)
+    assert len(got) == 7
+    times = [t for t, _ in got]
+    assert times == sorted(times)
+    steps = [round(s, 2) for s in np.diff(times)]
+    away = sum(world.slept[:4])
+    assert steps == pytest.approx(
+        [0.04, 0.04, away + 0.08, 0.04, world.slept[4] + 0.08, 0.04], abs=0.01
+    )
+    for got_s, most in zip(world.slept, [1, 2, 4, 8, 1], strict=True):  # a frame starts it anew
+        assert most * (1 - JITTER) <= got_s <= most
+    assert [r.partition(";")[0].partition(" after")[0] for r in reports] == [
+        "cam gives no more frames",
+        *["cam still gives no frame"] * 3,
+        "cam is back",
+        "cam gives no more frames",
+        "cam is back",
+    ]
+    assert all(c.released for c in cameras[:5] if c)
+
+
+def test_a_connection_without_a_frame_is_a_failure_too(world, reports) -> None:
+    cameras = [Camera(world, 1), Camera(world, 0), Camera(world, 0), Camera(world, 1)]
+    assert len(run(world, cameras, reports, count=2)) == 2
+    assert [round(s / (1 - JITTER / 2)) for s in world.slept] == [1, 2, 4]
+    assert cameras[1].released
+    assert cameras[2].released
+
+
+def test_it_gives_up_when_told_to(world, reports) -> None:
+    with pytest.raises(SourceError, match="no frame for") as caught:
+        run(world, [Camera(world, 2)], reports, give_up_after_s=100)
+    assert 100 <= sum(world.slept) < 135
+    assert caught.value.exit_code == 1
+    assert caught.value.hint
+
+
+def test_it_stops_when_the_sleep_says_so(world, reports) -> None:
+    naps = iter([False, False, True])
+    cameras = [Camera(world, 2)]
+    assert len(run(world, cameras, reports, sleep=lambda _: next(naps))) == 2
+    assert next(naps, None) is None
+
+
+class Paced(Camera):
+    """A camera on the real clock: hands out a frame for each permit."""
+
+    def __init__(self, permits: threading.Semaphore, frames: int = 10**9, width: int = 4) -> None:
+        super().__init__(World(), frames, width)
+        self.permits, self.given = permits, 0
+
+    def grab(self) -> bool:
+        if not self.permits.acquire(timeout=5):
+            return False
+        self.given += 1
+        return super().grab()
+
+
+def until(condition, seconds: float = 5.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited too long"
+        time.sleep(0.005)
+
+
+def camera_threads() -> int:
+    return sum(t.name == "sealshot-camera" for t in threading.enumerate())
+
+
+def test_only_the_newest_frame_is_kept_and_the_dropped_are_counted(reports) -> None:
+    permits = threading.Semaphore(1)
+    camera = Paced(permits)
+    with Live(lambda: camera, "cam", report=reports.append) as source:
+        assert (source.live, source.frames, source.fps) == (True, None, 25.0)
+        assert next(source).index == 0
+        permits.release(5)
+        until(lambda: source.dropped == 4)
+        frame = next(source)
+        assert frame.index == 5
+        permits.release()
+        assert next(source).index == 6
+        assert source.dropped == 4
+        permits.release(2)
+    assert camera.released
+    assert camera_threads() == 0
+    assert list(source) == []
+
+
+def test_times_are_the_clock_at_arrival(reports) -> None:
+    permits = threading.Semaphore(1)
+    with Live(lambda: Paced(permits), "cam", report=reports.append) as source:
+        assert next(source).time_s == 0
+        time.sleep(0.1)
+        permits.release()
+        assert 0.09 < next(source).time_s < 1
+        permits.release()  # lets the reader go
+
+
+def test_reports_reach_the_thread_that_iterates_and_indexes_run_on(reports) -> None:
+    cameras = iter([Camera(World(), 1), None, Camera(World(), 1, width=8)])
+    reporters = set()
+
+    def report(sentence: str) -> None:
+        reporters.add(threading.current_thread())
+        reports.append(sentence)
+
+    def sleep(_: float) -> bool:
+        time.sleep(0.2)
+        return False
+
+    with Live(
+        lambda: next(cameras, None), "cam", report=report, sleep=sleep, give_up_after_s=0.5
+    ) as source:
+        frames = [next(source), next(source)]
+        with pytest.raises(SourceError):
+            next(source)
+    assert [f.index for f in frames] == [0, 1]
+    assert frames[0].time_s < frames[1].time_s
+    assert reporters == {threading.current_thread()}
+    assert sum("is back" in r for r in reports) == 1
+    assert sum("from 4x4 to 8x4" in r for r in reports) == 1
+
+
+def test_close_during_an_outage_returns_at_once(reports) -> None:
+    cameras = iter([Paced(threading.Semaphore(9), 2)])
+    source = Live(lambda: next(cameras, None), "cam", report=reports.append)
+    threading.Timer(0.3, source.close).start()
+    start = time.monotonic()
+    assert len(list(source)) >= 1
+    assert time.monotonic() - start < 1.0  # although the next attempt was further away
+    until(lambda: camera_threads() == 0)
+    assert "gives no more frames" in reports[0]
+
+
+@pytest.mark.parametrize("capture", [None, Camera(World(), 0)])
+def test_a_camera_that_never_answers_is_an_input_error(reports, capture) -> None:
+    with pytest.raises(InputError, match="cam gives no video"):
+        Live(lambda: capture, "cam", report=reports.append)
+    assert capture is None or capture.released
+
+
+def test_a_defect_in_the_reader_is_not_swallowed(reports) -> None:
+    class Bad(Camera):
+        def retrieve(self) -> tuple[bool, np.ndarray]:
+            return True, np.zeros((4, 4, 3), np.uint8 if self.left == 2 else np.float32)
+
+    with (
+        Live(lambda: Bad(World(), 3), "cam", report=reports.append) as source,
+        pytest.raises(InputError, match="float32"),
+    ):
+        list(source)
+
+
+def test_a_camera_that_is_not_there_is_refused(reports, capfd) -> None:
+    with pytest.raises(InputError, match="camera 97 gives no video"):
+        open_source("97", report=reports.append)
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("option", [{"fps": 5.0}, {"loop": True}])
+def test_options_of_recordings_are_refused_for_cameras(reports, option) -> None:
+    with pytest.raises(InputError, match="is live"):
+        open_source("0", report=reports.append, **option)

@@ -1,0 +1,284 @@
+"""Video files: every frame, its time, and what is no video."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import threading
+from collections.abc import Callable, Set
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from sealshot.runtime.errors import InputError
+from sealshot.runtime.sources import open_source
+from sealshot.runtime.sources.video import Video
+from sealshot.runtime.types import Frame
+
+
+def frame_level(frame: Frame) -> int:
+    return round((float(frame.image.mean()) - 10) / 4)
+
+
+@pytest.mark.parametrize(("name", "codec"), [("a.avi", "MJPG"), ("b.mp4", "mp4v")])
+def test_every_frame_comes_once_in_order_with_its_time(make_video, reports, name, codec) -> None:
+    path = make_video(name, codec=codec)
+    with open_source(str(path), report=reports.append) as source:
+        assert (source.live, source.frames, source.fps, source.dropped) == (False, 20, 10.0, 0)
+        frames = list(source)
+    assert [f.index for f in frames] == list(range(20))
+    assert [frame_level(f) - frame_level(frames[0]) for f in frames] == list(range(20))
+    assert [f.time_s for f in frames] == pytest.approx([i / 10 for i in range(20)], abs=2e-3)
+    assert frames[0].time_s == 0
+    assert all(f.image.shape == (48, 64, 3) and f.image.dtype == np.uint8 for f in frames)
+    assert reports == []
+
+
+def test_frames_do_not_share_memory(make_video, reports) -> None:
+    with open_source(str(make_video(frames=3)), report=reports.append) as source:
+        first, second, _ = source
+    assert not np.shares_memory(first.image, second.image)
+
+
+def test_fps_replaces_the_times_of_the_file(make_video, reports) -> None:
+    with open_source(str(make_video(frames=4)), report=reports.append, fps=2.0) as source:
+        assert [f.time_s for f in source] == [0.0, 0.5, 1.0, 1.5]
+
+
+@pytest.mark.skipif(not shutil.which("ffmpeg"), reason="makes its video with ffmpeg")
+def test_variable_frame_rate_and_late_start_are_kept(tmp_path, reports) -> None:
+    path, kept = tmp_path / "vfr.mkv", (0, 1, 4, 9, 25, 26, 64)
+    select = "+".join(f"eq(n,{n})" for n in kept)
+    command = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc=s=64x48:r=100:d=1"]
+    command += ["-vf", f"select='{select}',setpts=PTS+5/TB", "-fps_mode", "vfr", "-c:v", "mpeg4"]
+    subprocess.run([*command, str(path)], check=True)
+    with open_source(str(path), report=reports.append) as source:
+        times = [f.time_s for f in source]
+    assert times == pytest.approx([n / 100 for n in kept], abs=2e-3)
+
+
+class Fake:
+    """A capture whose time stamps and pictures are given."""
+
+    def __init__(
+        self,
+        stamps: list[float],
+        *,
+        widths: list[int] | None = None,
+        image: np.ndarray | None = None,
+        broken: Set[int] = frozenset(),
+    ) -> None:
+        self.stamps, self.widths, self.image, self.broken = stamps, widths, image, broken
+        self.at, self.released = -1, False
+
+    def grab(self) -> bool:
+        self.at += 1
+        return self.at < len(self.stamps)
+
+    def retrieve(self) -> tuple[bool, np.ndarray]:
+        width = self.widths[self.at] if self.widths else 4
+        image = np.zeros((4, width, 3), np.uint8) if self.image is None else self.image
+        return self.at not in self.broken, image
+
+    def get(self, property_id: int) -> float:
+        stamp = self.stamps[min(self.at, len(self.stamps) - 1)]
+        return {cv2.CAP_PROP_POS_MSEC: stamp, cv2.CAP_PROP_FPS: 10.0}.get(property_id, -1.0)
+
+    def release(self) -> None:
+        self.released = True
+
+
+def test_times_never_run_back(reports) -> None:
+    def times(*stamps: float) -> list[float]:
+        return [f.time_s for f in Video(Fake(list(stamps)), "x", report=reports.append)]
+
+    assert times(0, 0, 0) == pytest.approx([0, 0.1, 0.2])
+    assert times(500, 540, 600) == pytest.approx([0, 0.04, 0.1])
+    assert times(0, 900, 100, 2000) == pytest.approx([0, 0.9, 1.0, 2.0])
+    assert times(0, float("nan"), 300) == pytest.approx([0, 0.1, 0.3])
+
+
+def gif(path: Path) -> None:
+    # 3 frames of 2x2, 100 ms each, by hand: header, palette, then one block a frame
+    data = b"GIF89a" + bytes([2, 0, 2, 0, 0x80, 0, 0, 0, 0, 0, 255, 255, 255])
+    for _ in range(3):
+        data += bytes([0x21, 0xF9, 4, 0, 10, 0, 0, 0])  # delay 10/100 s
+        data += bytes([0x2C, 0, 0, 0, 0, 2, 0, 2, 0, 0, 2, 3, 0x44, 0x02, 0x05, 0])
+    path.write_bytes(data + b";")
+
+
+def test_gifs_work(tmp_path, reports) -> None:
+    gif(tmp_path / "a.gif")
+    with open_source(str(tmp_path / "a.gif"), report=reports.append) as source:
+        frames = list(source)
+    assert [f.time_s for f in frames] == pytest.approx([0, 0.1, 0.2], abs=0.011)
+    assert frames[0].image.shape == (2, 2, 3)
+
+
+def test_a_looped_recording_runs_on(make_video, reports) -> None:
+    path = make_video(frames=3)
+    with open_source(str(path), report=reports.append, loop=True) as source:
+        assert (source.frames, source.live) == (None, False)
+        frames = [next(source) for _ in range(8)]
+    assert [f.index for f in frames] == list(range(8))
+    assert [frame_level(f) for f in frames] == [0, 1, 2, 0, 1, 2, 0, 1]
+    assert [f.time_s for f in frames] == pytest.approx([i / 10 for i in range(8)], abs=2e-3)
+    assert list(source) == []  # closed
+
+
+def text(path: Path) -> None:
+    path.write_text("a line of text that is long enough to be drawn\n" * 100)
+
+
+def utf16(path: Path) -> None:
+    path.write_text("ein Text\n" * 400, encoding="utf-16")
+
+
+def noise(path: Path) -> None:
+    path.write_bytes(np.random.default_rng(0).bytes(50_000))
+
+
+def mp4_head(path: Path) -> None:
+    path.write_bytes(bytes.fromhex("0000001c667479706d703432") + bytes(5000))
+
+
+NOT_VIDEO: list[tuple[str, Callable[[Path], object], str]] = [
+    ("missing.mp4", lambda path: None, "there is no file"),
+    ("notes.txt", text, "is a text file, not a video"),
+    ("art.ans", text, "is a text file, not a video"),
+    ("art.idf", text, "is a text file, not a video"),
+    ("README.md", text, "is a text file, not a video"),
+    ("text.mp4", text, "is a text file, not a video"),
+    ("wide.txt", utf16, "text file|is not a video"),
+    ("empty.mp4", Path.touch, "is empty"),
+    ("noise.mp4", noise, "is not a video"),
+    ("noise.jpg", noise, "no frame that can be decoded"),
+    ("head.mp4", mp4_head, "is not a video"),
+    ("folder", Path.mkdir, "there is no image in the folder"),
+]
+
+
+@pytest.mark.parametrize(("name", "make", "fact"), NOT_VIDEO, ids=[c[0] for c in NOT_VIDEO])
+def test_what_is_no_video_is_refused(tmp_path, capfd, reports, name, make, fact) -> None:
+    make(tmp_path / name)
+    with pytest.raises(InputError, match=fact) as caught:
+        open_source(str(tmp_path / name), report=reports.append)
+    assert caught.value.hint
+    assert capfd.readouterr() == ("", "")  # OpenCV and FFmpeg are quiet
+
+
+@pytest.mark.parametrize("spec", ["", "  "])
+def test_an_empty_source_is_refused(spec, reports) -> None:
+    with pytest.raises(InputError, match="empty"):
+        open_source(spec, report=reports.append)
+
+
+@pytest.mark.parametrize("fps", [0.0, -1.0, float("nan"), float("inf")])
+def test_a_bad_rate_is_refused(make_video, reports, fps) -> None:
+    with pytest.raises(InputError, match="not a rate"):
+        open_source(str(make_video(frames=2)), report=reports.append, fps=fps)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_file_without_permission_is_refused(make_video, reports) -> None:
+    path = make_video(frames=2)
+    path.chmod(0)
+    with pytest.raises(InputError, match="may not be read"):
+        open_source(str(path), report=reports.append)
+
+
+def test_a_name_that_looks_like_a_protocol_is_a_file(make_video, reports, monkeypatch) -> None:
+    path = make_video("data:clip.avi", frames=2)
+    monkeypatch.chdir(path.parent)
+    with open_source(path.name, report=reports.append) as source:
+        assert len(list(source)) == 2
+
+
+def test_a_pipeline_without_gstreamer_is_refused(reports, monkeypatch) -> None:
+    monkeypatch.setattr(cv2, "getBuildInformation", lambda: "  GStreamer:   NO\n")
+    with pytest.raises(InputError, match="without GStreamer") as caught:
+        open_source("videotestsrc ! appsink", report=reports.append)
+    assert "python3-opencv" in caught.value.hint
+
+
+@pytest.mark.parametrize("keep", [0.3, 0.7])
+def test_a_truncated_video_gives_its_frames_and_says_so(make_video, reports, capfd, keep) -> None:
+    path = make_video(frames=40, size=(640, 480))
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(len(whole) * keep)])
+    with open_source(str(path), report=reports.append) as source:
+        expected = source.frames
+        frames = list(source)
+        assert source.frames == len(frames)
+    assert 40 * keep - 8 < len(frames) < 40 * keep + 2
+    assert [frame_level(f) for f in frames] == list(range(len(frames)))
+    if expected == 40:
+        assert len(reports) == 1
+        assert "ended early" in reports[0]
+    assert capfd.readouterr().err == ""
+
+
+def test_a_truncated_mkv_says_so(data, tmp_path, reports) -> None:
+    whole = (data / "clips" / "signer-hands-occlude.mkv").read_bytes()
+    (tmp_path / "cut.mkv").write_bytes(whole[:150_000])
+    with open_source(str(tmp_path / "cut.mkv"), report=reports.append) as source:
+        frames = list(source)
+    assert 30 < len(frames) < 60
+    assert len(reports) == 1
+    assert f"ended early: {len(frames)} of about 88" in reports[0]
+
+
+def test_an_estimated_frame_count_is_no_reason_to_report(data, reports) -> None:
+    with open_source(str(data / "clips/signer-hands-occlude.mkv"), report=reports.append) as source:
+        assert source.frames == 88
+        assert len(list(source)) == 87
+    assert reports == []
+
+
+def test_frames_that_change_size_are_passed_on_and_reported_once(reports) -> None:
+    capture = Fake([0, 1, 2, 3], widths=[4, 8, 4, 16])
+    with Video(capture, "x", report=reports.append) as source:
+        assert [f.image.shape[1] for f in source] == [4, 8, 4, 16]
+    assert reports == ["x: the frames change size, from 4x4 to 8x4 pixels"]
+    assert capture.released
+
+
+def test_a_file_whose_frames_change_size_does_not_freeze(tmp_path, reports) -> None:
+    path = tmp_path / "joined.mjpeg"  # FFmpeg scales to the first size; OpenCV < 4.13 repeats
+    with path.open("wb") as file:
+        for index, width in enumerate((64, 64, 128, 128, 64)):
+            image = np.full((width, width, 3), 40 * index, np.uint8)
+            file.write(cv2.imencode(".jpg", image)[1].tobytes())
+    with open_source(str(path), report=reports.append) as source:
+        levels = [float(f.image.mean()) for f in source]
+    assert levels == pytest.approx([0, 40, 80, 120, 160], abs=2)
+
+
+def test_grey_and_bgra_captures_become_bgr(reports) -> None:
+    for shape in ((6, 8), (6, 8, 1), (6, 8, 4), (6, 8, 3)):
+        capture = Fake([0], image=np.full(shape, 7, np.uint8))
+        (frame,) = Video(capture, "x", report=reports.append)
+        assert frame.image.shape == (6, 8, 3)
+        assert (frame.image == 7).all()
+    with pytest.raises(InputError, match="uint16"):
+        Video(Fake([0], image=np.zeros((6, 8), np.uint16)), "x", report=reports.append)
+
+
+def test_frames_that_cannot_be_decoded_are_passed_over(reports) -> None:
+    capture = Fake([0, 100, 200, 300], broken={0, 2})
+    frames = list(Video(capture, "x", report=reports.append))
+    assert [f.index for f in frames] == [0, 1]
+    assert [f.time_s for f in frames] == pytest.approx([0, 0.2])
+
+
+def test_close_from_another_thread_ends_the_iteration(make_video, reports) -> None:
+    source = open_source(str(make_video(frames=5)), report=reports.append, loop=True)
+    timer = threading.Timer(0.2, source.close)
+    timer.start()
+    assert sum(1 for _ in source) > 0
+    timer.join()
+    source.close()
+    assert list(source) == []

@@ -1,0 +1,161 @@
+"""A real stream over http on loopback that dies and comes back."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import cv2
+import numpy as np
+import pytest
+
+from sealshot.runtime.errors import InputError
+from sealshot.runtime.sources import open_source
+
+FPS = 50
+
+
+class Camera(ThreadingHTTPServer):
+    """Serves MJPEG; every ``dies_after`` frames it drops the connection and refuses some."""
+
+    daemon_threads = True
+
+    def __init__(self, dies_after: int = 10**9, refuses: int = 0) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.dies_after, self.refuses, self.refused = dies_after, refuses, 0
+        self.connections, self.sent = 0, 0
+        self.files: dict[str, bytes] = {}
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.server_port}"
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Camera
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+    def do_GET(self) -> None:
+        path = self.path.partition("?")[0]
+        if path in self.server.files:
+            self.send_file(self.server.files[path])
+        elif path != "/live":
+            self.send_error(404)
+        elif self.server.connections and self.server.refused < self.server.refuses:
+            self.server.refused += 1
+            self.send_error(503)
+        else:
+            self.stream()
+
+    def send_file(self, body: bytes) -> None:
+        start = int(self.headers.get("Range", "bytes=0-")[6:].partition("-")[0])
+        self.send_response(206 if "Range" in self.headers else 200)
+        self.send_header("Accept-Ranges", "bytes")
+        self.send_header("Content-Range", f"bytes {start}-{len(body) - 1}/{len(body)}")
+        self.send_header("Content-Length", str(len(body) - start))
+        self.end_headers()
+        self.wfile.write(body[start:])
+
+    def stream(self) -> None:
+        self.server.connections += 1
+        self.server.refused = 0
+        width = 64 if self.server.connections % 2 else 96
+        self.send_response(200)
+        self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
+        self.end_headers()
+        for _ in range(self.server.dies_after):
+            image = np.full((48, width, 3), self.server.sent % 250, np.uint8)
+            jpeg = cv2.imencode(".jpg", image)[1].tobytes()
+            head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
+            try:
+                self.wfile.write(head.encode() + jpeg + b"\r\n")
+            except OSError:  # the reader went away
+                return
+            self.server.sent += 1
+            time.sleep(1 / FPS)
+
+
+@pytest.fixture
+def camera(request: pytest.FixtureRequest) -> Iterator[Camera]:
+    server = Camera(*getattr(request, "param", ()))
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.mark.parametrize("camera", [(40, 1)], indirect=True)
+def test_a_stream_that_dies_and_returns(camera, reports, capfd) -> None:
+    spec = f"http://user:geheim@{camera.address}/live?token=hush"
+    with open_source(spec, report=reports.append) as source:
+        assert source.live
+        frames = []
+        for frame in source:
+            frames.append(frame)
+            if camera.connections == 2 and frame.image.shape[1] == 96:
+                break
+    indexes = [f.index for f in frames]
+    times = [f.time_s for f in frames]
+    assert indexes == sorted(set(indexes))
+    assert len(indexes) + source.dropped == indexes[-1] + 1
+    assert times == sorted(times)
+    assert max(np.diff(times)) > 0.7  # the outage is in the times
+    assert any("gives no more frames" in r for r in reports)
+    assert any("still gives no frame" in r for r in reports)
+    assert any("is back after" in r for r in reports)
+    assert any("from 64x48 to 96x48" in r for r in reports)
+    said = " ".join([*reports, source.name, *capfd.readouterr()])
+    assert "geheim" not in said
+    assert "hush" not in said
+    assert "user" not in said
+
+
+def test_a_slow_reader_gets_new_frames_not_old_ones(camera, reports) -> None:
+    with open_source(f"http://{camera.address}/live", report=reports.append) as source:
+        for _ in range(4):
+            time.sleep(0.4)  # 20 frames pass
+            frame = next(source)
+            lag = camera.sent - frame.image.mean()
+            assert lag < 10
+    assert source.dropped > 40
+
+
+def test_close_ends_a_stream_soon(camera, reports) -> None:
+    source = open_source(f"http://{camera.address}/live", report=reports.append)
+    next(source)
+    start = time.monotonic()
+    source.close()
+    assert time.monotonic() - start < 0.5
+    assert not any(t.name == "sealshot-camera" for t in threading.enumerate())
+
+
+def test_a_recording_over_http_is_read_losslessly(camera, make_video, reports) -> None:
+    camera.files["/clip.mp4"] = make_video("clip.mp4", codec="mp4v").read_bytes()
+    with open_source(f"http://{camera.address}/clip.mp4", report=reports.append) as source:
+        assert not source.live
+        assert [f.index for f in source] == list(range(20))
+    assert reports == []
+
+
+@pytest.mark.parametrize("path", ["/missing", "/page.html"])
+def test_an_address_without_video_is_refused(camera, reports, capfd, path) -> None:
+    camera.files["/page.html"] = b"<html><body>log in first</body></html>" * 50
+    with pytest.raises(InputError, match="gives no video") as caught:
+        open_source(f"http://me:geheim@{camera.address}{path}", report=reports.append)
+    error = caught.value
+    assert "geheim" not in error.fact + error.hint + "".join(capfd.readouterr())
+
+
+@pytest.mark.parametrize("scheme", ["rtsp", "http", "nonsense"])
+def test_an_address_where_nobody_listens_is_refused_soon(scheme, reports, capfd) -> None:
+    start = time.monotonic()
+    with pytest.raises(InputError, match="gives no video"):
+        open_source(f"{scheme}://me:geheim@127.0.0.1:9/live", report=reports.append)
+    assert time.monotonic() - start < 5
+    assert "geheim" not in "".join(capfd.readouterr())
