@@ -1,0 +1,82 @@
+"""Baselines without a network: what a few lines of arithmetic know of a face."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Sequence
+
+import cv2
+import numpy as np
+
+from sealshot.benchmarks.faces.faces import View
+from sealshot.benchmarks.quality.measure import Doubles
+
+EYES_PX = 90.0  # between the eyes: what ISO/IEC 19794-5 asks of a portrait
+
+
+class Simple:
+    """A function of one view as a measure."""
+
+    macs = None
+
+    def __init__(self, name: str, kind: str) -> None:
+        self.name = name
+        self.key = f"{kind} 1"
+        self._rate = RATE[kind]
+
+    def rate(self, views: Sequence[View]) -> Doubles:
+        """See :class:`Measure`."""
+        return np.array([self._rate(view) for view in views], float)
+
+
+def at_random(view: View) -> float:
+    """A number that is as good as drawn, and the same in every run: a checksum of the crop."""
+    return zlib.crc32(view.crop.tobytes()) / 2**32
+
+
+def sharpness(view: View) -> float:
+    """Return the variance of the Laplacian of the crop, the usual focus measure."""
+    return float(cv2.Laplacian(view.crop, cv2.CV_64F).var())
+
+
+def size(view: View) -> float:
+    """Return the area of the face box in square pixels: what trackers sold today choose by."""
+    x0, y0, x1, y1 = (float(v) for v in view.face.box)
+    return (x1 - x0) * (y1 - y0)
+
+
+def confidence(view: View) -> float:
+    """Return the detector's score."""
+    return view.face.score
+
+
+def icao(view: View) -> float:
+    """Return how much a face is like a passport portrait, 0 to 1.
+
+    After the criteria of ISO/IEC 19794-5 that five landmarks and a crop can show, each from 0 to 1
+    and multiplied: frontal (the nose on the line from between the eyes to the mouth, that line
+    square to the eyes), sharp (variance of the Laplacian, half at 200), evenly lit (left and right
+    halves equally bright), large (90 px between the eyes).
+    """
+    left, right, nose, mouth_left, mouth_right = view.face.landmarks.astype(float)
+    across = right - left
+    eyes = float(np.hypot(*across)) or 1e-6
+    down = (mouth_left + mouth_right - left - right) / 2
+    length = float(np.hypot(*down)) or 1e-6
+    to_nose = nose - (left + right) / 2
+    aside = abs(down[0] * to_nose[1] - down[1] * to_nose[0]) / length  # px off the middle line
+    skew = abs(float(across @ down)) / (eyes * length)
+    frontal = max(0.0, 1 - 2 * aside / eyes) * (1 - skew)
+    focus = sharpness(view)
+    halves = view.crop.reshape(64, 2, 32).mean(axis=(0, 2))
+    even = 1 - abs(halves[0] - halves[1]) / max(float(halves.sum()), 1e-6)
+    return frontal * focus / (focus + 200) * float(even) * min(1.0, eyes / EYES_PX)
+
+
+RATE: dict[str, Callable[[View], float]] = {
+    "random": at_random,
+    "sharpness": sharpness,
+    "size": size,
+    "confidence": confidence,
+    "icao": icao,
+}
