@@ -74,7 +74,7 @@ class Bar:
 
     def __init__(self, label: str, total: int | None) -> None:
         self._label, self._total = label, total
-        self._done, self._text = 0, ""
+        self._done = 0
         self._next_log = time.monotonic() + LOG_EVERY_S
         self._rich: Progress | None = None
         if _err.is_terminal:
@@ -91,11 +91,13 @@ class Bar:
             self._task = self._rich.add_task(label, total=total, text="", count="")
             self._rich.start()
 
-    def update(self, done: int, text: str = "") -> None:
-        """Show that ``done`` units are done, and a few words on how it goes."""
-        self._done, self._text = done, text
+    def update(self, done: int, text: str = "", total: int | None = None) -> None:
+        """Show that ``done`` units are done, a few words on how it goes, and a total found late."""
+        self._done, self._total = done, total or self._total
         if self._rich:
-            self._rich.update(self._task, completed=done, text=text, count=self._count())
+            self._rich.update(
+                self._task, completed=done, total=self._total, text=text, count=self._count()
+            )
         elif time.monotonic() >= self._next_log:
             self._next_log = time.monotonic() + LOG_EVERY_S
             note(f"{self._label} {self._count()} {text}".rstrip())

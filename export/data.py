@@ -1,0 +1,127 @@
+"""Training data: the face crops of a folder of pictures, cut as the camera cuts them."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from sealshot.runtime.crops import CROP_PX, crop_resize_grey
+from sealshot.runtime.detect import open_detector
+from sealshot.runtime.errors import InputError
+from sealshot.runtime.terminal import note, progress
+from sealshot.runtime.types import Face
+
+PICTURES = {".jpg", ".jpeg", ".png", ".bmp", ".webp"}
+MIN_FACE_PX = 24
+
+
+@dataclass(frozen=True, eq=False)
+class FaceCrops:
+    """Face crops and what the detector said of each."""
+
+    names: tuple[str, ...]
+    """The sets' folder names."""
+    crops: NDArray[np.uint8]
+    """``uint8 [n, 1, 64, 64]``."""
+    boxes: NDArray[np.float32]
+    """``float32 [n, 4]``, pixels of the picture."""
+    landmarks: NDArray[np.float32]
+    """``float32 [n, 5, 2]``, pixels of the picture."""
+    confidence: NDArray[np.float32]
+    """``float32 [n]``, of the detector."""
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the crops, in order."""
+        return hashlib.sha256(self.crops.tobytes()).hexdigest()
+
+    def save(self, path: Path) -> None:
+        """Write to an ``.npz`` file."""
+        np.savez_compressed(
+            path,
+            names=np.array(self.names),
+            crops=self.crops,
+            boxes=self.boxes,
+            landmarks=self.landmarks,
+            confidence=self.confidence,
+        )
+
+
+def load_crops(path: Path) -> FaceCrops:
+    """Read an ``.npz`` file that :meth:`FaceCrops.save` wrote.
+
+    Raises:
+        InputError: it is something else.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            faces = FaceCrops(
+                tuple(map(str, arrays["names"])),
+                *(arrays[k] for k in ("crops", "boxes", "landmarks", "confidence")),
+            )
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(f"{path} does not hold face crops: {error}", hint="delete it") from None
+    if faces.crops.shape[1:] != (1, CROP_PX, CROP_PX) or faces.crops.dtype != np.uint8:
+        raise InputError(f"{path} does not hold uint8 crops of 64x64", hint="delete it")
+    return faces
+
+
+def cut_faces(folders: list[Path], detector: str = "mtcnn") -> FaceCrops:
+    """Find the most central large face of every picture below the folders, and cut its crop.
+
+    Pictures that cannot be read or show no face are counted and said.
+
+    Raises:
+        InputError: a folder is missing, or no face was found at all.
+    """
+    for folder in folders:
+        if not folder.is_dir():
+            raise InputError(f"there is no folder {folder}", hint="name a folder of pictures")
+    pictures = [
+        p for f in folders for p in sorted(f.rglob("*")) if p.suffix.lower() in PICTURES
+    ]
+    find = open_detector(detector, min_face_px=MIN_FACE_PX)
+    crops, faces, unread = [], [], 0
+    with progress("cutting faces", len(pictures)) as bar:
+        for i, path in enumerate(pictures):
+            bar.update(i, f"{len(faces)} faces")
+            image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+            if image is None:
+                unread += 1
+                continue
+            pixels = np.asarray(image, np.uint8)
+            if found := find.detect(pixels):
+                face = _subject(found, pixels.shape[1], pixels.shape[0])
+                crops.append(crop_resize_grey(pixels, [face.box])[0])
+                faces.append(face)
+    if not faces:
+        raise InputError(
+            f"no face was found in {len(pictures)} pictures", hint="name a folder of face pictures"
+        )
+    note(
+        f"{len(faces)} faces in {len(pictures)} pictures; {unread} could not be read, "
+        f"{len(pictures) - unread - len(faces)} show no face"
+    )
+    return FaceCrops(
+        tuple(f.resolve().name for f in folders),
+        np.stack(crops),
+        np.stack([f.box for f in faces]),
+        np.stack([f.landmarks for f in faces]),
+        np.array([f.score for f in faces], np.float32),
+    )
+
+
+def _subject(faces: list[Face], width: int, height: int) -> Face:
+    """The face that the picture is of: large and near the middle."""
+
+    def weight(face: Face) -> float:
+        x0, y0, x1, y1 = face.box
+        off = np.hypot((x0 + x1 - width) / width, (y0 + y1 - height) / height) / 2
+        return float((x1 - x0) * (y1 - y0) * (1 - off))
+
+    return max(faces, key=weight)

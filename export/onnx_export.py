@@ -1,0 +1,128 @@
+"""From a trained PyTorch model to the score graph that ships: an ONNX file and its manifest."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import io
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from sealshot.runtime.engines.onnxruntime import OnnxRuntimeEngine
+from sealshot.runtime.files import write_atomic
+from sealshot.runtime.manifest import Manifest, quantiles
+
+OPSET = 17
+"""ONNX Runtime 1.17 and TensorRT 10 and 11 read it."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a score comes from; goes into the manifest."""
+
+    name: str
+    architecture: str
+    samples: int
+    seed: int
+    training_set: str
+    training_set_sha256: str
+
+
+def export_score_graph(
+    graph: nn.Module, path: Path, origin: Origin, training_crops: NDArray[np.uint8]
+) -> Manifest:
+    """Write ``path`` and its manifest; score the training crops with it for the percentiles.
+
+    Args:
+        graph: takes ``uint8 [n, 1, 64, 64]``, gives ``float32 [n]``.
+        path: the ``.onnx`` file.
+        origin: name, architecture, training set.
+        training_crops: ``uint8 [n, 1, 64, 64]``.
+    """
+    data = to_onnx(fold(graph), ["crops"], ["score"])
+    write_atomic(path, data)
+    manifest = Manifest(
+        name=origin.name,
+        sha256=hashlib.sha256(data).hexdigest(),
+        architecture=origin.architecture,
+        parameters=sum(p.numel() for p in graph.parameters()),
+        macs_per_face=count_macs(graph),
+        precision="fp32",
+        samples=origin.samples,
+        seed=origin.seed,
+        training_set=origin.training_set,
+        training_set_sha256=origin.training_set_sha256,
+        opset=OPSET,
+        versions={"torch": torch.__version__, "onnx": onnx.__version__},
+        score_quantiles=(0.0,) * 101,
+    )
+    manifest.write(path)  # the engine wants one, and it gives the distribution
+    engine = OnnxRuntimeEngine(path)
+    scores = np.concatenate([engine.score(c) for c in np.array_split(training_crops, 64)])
+    manifest = Manifest(**{**vars(manifest), "score_quantiles": quantiles(scores)})
+    manifest.write(path)
+    return manifest
+
+
+def to_onnx(graph: nn.Module, inputs: list[str], outputs: list[str]) -> bytes:
+    """Trace a graph of crops and return the checked ONNX file; the batch is dynamic."""
+    buffer = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the tracing exporter is announced as deprecated
+        torch.onnx.export(
+            graph.eval(),
+            (torch.zeros(2, 1, 64, 64, dtype=torch.uint8),),
+            buffer,
+            dynamo=False,
+            opset_version=OPSET,
+            input_names=inputs,
+            output_names=outputs,
+            dynamic_axes={name: {0: "n"} for name in (*inputs, *outputs)},
+        )
+    model = onnx.load_from_string(buffer.getvalue())
+    onnx.checker.check_model(model, full_check=True)
+    return model.SerializeToString()
+
+
+def fold(graph: nn.Module) -> nn.Module:
+    """Return a copy in which each batch norm is folded into the (transposed) convolution before it."""
+    folded = copy.deepcopy(graph).eval().to(memory_format=torch.contiguous_format)
+    for module in list(folded.modules()):
+        if not isinstance(module, nn.Sequential):
+            continue
+        for i in range(len(module) - 1):
+            conv, norm = module[i], module[i + 1]
+            if isinstance(norm, nn.BatchNorm2d):
+                transposed = isinstance(conv, nn.ConvTranspose2d)
+                module[i] = fuse_conv_bn_eval(conv, norm, transpose=transposed)  # type: ignore[type-var]
+                module[i + 1] = nn.Identity()
+    return folded
+
+
+def count_macs(graph: nn.Module) -> int:
+    """Return the multiply-accumulates of convolutions and linear layers for one crop."""
+    total = 0
+
+    def add(layer: nn.Module, _inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        nonlocal total
+        if isinstance(layer, nn.Conv2d):
+            total += output.numel() * layer.weight[0].numel()
+        elif isinstance(layer, nn.ConvTranspose2d):
+            total += _inputs[0].numel() * layer.weight[0].numel()
+        elif isinstance(layer, nn.Linear):
+            total += output.numel() * layer.in_features
+
+    handles = [m.register_forward_hook(add) for m in graph.modules()]
+    with torch.no_grad():
+        graph.eval()(torch.zeros(1, 1, 64, 64, dtype=torch.uint8))
+    for handle in handles:
+        handle.remove()
+    return total

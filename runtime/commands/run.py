@@ -1,0 +1,143 @@
+"""`sealshot run`: watch a source; seal the best shot of each person."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+from sealshot.runtime.arguments import Arguments, positive_int, seconds
+from sealshot.runtime.detect import MIN_FACE_PX
+from sealshot.runtime.engines import ENGINES
+from sealshot.runtime.errors import InputError
+from sealshot.runtime.models import SCORES
+from sealshot.runtime.run import Progress, Settings, Summary, run
+from sealshot.runtime.seal.keys import parse_recipients
+from sealshot.runtime.select import Choice, Emit
+from sealshot.runtime.terminal import fail, note, progress, say, say_json, table, warn
+from sealshot.runtime.track import TRACKERS
+
+USAGE = f"""
+usage: sealshot run SOURCE --to RECIPIENT --vault DIR [options]
+
+Watch SOURCE, follow every face, keep the best shot of each person and seal it into the vault.
+The camera cannot open what it sealed. Ctrl-C ends the run; every person seen so far keeps a shot.
+
+SOURCE is a video file, a folder of images, a camera's index (0) or device, an rtsp:// or http://
+address, or a GStreamer pipeline.
+
+  --to RECIPIENT      who can open the shots: age1..., or a file with one a line; may be repeated
+  --vault DIR         folder for the sealed shots
+  --emit WHEN         end: when the person has left (default); timely: within --within seconds
+                      of the first detection, and again if a better one comes; live: each improvement
+  --within S          seconds for --emit timely (default 5)
+  --clip S            keep a clip of S seconds before and after the best frame, sealed too
+  --margin SHARE      what is kept around the face square, as a share of its side (default 0.5)
+  --picture TYPE      jpg (default) or png
+  --detector NAME     mtcnn (default), or yunet:FILE.onnx
+  --min-face PX       width of the smallest face to look for (default {MIN_FACE_PX})
+  --tracker NAME      {", ".join(TRACKERS)} (the first is the default)
+  --min-frames N      fewer detections than this are a false alarm, not a person (default 3)
+  --score NAME        {", ".join(SCORES)} (the first is the default), or a score graph FILE.onnx
+  --engine NAME       {", ".join(ENGINES)} (the first is the default)
+  --fps N             frame rate of a folder of images (default 1)
+  --stop-after S      stop after S seconds of the source
+  --give-up-after S   stop when a camera was away for S seconds (default: wait for ever)
+  --json              print the summary as JSON
+
+examples:
+  sealshot run crowd.mp4 --to age1... --vault vault/
+  sealshot run rtsp://camera/stream --to judges.txt --vault vault/ --emit timely --within 10
+"""
+
+
+def main(argv: list[str]) -> int:
+    """Run the command."""
+    arguments = Arguments("run", USAGE)
+    add = arguments.add_argument
+    add("source")
+    add("--to", action="append", required=True)
+    add("--vault", type=Path, required=True)
+    add("--emit", choices=("end", "timely", "live"), default="end")
+    add("--within", type=seconds, default=5.0)
+    add("--clip", type=seconds, default=0.0)
+    add("--margin", type=float, default=Choice().margin)
+    add("--picture", choices=("jpg", "png"), default="jpg")
+    add("--detector", default="mtcnn")
+    add("--min-face", type=positive_int, default=MIN_FACE_PX)
+    add("--tracker", choices=TRACKERS, default=TRACKERS[0])
+    add("--min-frames", type=positive_int, default=Choice().min_hits)
+    add("--score", default=next(iter(SCORES)))
+    add("--engine", choices=ENGINES, default=ENGINES[0])
+    add("--fps", type=float)
+    add("--stop-after", type=seconds)
+    add("--give-up-after", type=seconds)
+    add("--json", action="store_true")
+    given = arguments.parse_args(argv)
+    if not 0 <= given.margin <= 5:
+        raise InputError(
+            f"a margin of {given.margin} is not between 0 and 5", hint="leave --margin out for 0.5"
+        )
+    recipients = parse_recipients(given.to)
+    settings = Settings(
+        source=given.source,
+        detector=given.detector,
+        tracker=given.tracker,
+        score=given.score,
+        engine=given.engine,
+        min_face_px=given.min_face,
+        emit=Emit(given.emit, given.within if given.emit == "timely" else 0.0),
+        choice=Choice(given.margin, given.clip, given.min_frames),
+        picture=given.picture,
+        fps=given.fps,
+        give_up_after_s=given.give_up_after,
+        stop_after_s=given.stop_after,
+    )
+    with progress("watching") as bar:
+
+        def show(now: Progress) -> None:
+            bar.update(
+                now.frames, f"{now.fps:.1f} fps, {now.people} people, {now.engine}", now.total
+            )
+
+        summary = run(settings, recipients, given.vault, report=warn, on_progress=show)
+    say_json(_as_json(summary)) if given.json else _print(summary, given.vault)
+    if summary.failure:
+        fail(summary.failure)
+        return summary.failure.exit_code
+    return 0
+
+
+def _print(summary: Summary, vault: Path) -> None:
+    if summary.people:
+        table(
+            (">track", ">frames", ">score", ">percentile", ">best frame", ">at", "sealed object"),
+            (
+                (
+                    str(p.track),
+                    str(p.frames_seen),
+                    f"{p.score:.2f}",
+                    f"{p.percentile:.0f}",
+                    str(p.frame),
+                    f"{p.time_s:.2f} s",
+                    str(vault / p.object_id),
+                )
+                for p in summary.people
+            ),
+        )
+    say(
+        f"{summary.people_seen} people in {summary.frames} frames, {summary.fps:.1f} fps"
+        + (", interrupted" if summary.interrupted else "")
+    )
+    stages = ", ".join(f"{stage} {ms:.1f}" for stage, ms in summary.stages_ms.items())
+    note(f"ms a frame: {stages} (detection runs beside the rest); {summary.engine}")
+    if summary.passing:
+        note(f"{summary.passing} passing detections were too short to be a person")
+    if summary.dropped:
+        note(f"{summary.dropped} frames of the camera were dropped to keep up")
+
+
+def _as_json(summary: Summary) -> dict[str, object]:
+    fields = asdict(summary)
+    failure = summary.failure
+    fields["failure"] = {"fact": failure.fact, "hint": failure.hint} if failure else None
+    return {**fields, "fps": summary.fps}

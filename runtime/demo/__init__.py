@@ -1,0 +1,1 @@
+"""A clip that sealshot renders itself, whose best frames are known."""

@@ -1,0 +1,168 @@
+"""Render a clip of two people who walk, turn and blur under changing light.
+
+Both are the same public-domain portrait (PORTRAIT.md), the second one mirrored: sealshot follows
+tracks and does not know who anyone is. Since each frame is rendered, the best ones are known.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from sealshot.runtime.types import Image
+
+WIDTH, HEIGHT, FPS, SECONDS = 960, 540, 25, 7.0
+PORTRAIT = Path(__file__).with_name("portrait.jpg")
+FACE_CENTRE = (121.0, 112.0)  # of the portrait, pixels
+FACE_WIDTH = 90.0
+
+
+@dataclass(frozen=True)
+class Pose:
+    """How one person is shown in one frame."""
+
+    x: float
+    """Centre of the face, pixels."""
+    y: float
+    face_px: float
+    """Width of the face."""
+    yaw_deg: float
+    """Turn of the head away from the camera."""
+    blur_px: float
+    """Sigma of the Gaussian blur, pixels of the frame."""
+    light: float
+    """Gain, 1 is full light."""
+
+    @property
+    def is_good(self) -> bool:
+        """Whether this is one of the frames that a person would choose."""
+        frontal = abs(self.yaw_deg) <= 12
+        return frontal and self.blur_px <= 0.5 and self.light >= 0.85 and self.face_px >= 90
+
+
+@dataclass(frozen=True)
+class Walk:
+    """One person's way through the picture."""
+
+    from_x: float
+    to_x: float
+    y: float
+    start_s: float
+    end_s: float
+    best_s: float
+    """When the person is near, sharp, lit and looks at the camera."""
+    mirrored: bool
+
+    def pose(self, time_s: float) -> Pose | None:
+        """Return how the person is shown, or None before and after the walk."""
+        if not self.start_s <= time_s <= self.end_s:
+            return None
+        done = (time_s - self.start_s) / (self.end_s - self.start_s)
+        off = time_s - self.best_s
+        return Pose(
+            x=self.from_x + (self.to_x - self.from_x) * done,
+            y=self.y + 4 * math.sin(2 * math.pi * 1.8 * time_s),
+            face_px=45 + 55 * math.exp(-((off / 1.6) ** 2)),
+            yaw_deg=55 * math.tanh(off / 1.3),
+            blur_px=0.9 * abs(math.sin(2.2 * off)),
+            light=0.45 + 0.55 * math.exp(-((off / 1.5) ** 2)),
+        )
+
+
+WALKS = (
+    Walk(130, 420, 250, start_s=0.4, end_s=5.6, best_s=3.2, mirrored=False),
+    Walk(820, 590, 280, start_s=1.6, end_s=6.8, best_s=4.6, mirrored=True),
+)
+
+
+def render() -> Iterator[Image]:
+    """Render the clip, frame by frame: ``uint8 [540, 960, 3]`` BGR, 25 a second."""
+    portrait, alpha = _portrait()
+    room = _room()
+    grain = np.random.default_rng(0).normal(0, 2.0, room.shape).astype(np.float32)
+    for index in range(int(SECONDS * FPS)):
+        frame = room.copy()
+        for walk in WALKS:
+            pose = walk.pose(index / FPS)
+            if pose is not None:
+                image, mask = (portrait, alpha)
+                if walk.mirrored:
+                    image, mask = image[:, ::-1], mask[:, ::-1]
+                _draw(frame, image, mask, pose, walk.mirrored)
+        frame += np.roll(grain, 7919 * index)
+        yield np.clip(frame, 0, 255).astype(np.uint8)
+
+
+def write_clip(path: Path) -> None:
+    """Write the clip as Motion JPEG in AVI, which every OpenCV can write and read.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    writer = cv2.VideoWriter(
+        str(path), cv2.VideoWriter.fourcc(*"MJPG"), float(FPS), (WIDTH, HEIGHT)
+    )
+    if not writer.isOpened():
+        raise OSError(f"{path} cannot be written")
+    for frame in render():
+        writer.write(frame)
+    writer.release()
+
+
+def _portrait() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """The portrait ``float32 [h, w, 3]`` and its mask ``float32 [h, w]``, 0 to 1."""
+    image = cv2.imread(str(PORTRAIT), cv2.IMREAD_COLOR)
+    assert image is not None
+    mask = np.zeros(image.shape[:2], np.uint8)
+    cv2.ellipse(mask, (123, 98), (80, 86), 0, 0, 360, 255, -1)
+    cv2.fillPoly(mask, [np.array([(20, 300), (20, 215), (90, 165), (150, 165), (230, 300)])], 255)
+    soft = cv2.GaussianBlur(mask, (0, 0), 4)
+    return np.asarray(image, np.float32), np.asarray(soft, np.float32) / 255
+
+
+def _room() -> NDArray[np.float32]:
+    """A wall with a few panels, so that the background is not flat."""
+    room = np.empty((HEIGHT, WIDTH, 3), np.float32)
+    room[:] = np.linspace(170, 110, HEIGHT, dtype=np.float32)[:, None, None]
+    for x in range(60, WIDTH, 180):
+        cv2.rectangle(room, (x, 60), (x + 110, 420), (120, 130, 140), 3)
+    return room
+
+
+def _draw(
+    frame: NDArray[np.float32],
+    image: NDArray[np.float32],
+    mask: NDArray[np.float32],
+    pose: Pose,
+    mirrored: bool,
+) -> None:
+    """Draw a portrait into a frame: turned as if it lay on a cylinder, scaled, blurred, dimmed."""
+    h, w = mask.shape
+    scale = pose.face_px / FACE_WIDTH
+    centre_x = w - FACE_CENTRE[0] if mirrored else FACE_CENTRE[0]
+    x0, x1 = _reach(pose.x, scale * w / 2, WIDTH)
+    y0, y1 = _reach(pose.y, scale * h, HEIGHT)
+    rows, columns = np.mgrid[y0:y1, x0:x1].astype(np.float32)
+    u = (columns - np.float32(pose.x)) / np.float32(scale * w / 2)  # -1 to 1 across the cylinder
+    angle = np.arcsin(np.clip(u, -1, 1)) + np.float32(math.radians(pose.yaw_deg))
+    seen = (np.abs(u) <= 1) & (np.abs(angle) < math.pi / 2)
+    from_x = np.where(seen, np.sin(angle) * (w / 2) + centre_x, -1e4).astype(np.float32)
+    from_y = (rows - np.float32(pose.y)) / np.float32(scale) + np.float32(FACE_CENTRE[1])
+    shown = cv2.remap(image, from_x, from_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    alpha = cv2.remap(mask, from_x, from_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+    if pose.blur_px > 0.05:
+        shown = cv2.GaussianBlur(shown, (0, 0), pose.blur_px)
+        alpha = cv2.GaussianBlur(alpha, (0, 0), pose.blur_px)
+    part = frame[y0:y1, x0:x1]
+    part += alpha[..., None] * (shown * np.float32(pose.light) - part)
+
+
+def _reach(centre: float, half: float, limit: int) -> tuple[int, int]:
+    margin = 8  # for the blur
+    return max(0, int(centre - half) - margin), min(limit, int(centre + half) + margin)

@@ -1,0 +1,226 @@
+"""The main job: from a source to sealed shots in a vault."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sealshot.runtime.detect import MIN_FACE_PX, open_detector
+from sealshot.runtime.engines import open_engine
+from sealshot.runtime.errors import SealshotError, VaultError
+from sealshot.runtime.interrupts import hold_interrupts
+from sealshot.runtime.models import score_graph
+from sealshot.runtime.seal.age import Recipient
+from sealshot.runtime.seal.envelope import seal
+from sealshot.runtime.seal.memory import disable_core_dumps
+from sealshot.runtime.seal.payload import Origin, PictureType
+from sealshot.runtime.select import Choice, Emit, Selector
+from sealshot.runtime.sources import Report, ahead, open_source
+from sealshot.runtime.track import open_tracker
+from sealshot.runtime.types import Shot
+from sealshot.runtime.vault import Vault
+from sealshot.runtime.watch import Stopwatch, Watcher, find_faces
+
+FRAMES_AHEAD = 2
+PEOPLE_KEPT = 10_000
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What to run on, and how."""
+
+    source: str
+    detector: str = "mtcnn"
+    tracker: str = "bytetrack"
+    score: str = "quality"
+    engine: str = "auto"
+    min_face_px: int = MIN_FACE_PX
+    emit: Emit = Emit()
+    choice: Choice = Choice()
+    picture: PictureType = "jpg"
+    fps: float | None = None
+    give_up_after_s: float | None = None
+    stop_after_s: float | None = None
+    """Of the source's own time."""
+
+
+@dataclass(frozen=True)
+class Person:
+    """The sealed best shot of one person."""
+
+    track: int
+    frames_seen: int
+    score: float
+    percentile: float
+    frame: int
+    time_s: float
+    object_id: str
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is."""
+
+    frames: int
+    total: int | None
+    fps: float
+    people: int
+    engine: str
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a run did."""
+
+    people: tuple[Person, ...]
+    """At most the last ``PEOPLE_KEPT``: a camera runs for years."""
+    people_seen: int
+    frames: int
+    dropped: int
+    """Frames of a camera that came faster than they could be taken."""
+    passing: int
+    """Tracks too short to be a person, see ``Choice.min_hits``."""
+    seconds: float
+    """Wall time from the first frame to the last sealed shot."""
+    stages_ms: dict[str, float]
+    """Busy milliseconds a frame. Detection runs beside the rest, in a thread of its own."""
+    engine: str
+    interrupted: bool
+    failure: SealshotError | None
+    """What ended the run early; the people up to then have their shots."""
+
+    @property
+    def fps(self) -> float:
+        """Frames per second of wall time."""
+        return self.frames / self.seconds if self.seconds else 0.0
+
+
+def run(
+    settings: Settings,
+    recipients: Sequence[Recipient],
+    vault_path: Path,
+    *,
+    report: Report,
+    on_progress: Callable[[Progress], None] = lambda _: None,
+) -> Summary:
+    """Watch a source and seal the best shot of each person into a vault.
+
+    Ends with the source, after ``stop_after_s``, or on Ctrl-C; each person seen so far keeps a
+    sealed shot.
+
+    Args:
+        settings: what to run on.
+        recipients: who can open the shots.
+        vault_path: folder of the vault; made if it is missing.
+        report: takes sentences that a person should read.
+        on_progress: called after each frame.
+
+    Raises:
+        InputError: the source or an option is wrong. Nothing was written.
+        VaultError: the vault cannot be written to. Nothing was written.
+    """
+    disable_core_dumps()
+    threads = max(1, (os.cpu_count() or 1) // 2)  # detection and scoring run side by side
+    engine = open_engine(score_graph(settings.score), settings.engine, threads=threads)
+    detector = open_detector(settings.detector, min_face_px=settings.min_face_px, threads=threads)
+    selector = Selector(engine.manifest.percentile, settings.emit, settings.choice)
+    stopwatch = Stopwatch()
+    watcher = Watcher(open_tracker(settings.tracker), engine, selector, stopwatch)
+    frames, interrupted, failure = 0, False, None
+    with (
+        open_source(
+            settings.source,
+            report=report,
+            fps=settings.fps,
+            give_up_after_s=settings.give_up_after_s,
+        ) as source,
+        Vault(vault_path) as vault,
+    ):
+        origin = Origin(source.name, engine.manifest.name, engine.manifest.sha256)
+        sealer = _Sealer(vault, recipients, origin, settings.picture, stopwatch)
+        start = time.perf_counter()
+        try:
+            decoded = stopwatch.timed("decode", source)
+            with ahead(
+                find_faces(decoded, detector, stopwatch), FRAMES_AHEAD, interrupt=source.close
+            ) as found:
+                for frame, faces in found:
+                    with hold_interrupts():
+                        sealer.put(watcher.step(frame, faces).due)
+                        frames += 1
+                    elapsed = time.perf_counter() - start
+                    people = sealer.count + len(selector.people - sealer.people.keys())
+                    on_progress(
+                        Progress(frames, source.frames, frames / elapsed, people, engine.description)
+                    )
+                    if settings.stop_after_s and frame.time_s >= settings.stop_after_s:
+                        break
+        except KeyboardInterrupt:
+            interrupted = True
+        except SealshotError as error:
+            failure = error
+        if not isinstance(failure, VaultError):
+            try:
+                with hold_interrupts():
+                    sealer.put(watcher.finish())
+            except KeyboardInterrupt:
+                interrupted = True
+            except VaultError as error:
+                failure = error
+        seconds = time.perf_counter() - start
+        dropped = source.dropped
+    return Summary(
+        people=tuple(sealer.people[track] for track in sorted(sealer.people)),
+        people_seen=sealer.count,
+        frames=frames,
+        dropped=dropped,
+        passing=selector.passing,
+        seconds=seconds,
+        stages_ms={
+            stage: 1e3 * busy / max(frames, 1) for stage, busy in stopwatch.busy_s.items()
+        },
+        engine=engine.description,
+        interrupted=interrupted,
+        failure=failure,
+    )
+
+
+class _Sealer:
+    """Seals shots into a vault; a person's better shot takes the place of the lesser one."""
+
+    def __init__(
+        self,
+        vault: Vault,
+        recipients: Sequence[Recipient],
+        origin: Origin,
+        picture: PictureType,
+        stopwatch: Stopwatch,
+    ) -> None:
+        self._vault, self._recipients, self._origin = vault, recipients, origin
+        self._picture, self._stopwatch = picture, stopwatch
+        self.people: dict[int, Person] = {}
+        self.count = 0
+
+    def put(self, shots: Sequence[Shot]) -> None:
+        for shot in shots:
+            with self._stopwatch.time("seal"):
+                sealed = seal(shot, self._recipients, self._origin, picture=self._picture)
+                before = self.people.pop(shot.track, None)
+                object_id = self._vault.put(sealed, replaces=before and before.object_id)
+            self.count += before is None
+            if len(self.people) == PEOPLE_KEPT:
+                del self.people[next(iter(self.people))]
+            self.people[shot.track] = Person(
+                track=shot.track,
+                frames_seen=shot.frames_seen,
+                score=shot.score,
+                percentile=shot.percentile,
+                frame=shot.frame,
+                time_s=shot.time_s,
+                object_id=object_id,
+            )
+
+

@@ -1,0 +1,183 @@
+"""Selection: per track the frame with the highest score, never a threshold."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import Literal
+
+import cv2
+import numpy as np
+
+from sealshot.runtime.crops import cut, square
+from sealshot.runtime.types import Frame, Image, Shot, Track, Tracks
+
+CLIP_PX = 256
+CLIP_JPEG_QUALITY = 85
+
+
+@dataclass(frozen=True)
+class Emit:
+    """When the best shot of a person leaves the camera's memory to be sealed."""
+
+    when: Literal["end", "timely", "live"] = "end"
+    """``end``: after the person left. ``timely``: at most ``within_s`` after the first detection, and
+    again at the end if a better one came. ``live``: each improvement."""
+    within_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What is kept of a person, and how."""
+
+    margin: float = 0.5
+    """Added on each side of the face square, as a share of its side."""
+    clip_s: float = 0.0
+    """Seconds of clip before and after the best frame; 0 keeps none."""
+    min_hits: int = 3
+    """A track with fewer detections is a passing false alarm, not a person."""
+
+
+@dataclass(eq=False)
+class _Best:
+    """One track: its best view so far."""
+
+    first_s: float
+    score: float = -np.inf
+    frame: int = -1
+    time_s: float = 0.0
+    utc: str = ""
+    box: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
+    image: Image | None = None
+    hits: int = 0
+    worst: float = np.inf
+    emitted: tuple[int, int] | None = None
+    """The version that was emitted last."""
+    recent: deque[tuple[float, bytes]] = field(default_factory=deque)
+    clip: list[tuple[float, bytes]] = field(default_factory=list)
+
+    @property
+    def version(self) -> tuple[int, int]:
+        """The best frame, and how much of the clip around it is there."""
+        return self.frame, len(self.clip)
+
+
+class Selector:
+    """Keeps the best view of each track and says when it is due to be sealed."""
+
+    def __init__(
+        self,
+        percentile: Callable[[float], float],
+        emit: Emit = Emit(),  # noqa: B008 - immutable
+        choice: Choice = Choice(),  # noqa: B008
+        now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
+    ) -> None:
+        """Start with no track.
+
+        Args:
+            percentile: from a score to its percentile, as the manifest knows it.
+            emit: when a shot is due.
+            choice: what is kept.
+            now: the wall clock.
+        """
+        self._percentile, self._emit, self._choice, self._now = percentile, emit, choice, now
+        self._tracks: dict[int, _Best] = {}
+        self.passing = 0
+        """Tracks that ended with too few detections to be a person."""
+
+    @property
+    def people(self) -> set[int]:
+        """The open tracks that have enough detections to be a person."""
+        return {id for id, best in self._tracks.items() if best.hits >= self._choice.min_hits}
+
+    def update(self, frame: Frame, tracks: Tracks, scores: Sequence[float]) -> list[Shot]:
+        """Take the scores of one frame's tracks and return the shots that are due.
+
+        Args:
+            frame: the frame.
+            tracks: its tracks; ``tracks.ended`` are closed and their memory is freed.
+            scores: one for each of ``tracks.seen``, higher is better.
+        """
+        for track, score in zip(tracks.seen, scores, strict=True):
+            self._see(frame, track, float(score))
+        due = [
+            self._shot(id)
+            for id, best in self._tracks.items()
+            if best.hits >= self._choice.min_hits and self._is_due(best, frame.time_s)
+        ]
+        return due + self.close(tracks.ended)
+
+    def close(self, ended: Sequence[int]) -> list[Shot]:
+        """End tracks and return the shots of those that had none sealed, or a lesser one."""
+        shots = []
+        for id in ended:
+            best = self._tracks[id]
+            if best.hits < self._choice.min_hits:
+                self.passing += 1
+            elif best.emitted != best.version:
+                shots.append(self._shot(id))
+            del self._tracks[id]
+        return shots
+
+    def finish(self) -> list[Shot]:
+        """End all tracks."""
+        return self.close(tuple(self._tracks))
+
+    def _see(self, frame: Frame, track: Track, score: float) -> None:
+        best = self._tracks.setdefault(track.id, _Best(first_s=frame.time_s))
+        best.hits = track.hits
+        best.worst = min(best.worst, score)
+        won = score > best.score
+        if won:
+            best.score, best.frame, best.time_s = score, frame.index, frame.time_s
+            best.utc = self._now().isoformat(timespec="milliseconds").replace("+00:00", "Z")
+            x0, y0, x1, y1 = (float(v) for v in track.face.box)
+            best.box = (x0, y0, x1, y1)
+            best.image = cut(frame.image, *square(track.face.box, self._choice.margin)).copy()
+        if self._choice.clip_s:
+            self._film(best, frame, track, won)
+
+    def _film(self, best: _Best, frame: Frame, track: Track, won: bool) -> None:
+        picture = cut(frame.image, *square(track.face.box, self._choice.margin))
+        picture = np.asarray(
+            cv2.resize(picture, (CLIP_PX, CLIP_PX), interpolation=cv2.INTER_AREA), np.uint8
+        )
+        _, jpeg = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, CLIP_JPEG_QUALITY])
+        best.recent.append((frame.time_s, jpeg.tobytes()))
+        while best.recent[0][0] < frame.time_s - self._choice.clip_s:
+            best.recent.popleft()
+        if won:
+            best.clip = list(best.recent)
+        elif frame.time_s <= best.time_s + self._choice.clip_s:
+            best.clip.append(best.recent[-1])
+
+    def _is_due(self, best: _Best, time_s: float) -> bool:
+        if self._emit.when == "live":
+            return best.emitted is None or best.emitted[0] != best.frame
+        if self._emit.when == "timely":
+            return best.emitted is None and time_s - best.first_s >= self._emit.within_s
+        return False
+
+    def _shot(self, id: int) -> Shot:
+        best = self._tracks[id]
+        assert best.image is not None
+        best.emitted = best.version
+        percentile = self._percentile(best.score)
+        return Shot(
+            track=id,
+            frame=best.frame,
+            time_s=best.time_s,
+            utc=best.utc,
+            box=best.box,
+            score=best.score,
+            percentile=percentile,
+            frames_seen=best.hits,
+            reason=(
+                f"highest score of {best.hits} frames: {best.score:.1f} "
+                f"(percentile {percentile:.0f}); the lowest was {best.worst:.1f}"
+            ),
+            image=best.image,
+            clip=tuple(best.clip),
+        )
