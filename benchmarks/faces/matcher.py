@@ -148,11 +148,20 @@ def similarity(source: Floats, target: NDArray[np.float64]) -> NDArray[np.float6
     return np.array([[a.real, -a.imag, b.real], [a.imag, a.real, b.imag]])
 
 
-def genuine_distances(left: Floats, right: Floats, distance: str = "euclidean") -> Floats:
-    """Return the distance of each row of ``left`` to the same row of ``right``: ``float32 [n]``."""
-    if distance == "cosine":
-        return np.asarray(1 - np.einsum("nd,nd->n", left, right), np.float32)
-    return np.asarray(np.linalg.norm(left - right, axis=1), np.float32)
+def distances(left: Floats, right: Floats, kind: str) -> NDArray[np.float64]:
+    """Return the distance of each embedding on the left to the same one on the right.
+
+    Args:
+        left: ``[n, d]``, rows of length 1.
+        right: ``[n, d]``.
+        kind: see :attr:`Alignment.distance`.
+
+    Returns:
+        ``float64 [n]``.
+    """
+    if kind == "cosine":
+        return 1 - np.einsum("nd,nd->n", left, right, dtype=np.float64)
+    return np.linalg.norm(left.astype(np.float64) - right, axis=1)
 
 
 def _alignment(model: Path, sha256: str) -> Alignment:

@@ -95,17 +95,10 @@ class LightQNet:
             InputError: the file is missing, or OpenCV cannot load it.
         """
         self.name = name
-        self.key = f"lightqnet {file_sha256(path)}"
-        # OpenCV 5 has two engines; the older one also tells the layers, which count the MACs
-        engine = [cv2.dnn.ENGINE_CLASSIC] if hasattr(cv2.dnn, "ENGINE_CLASSIC") else []
-        try:
-            self._net = cv2.dnn.readNetFromTensorflow(str(path), "", *engine)
-        except cv2.error as error:
-            raise InputError(
-                f"{path} is not a network that OpenCV can load: {error.err}",
-                hint="give one of LightQNet's .pb files",
-            ) from error
-        self.macs = _count_macs(self._net, (1, 3, self.SIDE_PX, self.SIDE_PX))
+        self.key = f"lightqnet 2 {file_sha256(path)}"
+        self._net = _read_tensorflow(path)
+        # counted on a copy: OpenCV 5.0 gives other scores once inner layers were asked for
+        self.macs = _count_macs(_read_tensorflow(path), (1, 3, self.SIDE_PX, self.SIDE_PX))
 
     def rate(self, views: Sequence[View]) -> Doubles:
         """See :class:`Measure`."""
@@ -135,6 +128,18 @@ def _crops_session(path: Path, threads: int) -> ort.InferenceSession:
             hint="name a score graph that `sealshot train` or `sealshot export` wrote",
         )
     return session
+
+
+def _read_tensorflow(path: Path) -> cv2.dnn.Net:
+    # OpenCV 5 has two engines; the older one also tells the layers, which count the MACs
+    engine = [cv2.dnn.ENGINE_CLASSIC] if hasattr(cv2.dnn, "ENGINE_CLASSIC") else []
+    try:
+        return cv2.dnn.readNetFromTensorflow(str(path), "", *engine)
+    except cv2.error as error:
+        raise InputError(
+            f"{path} is not a network that OpenCV can load: {error.err}",
+            hint="give one of LightQNet's .pb files",
+        ) from error
 
 
 def _count_macs(net: cv2.dnn.Net, shape: tuple[int, ...]) -> int:
