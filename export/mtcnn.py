@@ -58,7 +58,7 @@ class _Graph:
         self.nodes: list[onnx.NodeProto] = []
         self.constants: list[onnx.TensorProto] = []
         self.inputs = [
-            helper.make_tensor_value_info("image", TensorProto.UINT8, ["n", *image_size, 3])
+            helper.make_tensor_value_info("image", TensorProto.FLOAT, ["n", *image_size, 3])
         ]
         self.outputs: list[onnx.ValueInfoProto] = []
         self.tip = "image"
@@ -111,7 +111,7 @@ class _Graph:
 
 
 def pnet(weights: Weights) -> onnx.ModelProto:
-    """Proposal network: ``image`` uint8 [n,h,w,3] BGR -> ``score`` [n,h',w'], ``box`` [n,4,h',w'].
+    """Proposal network: ``image`` float32 [n,h,w,3] BGR -> ``score`` [n,h',w'], ``box`` [n,4,h',w'].
 
     h' = ceil((h - 2) / 2) - 4: one output for each 12x12 window at stride 2. ``box`` holds the
     offsets of x0, y0, x1, y1 in units of the window.
@@ -126,7 +126,7 @@ def pnet(weights: Weights) -> onnx.ModelProto:
 
 
 def rnet(weights: Weights) -> onnx.ModelProto:
-    """Refinement network: ``image`` uint8 [n,24,24,3] BGR -> ``score`` [n], ``box`` [n,4]."""
+    """Refinement network: ``image`` float32 [n,24,24,3] BGR -> ``score`` [n], ``box`` [n,4]."""
     graph = _Graph("mtcnn_rnet", (24, 24))
     _first_conv(graph, weights, pool=3)
     _conv(graph, weights, 2, pool=3)
@@ -138,7 +138,7 @@ def rnet(weights: Weights) -> onnx.ModelProto:
 
 
 def onet(weights: Weights) -> onnx.ModelProto:
-    """Output network: ``image`` uint8 [n,48,48,3] BGR -> ``score``, ``box``, ``landmarks`` [n,5,2].
+    """Output network: ``image`` float32 [n,48,48,3] BGR -> ``score``, ``box``, ``landmarks`` [n,5,2].
 
     Landmarks are x and y in units of the crop.
     """
@@ -206,11 +206,10 @@ def convert(wheel: Path, folder: Path) -> list[Path]:
 
 
 def _first_conv(graph: _Graph, weights: Weights, *, pool: int) -> None:
-    """Cast, normalise and convolve: w * (p - m) s + b = (w s) * p + (b - m s sum w)."""
+    """Normalise and convolve: w * (p - m) s + b = (w s) * p + (b - m s sum w)."""
     weight = weights["conv1.weight"].astype(np.float64)
     bias = weights["conv1.bias"] - PIXEL_MEAN * PIXEL_SCALE * weight.sum(axis=(1, 2, 3))
-    graph.add("Transpose", perm=[0, 3, 1, 2])  # while the pixels are still bytes
-    graph.add("Cast", to=TensorProto.FLOAT)
+    graph.add("Transpose", perm=[0, 3, 1, 2])
     _conv_pool(graph, weight[:, ::-1] * PIXEL_SCALE, bias, weights["prelu1.weight"], pool)
 
 

@@ -1,46 +1,39 @@
-"""Arithmetic on boxes: rows of ``x0, y0, x1, y1``."""
+"""Arithmetic on boxes: float32 rows of ``x0, y0, x1, y1``."""
 
 from __future__ import annotations
 
-from typing import Literal
-
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from sealshot.runtime.types import Floats
 
 
-def nms(
-    boxes: Floats, scores: Floats, overlap: float, *, over: Literal["union", "smaller"] = "union"
-) -> NDArray[np.intp]:
-    """Non-maximum suppression: drop each box that overlaps a better one too much.
-
-    Args:
-        boxes: ``float32 [n, 4]``.
-        scores: ``float32 [n]``.
-        overlap: the largest overlap that two kept boxes may have.
-        over: what the intersection is divided by: the union, or the smaller of both boxes.
+def suppress(boxes: Floats, scores: Floats, overlap: float) -> NDArray[np.intp]:
+    """Non-maximum suppression: drop each box whose IoU with a better one is above ``overlap``.
 
     Returns:
         Indices of the kept boxes, best score first.
     """
-    order = np.argsort(-scores, kind="stable")
-    x0, y0, x1, y1 = boxes[order].T
-    area = (x1 - x0) * (y1 - y0)
-    left = np.arange(len(order))
-    kept = []
-    while len(left):
-        best, left = left[0], left[1:]
-        kept.append(best)
-        width = np.minimum(x1[best], x1[left]) - np.maximum(x0[best], x0[left])
-        height = np.minimum(y1[best], y1[left]) - np.maximum(y0[best], y0[left])
-        shared = np.maximum(width, 0) * np.maximum(height, 0)
-        if over == "union":
-            whole = area[best] + area[left] - shared
-        else:
-            whole = np.minimum(area[best], area[left])
-        left = left[shared <= overlap * whole]
-    return order[np.asarray(kept, np.intp)]
+    if not len(boxes):
+        return np.empty(0, np.intp)
+    corner_and_size = boxes.astype(np.float64)
+    corner_and_size[:, 2:] -= corner_and_size[:, :2]
+    kept = cv2.dnn.NMSBoxes(corner_and_size, scores, 0.0, overlap)  # type: ignore[arg-type]
+    return np.asarray(kept, np.intp)
+
+
+def suppress_nested(boxes: Floats, scores: Floats, overlap: float) -> NDArray[np.intp]:
+    """Like :func:`suppress`, with the intersection measured against the smaller box."""
+    kept: list[int] = []
+    low, high = boxes[:, :2], boxes[:, 2:] + 1  # both ends count, as in facenet-pytorch
+    area = (high - low).prod(axis=1)
+    for i in np.argsort(-scores, kind="stable"):
+        sides = np.minimum(high[i], high[kept]) - np.maximum(low[i], low[kept])
+        shared = np.maximum(sides, 0).prod(axis=1)
+        if np.all(shared <= overlap * np.minimum(area[i], area[kept])):
+            kept.append(int(i))
+    return np.asarray(kept, np.intp)
 
 
 def square(boxes: Floats) -> Floats:
