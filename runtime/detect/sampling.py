@@ -1,0 +1,111 @@
+"""Two ways to shrink an image to the levels of a pyramid, and parts of it to square crops.
+
+MTCNN is chaotic in small things: which of many near-equal boxes survives hangs on the last bit of
+a pixel. So there is the averaging that facenet-pytorch does, to compare with it, and a fast one.
+Regions are rows ``x0, y0, x1, y1`` in pixels of the image, ``x1`` and ``y1`` exclusive.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from sealshot.runtime.types import Floats, Image
+
+
+class Sampler(Protocol):
+    """One image, ready to be sampled."""
+
+    def level(self, width: int, height: int) -> Floats:
+        """Return the whole image as float32 ``[height, width, 3]``."""
+
+    def crops(self, regions: Floats, side: int) -> Floats:
+        """Return each region as float32 ``[n, side, side, 3]``; it touches the image."""
+
+
+class MeanSampler:
+    """The mean of all pixels that an output pixel touches (PyTorch's ``area`` interpolation).
+
+    Parts of a region outside the image are cut off and the rest is stretched, as facenet-pytorch
+    does. Every mean is four look-ups in the table of sums over all rectangles from the corner.
+    """
+
+    def __init__(self, image: Image) -> None:
+        self._height, self._width = image.shape[:2]
+        self._sums = cv2.integral(image)  # int32 [h + 1, w + 1, 3]; a wrap cancels out
+
+    def level(self, width: int, height: int) -> Floats:
+        """Return the whole image as float32 ``[height, width, 3]``."""
+        return self._means(0, 0, self._width, self._height, width, height)
+
+    def crops(self, regions: Floats, side: int) -> Floats:
+        """Return each region as float32 ``[n, side, side, 3]``; it touches the image."""
+        crops = np.empty((len(regions), side, side, 3), np.float32)
+        x0, y0, x1, y1 = np.trunc(regions).astype(int).T
+        limits = (x0.clip(0), y0.clip(0), x1.clip(None, self._width), y1.clip(None, self._height))
+        for crop, region in zip(crops, np.stack(limits, axis=1), strict=True):
+            crop[:] = self._means(*region, side, side)
+        return crops
+
+    def _means(self, x0: int, y0: int, x1: int, y1: int, width: int, height: int) -> Floats:
+        left, right = _bins(x0, x1, width)
+        top, bottom = _bins(y0, y1, height)
+        rows = self._sums[bottom] - self._sums[top]
+        count = np.outer(bottom - top, right - left)[:, :, None]
+        means: Floats = ((rows[:, right] - rows[:, left]) / count).astype(np.float32)
+        return means
+
+
+class MipSampler:
+    """Bilinear samples from the image halved as often as leaves them less than two pixels apart.
+
+    Regions are cut with sub-pixel precision; what is outside the image is black.
+    """
+
+    def __init__(self, image: Image) -> None:
+        self._mips = [image]
+
+    def level(self, width: int, height: int) -> Floats:
+        """Return the whole image as float32 ``[height, width, 3]``."""
+        source = self._mip(max(1.0, self._mips[0].shape[1] / width))
+        level = cv2.resize(source, (width, height), interpolation=cv2.INTER_LINEAR)
+        return level.astype(np.float32)
+
+    def crops(self, regions: Floats, side: int) -> Floats:
+        """Return each region as float32 ``[n, side, side, 3]``; it touches the image."""
+        crops = np.empty((len(regions), side, side, 3), np.uint8)
+        for crop, (x0, y0, x1, y1) in zip(crops, regions.tolist(), strict=True):
+            source = self._mip(max(1.0, (x1 - x0) / side))
+            half = self._mips[0].shape[1] // source.shape[1]
+            step_x, step_y = (x1 - x0) / side / half, (y1 - y0) / side / half
+            # the centre of output pixel i lies at x0 + (i + 1/2) step; OpenCV counts from centres
+            affine = np.array(
+                [
+                    [step_x, 0, x0 / half + step_x / 2 - 0.5],
+                    [0, step_y, y0 / half + step_y / 2 - 0.5],
+                ]
+            )
+            cv2.warpAffine(
+                source, affine, (side, side), dst=crop, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+            )
+        return crops.astype(np.float32)
+
+    def _mip(self, shrink: float) -> Image:
+        """Return the image halved floor(log2(shrink)) times."""
+        halvings = int(math.log2(shrink))
+        while len(self._mips) <= halvings:
+            last = self._mips[-1]
+            height, width = last.shape[0] // 2, last.shape[1] // 2
+            even = last[: 2 * height, : 2 * width]
+            self._mips.append(cv2.resize(even, (width, height), interpolation=cv2.INTER_AREA))
+        return self._mips[halvings]
+
+
+def _bins(start: int, end: int, count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """First and last (exclusive) pixel of each of ``count`` bins that cover start..end."""
+    index, size = np.arange(count), end - start
+    return start + index * size // count, start - (-(index + 1) * size // count)
