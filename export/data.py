@@ -10,14 +10,17 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sealshot.runtime.crops import CROP_PX, crop_resize_grey
+from sealshot.export.robustness import Robustness
+from sealshot.runtime.crops import CROP_PX, crop_resize_grey, cut, square
 from sealshot.runtime.detect import open_detector
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.terminal import note, progress
-from sealshot.runtime.types import Face
+from sealshot.runtime.types import Face, Floats, Image
 
 PICTURES = {".jpg", ".jpeg", ".png", ".bmp", ".webp"}
 MIN_FACE_PX = 24
+CONTEXT_PX = 112
+"""Side of the context: the face square with 3/8 of its side around, at the scale of the crop."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,12 +31,10 @@ class FaceCrops:
     """The sets' folder names."""
     crops: NDArray[np.uint8]
     """``uint8 [n, 1, 64, 64]``."""
-    boxes: NDArray[np.float32]
-    """``float32 [n, 4]``, pixels of the picture."""
-    landmarks: NDArray[np.float32]
-    """``float32 [n, 5, 2]``, pixels of the picture."""
-    confidence: NDArray[np.float32]
-    """``float32 [n]``, of the detector."""
+    context: NDArray[np.uint8]
+    """``uint8 [n, 112, 112]``, grey: the crop and what is around it."""
+    robustness: NDArray[np.float32]
+    """``float32 [n, 4]``, see :class:`~sealshot.export.robustness.Robustness`."""
 
     @property
     def sha256(self) -> str:
@@ -46,9 +47,8 @@ class FaceCrops:
             path,
             names=np.array(self.names),
             crops=self.crops,
-            boxes=self.boxes,
-            landmarks=self.landmarks,
-            confidence=self.confidence,
+            context=self.context,
+            robustness=self.robustness,
         )
 
 
@@ -62,7 +62,7 @@ def load_crops(path: Path) -> FaceCrops:
         with np.load(path, allow_pickle=False) as arrays:
             faces = FaceCrops(
                 tuple(map(str, arrays["names"])),
-                *(arrays[k] for k in ("crops", "boxes", "landmarks", "confidence")),
+                *(arrays[k] for k in ("crops", "context", "robustness")),
             )
     except (OSError, ValueError, KeyError) as error:
         raise InputError(f"{path} does not hold face crops: {error}", hint="delete it") from None
@@ -82,14 +82,16 @@ def cut_faces(folders: list[Path], detector: str = "mtcnn") -> FaceCrops:
     for folder in folders:
         if not folder.is_dir():
             raise InputError(f"there is no folder {folder}", hint="name a folder of pictures")
-    pictures = [
-        p for f in folders for p in sorted(f.rglob("*")) if p.suffix.lower() in PICTURES
-    ]
+    pictures = [p for f in folders for p in sorted(f.rglob("*")) if p.suffix.lower() in PICTURES]
     find = open_detector(detector, min_face_px=MIN_FACE_PX)
-    crops, faces, unread = [], [], 0
+    judge = Robustness()
+    crops: list[NDArray[np.uint8]] = []
+    contexts: list[NDArray[np.uint8]] = []
+    robustness: list[Floats] = []
+    unread = 0
     with progress("cutting faces", len(pictures)) as bar:
         for i, path in enumerate(pictures):
-            bar.update(i, f"{len(faces)} faces")
+            bar.update(i, f"{len(crops)} faces")
             image = cv2.imread(str(path), cv2.IMREAD_COLOR)
             if image is None:
                 unread += 1
@@ -98,21 +100,34 @@ def cut_faces(folders: list[Path], detector: str = "mtcnn") -> FaceCrops:
             if found := find.detect(pixels):
                 face = _subject(found, pixels.shape[1], pixels.shape[0])
                 crops.append(crop_resize_grey(pixels, [face.box])[0])
-                faces.append(face)
-    if not faces:
+                contexts.append(_context(pixels, face))
+                robustness.append(judge.measure(pixels, face.box))
+    if not crops:
         raise InputError(
             f"no face was found in {len(pictures)} pictures", hint="name a folder of face pictures"
         )
     note(
-        f"{len(faces)} faces in {len(pictures)} pictures; {unread} could not be read, "
-        f"{len(pictures) - unread - len(faces)} show no face"
+        f"{len(crops)} faces in {len(pictures)} pictures; {unread} could not be read, "
+        f"{len(pictures) - unread - len(crops)} show no face"
     )
     return FaceCrops(
         tuple(f.resolve().name for f in folders),
         np.stack(crops),
-        np.stack([f.box for f in faces]),
-        np.stack([f.landmarks for f in faces]),
-        np.array([f.score for f in faces], np.float32),
+        np.stack(contexts),
+        np.stack(robustness),
+    )
+
+
+def _context(image: Image, face: Face) -> NDArray[np.uint8]:
+    grey = cv2.cvtColor(cut(image, *square(face.box, 3 / 8)), cv2.COLOR_BGR2GRAY)
+    shrink = len(grey) > CONTEXT_PX
+    return np.asarray(
+        cv2.resize(
+            grey,
+            (CONTEXT_PX, CONTEXT_PX),
+            interpolation=cv2.INTER_AREA if shrink else cv2.INTER_LINEAR,
+        ),
+        np.uint8,
     )
 
 

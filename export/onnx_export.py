@@ -8,6 +8,7 @@ import io
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -74,7 +75,7 @@ def export_score_graph(
 
 def to_onnx(graph: nn.Module, inputs: list[str], outputs: list[str]) -> bytes:
     """Trace a graph of crops and return the checked ONNX file; the batch is dynamic."""
-    buffer = io.BytesIO()
+    buffer: Any = io.BytesIO()  # the annotation of torch.onnx.export knows paths alone
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the tracing exporter is announced as deprecated
         torch.onnx.export(
@@ -89,12 +90,12 @@ def to_onnx(graph: nn.Module, inputs: list[str], outputs: list[str]) -> bytes:
         )
     model = onnx.load_from_string(buffer.getvalue())
     onnx.checker.check_model(model, full_check=True)
-    return model.SerializeToString()
+    return bytes(model.SerializeToString())
 
 
 def fold(graph: nn.Module) -> nn.Module:
-    """Return a copy in which each batch norm is folded into the (transposed) convolution before it."""
-    folded = copy.deepcopy(graph).eval().to(memory_format=torch.contiguous_format)
+    """Return a copy with each batch norm folded into the (transposed) convolution before it."""
+    folded = copy.deepcopy(graph).eval()
     for module in list(folded.modules()):
         if not isinstance(module, nn.Sequential):
             continue

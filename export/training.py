@@ -107,7 +107,7 @@ def evaluate(model: nn.Module, loss: BatchLoss, indices: Tensor, schedule: Sched
     model.eval()
     with torch.no_grad(), torch.random.fork_rng():
         torch.manual_seed(schedule.seed)
-        parts = indices.split(schedule.batch)
+        parts = torch.split(indices, schedule.batch)
         return sum(loss(p).item() * len(p) for p in parts) / len(indices)
 
 
@@ -119,7 +119,7 @@ def split(n: int, share: float, seed: int) -> tuple[Tensor, Tensor]:
 
 
 def _batches(indices: Tensor, size: int) -> Iterator[Tensor]:
-    yield from indices[torch.randperm(len(indices))].split(size)
+    yield from torch.split(indices[torch.randperm(len(indices))], size)
 
 
 def _rate(done: float, warm_up: float) -> float:

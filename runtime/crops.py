@@ -27,7 +27,7 @@ def square(box: Floats, margin: float = 0.0) -> tuple[int, int, int]:
 
 
 def cut(image: NDArray[np.uint8], x: int, y: int, side: int) -> NDArray[np.uint8]:
-    """Cut a square out of an image ``[h, w, ...]``; what lies outside repeats the nearest edge pixel."""
+    """Cut a square out of an image ``[h, w, ...]``; outside of it the edge pixels are repeated."""
     h, w = image.shape[:2]
     x0, y0, x1, y1 = max(x, 0), max(y, 0), min(x + side, w), min(y + side, h)
     if x0 < x1 and y0 < y1:

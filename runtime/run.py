@@ -154,7 +154,9 @@ def run(
                     elapsed = time.perf_counter() - start
                     people = sealer.count + len(selector.people - sealer.people.keys())
                     on_progress(
-                        Progress(frames, source.frames, frames / elapsed, people, engine.description)
+                        Progress(
+                            frames, source.frames, frames / elapsed, people, engine.description
+                        )
                     )
                     if settings.stop_after_s and frame.time_s >= settings.stop_after_s:
                         break
@@ -179,9 +181,7 @@ def run(
         dropped=dropped,
         passing=selector.passing,
         seconds=seconds,
-        stages_ms={
-            stage: 1e3 * busy / max(frames, 1) for stage, busy in stopwatch.busy_s.items()
-        },
+        stages_ms={stage: 1e3 * busy / max(frames, 1) for stage, busy in stopwatch.busy_s.items()},
         engine=engine.description,
         interrupted=interrupted,
         failure=failure,
@@ -209,7 +209,7 @@ class _Sealer:
             with self._stopwatch.time("seal"):
                 sealed = seal(shot, self._recipients, self._origin, picture=self._picture)
                 before = self.people.pop(shot.track, None)
-                object_id = self._vault.put(sealed, replaces=before and before.object_id)
+                object_id = self._vault.put(sealed, replaces=before.object_id if before else None)
             self.count += before is None
             if len(self.people) == PEOPLE_KEPT:
                 del self.people[next(iter(self.people))]
@@ -222,5 +222,3 @@ class _Sealer:
                 time_s=shot.time_s,
                 object_id=object_id,
             )
-
-

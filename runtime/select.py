@@ -23,8 +23,8 @@ class Emit:
     """When the best shot of a person leaves the camera's memory to be sealed."""
 
     when: Literal["end", "timely", "live"] = "end"
-    """``end``: after the person left. ``timely``: at most ``within_s`` after the first detection, and
-    again at the end if a better one came. ``live``: each improvement."""
+    """``end``: after the person left. ``timely``: at most ``within_s`` after the first detection,
+    and again at the end if a better one came. ``live``: each improvement."""
     within_s: float = 0.0
 
 
@@ -70,8 +70,8 @@ class Selector:
     def __init__(
         self,
         percentile: Callable[[float], float],
-        emit: Emit = Emit(),  # noqa: B008 - immutable
-        choice: Choice = Choice(),  # noqa: B008
+        emit: Emit = Emit(),
+        choice: Choice = Choice(),
         now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
     ) -> None:
         """Start with no track.

@@ -2,13 +2,14 @@
 
 Baert, Leroux and Simoens, "Intelligent Frame Selection as a Privacy-Friendlier Alternative to Face
 Recognition" (2021): five convolution blocks, two linear heads; five transposed-convolution blocks,
-two heads. The widths are ours: most parameters sit where a feature map is small, so that ten decodes
-cost little.
+two heads. The widths are ours: most parameters sit where a feature map is small, so that ten
+decodes cost little.
 """
 
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -44,7 +45,7 @@ class Vae(nn.Module):
         self.encoder = nn.Sequential(
             *(
                 layer
-                for c_in, c_out in zip(widths, widths[1:], strict=False)
+                for c_in, c_out in pairwise(widths)
                 for layer in (
                     nn.Conv2d(c_in, c_out, 4, stride=2, padding=1, bias=False),
                     nn.BatchNorm2d(c_out),
@@ -60,7 +61,7 @@ class Vae(nn.Module):
         self.decoder = nn.Sequential(
             *(
                 layer
-                for i, (c_in, c_out) in enumerate(zip(widths, widths[1:], strict=False))
+                for i, (c_in, c_out) in enumerate(pairwise(widths))
                 for layer in (
                     nn.ConvTranspose2d(
                         c_in, c_out, 4, stride=2 if i else 1, padding=1 if i else 0, bias=False
@@ -74,16 +75,14 @@ class Vae(nn.Module):
         self.x_log_var = nn.Conv2d(DECODER[-1], 1, 1)
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return mean and log-variance of z, ``float [n, 128]`` each, for x ``float [n, 1, 64, 64]``."""
+        """Return mean and log-variance of z, ``[n, 128]`` each, for x ``float [n, 1, 64, 64]``."""
         h = self.encoder(x)
         return self.z_mu(h), self.z_log_var(h)
 
     def decode(self, z: Tensor) -> Reconstruction:
         """Return the Gaussian of each pixel for z ``float [n, 128]``."""
         h = self.decoder(z[:, :, None, None])
-        return Reconstruction(
-            self.x_mu(h), self.x_log_var(h).clamp(min=2 * math.log(SIGMA_FLOOR))
-        )
+        return Reconstruction(self.x_mu(h), self.x_log_var(h).clamp(min=2 * math.log(SIGMA_FLOOR)))
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return log p(x|z) and KL(q(z|x) || N(0, I)), ``float [n]`` each, with one sample of z."""
@@ -102,8 +101,9 @@ def log_likelihood(x: Tensor, pixels: Reconstruction) -> Tensor:
 def noise(seed: int, samples: int = SAMPLES) -> Tensor:
     """Return the latent noise ``float [samples, 128]`` that is a constant of the score graph.
 
-    The samples are antithetic pairs scaled to unit variance in each dimension (Wu, Goodman and Ermon
-    2018, arXiv 1810.02555), so that ten stand for the normal distribution better than ten random ones.
+    The samples are antithetic pairs scaled to unit variance in each dimension (Wu, Goodman and
+    Ermon 2018, arXiv 1810.02555): ten of them stand for the normal distribution better than ten
+    random ones.
     """
     if samples == 1:
         return torch.zeros(1, LATENT)  # the mean of q(z|x)
@@ -122,17 +122,18 @@ class RpScore(nn.Module):
     def __init__(self, vae: Vae, seed: int, samples: int = SAMPLES) -> None:
         super().__init__()
         self.vae = vae
+        self.noise: Tensor
         self.register_buffer("noise", noise(seed, samples))
 
     def pixels(self, crops: Tensor) -> tuple[Tensor, Reconstruction]:
-        """Return x ``[n, 1, 4096]`` and the Gaussians ``[n, L, 4096]`` for crops ``uint8 [n, 1, 64, 64]``."""
+        """Return x ``[n, 1, 4096]`` and the Gaussians of its pixels, ``[n, L, 4096]`` each."""
         x = crops.to(self.noise.dtype) / 255
         mu, log_var = self.vae.encode(x)
         z = mu[:, None] + torch.exp(log_var / 2)[:, None] * self.noise  # [n, l, 128]
         decoded = self.vae.decode(z.reshape(-1, LATENT))
-        l = len(self.noise)
+        samples = len(self.noise)
         return x.reshape(-1, 1, PIXELS), Reconstruction(
-            *(t.reshape(-1, l, PIXELS) for t in decoded)
+            *(t.reshape(-1, samples, PIXELS) for t in decoded)
         )
 
     def forward(self, crops: Tensor) -> Tensor:
@@ -140,4 +141,5 @@ class RpScore(nn.Module):
         x, (mu, log_var) = self.pixels(crops)
         squared = (x - mu).square() * torch.exp(-log_var)
         each = -(squared + log_var).sum(2) / 2 - PIXELS / 2 * math.log(2 * math.pi)  # [n, l]
-        return torch.logsumexp(each, 1) - math.log(len(self.noise))
+        log_rp: Tensor = torch.logsumexp(each, 1) - math.log(len(self.noise))
+        return log_rp

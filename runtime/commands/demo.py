@@ -1,4 +1,4 @@
-"""`sealshot demo`: the main job on a clip whose best frames are known, from key to opened picture."""
+"""`sealshot demo`: the main job on a clip whose best frames are known, from key to picture."""
 
 from __future__ import annotations
 

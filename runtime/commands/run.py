@@ -14,7 +14,6 @@ from sealshot.runtime.run import Progress, Settings, Summary, run
 from sealshot.runtime.seal.keys import parse_recipients
 from sealshot.runtime.select import Choice, Emit
 from sealshot.runtime.terminal import fail, note, progress, say, say_json, table, warn
-from sealshot.runtime.track import TRACKERS
 
 USAGE = f"""
 usage: sealshot run SOURCE --to RECIPIENT --vault DIR [options]
@@ -28,14 +27,15 @@ address, or a GStreamer pipeline.
   --to RECIPIENT      who can open the shots: age1..., or a file with one a line; may be repeated
   --vault DIR         folder for the sealed shots
   --emit WHEN         end: when the person has left (default); timely: within --within seconds
-                      of the first detection, and again if a better one comes; live: each improvement
+                      of the first detection, and again if a better one comes; live: each
+                      improvement
   --within S          seconds for --emit timely (default 5)
   --clip S            keep a clip of S seconds before and after the best frame, sealed too
   --margin SHARE      what is kept around the face square, as a share of its side (default 0.5)
   --picture TYPE      jpg (default) or png
   --detector NAME     mtcnn (default), or yunet:FILE.onnx
   --min-face PX       width of the smallest face to look for (default {MIN_FACE_PX})
-  --tracker NAME      {", ".join(TRACKERS)} (the first is the default)
+  --tracker NAME      bytetrack (default), or euclidean, the tracker of the paper
   --min-frames N      fewer detections than this are a false alarm, not a person (default 3)
   --score NAME        {", ".join(SCORES)} (the first is the default), or a score graph FILE.onnx
   --engine NAME       {", ".join(ENGINES)} (the first is the default)
@@ -64,7 +64,7 @@ def main(argv: list[str]) -> int:
     add("--picture", choices=("jpg", "png"), default="jpg")
     add("--detector", default="mtcnn")
     add("--min-face", type=positive_int, default=MIN_FACE_PX)
-    add("--tracker", choices=TRACKERS, default=TRACKERS[0])
+    add("--tracker", default="bytetrack")
     add("--min-frames", type=positive_int, default=Choice().min_hits)
     add("--score", default=next(iter(SCORES)))
     add("--engine", choices=ENGINES, default=ENGINES[0])

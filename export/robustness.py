@@ -1,0 +1,79 @@
+"""How surely a face is still seen as a face when the view of it is disturbed.
+
+The last network of the detector looks at views of the face that are shifted, turned and too tight.
+A clear, frontal, whole face survives that; a turned, hidden or blurred one does not. It is a
+teacher for the quality score that needs no label, no identity and no recogniser. (To judge quality
+by robustness is the idea of SER-FIQ, Terhörst et al. 2020, which disturbs a recogniser instead.)
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from sealshot.runtime.crops import square
+from sealshot.runtime.models import FOLDER
+from sealshot.runtime.onnx_session import open_session
+from sealshot.runtime.types import Floats, Image
+
+ONET_PX = 48
+SMALLEST = 1e-7
+"""Probabilities are kept this far from 0 and 1, what float32 can tell apart from 1."""
+
+_AROUND = [(x, y) for x, y in itertools.product((-1, 0, 1), repeat=2) if (x, y) != (0, 0)]
+# group -> views: shift right and down as shares of the side, turn in degrees, size
+GROUPS: dict[str, list[tuple[float, float, float, float]]] = {
+    "shift 0.2": [
+        (0.2 * x / math.hypot(x, y), 0.2 * y / math.hypot(x, y), 0, 1) for x, y in _AROUND
+    ],
+    "turn 30": [(0, 0, -30, 1), (0, 0, 30, 1)],
+    "turn 45": [(0, 0, -45, 1), (0, 0, 45, 1)],
+    "tight 0.7": [(0, 0, 0, 0.7)],
+}
+
+
+class Robustness:
+    """Looks at disturbed views with the detector's O-net."""
+
+    def __init__(self) -> None:
+        self._onet = open_session(FOLDER / "mtcnn_onet.onnx", threads=1)
+
+    def measure(self, image: Image, box: Floats) -> Floats:
+        """Return the mean logit of each group of views: ``float32 [4]``.
+
+        Args:
+            image: ``uint8 [h, w, 3]`` BGR.
+            box: ``float32 [4]``, the face.
+        """
+        views = [_view(image, box, *v) for group in GROUPS.values() for v in group]
+        (scores,) = self._onet.run(["score"], {"image": np.stack(views).astype(np.float32)})
+        p = np.clip(scores.astype(np.float64), SMALLEST, 1 - SMALLEST)
+        ends = np.cumsum([len(group) for group in GROUPS.values()])
+        groups = np.split(np.log(p / (1 - p)), ends[:-1])
+        return np.array([g.mean() for g in groups], np.float32)
+
+
+def _view(
+    image: Image, box: Floats, right: float, down: float, turn_deg: float, size: float
+) -> NDArray[np.uint8]:
+    x, y, side = square(box)
+    centre_x, centre_y = x + side * (0.5 + right), y + side * (0.5 + down)
+    twice = 2 * ONET_PX  # sampled finely, then averaged
+    a = math.radians(turn_deg)
+    cos, sin = math.cos(a) * side * size / twice, math.sin(a) * side * size / twice
+    half = twice / 2
+    to_image = np.array(
+        [[cos, -sin, centre_x - (cos - sin) * half], [sin, cos, centre_y - (sin + cos) * half]]
+    )
+    fine = cv2.warpAffine(
+        image,
+        to_image,
+        (twice, twice),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    return np.asarray(cv2.resize(fine, (ONET_PX, ONET_PX), interpolation=cv2.INTER_AREA), np.uint8)

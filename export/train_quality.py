@@ -1,0 +1,115 @@
+"""Training of the one-pass student behind `quality`: no label, no identity, no recogniser.
+
+Two teachers say how good a clean crop is: reconstruction probability, and how robustly the detector
+sees the face (:mod:`sealshot.export.robustness`). Degradations say which of two pictures of one
+face is worse (:mod:`sealshot.export.degrade`). The student learns the first by regression, the
+second by a pairwise ranking loss, and to put what is no face below every face.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn.functional import huber_loss, softplus
+
+from sealshot.export.data import FaceCrops
+from sealshot.export.degrade import DEGRADATIONS, Grey, centre, non_face, shift
+from sealshot.export.models.student import Student
+from sealshot.export.models.vae import RpScore, Vae
+from sealshot.export.training import Losses, Schedule, fit, split
+from sealshot.runtime.types import Floats
+
+SCHEDULE = Schedule(epochs=30, batch=96, learning_rate=2e-3, seed=1)
+HELD_OUT = 0.04
+ROBUSTNESS_WEIGHT = 2.0
+"""Of the robustness teacher, where RP has 1; both have unit spread."""
+DROP = 2.5
+"""How far the score should fall, in units of the targets' spread, from severity 0 to 1."""
+SOFTNESS = 0.3
+NON_FACES = 12
+NON_FACE_SCORE = -4.0
+
+
+def train_quality(
+    sets: Sequence[FaceCrops], vae: Vae, schedule: Schedule, checkpoint: Path
+) -> tuple[Student, Losses]:
+    """Train on the crops of some sets, whose teachers' scores are standardised set by set.
+
+    A set of softer pictures would else look better to RP than a set of sharp ones.
+    """
+    torch.manual_seed(schedule.seed)
+    model = Student()
+    target = torch.from_numpy(np.concatenate([teach(faces, vae) for faces in sets]))
+    contexts = np.concatenate([faces.context for faces in sets])
+
+    def loss(indices: Tensor) -> Tensor:
+        rng = np.random.default_rng(int(torch.randint(2**62, ())))
+        chosen = contexts[indices.numpy()]
+        mirrored = [c[:, ::-1] if rng.random() < 0.5 else c for c in chosen]
+        clean = [_vary(c, rng) for c in mirrored]
+        pairs = [_pair(c, rng) for c in mirrored]
+        others = [non_face(contexts, rng) for _ in range(NON_FACES)]
+        crops = np.stack([*clean, *(p[0] for p in pairs), *(p[1] for p in pairs), *others])
+        x = torch.from_numpy(crops)[:, None].contiguous(memory_format=torch.channels_last)
+        with torch.autocast("cpu", torch.bfloat16):
+            scores = model(x)
+        n = len(chosen)
+        as_is, milder, harsher, no_face = scores.float().split([n, n, n, NON_FACES])
+        wanted = DROP * torch.tensor([p[2] for p in pairs], dtype=torch.float32)
+        ranking = SOFTNESS * softplus((wanted - (milder - harsher)) / SOFTNESS).mean()
+        apart = softplus(no_face - NON_FACE_SCORE).mean()
+        return huber_loss(as_is, target[indices]) + ranking + 0.2 * apart
+
+    train, validation = split(len(target), HELD_OUT, schedule.seed)
+    losses = fit(model, loss, train, validation, schedule, checkpoint, "training quality")
+    return model, losses
+
+
+def teach(faces: FaceCrops, vae: Vae) -> Floats:
+    """Return what the two teachers say of the clean crops, ``float32 [n]``, unit spread."""
+    with torch.no_grad():
+        rp = batched(RpScore(vae, seed=0, samples=1).eval(), faces.crops)
+    robustness = _standard(np.sum([_standard(group) for group in faces.robustness.T], axis=0))
+    both = _standard(_standard(rp) + ROBUSTNESS_WEIGHT * robustness)
+    return np.clip(both, -4, 3).astype(np.float32)
+
+
+def batched(graph: nn.Module, crops: NDArray[np.uint8], size: int = 128) -> Floats:
+    """Score crops in batches, without gradient: ``float32 [n]``."""
+    with torch.no_grad():
+        parts = [
+            graph(torch.from_numpy(crops[i : i + size])).float().numpy()
+            for i in range(0, len(crops), size)
+        ]
+    return np.concatenate(parts)
+
+
+def _standard(values: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Centre on the median and divide by the spread that a normal distribution would have."""
+    low, middle, high = np.quantile(values.astype(np.float64), (0.25, 0.5, 0.75))
+    return np.asarray((values - middle) / max(float(high - low), 1e-9) * 1.349)
+
+
+def _vary(context: Grey, rng: np.random.Generator) -> Grey:
+    """A clean crop as another camera and detector would give it: no better and no worse."""
+    if rng.random() < 0.5:
+        gain, offset = rng.uniform(0.85, 1.15), rng.uniform(-15, 15)
+        varied = (context.astype(np.float32) - 128) * gain + 128 + offset
+        context = np.clip(varied, 0, 255).astype(np.uint8)
+    return centre(context) if rng.random() < 0.5 else shift(context, rng.uniform(0, 0.06), rng)
+
+
+def _pair(context: Grey, rng: np.random.Generator) -> tuple[Grey, Grey, float]:
+    """A milder and a harsher version of one crop, and the difference in severity."""
+    degrade = DEGRADATIONS[rng.integers(len(DEGRADATIONS))]
+    mild, harsh = np.sort(rng.random(2))
+    if rng.random() < 0.4:
+        mild = 0.0
+    seed = int(rng.integers(2**62))  # the same direction, place and grain for both
+    milder = degrade(context, mild, np.random.default_rng(seed)) if mild else centre(context)
+    return milder, degrade(context, harsh, np.random.default_rng(seed)), float(harsh - mild)
