@@ -33,8 +33,9 @@ class Draws:
 
     pauc: Doubles
     """``float64 [replicates, limits]``; NaN where a draw holds no error."""
-    fnmr: Doubles
-    """``float64 [replicates, grid]``: heights of the curve."""
+    fall: Doubles
+    """``float64 [replicates, grid]``: heights of the curve over its starting height; NaN where a
+    draw holds no error."""
 
 
 def bootstrap(
@@ -77,15 +78,14 @@ def bootstrap(
         error = distance[by_quality] >= threshold
         discarded, fnmr = _curves(weights[:, by_quality], error, ends)
         areas.append(np.stack([partial_area(discarded, fnmr, x) for x in limits], axis=1))
+        fall = fnmr / np.where(fnmr[:, :1] > 0, fnmr[:, :1], np.nan)
         heights.append(
-            np.stack(
-                [
-                    f[np.searchsorted(d, at, side="right") - 1]
-                    for d, f in zip(discarded, fnmr, strict=True)
-                ]
-            )
+            [
+                f[np.searchsorted(d, at, side="right") - 1]
+                for d, f in zip(discarded, fall, strict=True)
+            ]
         )
-    return Draws(pauc=np.concatenate(areas), fnmr=np.concatenate(heights))
+    return Draws(pauc=np.concatenate(areas), fall=np.concatenate(heights))
 
 
 def interval(values: Doubles, level: float = 0.95) -> Doubles:

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from sealshot.benchmarks.faces.cache import Cache, file_sha256, key
 from sealshot.benchmarks.faces.dataset import Pictures
 from sealshot.benchmarks.faces.matcher import Matcher
-from sealshot.runtime import models
 from sealshot.runtime.crops import CROP_PX, crop_resize_grey
 from sealshot.runtime.detect import open_detector
 from sealshot.runtime.errors import InputError
+from sealshot.runtime.models import FOLDER
 from sealshot.runtime.terminal import progress
 from sealshot.runtime.types import Face, Floats, Image
 
@@ -174,8 +174,7 @@ def _find(pictures: Pictures, spec: str, threads: int) -> dict[str, NDArray[np.g
 
 def _detector_key(spec: str) -> list[str]:
     kind, _, file = spec.partition(":")
-    folder = Path(models.__file__).parent
-    files = [Path(file)] if file else sorted(folder.glob(f"{kind}*.onnx"))
+    files = [Path(file)] if file else sorted(FOLDER.glob(f"{kind}*.onnx"))
     return [kind, *(file_sha256(path) for path in files)]
 
 

@@ -5,17 +5,18 @@ Every measure takes views of faces and gives one number each; higher is better.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from sealshot.benchmarks.quality import brisque, networks, simple
 from sealshot.benchmarks.quality.measure import Measure
-from sealshot.runtime import models
 from sealshot.runtime.errors import InputError
+from sealshot.runtime.models import SCORES, score_graph
 
 SIMPLE = ("random", "sharpness", "size", "confidence", "icao")
 HINT = (
-    "use a shipped score (%s), an .onnx score graph, " + ", ".join(SIMPLE) + ", brisque, "
-    "lightqnet:FILE.pb or reconstruction:FILE.onnx"
+    f"use {', '.join((*SCORES, *SIMPLE))}, brisque, lightqnet:FILE.pb, "
+    "reconstruction:FILE.onnx or a score graph FILE.onnx"
 )
 
 
@@ -36,14 +37,20 @@ def open_measure(spec: str, *, threads: int = 0) -> Measure:
     return _open(spec, "", threads)
 
 
-def shipped() -> dict[str, Path]:
-    """Return the score graphs that come with sealshot: name -> file."""
-    folder = Path(models.__file__).parent
-    return {
-        path.stem: path
-        for path in sorted(folder.glob("*.onnx"))
-        if path.with_suffix(".json").is_file()  # a detector has no manifest
-    }
+def open_measures(specs: Sequence[str], *, threads: int = 0) -> list[Measure]:
+    """Open several measures.
+
+    Raises:
+        InputError: see :func:`open_measure`, or two have the same name.
+    """
+    measures = [open_measure(spec, threads=threads) for spec in specs]
+    names = [measure.name for measure in measures]
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(
+                f"two scores are called '{name}'", hint="write LABEL=SCORE to tell them apart"
+            )
+    return measures
 
 
 def _open(spec: str, label: str, threads: int) -> Measure:
@@ -57,9 +64,7 @@ def _open(spec: str, label: str, threads: int) -> Measure:
         return networks.LightQNet(label or "lightqnet", path)
     if kind == "reconstruction" and file:
         return networks.Reconstruction(label or "reconstruction", path, threads=threads)
-    if spec in shipped():
-        return networks.ScoreGraph(label or spec, shipped()[spec], threads=threads)
-    if spec.endswith(".onnx"):
-        path = Path(spec)
-        return networks.ScoreGraph(label or path.stem, path, threads=threads)
-    raise InputError(f"there is no score '{spec}'", hint=HINT % (", ".join(shipped()) or "none"))
+    if spec in SCORES or spec.endswith(".onnx"):
+        graph = score_graph(spec)
+        return networks.ScoreGraph(label or graph.stem, graph, threads=threads)
+    raise InputError(f"there is no score '{spec}'", hint=HINT)

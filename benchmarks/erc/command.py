@@ -1,0 +1,119 @@
+"""`sealshot erc`: error-versus-reject curves of quality scores on real faces."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from sealshot.benchmarks.erc import compare, degrade
+from sealshot.benchmarks.erc.evaluate import evaluate, starts
+from sealshot.benchmarks.erc.inputs import SHARED_USAGE, Inputs, add_inputs, load
+from sealshot.benchmarks.erc.report import Cost, Evidence, as_json, print_tables
+from sealshot.runtime.arguments import Arguments
+from sealshot.runtime.errors import InputError
+from sealshot.runtime.files import write_atomic
+from sealshot.runtime.terminal import note, say, say_json, warn
+
+DEFAULT_SCORES = ("quality", "rp", "sharpness", "size", "confidence", "random")
+
+USAGE = f"""
+usage: sealshot erc DATASET --recognizer MATCHER.onnx [--score SCORE]... [-o DIR] [options]
+       sealshot erc compare --reference A --candidate B DATASET [options]
+       sealshot erc degrade DATASET [--score SCORE]... [-o DIR] [options]
+
+Draw error-versus-reject curves: how fast the failures of a face matcher go away when the pictures
+of lowest quality are discarded. The first --score is the one in question, the others stand beside
+it. `compare` is the accuracy gate for CI, `degrade` shows whether a score falls when the picture
+gets worse; `sealshot erc compare --help` and so on explain them.
+
+{SHARED_USAGE}
+  --score SCORE       a score to judge; may be repeated (default: {" ".join(DEFAULT_SCORES)}).
+                      One of them; icao; brisque; lightqnet:FILE.pb; reconstruction:FILE.onnx;
+                      a score graph FILE.onnx; LABEL=SCORE calls it something else
+  -o, --output DIR    write the report: index.html, erc.json, curves as SVG and PNG
+  --ranked-faces      also draw faces ranked by each score into DIR (THE PICTURE SHOWS FACES)
+  --json              print erc.json instead of tables
+
+examples:
+  sealshot erc lfw/ --recognizer matcher.onnx --score rp --score sharpness -o report/
+  sealshot erc pairs.csv --recognizer matcher.onnx --score mine.onnx --fmr 0.001 -o report/
+  sealshot erc scores.npz --fnmr 0.01
+"""
+
+COMMANDS: dict[str, Callable[[list[str]], int]] = {"compare": compare.main, "degrade": degrade.main}
+
+
+def main(argv: list[str]) -> int:
+    """Run the command, or the one below it that ``argv`` names."""
+    if argv and argv[0] in COMMANDS:
+        return COMMANDS[argv[0]](argv[1:])
+    arguments = Arguments("erc", USAGE)
+    add_inputs(arguments)
+    arguments.add_argument("--score", action="append", default=[])
+    arguments.add_argument("-o", "--output", type=Path)
+    arguments.add_argument("--ranked-faces", action="store_true")
+    arguments.add_argument("--json", action="store_true")
+    given = arguments.parse_args(argv)
+    if given.ranked_faces and not given.output:
+        raise InputError("--ranked-faces needs a folder to write to", hint="add -o DIR")
+
+    inputs = load(given, tuple(given.score), DEFAULT_SCORES)
+    lines = [
+        evaluate(
+            inputs.comparisons,
+            inputs.qualities,
+            start,
+            replicates=given.replicates,
+            seed=given.seed,
+        )
+        for start in starts(inputs.comparisons, given.fnmr, given.fmr)
+    ]
+    command = shlex.join(["sealshot", "erc", *argv])
+    evidence = Evidence(
+        setting=replace(inputs.setting, command=command),
+        lines=tuple(map(tuple, lines)),
+        costs={name: Cost(*cost) for name, cost in inputs.costs().items()},
+    )
+    if given.json:
+        say_json(as_json(evidence))
+    else:
+        print_tables(evidence)
+    if given.output:
+        write_report(evidence, inputs, given.output, ranked_faces=given.ranked_faces)
+        say_to = note if given.json else say
+        say_to(f"report: {given.output / 'index.html'}")
+    return 0
+
+
+def write_report(evidence: Evidence, inputs: Inputs, folder: Path, *, ranked_faces: bool) -> None:
+    """Write the report into a folder, made if absent.
+
+    Raises:
+        InputError: the folder cannot be written, or faces are asked for and there are none.
+    """
+    from sealshot.benchmarks.erc import page, plots  # matplotlib is an extra
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(as_json(evidence), indent=1, allow_nan=False) + "\n"
+        write_atomic(folder / "erc.json", text.encode())
+        figures = []
+        for lines in evidence.lines:
+            name = lines[0].start.label.lower().replace(" ", "-")
+            curves = plots.draw_curves(lines, folder / f"erc-{name}")
+            bands = plots.draw_bands(lines, folder / f"erc-{name}-each")
+            figures.append([curves[0], bands[0]])
+        page.write_page(evidence, figures, folder / "index.html")
+        if ranked_faces:
+            if inputs.faces is None:
+                raise InputError("an .npz file holds no faces to rank", hint="drop --ranked-faces")
+            plots.draw_ranked(inputs.faces, inputs.face_qualities, folder / "ranked-faces")
+            warn(f"{folder / 'ranked-faces.png'} SHOWS FACES of the data set, in plain: keep it so")
+    except OSError as error:
+        raise InputError(
+            f"{error.filename or folder} cannot be written: {error.strerror}",
+            hint="name another folder with -o",
+        ) from error

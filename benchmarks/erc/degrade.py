@@ -1,0 +1,211 @@
+"""`sealshot erc degrade`: does a score fall when the picture gets worse?
+
+Within a track the same face is seen sharper and softer, nearer and farther. A score that is to
+choose among those views must fall when a view gets worse, and likelihoods of generative models are
+known to do the opposite: smooth pictures are likely pictures.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from sealshot.benchmarks.faces.cache import Cache, default_folder
+from sealshot.benchmarks.faces.dataset import read_folder
+from sealshot.benchmarks.faces.faces import Faces, View, batches, find_faces
+from sealshot.benchmarks.quality import open_measures
+from sealshot.benchmarks.quality.degradations import DEGRADATIONS, Chip, make_chip
+from sealshot.benchmarks.quality.measure import BATCH, Doubles, Measure, rate_faces
+from sealshot.benchmarks.quality.simple import Simple
+from sealshot.runtime.arguments import Arguments, positive_int
+from sealshot.runtime.crops import CROP_PX
+from sealshot.runtime.errors import InputError
+from sealshot.runtime.files import write_atomic
+from sealshot.runtime.terminal import note, progress, say, say_json, table
+
+DEFAULT_SCORES = ("quality", "rp", "sharpness")
+LEVELS = ("mild", "middle", "harsh")
+FACES = 200
+
+USAGE = f"""
+usage: sealshot erc degrade DATASET [--score SCORE]... [-o DIR] [options]
+
+Degrade sharp pictures of faces on purpose, and count on how many of them each score falls. DATASET
+is a folder that holds a folder a person.
+
+  --score SCORE       as for `sealshot erc`; may be repeated (default: {" ".join(DEFAULT_SCORES)})
+  --faces N           faces to degrade, drawn from the sharper half (default {FACES})
+  --require SHARE     exit code 1 unless the first score falls on this share of the faces, for each
+                      degradation at the middle severity
+  --detector NAME     mtcnn (default), or yunet:FILE.onnx
+  --seed N            of the draw and of the degradations (default 0)
+  --threads N         threads of a network (default: one a core)
+  --cache DIR         where found faces are kept (default ~/.cache/sealshot)
+  -o, --output DIR    write degrade.json and the plot, SVG and PNG
+  --json              print degrade.json instead of the table
+
+example:
+  sealshot erc degrade lfw/ --score quality --score rp --require 0.9 -o report/
+"""
+
+
+@dataclass(frozen=True, eq=False)
+class Falls:
+    """What degradation did to one score."""
+
+    score: str
+    fell: Doubles
+    """``[degradations, 3]``: share of faces whose score is lower than that of the clean crop."""
+    rank: Doubles
+    """``[degradations, 3]``: median over faces of the share of clean crops that score lower."""
+
+
+def main(argv: list[str]) -> int:
+    """Run the command."""
+    arguments = Arguments("erc degrade", USAGE)
+    add = arguments.add_argument
+    add("dataset", type=Path)
+    add("--score", action="append", default=[])
+    add("--faces", type=positive_int, default=FACES)
+    add("--require", type=_share)
+    add("--detector", default="mtcnn")
+    add("--seed", type=int, default=0)
+    add("--threads", type=positive_int, default=0)
+    add("--cache", type=Path, default=default_folder())
+    add("-o", "--output", type=Path)
+    add("--json", action="store_true")
+    given = arguments.parse_args(argv)
+
+    measures = open_measures(given.score or DEFAULT_SCORES, threads=given.threads)
+    cache = Cache(given.cache)
+    faces = find_faces(read_folder(given.dataset), given.detector, cache, threads=given.threads)
+    chosen = choose_sharp(faces, cache, given.faces, given.seed)
+    falls = degrade([faces.view(int(i)) for i in chosen], measures, given.seed)
+
+    result = {
+        "dataset": given.dataset.name,
+        "faces": len(chosen),
+        "seed": given.seed,
+        "command": shlex.join(["sealshot", "erc", "degrade", *argv]),
+        "degradations": [
+            {"name": d.name, "levels": d.levels, "unit": d.unit} for d in DEGRADATIONS
+        ],
+        "scores": [
+            {"score": f.score, "fell": f.fell.tolist(), "rank": f.rank.tolist()} for f in falls
+        ],
+    }
+    if given.json:
+        say_json(result)
+    else:
+        _print(falls, len(chosen))
+    if given.output:
+        _write(result, falls, given.output)
+        (note if given.json else say)(f"report: {given.output / 'degrade.json'}")
+    if given.require is None:
+        return 0
+    return _gate(falls[0], given.require)
+
+
+def choose_sharp(faces: Faces, cache: Cache, count: int, seed: int) -> list[int]:
+    """Draw faces of at least 64 px from the sharper half: already bad pictures prove nothing.
+
+    Raises:
+        InputError: no face is large enough.
+    """
+    side = (faces.box[:, 2:] - faces.box[:, :2]).max(axis=1)
+    large = np.flatnonzero(side >= CROP_PX)
+    if not len(large):
+        raise InputError(
+            f"no face of {faces.pictures.root} is {CROP_PX} px or wider",
+            hint="give larger pictures",
+        )
+    sharpness = rate_faces(Simple("sharpness", "sharpness"), faces, cache)[large]
+    sharp = large[sharpness >= np.median(sharpness)]
+    drawn = np.random.default_rng(seed).permutation(sharp)[:count]
+    return sorted(int(i) for i in drawn)
+
+
+def degrade(views: Sequence[View], measures: Sequence[Measure], seed: int) -> list[Falls]:
+    """Rate clean and degraded pictures.
+
+    Args:
+        views: good pictures of faces.
+        measures: what rates them.
+        seed: of the degradations; all measures and all levels see the same.
+    """
+    clean = np.empty((len(measures), len(views)))
+    worse = np.empty((len(measures), len(DEGRADATIONS), len(LEVELS), len(views)))
+    with progress("degrade", len(views)) as bar:
+        for batch in batches(len(views), BATCH):
+            part = slice(batch.start, batch.stop)
+            chips = [(i, make_chip(views[i]), views[i].face.score) for i in batch]
+            clean[:, part] = _rate(measures, [chip.view(score) for _, chip, score in chips])
+            for d, degradation in enumerate(DEGRADATIONS):
+                for level, severity in enumerate(degradation.levels):
+                    changed: list[View] = []
+                    for i, chip, score in chips:
+                        rng = np.random.default_rng((seed, d, i))
+                        worsened: Chip = degradation.apply(chip, severity, rng)
+                        changed.append(worsened.view(score))
+                    worse[:, d, level, part] = _rate(measures, changed)
+            bar.update(batch.stop)
+    return [
+        Falls(
+            score=measure.name,
+            fell=(worse[m] < clean[m]).mean(axis=-1),
+            rank=np.median(np.searchsorted(np.sort(clean[m]), worse[m]) / len(views), axis=-1),
+        )
+        for m, measure in enumerate(measures)
+    ]
+
+
+def _rate(measures: Sequence[Measure], views: Sequence[View]) -> Doubles:
+    rated = np.stack([measure.rate(views) for measure in measures])
+    return np.where(np.isnan(rated), -np.inf, rated)
+
+
+def _print(falls: Sequence[Falls], count: int) -> None:
+    say(f"share of {count} faces whose score falls, %: {', '.join(LEVELS)}")
+    rows = [
+        [d.name, *(" ".join(f"{100 * v:3.0f}" for v in f.fell[i]) for f in falls)]
+        for i, d in enumerate(DEGRADATIONS)
+    ]
+    table(["degradation", *(f">{f.score}" for f in falls)], rows)
+
+
+def _gate(first: Falls, required: float) -> int:
+    middle = first.fell[:, 1]
+    failed = [d.name for d, share in zip(DEGRADATIONS, middle, strict=True) if share < required]
+    if failed:
+        note(f"{first.score} falls on less than {100 * required:g} % for: {', '.join(failed)}")
+    return 1 if failed else 0
+
+
+def _write(result: dict[str, object], falls: Sequence[Falls], folder: Path) -> None:
+    from sealshot.benchmarks.erc.plots import draw_falls  # matplotlib is an extra
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomic(folder / "degrade.json", (json.dumps(result, indent=1) + "\n").encode())
+        draw_falls({f.score: f.fell for f in falls}, folder / "degrade")
+    except OSError as error:
+        raise InputError(
+            f"{error.filename or folder} cannot be written: {error.strerror}",
+            hint="name another folder with -o",
+        ) from error
+
+
+def _share(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a share from 0 to 1")
+    return value
