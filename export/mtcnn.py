@@ -1,4 +1,4 @@
-"""MTCNN's trained weights, from a facenet-pytorch wheel to the three ONNX files of the detector.
+"""MTCNN's trained weights, from a facenet-pytorch wheel to the ONNX files of the detector.
 
 The wheel is read as a zip file; the package and its requirements are not installed. The graphs
 compute what the package's networks compute (Zhang et al. 2016, doi 10.1109/LSP.2016.2603342), with
@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import pickle
 import sys
 import zipfile
 from pathlib import Path
@@ -31,8 +32,8 @@ from sealshot.runtime.terminal import fail, say
 USAGE = """\
 usage: python -m sealshot.export.mtcnn WHEEL -o DIR
 
-Convert the MTCNN weights of a facenet-pytorch wheel to mtcnn_pnet.onnx, mtcnn_rnet.onnx and
-mtcnn_onet.onnx, with mtcnn.json that says where they come from.
+Convert the MTCNN weights of a facenet-pytorch wheel to mtcnn_pnet.onnx, mtcnn_pnet_stride4.onnx,
+mtcnn_rnet.onnx and mtcnn_onet.onnx, with mtcnn.json that says where they come from.
 
   WHEEL       facenet_pytorch-*.whl (`pip download --no-deps facenet-pytorch`)
   -o, --output DIR   where the files go
@@ -75,9 +76,12 @@ class _Graph:
         self.tip = output
         return output
 
-    def conv(self, weight: Array, bias: Array | None = None, *, group: int = 1) -> str:
+    def conv(
+        self, weight: Array, bias: Array | None = None, *, group: int = 1, stride: int = 1
+    ) -> str:
         constants = [weight] if bias is None else [weight, bias]
-        return self.add("Conv", *map(self.constant, constants), group=group)
+        names = map(self.constant, constants)
+        return self.add("Conv", *names, group=group, strides=[stride, stride])
 
     def mix(self, weight: Array) -> str:
         """Convolve by a matrix [out, in]: a linear map of the channels of each pixel."""
@@ -110,23 +114,23 @@ class _Graph:
         return model
 
 
-def pnet(weights: Weights) -> onnx.ModelProto:
-    """Proposal network: ``image`` float32 [n,h,w,3] BGR -> ``score`` [n,h',w'], ``box`` [n,4,h',w'].
+def pnet(weights: Weights, stride: int = 2) -> onnx.ModelProto:
+    """Proposal network: ``image`` [n,h,w,3] BGR -> ``score`` [n,h',w'], ``box`` [n,4,h',w'].
 
-    h' = ceil((h - 2) / 2) - 4: one output for each 12x12 window at stride 2. ``box`` holds the
-    offsets of x0, y0, x1, y1 in units of the window.
+    One output for each 12x12 window, at every second pixel (as published) or every fourth.
+    ``box`` holds the offsets of x0, y0, x1, y1 in units of the window.
     """
     graph = _Graph("mtcnn_pnet", ("h", "w"))
     _first_conv(graph, weights, pool=2)
     _conv(graph, weights, 2)
-    _conv(graph, weights, 3)
+    _conv(graph, weights, 3, stride=stride // 2)
     graph.conv(*_heads(weights, "conv4_1", "conv4_2"))
     _outputs(graph, {"score": ["h_out", "w_out"], "box": [4, "h_out", "w_out"]})
     return graph.model()
 
 
 def rnet(weights: Weights) -> onnx.ModelProto:
-    """Refinement network: ``image`` float32 [n,24,24,3] BGR -> ``score`` [n], ``box`` [n,4]."""
+    """Refinement network: ``image`` [n,24,24,3] BGR -> ``score`` [n], ``box`` [n,4]."""
     graph = _Graph("mtcnn_rnet", (24, 24))
     _first_conv(graph, weights, pool=3)
     _conv(graph, weights, 2, pool=3)
@@ -138,7 +142,7 @@ def rnet(weights: Weights) -> onnx.ModelProto:
 
 
 def onet(weights: Weights) -> onnx.ModelProto:
-    """Output network: ``image`` float32 [n,48,48,3] BGR -> ``score``, ``box``, ``landmarks`` [n,5,2].
+    """Output network: ``image`` [n,48,48,3] BGR -> ``score``, ``box``, ``landmarks`` [n,5,2].
 
     Landmarks are x and y in units of the crop.
     """
@@ -153,7 +157,14 @@ def onet(weights: Weights) -> onnx.ModelProto:
     return graph.model()
 
 
-NETWORKS = {"pnet": pnet, "rnet": rnet, "onet": onet}
+def networks(weights: dict[str, Weights]) -> dict[str, onnx.ModelProto]:
+    """Build the graphs of the detector from the weights of ``pnet``, ``rnet`` and ``onet``."""
+    return {
+        "pnet": pnet(weights["pnet"]),
+        "pnet_stride4": pnet(weights["pnet"], stride=4),
+        "rnet": rnet(weights["rnet"]),
+        "onet": onet(weights["onet"]),
+    }
 
 
 def read_wheel(wheel: Path) -> dict[str, Weights]:
@@ -164,33 +175,28 @@ def read_wheel(wheel: Path) -> dict[str, Weights]:
     """
     try:
         with zipfile.ZipFile(wheel) as archive:
-            blobs = {name: archive.read(f"facenet_pytorch/data/{name}.pt") for name in NETWORKS}
-    except (OSError, KeyError, zipfile.BadZipFile) as error:
+            return {
+                name: _read_weights(archive.read(f"facenet_pytorch/data/{name}.pt"))
+                for name in ("pnet", "rnet", "onet")
+            }
+    except (OSError, KeyError, RuntimeError, zipfile.BadZipFile, pickle.UnpicklingError) as error:
         raise InputError(
             f"{wheel} is not a facenet-pytorch wheel: {error}",
             hint="get one with `pip download --no-deps facenet-pytorch`",
         ) from error
-    return {
-        name: {
-            key: value.numpy()
-            for key, value in torch.load(io.BytesIO(blob), weights_only=True).items()
-        }
-        for name, blob in blobs.items()
-    }
+
+
+def _read_weights(data: bytes) -> Weights:
+    tensors = torch.load(io.BytesIO(data), weights_only=True)  # runs no code from the file
+    return {name: tensor.numpy() for name, tensor in tensors.items()}
 
 
 def convert(wheel: Path, folder: Path) -> list[Path]:
-    """Write the three ONNX files and ``mtcnn.json`` into ``folder``; returns their paths."""
-    paths, files = [], {}
-    for name, weights in read_wheel(wheel).items():
-        data = NETWORKS[name](weights).SerializeToString()
-        path = folder / f"mtcnn_{name}.onnx"
-        write_atomic(path, data)
-        paths.append(path)
-        files[path.name] = {
-            "sha256": hashlib.sha256(data).hexdigest(),
-            "parameters": sum(value.size for value in weights.values()),
-        }
+    """Write the ONNX files and ``mtcnn.json`` into ``folder``; returns their paths."""
+    files = {
+        f"mtcnn_{name}.onnx": model.SerializeToString()
+        for name, model in networks(read_wheel(wheel)).items()
+    }
     origin = {
         "method": "MTCNN: Zhang, Zhang, Li, Qiao 2016, doi 10.1109/LSP.2016.2603342",
         "weights": f"{wheel.name}: facenet_pytorch/data/*.pt",
@@ -198,11 +204,12 @@ def convert(wheel: Path, folder: Path) -> list[Path]:
         "licence": "MIT, see MTCNN-LICENSE.md",
         "opset": OPSET,
         "made_with": {"onnx": onnx.__version__, "torch": str(torch.__version__)},
-        "files": files,
+        "sha256": {name: hashlib.sha256(data).hexdigest() for name, data in files.items()},
     }
-    sidecar = folder / "mtcnn.json"
-    write_atomic(sidecar, (json.dumps(origin, indent=2) + "\n").encode())
-    return [*paths, sidecar]
+    files["mtcnn.json"] = (json.dumps(origin, indent=2) + "\n").encode()
+    for name, data in files.items():
+        write_atomic(folder / name, data)
+    return [folder / name for name in files]
 
 
 def _first_conv(graph: _Graph, weights: Weights, *, pool: int) -> None:
@@ -213,24 +220,20 @@ def _first_conv(graph: _Graph, weights: Weights, *, pool: int) -> None:
     _conv_pool(graph, weight[:, ::-1] * PIXEL_SCALE, bias, weights["prelu1.weight"], pool)
 
 
-def _conv(graph: _Graph, weights: Weights, n: int, *, pool: int = 0) -> None:
-    layer = weights[f"conv{n}.weight"], weights[f"conv{n}.bias"], weights[f"prelu{n}.weight"]
-    _conv_prelu(graph, *layer)
-    if pool:
-        graph.pool(pool)
-
-
-def _conv_prelu(graph: _Graph, weight: Array, bias: Array, slope: Array) -> None:
+def _conv(graph: _Graph, weights: Weights, n: int, *, pool: int = 0, stride: int = 1) -> None:
     """Convolution y, then PReLU of slope a, done as y + (1 - a) relu(-y).
 
     ONNX Runtime's PRelu takes longer than the convolution before it, and takes the map out of
     the blocked layout of its convolutions; Relu, Conv and Add stay in it.
     """
-    y = graph.conv(weight, bias)
+    slope = weights[f"prelu{n}.weight"]
+    y = graph.conv(weights[f"conv{n}.weight"], weights[f"conv{n}.bias"], stride=stride)
     graph.scale(-np.ones_like(slope))
     graph.add("Relu")
     graph.scale(1 - slope)
     graph.add("Add", y)
+    if pool:
+        graph.pool(pool)
 
 
 def _conv_pool(graph: _Graph, weight: Array, bias: Array, slope: Array, pool: int) -> None:

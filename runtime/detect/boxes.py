@@ -9,6 +9,16 @@ from numpy.typing import NDArray
 from sealshot.runtime.types import Floats
 
 
+def iou(boxes: Floats, others: Floats) -> Floats:
+    """Intersection over union [n, m] of each of ``boxes`` [n, 4] and ``others`` [m, 4]."""
+    low = np.maximum(boxes[:, None, :2], others[None, :, :2])
+    high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
+    shared = np.maximum(high - low, 0).prod(axis=2)
+    whole = _area(boxes)[:, None] + _area(others)[None] - shared
+    result: Floats = np.divide(shared, whole, out=np.zeros_like(shared), where=whole > 0)
+    return result
+
+
 def suppress(boxes: Floats, scores: Floats, overlap: float) -> NDArray[np.intp]:
     """Non-maximum suppression: drop each box whose IoU with a better one is above ``overlap``.
 
@@ -26,13 +36,13 @@ def suppress(boxes: Floats, scores: Floats, overlap: float) -> NDArray[np.intp]:
 def suppress_nested(boxes: Floats, scores: Floats, overlap: float) -> NDArray[np.intp]:
     """Like :func:`suppress`, with the intersection measured against the smaller box."""
     kept: list[int] = []
-    low, high = boxes[:, :2], boxes[:, 2:] + 1  # both ends count, as in facenet-pytorch
-    area = (high - low).prod(axis=1)
-    for i in np.argsort(-scores, kind="stable"):
+    low, high = boxes[:, :2], boxes[:, 2:]
+    area = _area(boxes)
+    for i in np.argsort(-scores, kind="stable").tolist():
         sides = np.minimum(high[i], high[kept]) - np.maximum(low[i], low[kept])
         shared = np.maximum(sides, 0).prod(axis=1)
         if np.all(shared <= overlap * np.minimum(area[i], area[kept])):
-            kept.append(int(i))
+            kept.append(i)
     return np.asarray(kept, np.intp)
 
 
@@ -42,3 +52,8 @@ def square(boxes: Floats) -> Floats:
     side = (high - low).max(axis=1, keepdims=True)
     low = (low + high - side) / 2
     return np.concatenate([low, low + side], axis=1)
+
+
+def _area(boxes: Floats) -> Floats:
+    area: Floats = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
+    return area

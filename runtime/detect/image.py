@@ -8,8 +8,12 @@ from sealshot.runtime.errors import InputError
 from sealshot.runtime.types import Image
 
 
-def check_image(image: Image) -> None:
-    """Raise InputError unless ``image`` is uint8 ``[h, w, 3]`` with at least one pixel."""
+def checked(image: Image) -> Image:
+    """Return ``image`` with its rows in one piece of memory.
+
+    Raises:
+        InputError: it is not uint8 ``[h, w, 3]``, or has no pixel.
+    """
     if not isinstance(image, np.ndarray) or image.ndim != 3 or image.shape[2] != 3:
         shape = list(image.shape) if isinstance(image, np.ndarray) else type(image).__name__
         raise InputError(
@@ -22,4 +26,8 @@ def check_image(image: Image) -> None:
             hint="scale its values to 0..255 and convert it with astype('uint8')",
         )
     if image.size == 0:
-        raise InputError(f"an image must have pixels; this one is {list(image.shape)}")
+        raise InputError(
+            f"an image of {image.shape[1]}x{image.shape[0]} pixels has nothing to look at",
+            hint="check what cut or read it",
+        )
+    return np.ascontiguousarray(image)

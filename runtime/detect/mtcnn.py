@@ -12,33 +12,47 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from sealshot.runtime.detect.boxes import square, suppress, suppress_nested
-from sealshot.runtime.detect.image import check_image
+from sealshot.runtime.detect.boxes import iou, square, suppress, suppress_nested
+from sealshot.runtime.detect.image import checked
 from sealshot.runtime.detect.sampling import MeanSampler, MipSampler, Sampler
+from sealshot.runtime.errors import InputError
 from sealshot.runtime.onnx_session import open_session
 from sealshot.runtime.types import Face, Floats, Image
 
 MODELS = Path(__file__).resolve().parent.parent / "models"
-WINDOW_PX, STRIDE_PX = 12, 2  # of the P-net
-RNET_PX, ONET_PX = 24, 48
+WINDOW_PX, RNET_PX, ONET_PX = 12, 24, 48  # what the networks look at
+STRIDE_PX, COARSE_STRIDE_PX = 2, 4
+LEVEL_OVERLAP, PYRAMID_OVERLAP, RNET_OVERLAP, ONET_OVERLAP = 0.5, 0.7, 0.7, 0.7
+SAME_FACE_IOU = 0.5
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What trades speed for recall."""
+    """What trades fidelity for speed. The defaults are facenet-pytorch's."""
 
     factor: float = 0.709
     """Size of a pyramid level over that of the level before it."""
     thresholds: tuple[float, float, float] = (0.6, 0.7, 0.7)
     """The score that lets a box pass the P-, R- and O-net."""
-    overlaps: tuple[float, float, float] = (0.5, 0.7, 0.7)
-    """The IoU of two boxes that may both stay: in a level, between levels, after the R-net."""
+    coarse_levels: int = 0
+    """Levels, from the largest on, where the P-net looks at a window every 4 pixels, not 2."""
+    average: bool = False
+    """Whether a face is the mean of all boxes that the O-net gave for it, or the best of them."""
     sampler: type[MeanSampler] | type[MipSampler] = MeanSampler
 
 
 EXACT = Settings()
-FAST = Settings(sampler=MipSampler)
+"""Box for box what facenet-pytorch finds."""
+FAST = Settings(
+    factor=0.65,
+    thresholds=(0.7, 0.7, 0.7),
+    coarse_levels=1,
+    average=True,
+    sampler=MipSampler,
+)
+"""A third of the time; `benchmarks/detector.py` measures what it costs in recall."""
 
 
 class Mtcnn:
@@ -47,11 +61,16 @@ class Mtcnn:
     def __init__(
         self, *, min_face_px: int = 36, threads: int = 0, settings: Settings = FAST
     ) -> None:
+        if min_face_px < WINDOW_PX:
+            raise InputError(
+                f"MTCNN cannot look for faces of {min_face_px} px",
+                hint=f"the smallest it can see is {WINDOW_PX} px wide",
+            )
         self._min_face_px = min_face_px
         self._settings = settings
-        self._pnet, self._rnet, self._onet = (
+        self._pnet, self._coarse_pnet, self._rnet, self._onet = (
             open_session(MODELS / f"mtcnn_{name}.onnx", threads=threads)
-            for name in ("pnet", "rnet", "onet")
+            for name in ("pnet", "pnet_stride4", "rnet", "onet")
         )
 
     def detect(self, image: Image) -> list[Face]:
@@ -59,32 +78,40 @@ class Mtcnn:
 
         Raises InputError if ``image`` is anything else.
         """
-        check_image(image)
+        image = checked(image)
         size = np.asarray(image.shape[1::-1])
         sampler = self._settings.sampler(image)
         boxes = self._propose(sampler, size)
         boxes = self._refine(sampler, _touching(boxes, size))
         return self._finish(sampler, _touching(boxes, size))
 
-    def _propose(self, sampler: Sampler, size) -> Floats:
+    def _propose(self, sampler: Sampler, size: NDArray[np.int64]) -> Floats:
         """P-net over the pyramid: square boxes [n, 4]."""
         found = [np.empty((0, 9), np.float32)]  # box, score, offsets
-        scale = WINDOW_PX / self._min_face_px
-        width, height = size.tolist()
-        while min(width, height) * scale >= WINDOW_PX:
-            level = sampler.level(int(width * scale + 1), int(height * scale + 1))
-            score, offsets = self._pnet.run(None, {"image": level[None]})
+        for index, scale in enumerate(self._scales(int(size.min()))):
+            coarse = index < self._settings.coarse_levels
+            pnet = self._coarse_pnet if coarse else self._pnet
+            width, height = (size * scale + 1).astype(int).tolist()
+            score, offsets = pnet.run(None, {"image": sampler.level(width, height)[None]})
             y, x = np.nonzero(score[0] >= self._settings.thresholds[0])
-            corner = np.stack([x, y], axis=1) * STRIDE_PX
-            window = np.concatenate([corner + 1, corner + WINDOW_PX], axis=1)
-            boxes = np.floor(window.astype(np.float32) / np.float32(scale))
+            corner = np.stack([x, y], axis=1) * (COARSE_STRIDE_PX if coarse else STRIDE_PX)
+            window = np.concatenate([corner + 1, corner + WINDOW_PX], axis=1).astype(np.float32)
+            boxes = np.floor(window / np.float32(scale))
             scores = score[0, y, x]
             rows = np.concatenate([boxes, scores[:, None], offsets[0][:, y, x].T], axis=1)
-            found.append(rows[suppress(boxes, scores, self._settings.overlaps[0])])
-            scale *= self._settings.factor
+            found.append(rows[suppress(boxes, scores, LEVEL_OVERLAP)])
         rows = np.concatenate(found)
-        rows = rows[suppress(rows[:, :4], rows[:, 4], self._settings.overlaps[1])]
+        rows = rows[suppress(rows[:, :4], rows[:, 4], PYRAMID_OVERLAP)]
         return square(_move(rows[:, :4], rows[:, 5:], 0))
+
+    def _scales(self, side_px: int) -> list[float]:
+        """Sizes of the pyramid's levels over the image's, whose shorter side is given."""
+        scales = []
+        scale = WINDOW_PX / self._min_face_px
+        while side_px * scale >= WINDOW_PX:
+            scales.append(scale)
+            scale *= self._settings.factor
+        return scales
 
     def _refine(self, sampler: Sampler, boxes: Floats) -> Floats:
         """R-net: the boxes that may be faces, moved and squared [m, 4]."""
@@ -93,28 +120,36 @@ class Mtcnn:
         crops = sampler.crops(_regions(boxes), RNET_PX)
         score, offsets = self._rnet.run(None, {"image": crops})
         passed = np.flatnonzero(score > self._settings.thresholds[1])
-        passed = passed[suppress(boxes[passed], score[passed], self._settings.overlaps[2])]
+        passed = passed[suppress(boxes[passed], score[passed], RNET_OVERLAP)]
         return square(_move(boxes[passed], offsets[passed], 1))
 
     def _finish(self, sampler: Sampler, boxes: Floats) -> list[Face]:
         """O-net: the faces."""
         if not len(boxes):
             return []
-        crops = sampler.crops(_regions(boxes), ONET_PX)
-        score, offsets, landmarks = self._onet.run(None, {"image": crops})
+        regions = _regions(boxes)
+        score, offsets, points = self._onet.run(None, {"image": sampler.crops(regions, ONET_PX)})
         passed = score > self._settings.thresholds[2]
-        boxes, score = boxes[passed], score[passed]
-        regions = _regions(boxes)[:, None]
-        landmarks = regions[..., :2] + landmarks[passed] * (regions[..., 2:] - regions[..., :2])
-        boxes = _move(boxes, offsets[passed], 1)
+        score, boxes = score[passed], _move(boxes[passed], offsets[passed], 1)
+        low, high = regions[passed, None, :2], regions[passed, None, 2:]
+        points = low + points[passed] * (high - low)
+        kept = suppress_nested(boxes + np.asarray([0, 0, 1, 1], np.float32), score, ONET_OVERLAP)
+        if self._settings.average:
+            weight = score * (iou(boxes[kept], boxes) > SAME_FACE_IOU)
+            weight /= weight.sum(axis=1, keepdims=True)
+            boxes_kept, points_kept = weight @ boxes, np.tensordot(weight, points, 1)
+        else:
+            boxes_kept, points_kept = boxes[kept], points[kept]
         return [
-            Face(boxes[i], float(score[i]), landmarks[i])
-            for i in suppress_nested(boxes, score, 0.7)
+            Face(box, score, landmarks)
+            for box, score, landmarks in zip(
+                boxes_kept, score[kept].tolist(), points_kept, strict=True
+            )
         ]
 
 
 def _move(boxes: Floats, offsets: Floats, extra: float) -> Floats:
-    """Move each side by its offset, which is in units of the box (`extra` pixels larger)."""
+    """Move each side by its offset, which is in units of the box (``extra`` pixels larger)."""
     size = boxes[:, 2:] - boxes[:, :2] + extra
     moved: Floats = boxes + offsets * np.tile(size, 2)
     return moved
@@ -125,7 +160,7 @@ def _regions(boxes: Floats) -> Floats:
     return boxes - np.asarray([1, 1, 0, 0], np.float32)
 
 
-def _touching(boxes: Floats, size) -> Floats:
+def _touching(boxes: Floats, size: NDArray[np.int64]) -> Floats:
     """Keep the boxes that have a pixel inside the image."""
     inside = (boxes[:, 2:] >= 1) & (np.trunc(boxes[:, :2]) <= size)
     return boxes[inside.all(axis=1)]

@@ -90,7 +90,11 @@ class MipSampler:
                 ]
             )
             cv2.warpAffine(
-                source, affine, (side, side), dst=crop, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+                source,
+                affine,
+                (side, side),
+                dst=crop,
+                flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
             )
         return crops.astype(np.float32)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from sealshot.runtime.detect.image import check_image
+from sealshot.runtime.detect.image import checked
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.types import Face, Image
 
@@ -35,7 +35,7 @@ class YuNet:
 
         Raises InputError if ``image`` is anything else.
         """
-        check_image(image)
+        image = checked(image)
         self._net.setInputSize(image.shape[1::-1])
         _, rows = self._net.detect(image)
         faces = []
