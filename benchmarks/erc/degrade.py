@@ -93,9 +93,7 @@ def main(argv: list[str]) -> int:
         "faces": len(chosen),
         "seed": given.seed,
         "command": shlex.join(["sealshot", "erc", "degrade", *argv]),
-        "degradations": [
-            {"name": d.name, "levels": d.levels, "unit": d.unit} for d in DEGRADATIONS
-        ],
+        "degradations": [{"name": d.name, "severities": d.severities()} for d in DEGRADATIONS],
         "scores": [
             {"score": f.score, "fell": f.fell.tolist(), "rank": f.rank.tolist()} for f in falls
         ],

@@ -109,14 +109,14 @@ def draw_falls(fell: Mapping[str, Doubles], path: Path) -> list[Path]:
     figure = Figure(figsize=(2.2 + 2.1 * len(fell), 4.6), layout="constrained")
     grid = figure.subplots(1, len(fell), sharey=True, squeeze=False)[0]
     for axes, (name, shares) in zip(grid, fell.items(), strict=True):
-        axes.imshow(shares, cmap="RdYlGn", vmin=0, vmax=1, aspect="auto", alpha=0.8)
+        axes.imshow(shares, cmap="RdYlBu", vmin=0, vmax=1, aspect="auto", alpha=0.8)
         for (row, column), share in np.ndenumerate(shares):
             axes.text(column, row, f"{100 * share:.0f}", ha="center", va="center", fontsize=8)
         axes.set_title(name, fontsize=9)
         axes.set_xticks(range(3), ("mild", "middle", "harsh"), fontsize=8)
         axes.tick_params(length=0)
         axes.spines[:].set_visible(False)
-    names = [f"{d.name}\n{', '.join(f'{x:g}' for x in d.levels)} {d.unit}" for d in DEGRADATIONS]
+    names = [f"{d.name}\n{d.severities()}" for d in DEGRADATIONS]
     grid[0].set_yticks(range(len(names)), names, fontsize=7)
     figure.suptitle("Share of faces whose score falls when the picture gets worse, %", fontsize=10)
     return save(figure, path)

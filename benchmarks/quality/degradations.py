@@ -41,6 +41,7 @@ class Chip:
         return View(lambda: self.image, face, crop_resize_grey(self.image, [self.box])[0, 0])
 
 
+KINDS = (1, 2, 3)  # levels that are no amounts
 Apply = Callable[[Chip, float, np.random.Generator], Chip]
 
 
@@ -52,9 +53,14 @@ class Degradation:
     levels: tuple[float, float, float]
     """Mild, middle, harsh."""
     unit: str
-    """What the levels are, for people."""
+    """What the levels count; for levels that are kinds, their names."""
     apply: Apply
     """(chip, level, random numbers) -> chip; the same random numbers at each level."""
+
+    def severities(self) -> str:
+        """Return the three levels in words."""
+        numbers = ", ".join(f"{level:g}" for level in self.levels)
+        return self.unit if self.levels == KINDS else f"{numbers} {self.unit}"
 
 
 def make_chip(view: View) -> Chip:
@@ -171,18 +177,18 @@ def non_face(chip: Chip, kind: float, rng: np.random.Generator) -> Chip:
 
 
 DEGRADATIONS = (
-    Degradation("Gaussian blur", (1, 2, 4), "sigma, px", gaussian_blur),
-    Degradation("motion blur", (5, 9, 15), "length, px", motion_blur),
+    Degradation("Gaussian blur", (1, 2, 4), "px sigma", gaussian_blur),
+    Degradation("motion blur", (5, 9, 15), "px", motion_blur),
     Degradation("shrunk and grown", (2, 3, 5), "times", far_away),
-    Degradation("noise", (5, 10, 20), "sigma, grey levels", noise),
+    Degradation("noise", (5, 10, 20), "grey levels sigma", noise),
     Degradation("JPEG", (30, 15, 7), "quality", jpeg),
     Degradation("darkness", (0.6, 0.4, 0.2), "gain", darkness),
     Degradation("overexposure", (1.4, 1.8, 2.4), "gain", overexposure),
     Degradation("glare", (0.5, 0.8, 1.2), "strength", glare),
-    Degradation("occlusion", (0.2, 0.35, 0.5), "share of the face", occlusion),
+    Degradation("occlusion", (0.2, 0.35, 0.5), "of the face", occlusion),
     Degradation("rotation", (10, 20, 40), "degrees", rotation),
     Degradation("misaligned crop", (4, 8, 16), "px", misaligned),
-    Degradation("non-face", (1, 2, 3), "half a face; pieces; beside it", non_face),
+    Degradation("non-face", KINDS, "half a face, pieces, beside it", non_face),
 )
 
 
