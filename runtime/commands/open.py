@@ -58,7 +58,7 @@ def main(argv: list[str]) -> int:
     given = arguments.parse_args(argv)
 
     identities = [identity for file in given.identity for identity in read_identities(file)]
-    objects = [path for object_ in given.objects for path in _expand(object_)]
+    objects = list(dict.fromkeys(path for named in given.objects for path in _expand(named)))
     _make_folder(given.folder)
     opened: list[Result] = []
     failed: list[tuple[Path, InputError]] = []
@@ -132,7 +132,9 @@ def _write(shot: Opened, folder: Path, name: str, *, force: bool) -> tuple[Path,
     parts[f"{name}.json"] = shot.metadata_json
     there = [part for part in parts if os.path.lexists(folder / part)]
     if there and not force:
-        raise InputError(f"{folder / there[0]} exists", hint="--force overwrites it")
+        raise InputError(
+            f"{folder / there[0]} exists", hint="--force overwrites it, -o gives another folder"
+        )
     written: list[Path] = []
     try:
         for part, data in parts.items():

@@ -42,8 +42,13 @@ def parse_recipient(text: str) -> X25519Recipient:
             "an identity (secret) was given where a recipient (public) belongs",
             hint=f"{_GET_RECIPIENT}; delete the secret from where it was typed",
         )
+    if not text.startswith("age1"):
+        raise SealError(
+            "the recipient does not begin with age1",
+            hint=f"give an age1... key, or a file of them; {_GET_RECIPIENT}",
+        )
     prefix, key = _decode(text, "recipient", hint=_GET_RECIPIENT)
-    if prefix != RECIPIENT_PREFIX or not text.islower():
+    if prefix != RECIPIENT_PREFIX:
         raise SealError("the recipient is not an X25519 key (age1...)", hint=_GET_RECIPIENT)
     return X25519Recipient(key)
 
