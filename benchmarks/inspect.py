@@ -1,0 +1,219 @@
+"""`sealshot inspect`: draw tracks, scores and choices, to judge them by eye."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from sealshot.benchmarks.inspection.history import Recorder
+from sealshot.benchmarks.inspection.report import (
+    INDEX,
+    About,
+    Folder,
+    Inspection,
+    Row,
+    write_index,
+    write_scenes,
+    write_track,
+)
+from sealshot.runtime.arguments import Arguments, positive_int, seconds
+from sealshot.runtime.detect import MIN_FACE_PX, open_detector
+from sealshot.runtime.engines import ENGINES, open_engine
+from sealshot.runtime.errors import SealshotError
+from sealshot.runtime.interrupts import hold_interrupts
+from sealshot.runtime.models import SCORES, score_graph
+from sealshot.runtime.run import Settings
+from sealshot.runtime.select import Choice, Selector
+from sealshot.runtime.sources import Report, ahead, open_source
+from sealshot.runtime.terminal import fail, progress, say, say_json, table, warn
+from sealshot.runtime.track import open_tracker
+from sealshot.runtime.types import Shot
+from sealshot.runtime.watch import Stopwatch, Watcher, find_faces
+
+FRAMES_AHEAD = 2
+
+USAGE = f"""
+usage: sealshot inspect SOURCE -o DIR [options]
+
+Draw what `sealshot run` would choose, to judge it by eye. DIR GETS PLAIN FACES: nothing is sealed.
+
+For each track: the shot, a filmstrip with the chosen crop framed, the score over time, and the
+frame of the shot with boxes, tracks and scores. Besides: frames from the whole video, index.html to
+look at it all, tracks.json. Ctrl-C ends the run; what was seen so far is drawn.
+
+  -o, --output DIR    folder for the pictures; made if absent
+  --force             replace an older inspection in DIR; other files in it stay
+  --score NAME        {", ".join(SCORES)} (the first is the default), or a score graph FILE.onnx
+  --engine NAME       {", ".join(ENGINES)} (the first is the default)
+  --detector NAME     mtcnn (default), or yunet:FILE.onnx
+  --min-face PX       width of the smallest face to look for (default {MIN_FACE_PX})
+  --tracker NAME      bytetrack (default), or euclidean, the tracker of the paper
+  --min-frames N      fewer detections than this are a false alarm, not a person (default 3)
+  --fps N             frame rate of a folder of images (default 1)
+  --stop-after S      stop after S seconds of the source
+  --json              print tracks.json instead of a table
+
+examples:
+  sealshot inspect crowd.mp4 -o inspected/
+  sealshot inspect 0 --score rp --stop-after 20 -o inspected/
+"""
+
+
+def main(argv: list[str]) -> int:
+    """Run the command."""
+    arguments = Arguments("inspect", USAGE)
+    add = arguments.add_argument
+    add("source")
+    add("-o", "--output", type=Path, required=True)
+    add("--force", action="store_true")
+    add("--score", default=next(iter(SCORES)))
+    add("--engine", choices=ENGINES, default=ENGINES[0])
+    add("--detector", default="mtcnn")
+    add("--min-face", type=positive_int, default=MIN_FACE_PX)
+    add("--tracker", default="bytetrack")
+    add("--min-frames", type=positive_int, default=Choice().min_hits)
+    add("--fps", type=float)
+    add("--stop-after", type=seconds)
+    add("--json", action="store_true")
+    given = arguments.parse_args(argv)
+    settings = Settings(
+        source=given.source,
+        detector=given.detector,
+        tracker=given.tracker,
+        score=given.score,
+        engine=given.engine,
+        min_face_px=given.min_face,
+        choice=Choice(min_hits=given.min_frames),
+        fps=given.fps,
+        stop_after_s=given.stop_after,
+    )
+    warn(f"{given.output} GETS PLAIN FACES. Nothing in it is sealed; who can read it sees them.")
+    with progress("inspecting") as bar:
+        found, failure = inspect(
+            settings, given.output, force=given.force, report=warn, on_frame=bar.update
+        )
+    if given.json:
+        say_json(asdict(found))
+    else:
+        _print(found, given.output)
+    if failure:
+        fail(failure)
+        return failure.exit_code
+    return 0
+
+
+def inspect(
+    settings: Settings,
+    output: Path,
+    *,
+    force: bool = False,
+    report: Report,
+    on_frame: Callable[[int, str, int | None], None] = lambda *_: None,
+) -> tuple[Inspection, SealshotError | None]:
+    """Watch a source as `run` does, and draw instead of sealing.
+
+    Args:
+        settings: what to run on; what concerns sealing is not used.
+        output: the folder to write to.
+        force: whether it may hold an older inspection, which is then replaced.
+        report: takes sentences that a person should read.
+        on_frame: called after each frame with frames, words, and frames in total.
+
+    Returns:
+        What was found, and what ended the run early. Ctrl-C ends it too; both leave the tracks up
+        to then drawn.
+
+    Raises:
+        InputError: the source, an option or the folder is wrong. Nothing was drawn.
+        SealshotError: a picture could not be written.
+    """
+    threads = max(1, (os.cpu_count() or 1) // 2)  # as `run`: detection has a thread of its own
+    engine = open_engine(score_graph(settings.score), settings.engine, threads=threads)
+    detector = open_detector(settings.detector, min_face_px=settings.min_face_px, threads=threads)
+    selector = Selector(engine.manifest.percentile, choice=settings.choice)
+    stopwatch, recorder = Stopwatch(), Recorder()
+    watcher = Watcher(open_tracker(settings.tracker), engine, selector, stopwatch)
+    rows: list[Row] = []
+    frames, interrupted, failure = 0, False, None
+    with open_source(settings.source, report=report, fps=settings.fps) as source:
+        folder = Folder(output, force=force)
+
+        def draw(shots: Sequence[Shot], ended: Sequence[int]) -> None:
+            histories = {track: recorder.take(track) for track in ended}
+            for shot in shots:
+                rows.append(
+                    write_track(
+                        folder,
+                        histories[shot.track],
+                        shot,
+                        margin=settings.choice.margin,
+                        score_name=engine.manifest.name,
+                    )
+                )
+
+        try:
+            with ahead(
+                find_faces(source, detector, stopwatch), FRAMES_AHEAD, interrupt=source.close
+            ) as found:
+                for frame, faces in found:
+                    with hold_interrupts():
+                        seen = watcher.step(frame, faces)
+                        recorder.add(seen)
+                        draw(seen.due, seen.tracks.ended)
+                        frames += 1
+                    on_frame(frames, f"{len(rows)} tracks drawn", source.frames)
+                    if settings.stop_after_s and frame.time_s >= settings.stop_after_s:
+                        break
+        except KeyboardInterrupt:
+            interrupted = True
+        except SealshotError as error:
+            failure = error
+        with hold_interrupts():
+            shots = watcher.finish()
+            draw(shots, [shot.track for shot in shots])
+            rows.sort(key=lambda row: row.track)
+            inspection = Inspection(
+                about=About(
+                    source=source.name,
+                    score=engine.manifest.name,
+                    model_sha256=engine.manifest.sha256,
+                    detector=settings.detector,
+                    tracker=settings.tracker,
+                    engine=engine.description,
+                ),
+                tracks=tuple(rows),
+                frames=frames,
+                passing=selector.passing,
+                interrupted=interrupted,
+                scenes=write_scenes(folder, recorder.scenes.items, rows),
+            )
+            write_index(folder, inspection)
+    return inspection, failure
+
+
+def _print(found: Inspection, output: Path) -> None:
+    if found.tracks:
+        table(
+            (">track", ">frames", ">from", ">to", ">score", ">percentile", ">best frame", ">at"),
+            (
+                (
+                    str(row.track),
+                    str(row.frames_seen),
+                    f"{row.first_s:.2f} s",
+                    f"{row.last_s:.2f} s",
+                    f"{row.score:.2f}",
+                    f"{row.percentile:.0f}",
+                    str(row.frame),
+                    f"{row.time_s:.2f} s",
+                )
+                for row in found.tracks
+            ),
+        )
+    say(
+        f"{len(found.tracks)} people in {found.frames} frames"
+        + (f", {found.passing} passing" if found.passing else "")
+        + (", interrupted" if found.interrupted else "")
+        + f": {output / INDEX}"
+    )

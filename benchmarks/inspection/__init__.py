@@ -1,0 +1,1 @@
+"""The parts of `sealshot inspect`: what is remembered of tracks, and how it is drawn."""
