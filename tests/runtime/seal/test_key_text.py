@@ -47,7 +47,7 @@ BAD_RECIPIENTS = {
     bech32.encode("age", bytes(31)): "32 bytes",
     bech32.encode("age", bytes(33)): "32 bytes",
     bech32.encode("age", bytes(32)): "weak key",
-    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHsKLqeplhpW+uObz5dvMgjz1OxfM": "malformed|mixed",
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHsKLqeplhpW+uObz5dvMgjz1OxfM": "not begin with age1",
     SECRET: "secret",
     SECRET.lower(): "secret",
     SECRET[:-3]: "secret",
