@@ -1,0 +1,40 @@
+"""What the scripts that are run as ``python -m sealshot.benchmarks.NAME`` share."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+from sealshot.runtime.errors import InputError, SealshotError
+from sealshot.runtime.files import write_atomic
+from sealshot.runtime.terminal import fail, note
+
+
+def call(main: Callable[[list[str]], int]) -> NoReturn:
+    """Run ``main`` on the arguments of the process and exit, with the exit codes of `sealshot`."""
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except SealshotError as error:
+        fail(error)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        note("interrupted")
+        sys.exit(130)
+
+
+def write_result(path: Path, fields: dict[str, Any]) -> None:
+    """Write a result file, whole or not at all; its folder is made if absent.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(path, (json.dumps(fields, indent=1, allow_nan=False) + "\n").encode())
+    except OSError as error:
+        raise InputError(
+            f"cannot write {path}: {error.strerror}", hint="name another file with -o"
+        ) from error
