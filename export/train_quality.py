@@ -24,11 +24,11 @@ from sealshot.export.models.vae import RpScore, Vae
 from sealshot.export.training import Losses, Schedule, fit, split
 from sealshot.runtime.types import Floats
 
-SCHEDULE = Schedule(epochs=30, batch=96, learning_rate=2e-3, seed=1)
+SCHEDULE = Schedule(epochs=20, batch=96, learning_rate=2e-3, seed=1)
 HELD_OUT = 0.04
 ROBUSTNESS_WEIGHT = 2.0
 """Of the robustness teacher, where RP has 1; both have unit spread."""
-DROP = 2.5
+DROP = 3.0
 """How far the score should fall, in units of the targets' spread, from severity 0 to 1."""
 SOFTNESS = 0.3
 NON_FACES = 12

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -35,3 +38,40 @@ def _present(folder: Path) -> Path:
             pytest.fail(reason)
         pytest.skip(reason)
     return folder
+
+
+@dataclass(frozen=True)
+class Demo:
+    """What `sealshot demo` made."""
+
+    folder: Path
+    output: str
+
+    @property
+    def clip(self) -> Path:
+        """A clip of two people."""
+        return self.folder / "clip.avi"
+
+    @property
+    def key(self) -> Path:
+        """An identity file."""
+        return self.folder / "authority.key"
+
+    @property
+    def recipient(self) -> str:
+        """The recipient of :attr:`key`."""
+        return self.key.read_text().partition("public key: ")[2].split()[0]
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
+    """The folder that `sealshot demo` leaves; fails if the demo's own check does."""
+    folder = tmp_path_factory.mktemp("demo") / "demo"
+    done = subprocess.run(
+        [sys.executable, "-m", "sealshot.runtime.cli", "demo", "-o", str(folder)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return Demo(folder, done.stdout)

@@ -42,8 +42,8 @@ class Pose:
     @property
     def is_good(self) -> bool:
         """Whether this is one of the frames that a person would choose."""
-        frontal = abs(self.yaw_deg) <= 12
-        return frontal and self.blur_px <= 0.5 and self.light >= 0.85 and self.face_px >= 90
+        frontal = abs(self.yaw_deg) <= 18
+        return frontal and self.blur_px <= 0.8 and self.light >= 0.85 and self.face_px >= 90
 
 
 @dataclass(frozen=True)

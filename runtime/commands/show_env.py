@@ -1,0 +1,93 @@
+"""`sealshot show-env`: what a bug report needs."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import onnxruntime as ort
+
+from sealshot.runtime.arguments import Arguments
+from sealshot.runtime.errors import InputError
+from sealshot.runtime.manifest import load_manifest
+from sealshot.runtime.models import SCORES, score_graph
+from sealshot.runtime.terminal import say_json, table
+
+USAGE = """
+usage: sealshot show-env [--json]
+
+Print the versions, the device and the models that this installation uses.
+
+example:
+  sealshot show-env
+"""
+
+PACKAGES = (
+    "sealshot",
+    "numpy",
+    "onnxruntime",
+    "opencv-python-headless",
+    "opencv-python",
+    "cryptography",
+    "scipy",
+    "rich",
+    "torch",
+    "onnx",
+    "matplotlib",
+    "pycuda",
+    "tensorrt",
+)
+
+
+def main(argv: list[str]) -> int:
+    """Run the command."""
+    arguments = Arguments("show-env", USAGE)
+    arguments.add_argument("--json", action="store_true")
+    facts = collect()
+    if arguments.parse_args(argv).json:
+        say_json(facts)
+    else:
+        table(("what", "value"), facts.items())
+    return 0
+
+
+def collect() -> dict[str, str]:
+    """Return the facts, by name."""
+    facts = {
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "processor": processor(),
+        "cores": str(os.cpu_count()),
+    }
+    facts |= {name: _version(name) for name in PACKAGES}
+    facts["onnxruntime providers"] = ", ".join(ort.get_available_providers())
+    return facts | {f"score {name}": _model(name) for name in SCORES}
+
+
+def processor() -> str:
+    """Return the name of the processor, as Linux gives it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.processor() or platform.machine())
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _model(name: str) -> str:
+    try:
+        manifest = load_manifest(score_graph(name))
+    except InputError as error:
+        return error.fact
+    return (
+        f"{manifest.precision}, {manifest.parameters:,} parameters, sha256 {manifest.sha256[:12]}"
+    )

@@ -1,0 +1,113 @@
+"""The program as a whole: commands, exit codes, errors in one sentence."""
+
+import importlib
+import sys
+
+import pytest
+
+from sealshot.runtime import cli
+from sealshot.runtime.errors import SealshotError
+
+
+def call(capsys, *argv):
+    code = cli.main(list(argv))
+    return code, *capsys.readouterr()
+
+
+def test_help_names_every_command(capsys):
+    code, out, _ = call(capsys, "--help")
+    assert code == 0
+    assert all(f"\n  {name} " in out for name in cli.COMMANDS)
+
+
+def test_no_command_is_wrong_and_shows_the_usage(capsys):
+    code, out, _ = call(capsys)
+    assert code == 2
+    assert out.startswith("usage: sealshot")
+
+
+def test_version(capsys):
+    code, out, _ = call(capsys, "--version")
+    assert code == 0
+    assert out.startswith("sealshot ")
+
+
+@pytest.mark.parametrize("command", sorted(cli.COMMANDS))
+def test_every_command_explains_itself(capsys, command):
+    if command == "train":
+        pytest.importorskip("torch")
+    with pytest.raises(SystemExit) as exit:
+        cli.main([command, "--help"])
+    out = capsys.readouterr().out
+    assert exit.value.code == 0
+    assert out.startswith("usage: sealshot " + command)
+    assert "example" in out
+
+
+@pytest.mark.parametrize(
+    ("argv", "fact", "hint"),
+    [
+        (["rnu"], "there is no command 'rnu'", "did you mean 'run'?"),
+        (["xyzzy"], "there is no command 'xyzzy'", "--help"),
+        (["run"], "required", "sealshot run --help"),
+        (["run", "a.mp4", "--to", "age1x", "--vault", "v", "--emit", "soon"], "invalid choice", ""),
+        (["run", "a.mp4", "--to", "age1x", "--vault", "v", "--clip", "-1"], "seconds above 0", ""),
+        (["run", "a.mp4", "--to", "age1x", "--vault", "v", "--min-face", "x"], "whole number", ""),
+        (["run", "a.mp4", "--to", "age1x", "--vault", "v", "--margin", "9"], "margin", "0.5"),
+    ],
+)
+def test_wrong_arguments_get_one_sentence_and_a_hint(capsys, argv, fact, hint):
+    code, out, err = call(capsys, *argv)
+    assert (code, out) == (2, "")
+    assert fact in err
+    assert hint in err
+    assert "Traceback" not in err
+    assert err.count("error:") == 1
+    assert "hint:" in err
+
+
+def test_a_missing_extra_is_named(capsys, monkeypatch):
+    def missing(name):
+        raise ModuleNotFoundError("No module named 'torch'", name="torch")
+
+    monkeypatch.setattr(importlib, "import_module", missing)
+    code, _, err = call(capsys, "train", "x", "-o", "y")
+    assert code == 2
+    assert "needs torch" in err
+    assert "sealshot[export]" in err
+
+
+def test_a_defect_is_not_hidden(monkeypatch):
+    def broken(name):
+        raise ModuleNotFoundError("No module named 'cv2'", name="cv2")
+
+    monkeypatch.setattr(importlib, "import_module", broken)
+    with pytest.raises(ModuleNotFoundError):
+        cli.main(["run"])
+
+
+@pytest.mark.parametrize(
+    ("error", "code"), [(KeyboardInterrupt(), 130), (SealshotError("it broke", "mend it"), 1)]
+)
+def test_exit_codes(capsys, monkeypatch, error, code):
+    def fail(argv):
+        raise error
+
+    monkeypatch.setattr(cli, "dispatch", fail)
+    assert cli.main([]) == code
+    err = capsys.readouterr().err
+    assert "Traceback" not in err
+
+
+def test_the_runtime_never_imports_torch():
+    import subprocess
+
+    code = (
+        "import sys\n"
+        "sys.modules['torch'] = None  # an import of it fails\n"
+        "import pkgutil, importlib, sealshot.runtime as package\n"
+        "for m in pkgutil.walk_packages(package.__path__, 'sealshot.runtime.'):\n"
+        "    importlib.import_module(m.name)\n"
+        "assert not {'onnx', 'matplotlib'} & sys.modules.keys()\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
