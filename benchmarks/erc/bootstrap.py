@@ -70,7 +70,7 @@ def bootstrap(
     by_distance = np.argsort(-distance, kind="stable")
     at = np.asarray(grid, float)
     areas, heights = [], []
-    for weights in _draws(np.asarray(identity), replicates, seed):  # [b, n]
+    for weights in resample(np.asarray(identity), replicates, seed):  # [b, n]
         if start.fnmr is None:
             threshold = np.full((len(weights), 1), start.threshold)
         else:
@@ -100,10 +100,19 @@ def interval(values: Doubles, level: float = 0.95) -> Doubles:
     return out
 
 
-def _draws(
+def resample(
     identity: NDArray[np.generic], replicates: int, seed: int
 ) -> Iterator[NDArray[np.float64]]:
-    """Give the weight of each comparison in each draw, ``[b, n]``, a block of draws at a time."""
+    """Draw people with replacement, a block of draws at a time.
+
+    Args:
+        identity: ``[n]``, whom each comparison belongs to.
+        replicates: number of draws.
+        seed: of the draws.
+
+    Yields:
+        ``float64 [b, n]``: how often each comparison is in each draw.
+    """
     people, person = np.unique(identity, return_inverse=True)
     rng = np.random.default_rng(seed)
     block = max(1, BLOCK // len(identity))
@@ -117,7 +126,7 @@ def _thresholds(weights: Doubles, distance: Doubles, fnmr: float) -> Doubles:
     """Return the threshold of each draw, ``[b, 1]``; distances fall along n."""
     drawn = np.cumsum(weights, axis=1)
     wanted = np.maximum(errors_wanted(fnmr, drawn[:, -1]), 1)
-    return distance[np.argmax(drawn >= wanted[:, None], axis=1)][:, None]
+    return np.asarray(distance[np.argmax(drawn >= wanted[:, None], axis=1)][:, None], float)
 
 
 def _curves(

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from sealshot.benchmarks.erc import compare, degrade
+from sealshot.benchmarks.environment import environment
+from sealshot.benchmarks.erc import compare, degrade, leak, shots
 from sealshot.benchmarks.erc.evaluate import evaluate, starts
 from sealshot.benchmarks.erc.inputs import SHARED_USAGE, Inputs, add_inputs, load
 from sealshot.benchmarks.erc.report import Cost, Evidence, as_json, print_tables
@@ -23,11 +24,17 @@ USAGE = f"""
 usage: sealshot erc DATASET --recognizer MATCHER.onnx [--score SCORE]... [-o DIR] [options]
        sealshot erc compare --reference A --candidate B DATASET [options]
        sealshot erc degrade DATASET [--score SCORE]... [-o DIR] [options]
+       sealshot erc shots CLIP... --recognizer MATCHER.onnx [--score SCORE]... [options]
+       sealshot erc leak DATASET [--of GRAPH[:TENSOR]]... [--recognizer MATCHER.onnx] [options]
 
 Draw error-versus-reject curves: how fast the failures of a face matcher go away when the pictures
 of lowest quality are discarded. The first --score is the one in question, the others stand beside
-it. `compare` is the accuracy gate for CI, `degrade` shows whether a score falls when the picture
-gets worse; `sealshot erc compare --help` and so on explain them.
+it. The other commands (`sealshot erc compare --help` and so on explain them):
+
+  compare   the accuracy gate for CI: has a candidate model lost accuracy against its reference?
+  degrade   does a score fall when the picture gets worse?
+  shots     of each person in a clip, does the score choose the shot that a matcher wants?
+  leak      can people be told apart by a score, or by what it is computed from?
 
 {SHARED_USAGE}
   --score SCORE       a score to judge; may be repeated (default: {" ".join(DEFAULT_SCORES)}).
@@ -43,7 +50,12 @@ examples:
   sealshot erc scores.npz --fnmr 0.01
 """
 
-COMMANDS: dict[str, Callable[[list[str]], int]] = {"compare": compare.main, "degrade": degrade.main}
+COMMANDS: dict[str, Callable[[list[str]], int]] = {
+    "compare": compare.main,
+    "degrade": degrade.main,
+    "leak": leak.main,
+    "shots": shots.main,
+}
 
 
 def main(argv: list[str]) -> int:
@@ -76,6 +88,7 @@ def main(argv: list[str]) -> int:
         setting=replace(inputs.setting, command=command),
         lines=tuple(map(tuple, lines)),
         costs={name: Cost(*cost) for name, cost in inputs.costs().items()},
+        environment=environment(),
     )
     if given.json:
         say_json(as_json(evidence))

@@ -79,6 +79,22 @@ def all_pairs(faces: Faces, embedding: Floats, distance: str, *, seed: int = 0) 
     Without the limit a few people with many pictures are most of the pairs.
     """
     person = np.unique(faces.person(), return_inverse=True)[1]
+    left, right = pairs_of_people(person, seed=seed)
+    return _compare(left, right, person, embedding, distance)
+
+
+def pairs_of_people(
+    person: NDArray[np.int64], *, seed: int = 0
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return pairs of pictures of one person, at most 100 a person, drawn with the seed.
+
+    Args:
+        person: ``[n]``, an index of the person in each picture, from 0.
+        seed: of the draw.
+
+    Returns:
+        ``[m]`` each, indices of pictures.
+    """
     rng = np.random.default_rng(seed)
     left, right = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
     for members in np.split(np.argsort(person, kind="stable"), np.cumsum(np.bincount(person))[:-1]):
@@ -86,7 +102,7 @@ def all_pairs(faces: Faces, embedding: Floats, distance: str, *, seed: int = 0) 
         kept = rng.permutation(len(a))[:PAIRS_A_PERSON]
         left.append(members[a[kept]])
         right.append(members[b[kept]])
-    return _compare(np.concatenate(left), np.concatenate(right), person, embedding, distance)
+    return np.concatenate(left), np.concatenate(right)
 
 
 def listed(faces: Faces, embedding: Floats, distance: str, pairs: Pairs) -> Comparisons:

@@ -147,7 +147,7 @@ def perfect(start: float, discarded: ArrayLike) -> Doubles:
     all comparisons; for f of 0.01 the two differ by less than 1 part in 100.
     """
     r = np.asarray(discarded, float)
-    return np.maximum(start - r, 0) / (1 - r)
+    return np.asarray(np.maximum(start - r, 0) / (1 - r), float)
 
 
 def perfect_pauc(start: float, limit: float) -> float:

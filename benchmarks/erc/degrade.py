@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from sealshot.benchmarks.environment import environment
 from sealshot.benchmarks.faces.cache import Cache, default_folder
 from sealshot.benchmarks.faces.dataset import read_folder
 from sealshot.benchmarks.faces.faces import Faces, View, batches, find_faces
@@ -92,6 +93,7 @@ def main(argv: list[str]) -> int:
         "dataset": given.dataset.name,
         "faces": len(chosen),
         "seed": given.seed,
+        "environment": vars(environment()),
         "command": shlex.join(["sealshot", "erc", "degrade", *argv]),
         "degradations": [{"name": d.name, "severities": d.severities()} for d in DEGRADATIONS],
         "scores": [

@@ -11,10 +11,8 @@ from sealshot.benchmarks.erc.report import (
     Evidence,
     Setting,
     by_area,
-    machine,
     main_area,
     row,
-    versions,
 )
 
 STYLE = """
@@ -73,7 +71,7 @@ def write_page(evidence: Evidence, figures: Sequence[Sequence[Path]], path: Path
             *(_inline(picture) for picture in pictures),
             _table(lines, evidence),
         ]
-    parts += [_setting(setting), _repeat(setting)]
+    parts += [_setting(evidence), _repeat(setting)]
     body = "\n".join(parts)
     path.write_text(
         '<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n'
@@ -92,19 +90,20 @@ def verdict(lines: Sequence[Line]) -> str:
         f"{100 * first.value:.0f} % of the failure rate (95 % interval {100 * first.low:.0f} to "
         f"{100 * first.high:.0f}): {100 * first.gained:.0f} % of the way from chance to PERFECT."
     )
-    for name, is_it in (
-        ("It beats", lambda a: a.behind_low > 0),
-        ("It loses to", lambda a: a.behind_high < 0),
-        ("The data cannot tell it from", lambda a: a.behind_low <= 0 <= a.behind_high),
-    ):
-        found = [
-            f"{line.score} ({_signed(main_area(line))})"
-            for line in lines[1:]
-            if is_it(main_area(line))
-        ]
-        if found:
-            text += f" {name} {', '.join(found)}."
-    return text
+    others: dict[str, list[str]] = {}
+    for line in lines[1:]:
+        area = main_area(line)
+        said = f"{line.score} ({_signed(area)})"
+        others.setdefault(_standing(area), []).append(said)
+    return text + "".join(f" {standing} {', '.join(said)}." for standing, said in others.items())
+
+
+def _standing(area: Area) -> str:
+    if area.behind_low > 0:
+        return "It beats"
+    if area.behind_high < 0:
+        return "It loses to"
+    return "The data cannot tell it from"
 
 
 def _short(evidence: Evidence) -> str:
@@ -125,12 +124,13 @@ def _table(lines: Sequence[Line], evidence: Evidence) -> str:
         rows.append(f"<tr{' class=first' if line is lines[0] else ''}>{cells}</tr>")
     return (
         f"<table><tr>{head}</tr>{''.join(rows)}</table>"
-        f'<p class="small">Milliseconds: one face at a time on {escape(machine())}, reading and '
-        "detection not counted. MMACs: millions of multiply-accumulates of the network.</p>"
+        '<p class="small">Milliseconds: one face at a time on this machine, reading and detection '
+        "not counted. MMACs: millions of multiply-accumulates of the network.</p>"
     )
 
 
-def _setting(setting: Setting) -> str:
+def _setting(evidence: Evidence) -> str:
+    setting, environment = evidence.setting, evidence.environment
     lost = len(setting.faceless) + len(setting.unreadable)
     facts = {
         "pictures": f"{setting.pictures}, of {setting.people} people",
@@ -141,7 +141,9 @@ def _setting(setting: Setting) -> str:
         "intervals": f"{setting.replicates} draws of people with replacement, seed {setting.seed}",
         "could not be used": f"{len(setting.unreadable)} files are no picture, in "
         f"{len(setting.faceless)} no face was found, {setting.lost} listed pairs are lost to that",
-        "versions": ", ".join(f"{k} {v}" for k, v in versions().items()),
+        "machine": f"{environment.machine}, {environment.cores} cores",
+        "made": f"{environment.date}, commit {environment.commit}",
+        "versions": ", ".join(f"{tool} {v}" for tool, v in environment.versions.items()),
     }
     rows = "".join(
         f"<tr><td>{k}</td><td style='text-align:left'>{escape(v)}</td></tr>"

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import math
-import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 
+from sealshot.benchmarks.environment import Environment
 from sealshot.benchmarks.erc.evaluate import GRID, Area, Line
 from sealshot.runtime.terminal import say, table
 
 MAIN_LIMIT = 0.3
-TOOLS = ("sealshot", "numpy", "onnxruntime", "opencv-python-headless")
 
 
 @dataclass(frozen=True)
@@ -58,12 +56,14 @@ class Evidence:
     lines: tuple[tuple[Line, ...], ...]
     """A tuple a start, a line a score; the first score is the one in question."""
     costs: Mapping[str, Cost]
+    environment: Environment
 
 
 def as_json(evidence: Evidence) -> dict[str, Any]:
     """Return the evidence for machines; a number that is not known is null."""
     return {
-        "setting": {**vars(evidence.setting), "versions": versions(), "machine": machine()},
+        "setting": vars(evidence.setting),
+        "environment": vars(evidence.environment),
         "starts": [
             {
                 "start": lines[0].start.label,
@@ -115,21 +115,6 @@ def by_area(lines: Sequence[Line]) -> list[Line]:
 def main_area(line: Line) -> Area:
     """Return the partial area that the verdict rests on."""
     return next(area for area in line.areas if area.limit == MAIN_LIMIT)
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of what computed the figures."""
-    return {"python": platform.python_version(), **{tool: version(tool) for tool in TOOLS}}
-
-
-def machine() -> str:
-    """Return what the milliseconds were measured on."""
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as lines:  # noqa: PTH123
-            names = [line.partition(":")[2].strip() for line in lines if "model name" in line]
-    except OSError:
-        names = []
-    return names[0] if names else platform.machine()
 
 
 def _line(line: Line) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import os
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,7 @@ from sealshot.runtime.errors import InputError
 from sealshot.runtime.files import write_atomic
 from sealshot.runtime.terminal import warn
 
-Arrays = Mapping[str, NDArray[np.generic]]
+Arrays = Mapping[str, NDArray[Any]]
 
 
 class Cache:
@@ -52,7 +53,7 @@ class Cache:
                 warn(f"{path} is damaged and is computed again")
         arrays = make()
         out = io.BytesIO()
-        np.savez(out, **arrays)
+        np.savez(out, **dict(arrays))  # type: ignore[arg-type]
         write_atomic(path, out.getvalue(), mode=0o600)
         return arrays
 

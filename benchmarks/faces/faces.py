@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sealshot.benchmarks.faces.cache import Cache, file_sha256, key
 from sealshot.benchmarks.faces.dataset import Pictures
 from sealshot.benchmarks.faces.matcher import Matcher
+from sealshot.runtime import crops, detect
 from sealshot.runtime.crops import CROP_PX, crop_resize_grey
 from sealshot.runtime.detect import open_detector
 from sealshot.runtime.errors import InputError
@@ -149,7 +150,7 @@ def _find(pictures: Pictures, spec: str, threads: int) -> dict[str, NDArray[np.g
     detector = open_detector(spec, min_face_px=MIN_FACE_PX, threads=threads)
     state = np.full(len(pictures.files), FOUND, np.uint8)
     faces: list[Face] = []
-    crops = [np.empty((0, CROP_PX, CROP_PX), np.uint8)]
+    cut = [np.empty((0, CROP_PX, CROP_PX), np.uint8)]
     with progress("detect", len(pictures.files)) as bar:
         for i in range(len(pictures.files)):
             bar.update(i)
@@ -162,20 +163,22 @@ def _find(pictures: Pictures, spec: str, threads: int) -> dict[str, NDArray[np.g
                 state[i] = FACELESS
                 continue
             faces.append(face)
-            crops.append(crop_resize_grey(image, [face.box])[:, 0])
+            cut.append(crop_resize_grey(image, [face.box])[:, 0])
     return {
         "state": state,
         "box": np.array([face.box for face in faces], np.float32).reshape(-1, 4),
         "landmarks": np.array([face.landmarks for face in faces], np.float32).reshape(-1, 5, 2),
         "confidence": np.array([face.score for face in faces], np.float32),
-        "crops": np.concatenate(crops),
+        "crops": np.concatenate(cut),
     }
 
 
 def _detector_key(spec: str) -> list[str]:
+    """Name a detector by its files: the model's, and the code that runs it and cuts the crops."""
     kind, _, file = spec.partition(":")
-    files = [Path(file)] if file else sorted(FOLDER.glob(f"{kind}*.onnx"))
-    return [kind, *(file_sha256(path) for path in files)]
+    model = [Path(file)] if file else sorted(FOLDER.glob(f"{kind}*.onnx"))
+    code = [*sorted(Path(detect.__file__).parent.glob("*.py")), Path(crops.__file__)]
+    return [kind, *(file_sha256(path) for path in (*model, *code))]
 
 
 def _present(pictures: Pictures, index: int) -> Image:

@@ -160,8 +160,8 @@ def distances(left: Floats, right: Floats, kind: str) -> NDArray[np.float64]:
         ``float64 [n]``.
     """
     if kind == "cosine":
-        return 1 - np.einsum("nd,nd->n", left, right, dtype=np.float64)
-    return np.linalg.norm(left.astype(np.float64) - right, axis=1)
+        return np.asarray(1 - np.einsum("nd,nd->n", left, right, dtype=np.float64), np.float64)
+    return np.asarray(np.linalg.norm(left.astype(np.float64) - right, axis=1), np.float64)
 
 
 def _alignment(model: Path, sha256: str) -> Alignment:

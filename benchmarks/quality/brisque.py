@@ -62,7 +62,7 @@ class Regression:
 class Brisque:
     """BRISQUE of the face in its square box, at the resolution at which it was seen."""
 
-    macs = None
+    macs: int | None = None
 
     def __init__(self, name: str, folder: Path | None) -> None:
         """Read the trained model.
@@ -119,8 +119,7 @@ def _features(grey: Doubles) -> Doubles:
     mscn = (grey - mean) / (spread + 1)  # mean-subtracted, contrast-normalised
     power = float(np.mean(mscn**2))
     ratio = power / max(float(np.mean(np.abs(mscn))) ** 2, 1e-12)
-    # SYMMETRIC falls with the shape
-    features = [SHAPES[min(np.searchsorted(-SYMMETRIC, -ratio), len(SHAPES) - 1)], power]
+    features = [_nearest_shape(-SYMMETRIC, -ratio), power]
     for down, right in NEIGHBOURS:
         rows = slice(0, mscn.shape[0] - down), slice(down, None)
         columns = (slice(0, -1), slice(1, None)) if right else (slice(None), slice(None))
@@ -137,12 +136,16 @@ def _asymmetric(x: Doubles) -> list[float]:
     lean = np.sqrt(left / max(right, 1e-12))
     r = float(np.mean(np.abs(x))) ** 2 / max(float(np.mean(x**2)), 1e-12)
     r *= (lean**3 + 1) * (lean + 1) / (lean**2 + 1) ** 2
-    # 1 / SYMMETRIC rises with the shape
-    shape = SHAPES[min(np.searchsorted(1 / SYMMETRIC, r), len(SHAPES) - 1)]
+    shape = _nearest_shape(1 / SYMMETRIC, r)
     scale = np.sqrt(gamma_function(1 / shape) / gamma_function(3 / shape))
     mean = (np.sqrt(right) - np.sqrt(left)) * scale
     mean *= gamma_function(2 / shape) / gamma_function(1 / shape)
-    return [float(shape), float(mean), left, right]
+    return [shape, float(mean), left, right]
+
+
+def _nearest_shape(rising: Doubles, value: float) -> float:
+    """Return the shape whose moment ratio, in a table that rises with the shape, is ``value``."""
+    return float(SHAPES[min(int(np.searchsorted(rising, value)), len(SHAPES) - 1)])
 
 
 def _blur(x: Doubles) -> Doubles:

@@ -111,7 +111,7 @@ def noise(chip: Chip, sigma: float, rng: np.random.Generator) -> Chip:
 def jpeg(chip: Chip, quality: float, _: np.random.Generator) -> Chip:
     """Compressed hard."""
     coded = cv2.imencode(".jpg", chip.image, [cv2.IMWRITE_JPEG_QUALITY, int(quality)])[1]
-    return replace(chip, image=_uint8(cv2.imdecode(coded, cv2.IMREAD_COLOR)))
+    return replace(chip, image=np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR), np.uint8))
 
 
 def darkness(chip: Chip, gain: float, _: np.random.Generator) -> Chip:

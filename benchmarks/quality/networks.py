@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -98,7 +99,9 @@ class LightQNet:
         self.key = f"lightqnet 2 {file_sha256(path)}"
         self._net = _read_tensorflow(path)
         # counted on a copy: OpenCV 5.0 gives other scores once inner layers were asked for
-        self.macs = _count_macs(_read_tensorflow(path), (1, 3, self.SIDE_PX, self.SIDE_PX))
+        self.macs: int | None = _count_macs(
+            _read_tensorflow(path), (1, 3, self.SIDE_PX, self.SIDE_PX)
+        )
 
     def rate(self, views: Sequence[View]) -> Doubles:
         """See :class:`Measure`."""
@@ -132,9 +135,12 @@ def _crops_session(path: Path, threads: int) -> ort.InferenceSession:
 
 def _read_tensorflow(path: Path) -> cv2.dnn.Net:
     # OpenCV 5 has two engines; the older one also tells the layers, which count the MACs
-    engine = [cv2.dnn.ENGINE_CLASSIC] if hasattr(cv2.dnn, "ENGINE_CLASSIC") else []
+    engine: dict[str, Any] = {}
+    if hasattr(cv2.dnn, "ENGINE_CLASSIC"):
+        engine["engine"] = cv2.dnn.ENGINE_CLASSIC
     try:
-        return cv2.dnn.readNetFromTensorflow(str(path), "", *engine)
+        net: cv2.dnn.Net = cv2.dnn.readNetFromTensorflow(str(path), **engine)
+        return net
     except cv2.error as error:
         raise InputError(
             f"{path} is not a network that OpenCV can load: {error.err}",

@@ -17,7 +17,7 @@ EYES_PX = 90.0  # between the eyes: what ISO/IEC 19794-5 asks of a portrait
 class Simple:
     """A function of one view as a measure."""
 
-    macs = None
+    macs: int | None = None
 
     def __init__(self, name: str, kind: str) -> None:
         self.name = name
@@ -70,7 +70,7 @@ def icao(view: View) -> float:
     focus = sharpness(view)
     halves = view.crop.reshape(64, 2, 32).mean(axis=(0, 2))
     even = 1 - abs(halves[0] - halves[1]) / max(float(halves.sum()), 1e-6)
-    return frontal * focus / (focus + 200) * float(even) * min(1.0, eyes / EYES_PX)
+    return float(frontal * focus / (focus + 200) * even * min(1.0, eyes / EYES_PX))
 
 
 RATE: dict[str, Callable[[View], float]] = {

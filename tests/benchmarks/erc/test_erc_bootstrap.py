@@ -59,7 +59,9 @@ def test_people_are_drawn_not_comparisons():
     distance, quality, identity = sample()
     start = Start("given", 1.5)
     once = bootstrap(distance, quality, identity, start, replicates=200)
-    copied = bootstrap(*(np.tile(x, 4) for x in (distance, quality, identity)), start, replicates=200)
+    copied = bootstrap(
+        *(np.tile(x, 4) for x in (distance, quality, identity)), start, replicates=200
+    )
     np.testing.assert_allclose(once.pauc, copied.pauc)
 
 

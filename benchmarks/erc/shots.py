@@ -1,0 +1,258 @@
+"""`sealshot erc shots`: does the score choose the shot of a person that a matcher wants?
+
+Per track, the shot with the highest score is compared by the matcher with all other shots of the
+track. A good choice is near to all of them. Beside it: the shot that each other score chooses, a
+shot chosen at random, and the best choice there is (the medoid).
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sealshot.benchmarks.environment import environment
+from sealshot.benchmarks.erc.bootstrap import interval
+from sealshot.benchmarks.erc.curve import Doubles
+from sealshot.benchmarks.faces.faces import View
+from sealshot.benchmarks.faces.matcher import Matcher
+from sealshot.benchmarks.quality import open_measures
+from sealshot.benchmarks.quality.measure import Measure
+from sealshot.runtime.arguments import Arguments, positive_int
+from sealshot.runtime.crops import crop_resize_grey
+from sealshot.runtime.detect import Detector, open_detector
+from sealshot.runtime.errors import InputError
+from sealshot.runtime.files import write_atomic
+from sealshot.runtime.sources import open_source
+from sealshot.runtime.terminal import note, progress, say, say_json, table, warn
+from sealshot.runtime.track import open_tracker
+from sealshot.runtime.types import Floats, Frame, Track
+
+DEFAULT_SCORES = ("quality", "rp", "size", "sharpness", "confidence", "random")
+MIN_SHOTS = 8
+REPLICATES = 2000
+
+USAGE = f"""
+usage: sealshot erc shots CLIP... --recognizer MATCHER.onnx [--score SCORE]... [options]
+
+Follow the faces of clips; per track, compare the shot that each score chooses with the other shots
+of the track by a face matcher. 0 % is as far from them as a shot chosen at random, 100 % is as near
+as any shot can be. The first --score is the one in question, the others stand beside it.
+
+  --recognizer FILE   the face matcher, ONNX; its alignment stands in a JSON file beside it
+  --score SCORE       as for `sealshot erc`; may be repeated
+                      (default: {" ".join(DEFAULT_SCORES)})
+  --min-shots N       leave out tracks with fewer detections (default {MIN_SHOTS})
+  --detector NAME     mtcnn (default), or yunet:FILE.onnx
+  --tracker NAME      bytetrack (default), or euclidean
+  --threads N         threads of a network (default: one a core)
+  -o, --output FILE   write the result as JSON
+  --json              print the result as JSON instead of the table
+
+example:
+  sealshot erc shots crowd.mp4 stage.mp4 --recognizer matcher.onnx --score quality --score size
+"""
+
+
+@dataclass(frozen=True, eq=False)
+class Shots:
+    """All shots of one track."""
+
+    clip: str
+    track: int
+    embedding: Floats
+    """``[shots, d]``."""
+    quality: Doubles
+    """``[scores, shots]``."""
+
+
+@dataclass(frozen=True, eq=False)
+class Chosen:
+    """How far the chosen shots of one track are from its other shots, mean matcher distance."""
+
+    clip: str
+    track: int
+    shots: int
+    by_score: Doubles
+    """``[scores]``."""
+    at_random: float
+    """Expected distance of a shot chosen at random."""
+    best: float
+    """Distance of the best choice there is."""
+
+    def gained(self) -> Doubles:
+        """Return, of each score, how far from a random choice (0) to the best one (1): [scores]."""
+        return (self.at_random - self.by_score) / max(self.at_random - self.best, 1e-9)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How one score does over all tracks; intervals are of 95 %, by bootstrap over tracks."""
+
+    score: str
+    distance: float
+    """Mean distance of the chosen shots to the other shots of their tracks."""
+    gained: float
+    """Mean of :meth:`Chosen.gained`."""
+    gained_low: float
+    gained_high: float
+    behind: float
+    """What the first score gains more."""
+    behind_low: float
+    behind_high: float
+
+
+def main(argv: list[str]) -> int:
+    """Run the command."""
+    arguments = Arguments("erc shots", USAGE)
+    add = arguments.add_argument
+    add("clips", nargs="+")
+    add("--recognizer", type=Path, required=True)
+    add("--score", action="append", default=[])
+    add("--min-shots", type=positive_int, default=MIN_SHOTS)
+    add("--detector", default="mtcnn")
+    add("--tracker", default="bytetrack")
+    add("--threads", type=positive_int, default=0)
+    add("-o", "--output", type=Path)
+    add("--json", action="store_true")
+    given = arguments.parse_args(argv)
+
+    matcher = Matcher(given.recognizer, threads=given.threads)
+    measures = open_measures(given.score or DEFAULT_SCORES, threads=given.threads)
+    detector = open_detector(given.detector, threads=given.threads)
+    chosen = []
+    for clip in given.clips:
+        tracks = follow(clip, detector, given.tracker, matcher, measures)
+        kept = [track for track in tracks if len(track.embedding) >= max(given.min_shots, 3)]
+        note(f"{Path(clip).name}: {len(kept)} tracks, {len(tracks) - len(kept)} shorter ones")
+        chosen += [choose(track, matcher.alignment.distance) for track in kept]
+    if not chosen:
+        raise InputError(
+            f"no track has {given.min_shots} shots", hint="give another clip or --min-shots"
+        )
+    names = [measure.name for measure in measures]
+    standings = summarise(names, chosen)
+    result = {
+        "command": shlex.join(["sealshot", "erc", "shots", *argv]),
+        "environment": vars(environment()),
+        "scores": [vars(standing) for standing in standings],
+        "tracks": [
+            {**vars(c), "by_score": dict(zip(names, c.by_score.tolist(), strict=True))}
+            for c in chosen
+        ],
+    }
+    if given.json:
+        say_json(result)
+    else:
+        _print(standings, chosen)
+    if given.output:
+        try:
+            write_atomic(given.output, (json.dumps(result, indent=1) + "\n").encode())
+        except OSError as error:
+            raise InputError(
+                f"{given.output} cannot be written: {error.strerror}", hint="name another file"
+            ) from error
+        note(f"result: {given.output}")
+    return 0
+
+
+def follow(
+    clip: str, detector: Detector, tracker: str, matcher: Matcher, measures: Sequence[Measure]
+) -> list[Shots]:
+    """Follow the faces of a clip; embed and rate each detection.
+
+    Raises:
+        InputError: the clip cannot be read.
+    """
+    found: dict[int, list[tuple[Floats, Doubles]]] = {}
+    following = open_tracker(tracker)
+    source = open_source(clip, report=warn)
+    with source, progress(Path(clip).name, source.frames) as bar:
+        for frame in source:
+            seen = following.update(frame.time_s, detector.detect(frame.image)).seen
+            bar.update(frame.index + 1, f"{len(found)} tracks")
+            if not seen:
+                continue
+            aligned = [matcher.align(frame.image, track.face.landmarks) for track in seen]
+            views = _views(frame, seen)
+            rated = np.stack([measure.rate(views) for measure in measures], axis=1)
+            for track, embedding, quality in zip(seen, matcher.embed(aligned), rated, strict=True):
+                found.setdefault(track.id, []).append((embedding, quality))
+    return [
+        Shots(
+            clip=Path(clip).name,
+            track=id,
+            embedding=np.stack([embedding for embedding, _ in shots]),
+            quality=np.stack([quality for _, quality in shots], axis=1),
+        )
+        for id, shots in found.items()
+    ]
+
+
+def choose(track: Shots, distance: str) -> Chosen:
+    """Let each score choose a shot, and measure how far it is from the others."""
+    e = track.embedding.astype(np.float64)
+    apart = 1 - e @ e.T  # cosine distance; the squared Euclidean one is twice that
+    if distance == "euclidean":
+        apart = np.sqrt(np.maximum(2 * apart, 0))
+    np.fill_diagonal(apart, 0)
+    to_others = apart.sum(axis=1) / (len(apart) - 1)
+    quality = np.where(np.isnan(track.quality), -np.inf, track.quality)
+    return Chosen(
+        clip=track.clip,
+        track=track.track,
+        shots=len(apart),
+        by_score=to_others[np.argmax(quality, axis=1)],
+        at_random=float(to_others.mean()),
+        best=float(to_others.min()),
+    )
+
+
+def summarise(names: Sequence[str], chosen: Sequence[Chosen]) -> list[Standing]:
+    """Return how each score does over all tracks."""
+    gained = np.stack([c.gained() for c in chosen])  # [tracks, scores]
+    distance = np.stack([c.by_score for c in chosen]).mean(axis=0)
+    behind = gained[:, :1] - gained
+    draws = np.random.default_rng(0).integers(0, len(chosen), (REPLICATES, len(chosen)))
+    gained_ends = interval(gained[draws].mean(axis=1))
+    behind_ends = interval(behind[draws].mean(axis=1))
+    columns = [distance, gained.mean(axis=0), *gained_ends, behind.mean(axis=0), *behind_ends]
+    return [
+        Standing(name, *(float(column[i]) for column in columns)) for i, name in enumerate(names)
+    ]
+
+
+def _views(frame: Frame, seen: Sequence[Track]) -> list[View]:
+    crops: NDArray[np.uint8] = crop_resize_grey(frame.image, [track.face.box for track in seen])
+    return [
+        View(lambda: frame.image, track.face, crop[0])
+        for track, crop in zip(seen, crops, strict=True)
+    ]
+
+
+def _print(standings: Sequence[Standing], chosen: Sequence[Chosen]) -> None:
+    at_random = np.mean([c.at_random for c in chosen])
+    best = np.mean([c.best for c in chosen])
+    say(
+        f"{len(chosen)} tracks, {sum(c.shots for c in chosen)} shots. Mean distance to the other "
+        f"shots: {at_random:.3f} at random (0 %), {best:.3f} at best (100 %)."
+    )
+    table(
+        ["score", ">distance", ">gained, %", ">95 %", ">behind the first", ">95 %"],
+        [
+            [
+                s.score,
+                f"{s.distance:.3f}",
+                f"{100 * s.gained:.0f}",
+                f"{100 * s.gained_low:.0f} to {100 * s.gained_high:.0f}",
+                f"{100 * s.behind:.0f}",
+                f"{100 * s.behind_low:.0f} to {100 * s.behind_high:.0f}",
+            ]
+            for s in standings
+        ],
+    )
