@@ -8,8 +8,8 @@ too: boxes count pixels from 1 and include both ends.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,10 +18,10 @@ from sealshot.runtime.detect.boxes import iou, square, suppress, suppress_nested
 from sealshot.runtime.detect.image import checked
 from sealshot.runtime.detect.sampling import MeanSampler, MipSampler, Sampler
 from sealshot.runtime.errors import InputError
+from sealshot.runtime.models import FOLDER
 from sealshot.runtime.onnx_session import open_session
 from sealshot.runtime.types import Face, Floats, Image
 
-MODELS = Path(__file__).resolve().parent.parent / "models"
 WINDOW_PX, RNET_PX, ONET_PX = 12, 24, 48  # what the networks look at
 STRIDE_PX, COARSE_STRIDE_PX = 2, 4
 LEVEL_OVERLAP, PYRAMID_OVERLAP, RNET_OVERLAP, ONET_OVERLAP = 0.5, 0.7, 0.7, 0.7
@@ -40,7 +40,8 @@ class Settings:
     """Levels, from the largest on, where the P-net looks at a window every 4 pixels, not 2."""
     average: bool = False
     """Whether a face is the mean of all boxes that the O-net gave for it, or the best of them."""
-    sampler: type[MeanSampler] | type[MipSampler] = MeanSampler
+    sampler: Callable[[Image], Sampler] = MeanSampler
+    """How the image is shrunk to the levels and cut to crops."""
 
 
 EXACT = Settings()
@@ -69,7 +70,7 @@ class Mtcnn:
         self._min_face_px = min_face_px
         self._settings = settings
         self._pnet, self._coarse_pnet, self._rnet, self._onet = (
-            open_session(MODELS / f"mtcnn_{name}.onnx", threads=threads)
+            open_session(FOLDER / f"mtcnn_{name}.onnx", threads=threads)
             for name in ("pnet", "pnet_stride4", "rnet", "onet")
         )
 
