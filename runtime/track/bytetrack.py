@@ -1,0 +1,71 @@
+"""The default tracker: faces are expected where they were going, and sure detections go first.
+
+The association in two stages is that of ByteTrack (Zhang et al. 2022, arXiv 2110.06864): sure
+detections take their tracks first; unsure ones may go on with the tracks that are left, and never
+start one. In place of the IoU of ByteTrack stands the likelihood of the box under the motion model
+(:mod:`sealshot.runtime.track.kalman`): small faces that move fast do not overlap from frame to
+frame, and after a cut faces overlap that should not be joined.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sealshot.runtime.track import kalman
+from sealshot.runtime.track.assign import assign
+from sealshot.runtime.track.tracker import BoxTracker, Open, Pairs, boxes_of
+from sealshot.runtime.types import Face
+
+
+class ByteTrack(BoxTracker[kalman.State]):
+    """Motion model, likelihood, two stages.
+
+    Args:
+        lost_s: seconds that a person may go undetected.
+        sure_score: detection score from which on a face may start a track.
+        max_surprise: :func:`kalman.surprise` above which a face is somebody else's. At the default
+            a face that was in the last frame may be 0.3 sizes off its path, one that was away for
+            half a second 1.1 sizes, if its size is as expected.
+    """
+
+    def __init__(
+        self, *, lost_s: float = 1.0, sure_score: float = 0.7, max_surprise: float = -4.0
+    ) -> None:
+        super().__init__(lost_s)
+        self._sure_score, self._max_surprise = sure_score, max_surprise
+
+    def _match(
+        self, time_s: float, tracks: Sequence[Open[kalman.State]], faces: Sequence[Face]
+    ) -> Pairs:
+        surprise = kalman.surprise(_expected(time_s, tracks), boxes_of(faces))
+        sure = np.array([self._may_start(face) for face in faces])
+        everyone = np.arange(len(tracks))
+        pairs = self._assign(surprise, everyone, np.flatnonzero(sure))
+        left = np.setdiff1d(everyone, [track for track, _ in pairs])
+        return pairs + self._assign(surprise, left, np.flatnonzero(~sure))
+
+    def _assign(
+        self, surprise: kalman.Array, tracks: NDArray[np.intp], faces: NDArray[np.intp]
+    ) -> Pairs:
+        pairs = assign(surprise[np.ix_(tracks, faces)], self._max_surprise)
+        return [(int(tracks[row]), int(faces[column])) for row, column in pairs]
+
+    def _start(self, face: Face) -> kalman.State:
+        return kalman.start(boxes_of([face])[0])
+
+    def _move(
+        self, time_s: float, tracks: Sequence[Open[kalman.State]], faces: Sequence[Face]
+    ) -> Sequence[kalman.State]:
+        return kalman.unstack(kalman.correct(_expected(time_s, tracks), boxes_of(faces)))
+
+    def _may_start(self, face: Face) -> bool:
+        return face.score >= self._sure_score
+
+
+def _expected(time_s: float, tracks: Sequence[Open[kalman.State]]) -> kalman.State:
+    """Return where the faces of tracks should be now."""
+    away_s = np.array([time_s - track.seen_s for track in tracks])
+    return kalman.predict(kalman.stack([track.motion for track in tracks]), away_s)

@@ -1,0 +1,119 @@
+"""What every tracker does: it gives faces to tracks, and ends tracks that stay away."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sealshot.runtime.types import Face, Track, Tracks
+
+Motion = TypeVar("Motion")
+"""What a tracker remembers of where a face was and how it moved."""
+
+Pairs = list[tuple[int, int]]
+"""Positions of a track and of the face that continues it."""
+
+
+@dataclass
+class Open(Generic[Motion]):
+    """A track that has not ended."""
+
+    id: int
+    hits: int
+    seen_s: float
+    motion: Motion
+
+
+class BoxTracker(ABC, Generic[Motion]):
+    """Follows faces from frame to frame by their boxes alone; it never sees a picture.
+
+    Identifiers count up from 1 and are never used again. The order of the faces does not matter.
+    A track is reported from its first detection on. A track without a detection for longer than
+    ``lost_s`` has ended.
+    """
+
+    def __init__(self, lost_s: float) -> None:
+        self._lost_s = lost_s
+        self._open: list[Open[Motion]] = []
+        self._next_id = 1
+        self._time_s = -math.inf
+
+    def update(self, time_s: float, faces: Sequence[Face]) -> Tracks:
+        """Take the faces of one frame.
+
+        Args:
+            time_s: when, in seconds; no earlier than the last time.
+            faces: what the detector found. A box that is not finite or has no area is left out.
+
+        Returns:
+            The tracks that have a face in this frame, by identifier, each face at most once; and
+            the identifiers of tracks that have ended, each told once.
+
+        Raises:
+            ValueError: the time runs back or is not finite.
+        """
+        if not math.isfinite(time_s) or time_s < self._time_s:
+            raise ValueError(f"frame at {time_s} s after one at {self._time_s} s")
+        self._time_s = time_s
+        faces = sorted(filter(_has_area, faces), key=_order)
+        ended = tuple(t.id for t in self._open if time_s - t.seen_s > self._lost_s)
+        self._open = [t for t in self._open if time_s - t.seen_s <= self._lost_s]
+        pairs = self._match(time_s, self._open, faces) if self._open and faces else []
+        seen = [(self._open[track], faces[face]) for track, face in pairs]
+        if seen:
+            motions = self._move(time_s, [track for track, _ in seen], [face for _, face in seen])
+            for (track, _), motion in zip(seen, motions, strict=True):
+                track.motion, track.seen_s, track.hits = motion, time_s, track.hits + 1
+        taken = {face for _, face in pairs}
+        for at, face in enumerate(faces):
+            if at not in taken and self._may_start(face):
+                self._open.append(Open(self._next_id, 1, time_s, self._start(face)))
+                self._next_id += 1
+                seen.append((self._open[-1], face))
+        seen.sort(key=lambda pair: pair[0].id)
+        return Tracks(tuple(Track(t.id, face, t.hits) for t, face in seen), ended)
+
+    def flush(self) -> tuple[int, ...]:
+        """End all tracks and return their identifiers."""
+        ended = tuple(t.id for t in self._open)
+        self._open = []
+        return ended
+
+    @abstractmethod
+    def _match(self, time_s: float, tracks: Sequence[Open[Motion]], faces: Sequence[Face]) -> Pairs:
+        """Say which face continues which track; neither list is empty."""
+
+    @abstractmethod
+    def _start(self, face: Face) -> Motion:
+        """Return the motion of a track that begins."""
+
+    @abstractmethod
+    def _move(
+        self, time_s: float, tracks: Sequence[Open[Motion]], faces: Sequence[Face]
+    ) -> Sequence[Motion]:
+        """Return the motions of tracks after their next faces, one each; neither list is empty."""
+
+    def _may_start(self, face: Face) -> bool:
+        """Say whether a face without a track begins one."""
+        return True
+
+
+def boxes_of(faces: Sequence[Face]) -> NDArray[np.float64]:
+    """Return the boxes, ``float64 [n, 4]``."""
+    return np.array([face.box for face in faces], np.float64).reshape(-1, 4)
+
+
+def _has_area(face: Face) -> bool:
+    x0, y0, x1, y1 = map(float, face.box)
+    return math.isfinite(x0 + y0 + x1 + y1) and x1 > x0 and y1 > y0
+
+
+def _order(face: Face) -> tuple[float, ...]:
+    """Sort key that leaves no two different faces in an order that the caller chose."""
+    return *map(float, face.box), face.score, *map(float, face.landmarks.ravel())
