@@ -1,4 +1,4 @@
-"""The benchmark of sealing: it measures all peers, in turns, and says where the figures come from."""
+"""The benchmark of sealing: all peers are measured, and the figures say where they come from."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ import zlib
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -203,6 +204,40 @@ def test_unknown_stanzas_are_skipped(stock_age, identity: X25519Identity, identi
     sealed = age.encrypt(b"x", [Grease(), identity.recipient, Grease()])
     assert age.decrypt(sealed, [identity]) == b"x"
     assert stock_age("age", "-d", "-i", identity_file, stdin=sealed) == b"x"
+
+
+def _resigned(header: bytes) -> bytes:
+    """Put a header that breaks the rules under a valid MAC; the header wraps a key of zeros."""
+    mac = age._header_hmac(bytes(16), header + b"---").finalize()
+    nonce = bytes(16)
+    payload = ChaCha20Poly1305(age.derive_key(bytes(16), nonce, b"payload"))
+    chunk = payload.encrypt(bytes(11) + b"\1", b"forged", None)
+    return header + b"--- " + age.encode_base64(mac) + b"\n" + nonce + chunk
+
+
+KNOWN = age._write_stanza(KEY.recipient.wrap(bytes(16)))
+BROKEN_HEADERS = {
+    "none": (b"", "names no recipient"),
+    "long line": (KNOWN + b"-> x\n" + b"A" * 68 + b"\n", "longer than 64"),
+    "two short lines": (KNOWN + b"-> x\nAAAA\nAAAA\n", "recipient line"),
+    "no argument": (KNOWN + b"->\n\n", "recipient line"),
+    "empty argument": (KNOWN + b"-> x  y\n\n", "recipient line"),
+    "control character": (KNOWN + b"-> x\x7f\n\n", "recipient line"),
+    "padding": (KNOWN + b"-> x\nAA==\n", "base64"),
+    "other alphabet": (KNOWN + b"-> x\nAA-_\n", "base64"),
+    "not canonical": (KNOWN + b"-> x\nAB\n", "base64"),
+}
+
+
+@pytest.mark.parametrize(("stanzas", "fact"), BROKEN_HEADERS.values(), ids=BROKEN_HEADERS.keys())
+def test_a_broken_header_is_refused_under_a_valid_mac(stanzas: bytes, fact: str) -> None:
+    with pytest.raises(SealError, match=f"malformed: .*{fact}"):
+        age.decrypt(_resigned(age.VERSION_LINE + stanzas), [KEY])
+
+
+def test_a_sound_header_under_a_valid_mac_opens() -> None:
+    sound = age.VERSION_LINE + KNOWN + b"-> x\n" + b"A" * 64 + b"\n\n"
+    assert age.decrypt(_resigned(sound), [KEY]) == b"forged"  # the control of the above
 
 
 def test_a_header_without_end_is_refused_soon() -> None:
