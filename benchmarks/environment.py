@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 TOOLS = ("sealshot", "numpy", "onnxruntime", "opencv-python-headless")
@@ -44,7 +44,7 @@ def environment(tools: Sequence[str] = ()) -> Environment:
         cores=len(os.sched_getaffinity(0)),
         load_1min=round(os.getloadavg()[0], 2),
         versions={"python": platform.python_version()}
-        | {tool: version(tool) for tool in (*TOOLS, *tools)},
+        | {tool: _version(tool) for tool in (*TOOLS, *tools)},
     )
 
 
@@ -56,6 +56,13 @@ def machine() -> str:
                 if line.startswith(key):
                     return line.rpartition(":")[2].strip(" \t\0")
     return platform.machine()
+
+
+def _version(tool: str) -> str:
+    try:
+        return version(tool)
+    except PackageNotFoundError:  # OpenCV of JetPack or of a distribution
+        return "not from a package"
 
 
 def _commit(folder: Path) -> str:
