@@ -1,0 +1,44 @@
+"""What is in the repository is what is installed."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib  # comes with pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+FOLDERS = ("runtime", "kernels", "boards", "export", "benchmarks")
+
+
+@pytest.fixture(scope="module")
+def project():
+    return tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+
+def test_every_package_is_listed(project):
+    found = {
+        ".".join(("sealshot", *path.parent.relative_to(ROOT).parts))
+        for folder in FOLDERS
+        for path in (ROOT / folder).rglob("__init__.py")
+    }
+    assert set(project["tool"]["setuptools"]["packages"]) == found | {"sealshot"}
+
+
+def test_every_file_that_is_no_module_is_package_data(project):
+    data = project["tool"]["setuptools"]["package-data"]
+    for package, patterns in data.items():
+        if package == "sealshot":
+            continue
+        folder = ROOT.joinpath(*package.split(".")[1:])
+        others = {p for p in folder.iterdir() if p.is_file() and p.suffix != ".py"}
+        matched = {p for pattern in patterns for p in folder.glob(pattern)}
+        assert others <= matched
+
+
+def test_torch_is_an_extra_alone(project):
+    assert not any("torch" in d for d in project["project"]["dependencies"])
+    assert any("torch" in d for d in project["project"]["optional-dependencies"]["export"])
