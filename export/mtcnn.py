@@ -47,6 +47,17 @@ IR_VERSION = 8
 BLOCK = 16
 PIXEL_MEAN, PIXEL_SCALE = 127.5, 1 / 128  # what the networks were trained with
 
+PARAMETERS = {"pnet": 6632, "rnet": 100_178, "onet": 389_040}
+UNREADABLE = (
+    OSError,
+    EOFError,
+    KeyError,
+    ValueError,
+    RuntimeError,
+    zipfile.BadZipFile,
+    pickle.UnpicklingError,
+)
+
 Array = NDArray[Any]
 Weights = dict[str, Array]
 
@@ -176,19 +187,23 @@ def read_wheel(wheel: Path) -> dict[str, Weights]:
     try:
         with zipfile.ZipFile(wheel) as archive:
             return {
-                name: _read_weights(archive.read(f"facenet_pytorch/data/{name}.pt"))
-                for name in ("pnet", "rnet", "onet")
+                name: _read_weights(archive.read(f"facenet_pytorch/data/{name}.pt"), name)
+                for name in PARAMETERS
             }
-    except (OSError, KeyError, RuntimeError, zipfile.BadZipFile, pickle.UnpicklingError) as error:
+    except UNREADABLE as error:
         raise InputError(
             f"{wheel} is not a facenet-pytorch wheel: {error}",
             hint="get one with `pip download --no-deps facenet-pytorch`",
         ) from error
 
 
-def _read_weights(data: bytes) -> Weights:
+def _read_weights(data: bytes, network: str) -> Weights:
     tensors = torch.load(io.BytesIO(data), weights_only=True)  # runs no code from the file
-    return {name: tensor.numpy() for name, tensor in tensors.items()}
+    weights = {name: tensor.numpy() for name, tensor in tensors.items()}
+    count = sum(values.size for values in weights.values())
+    if count != PARAMETERS[network]:
+        raise ValueError(f"the {network} has {count} weights, not {PARAMETERS[network]}")
+    return weights
 
 
 def convert(wheel: Path, folder: Path) -> list[Path]:

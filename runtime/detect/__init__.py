@@ -30,7 +30,8 @@ def open_detector(spec: str, *, min_face_px: int = MIN_FACE_PX, threads: int = 0
     Args:
         spec: ``mtcnn``; ``mtcnn:exact``, which finds box for box what facenet-pytorch finds, in
             three times the time; or ``yunet:FILE.onnx``.
-        min_face_px: width in pixels of the smallest face to look for.
+        min_face_px: width in pixels of the smallest face to look for; a clear one that is a
+            little smaller may be found, too.
         threads: threads of ONNX Runtime; 0 takes one a core.
 
     Raises:
