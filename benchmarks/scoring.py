@@ -46,7 +46,7 @@ Crops = NDArray[np.uint8]
 Score = Callable[[Crops], NDArray[np.float32]]
 
 BATCHES, THREADS = (1, 8, 32), (1, 2)
-SLOWEST = "PyTorch eager"
+EAGER = "PyTorch eager"
 PLAIN, SHIPPED = "ONNX Runtime, plain export", "ONNX Runtime, as shipped"
 
 USAGE = f"""
@@ -87,9 +87,9 @@ class Speed:
     faces_per_s: float
     cpu_ms_per_face: float
     """Processor time, all threads; other processes do not change it much."""
-    to_eager: float
+    to_eager: float | None
     """Times as fast as PyTorch eager, one crop at a time, on as many threads."""
-    to_plain: float
+    to_plain: float | None
     """Times as fast as the plain export at the same batch, on as many threads."""
 
 
@@ -192,7 +192,7 @@ def contenders(graph: nn.Module, plain: Path, shipped: Path) -> list[Contender]:
     """Return all that race, on each number of threads."""
     rivals = []
     for threads in THREADS:
-        rivals += [Contender(SLOWEST, n, threads, _eager(graph, threads)) for n in (1, 32)]
+        rivals += [Contender(EAGER, n, threads, _eager(graph, threads)) for n in (1, 32)]
         for name, path in ((PLAIN, plain), (SHIPPED, shipped)):
             score = _session(path, threads)
             rivals += [Contender(name, n, threads, score) for n in BATCHES]
@@ -223,8 +223,9 @@ def race(rivals: Sequence[Contender], crops: Crops, rounds: int) -> tuple[Speed,
             bar.update(turn + 1)
     at = {(rival.name, rival.batch, rival.threads): i for i, rival in enumerate(rivals)}
 
-    def faster(i: int, *than: object) -> float:
-        return float(median(wall[:, at[than]] / wall[:, i])) if than in at else float("nan")  # type: ignore[index]
+    def times_as_fast(i: int, name: str, batch: int) -> float | None:
+        than = at.get((name, batch, rivals[i].threads))
+        return None if than is None else float(median(wall[:, than] / wall[:, i]))
 
     return tuple(
         Speed(
@@ -233,8 +234,8 @@ def race(rivals: Sequence[Contender], crops: Crops, rounds: int) -> tuple[Speed,
             threads=rival.threads,
             faces_per_s=len(crops) / float(median(wall[:, i])),
             cpu_ms_per_face=1e3 * float(median(cpu[:, i])) / len(crops),
-            to_eager=faster(i, SLOWEST, 1, rival.threads),
-            to_plain=faster(i, PLAIN, rival.batch, rival.threads),
+            to_eager=times_as_fast(i, EAGER, 1),
+            to_plain=times_as_fast(i, PLAIN, rival.batch),
         )
         for i, rival in enumerate(rivals)
     )
@@ -321,8 +322,7 @@ def _print(result: Result) -> None:
                 str(speed.threads),
                 f"{speed.faces_per_s:.0f}",
                 f"{speed.cpu_ms_per_face:.2f}",
-                f"{speed.to_eager:.2f}x",
-                "" if speed.name == SLOWEST else f"{speed.to_plain:.2f}x",
+                *(f"{x:.2f}x" if x else "" for x in (speed.to_eager, speed.to_plain)),
             )
             for speed in result.speeds
         ),
