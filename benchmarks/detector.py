@@ -123,7 +123,7 @@ def agreement(wheel: Path, paths: Sequence[Path], count: int) -> dict[str, Agree
             reference = peer.detect(image)
             for name, detector in ours.items():
                 tallies[name].add(reference, detector.detect(image))
-            moved = cv2.copyMakeBorder(image, 1, 0, 1, 0, cv2.BORDER_REPLICATE)
+            moved = np.pad(image, ((1, 0), (1, 0), (0, 0)), mode="edge")
             tallies[moved_name].add(reference, [_moved(f, -1, -1) for f in peer.detect(moved)])
     if not tallies[moved_name].landmarks:
         raise InputError("no face was found in these pictures", hint="name others")

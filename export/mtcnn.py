@@ -80,7 +80,7 @@ class _Graph:
         self.constants.append(numpy_helper.from_array(np.ascontiguousarray(values, dtype), name))
         return name
 
-    def add(self, op: str, *inputs: str, output: str = "", **attributes: object) -> str:
+    def add(self, op: str, *inputs: str, output: str = "", **attributes: Any) -> str:
         """Append a node that reads the tip, then ``inputs``; its output is the new tip."""
         output = output or f"x{len(self.nodes)}"
         self.nodes.append(helper.make_node(op, [self.tip, *inputs], [output], **attributes))

@@ -49,8 +49,8 @@ class MeanSampler:
         crops = np.empty((len(regions), side, side, 3), np.float32)
         x0, y0, x1, y1 = np.trunc(regions).astype(int).T
         limits = (x0.clip(0), y0.clip(0), x1.clip(None, self._width), y1.clip(None, self._height))
-        for crop, region in zip(crops, np.stack(limits, axis=1), strict=True):
-            crop[:] = self._means(*region, side, side)
+        for crop, (left, top, right, bottom) in zip(crops, zip(*limits, strict=True), strict=True):
+            crop[:] = self._means(left, top, right, bottom, side, side)
         return crops
 
     def _means(self, x0: int, y0: int, x1: int, y1: int, width: int, height: int) -> Floats:
@@ -103,7 +103,8 @@ class MipSampler:
             last = self._mips[-1]
             height, width = last.shape[0] // 2, last.shape[1] // 2
             even = last[: 2 * height, : 2 * width]  # exact halves have a fast path in OpenCV
-            self._mips.append(cv2.resize(even, (width, height), interpolation=cv2.INTER_AREA))
+            half = cv2.resize(even, (width, height), interpolation=cv2.INTER_AREA)
+            self._mips.append(np.asarray(half, np.uint8))
         return self._mips[halvings]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -49,7 +50,8 @@ class YuNet:
         scale = min(1.0, SHOWN_PX / self._min_face_px)
         size = max(1, round(width * scale)), max(1, round(height * scale))
         self._net.setInputSize(size)
-        _, rows = self._net.detect(cv2.resize(image, size, interpolation=cv2.INTER_AREA))
+        shown = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+        rows: Any = self._net.detect(shown)[1]  # the stubs do not know that it can be None
         if rows is None:
             return []
         # x, y, width, height, five points, score; the person's right eye, which is on the left
