@@ -98,7 +98,7 @@ def test_a_race_counts_and_compares(crops):
 
         return Contender(*key, score)
 
-    rivals = [rival(EAGER, 1, 1, 16e-3), rival(PLAIN, 8, 1, 6e-3), rival(SHIPPED, 8, 1, 1e-3)]
+    rivals = [rival(EAGER, 1, 1, 12e-3), rival(PLAIN, 8, 1, 6e-3), rival(SHIPPED, 8, 1, 3e-3)]
     eager, plain, shipped = race([*rivals, rival(SHIPPED, 8, 2, 3e-3)], crops, 3)[:3]
     rounds = 3
     assert scored[EAGER, 1, 1] == rounds * (12 + 1)  # and one to warm up
