@@ -7,7 +7,6 @@ Regions are rows ``x0, y0, x1, y1`` in pixels of the image, ``x1`` and ``y1`` ex
 
 from __future__ import annotations
 
-import math
 from typing import Protocol
 
 import cv2
@@ -74,23 +73,25 @@ class MipSampler:
 
     def level(self, width: int, height: int) -> Floats:
         """Return the whole image as float32 ``[height, width, 3]``."""
-        source = self._mip(_halvings(self._mips[0].shape[1] / width))
+        shrink = np.asarray(self._mips[0].shape[1] / width)
+        source = self._mip(int(_halvings(shrink)))
         level = cv2.resize(source, (width, height), interpolation=cv2.INTER_LINEAR)
         return level.astype(np.float32)
 
     def crops(self, regions: Floats, side: int) -> Floats:
         """Return each region as float32 ``[n, side, side, 3]``; it touches the image."""
+        step = (regions[:, 2:] - regions[:, :2]).astype(np.float64) / side  # [n, 2]
+        halvings = _halvings(step[:, 0])
+        affine = np.zeros((len(regions), 2, 3))  # from a pixel of the crop to one of the mip
+        affine[:, [0, 1], [0, 1]] = step
+        affine[:, :, 2] = regions[:, :2] + step / 2  # the centre of the crop's first pixel
+        affine /= (1 << halvings)[:, None, None]
+        affine[:, :, 2] -= 0.5  # OpenCV counts from the centre of the first pixel
         crops = np.empty((len(regions), side, side, 3), np.uint8)
-        for crop, (x0, y0, x1, y1) in zip(crops, regions.tolist(), strict=True):
-            step_x, step_y = (x1 - x0) / side, (y1 - y0) / side
-            halvings = _halvings(step_x)
-            # output pixel i has its centre at x0 + (i + 1/2) step; warpAffine counts from centres
-            shrunk = np.array([[step_x, 0, x0 + step_x / 2], [0, step_y, y0 + step_y / 2]])
-            shrunk /= 1 << halvings
-            shrunk[:, 2] -= 0.5
+        for crop, matrix, count in zip(crops, affine, halvings.tolist(), strict=True):
             cv2.warpAffine(
-                self._mip(halvings),
-                shrunk,
+                self._mip(count),
+                matrix,
                 (side, side),
                 dst=crop,
                 flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
@@ -108,9 +109,9 @@ class MipSampler:
         return self._mips[halvings]
 
 
-def _halvings(shrink: float) -> int:
+def _halvings(shrink: NDArray[np.float64]) -> NDArray[np.int64]:
     """How often to halve an image before it is shrunk by what is left of ``shrink``, 1 to 2."""
-    return int(math.log2(max(1.0, shrink)))
+    return np.log2(np.maximum(shrink, 1)).astype(np.int64)
 
 
 def _bins(start: int, end: int, count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
