@@ -19,12 +19,15 @@ from sealshot.runtime.track.assign import assign
 from sealshot.runtime.track.tracker import BoxTracker, Open, Pairs, boxes_of
 from sealshot.runtime.types import Face
 
+LEAST_PATIENCE_S = 0.2
+
 
 class ByteTrack(BoxTracker[kalman.State]):
     """Motion model, likelihood, two stages.
 
     Args:
-        lost_s: seconds that a person may go undetected.
+        lost_s: seconds that a person may go undetected; one who was followed for a shorter time is
+            only remembered for as long, since little is known of where it went.
         sure_score: detection score from which on a face may start a track.
         max_surprise: :func:`kalman.surprise` above which a face is somebody else's. At the default
             a face that was in the last frame may be 0.3 sizes off its path, one that was away for
@@ -60,6 +63,9 @@ class ByteTrack(BoxTracker[kalman.State]):
         self, time_s: float, tracks: Sequence[Open[kalman.State]], faces: Sequence[Face]
     ) -> Sequence[kalman.State]:
         return kalman.unstack(kalman.correct(_expected(time_s, tracks), boxes_of(faces)))
+
+    def _patience_s(self, track: Open[kalman.State]) -> float:
+        return max(LEAST_PATIENCE_S, track.seen_s - track.first_s)
 
     def _may_start(self, face: Face) -> bool:
         return face.score >= self._sure_score

@@ -26,7 +26,9 @@ class Open(Generic[Motion]):
 
     id: int
     hits: int
+    first_s: float
     seen_s: float
+    """When it was last seen."""
     motion: Motion
 
 
@@ -34,8 +36,8 @@ class BoxTracker(ABC, Generic[Motion]):
     """Follows faces from frame to frame by their boxes alone; it never sees a picture.
 
     Identifiers count up from 1 and are never used again. The order of the faces does not matter.
-    A track is reported from its first detection on. A track without a detection for longer than
-    ``lost_s`` has ended.
+    A track is reported from its first detection on. It ends when it has not been seen for longer
+    than ``lost_s``, or for longer than :meth:`_patience_s` and at least one frame.
     """
 
     def __init__(self, lost_s: float) -> None:
@@ -60,10 +62,10 @@ class BoxTracker(ABC, Generic[Motion]):
         """
         if not math.isfinite(time_s) or time_s < self._time_s:
             raise ValueError(f"frame at {time_s} s after one at {self._time_s} s")
+        ended = tuple(track.id for track in self._open if self._is_over(track, time_s))
+        self._open = [track for track in self._open if not self._is_over(track, time_s)]
         self._time_s = time_s
         faces = sorted(filter(_has_area, faces), key=_order)
-        ended = tuple(t.id for t in self._open if time_s - t.seen_s > self._lost_s)
-        self._open = [t for t in self._open if time_s - t.seen_s <= self._lost_s]
         pairs = self._match(time_s, self._open, faces) if self._open and faces else []
         seen = [(self._open[track], faces[face]) for track, face in pairs]
         if seen:
@@ -73,7 +75,7 @@ class BoxTracker(ABC, Generic[Motion]):
         taken = {face for _, face in pairs}
         for at, face in enumerate(faces):
             if at not in taken and self._may_start(face):
-                self._open.append(Open(self._next_id, 1, time_s, self._start(face)))
+                self._open.append(Open(self._next_id, 1, time_s, time_s, self._start(face)))
                 self._next_id += 1
                 seen.append((self._open[-1], face))
         seen.sort(key=lambda pair: pair[0].id)
@@ -98,6 +100,15 @@ class BoxTracker(ABC, Generic[Motion]):
         self, time_s: float, tracks: Sequence[Open[Motion]], faces: Sequence[Face]
     ) -> Sequence[Motion]:
         """Return the motions of tracks after their next faces, one each; neither list is empty."""
+
+    def _is_over(self, track: Open[Motion], time_s: float) -> bool:
+        away_s = time_s - track.seen_s
+        missed_frame = track.seen_s < self._time_s
+        return away_s > self._lost_s or (missed_frame and away_s > self._patience_s(track))
+
+    def _patience_s(self, track: Open[Motion]) -> float:
+        """Return how long a track may be away if it was not in the last frame either."""
+        return self._lost_s
 
     def _may_start(self, face: Face) -> bool:
         """Say whether a face without a track begins one."""

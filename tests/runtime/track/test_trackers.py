@@ -136,6 +136,25 @@ def test_lost_s_is_how_long_a_person_may_be_away(name: str) -> None:
         assert [t.id for t in tracks.seen] == [1 if known else 2]
 
 
+@pytest.mark.parametrize(("seen_s", "away_s", "known"), [(0.0, 0.5, False), (0.8, 0.5, True)])
+def test_bytetrack_soon_forgets_what_it_hardly_saw(seen_s, away_s, known) -> None:
+    tracker = open_tracker("bytetrack")
+    f = face(10, 10, 60, 70)
+    for at in np.arange(0.0, seen_s + 0.01, 0.1):
+        tracker.update(at, [f])
+    tracker.update(seen_s + 0.1, [])
+    (track,) = tracker.update(seen_s + away_s, [f]).seen
+    assert track.id == (1 if known else 2)
+
+
+@pytest.mark.parametrize("fps", [2.0, 4.0])
+def test_bytetrack_joins_the_frames_of_a_slow_camera(fps: float) -> None:
+    tracker = open_tracker("bytetrack")
+    for frame in range(6):
+        (track,) = tracker.update(frame / fps, [face(10 + frame, 10, 60 + frame, 70)]).seen
+        assert track.id == 1
+
+
 def test_equal_times_are_taken(tracker) -> None:
     f = face(10, 10, 60, 70)
     for hits in range(1, 5):
