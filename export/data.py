@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from sealshot.export.frontality import frontality
 from sealshot.export.robustness import Robustness
 from sealshot.runtime.crops import CROP_PX, crop_resize_grey, cut, square
 from sealshot.runtime.detect import open_detector
@@ -35,6 +36,8 @@ class FaceCrops:
     """``uint8 [n, 112, 112]``, grey: the crop and what is around it."""
     robustness: NDArray[np.float32]
     """``float32 [n, 4]``, see :class:`~sealshot.export.robustness.Robustness`."""
+    frontality: NDArray[np.float32]
+    """``float32 [n]``, see :func:`~sealshot.export.frontality.frontality`."""
 
     @property
     def sha256(self) -> str:
@@ -49,6 +52,7 @@ class FaceCrops:
             crops=self.crops,
             context=self.context,
             robustness=self.robustness,
+            frontality=self.frontality,
         )
 
 
@@ -62,7 +66,7 @@ def load_crops(path: Path) -> FaceCrops:
         with np.load(path, allow_pickle=False) as arrays:
             faces = FaceCrops(
                 tuple(map(str, arrays["names"])),
-                *(arrays[k] for k in ("crops", "context", "robustness")),
+                *(arrays[k] for k in ("crops", "context", "robustness", "frontality")),
             )
     except (OSError, ValueError, KeyError) as error:
         raise InputError(f"{path} does not hold face crops: {error}", hint="delete it") from None
@@ -88,6 +92,7 @@ def cut_faces(folders: list[Path], detector: str = "mtcnn") -> FaceCrops:
     crops: list[NDArray[np.uint8]] = []
     contexts: list[NDArray[np.uint8]] = []
     robustness: list[Floats] = []
+    frontalities: list[float] = []
     unread = 0
     with progress("cutting faces", len(pictures)) as bar:
         for i, path in enumerate(pictures):
@@ -102,6 +107,7 @@ def cut_faces(folders: list[Path], detector: str = "mtcnn") -> FaceCrops:
                 crops.append(crop_resize_grey(pixels, [face.box])[0])
                 contexts.append(_context(pixels, face))
                 robustness.append(judge.measure(pixels, face.box))
+                frontalities.append(frontality(face.landmarks))
     if not crops:
         raise InputError(
             f"no face was found in {len(pictures)} pictures", hint="name a folder of face pictures"
@@ -115,6 +121,7 @@ def cut_faces(folders: list[Path], detector: str = "mtcnn") -> FaceCrops:
         np.stack(crops),
         np.stack(contexts),
         np.stack(robustness),
+        np.array(frontalities, np.float32),
     )
 
 

@@ -1,9 +1,10 @@
 """Training of the one-pass student behind `quality`: no label, no identity, no recogniser.
 
-Two teachers say how good a clean crop is: reconstruction probability, and how robustly the detector
-sees the face (:mod:`sealshot.export.robustness`). Degradations say which of two pictures of one
-face is worse (:mod:`sealshot.export.degrade`). The student learns the first by regression, the
-second by a pairwise ranking loss, and to put what is no face below every face.
+Three teachers say how good a clean crop is: reconstruction probability, how robustly the detector
+sees the face (:mod:`sealshot.export.robustness`), and how squarely it looks at the camera
+(:mod:`sealshot.export.frontality`). Degradations say which of two pictures of one face is worse
+(:mod:`sealshot.export.degrade`). The student learns the first by regression, the second by a
+pairwise ranking loss, and to put what is no face below every face.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ from sealshot.runtime.types import Floats
 SCHEDULE = Schedule(epochs=20, batch=96, learning_rate=2e-3, seed=1)
 HELD_OUT = 0.04
 ROBUSTNESS_WEIGHT = 2.0
-"""Of the robustness teacher, where RP has 1; both have unit spread."""
+FRONTALITY_WEIGHT = 0.7
+"""Of these teachers, where RP has 1; all have unit spread."""
 DROP = 3.0
 """How far the score should fall, in units of the targets' spread, from severity 0 to 1."""
 SOFTNESS = 0.3
@@ -71,12 +73,13 @@ def train_quality(
 
 
 def teach(faces: FaceCrops, vae: Vae) -> Floats:
-    """Return what the two teachers say of the clean crops, ``float32 [n]``, unit spread."""
+    """Return what the teachers say of the clean crops, ``float32 [n]``, unit spread."""
     with torch.no_grad():
         rp = batched(RpScore(vae, seed=0, samples=1).eval(), faces.crops)
     robustness = _standard(np.sum([_standard(group) for group in faces.robustness.T], axis=0))
-    both = _standard(_standard(rp) + ROBUSTNESS_WEIGHT * robustness)
-    return np.clip(both, -4, 3).astype(np.float32)
+    turned = faces.frontality / max(float(faces.frontality.std()), 1e-9)  # mostly 0
+    said = _standard(rp) + ROBUSTNESS_WEIGHT * robustness + FRONTALITY_WEIGHT * turned
+    return np.clip(_standard(said), -4, 3).astype(np.float32)
 
 
 def batched(graph: nn.Module, crops: NDArray[np.uint8], size: int = 128) -> Floats:

@@ -43,6 +43,13 @@ def cut(image: NDArray[np.uint8], x: int, y: int, side: int) -> NDArray[np.uint8
     return image[np.ix_(rows, columns)]
 
 
+def cut_inside(image: NDArray[np.uint8], x: int, y: int, side: int) -> NDArray[np.uint8]:
+    """Return the part of a square that lies in the image ``[h, w, ...]``: one pixel at least."""
+    h, w = image.shape[:2]
+    x0, y0 = min(max(x, 0), w - 1), min(max(y, 0), h - 1)
+    return image[y0 : max(y + side, y0 + 1), x0 : max(x + side, x0 + 1)]
+
+
 def crop_resize_grey(image: Image, boxes: Sequence[Floats]) -> NDArray[np.uint8]:
     """Cut the input of the score graph out of a frame.
 

@@ -11,7 +11,7 @@ from typing import Literal
 import cv2
 import numpy as np
 
-from sealshot.runtime.crops import cut, square
+from sealshot.runtime.crops import cut, cut_inside, square
 from sealshot.runtime.types import Frame, Image, Shot, Track, Tracks
 
 CLIP_PX = 256
@@ -135,7 +135,8 @@ class Selector:
             best.utc = self._now().isoformat(timespec="milliseconds").replace("+00:00", "Z")
             x0, y0, x1, y1 = (float(v) for v in track.face.box)
             best.box = (x0, y0, x1, y1)
-            best.image = cut(frame.image, *square(track.face.box, self._choice.margin)).copy()
+            region = square(track.face.box, self._choice.margin)
+            best.image = cut_inside(frame.image, *region).copy()
         if self._choice.clip_s:
             self._film(best, frame, track, won)
 

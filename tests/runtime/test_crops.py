@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from sealshot.runtime.crops import crop_resize_grey, cut, square
+from sealshot.runtime.crops import crop_resize_grey, cut, cut_inside, square
 
 
 def box(*corners: float) -> np.ndarray:
@@ -39,6 +39,23 @@ def test_cut_outside_repeats_the_edge(x, y):
     part = cut(image, x, y, 30)
     rows, columns = np.clip(range(y, y + 30), 0, 99), np.clip(range(x, x + 30), 0, 99)
     assert np.array_equal(part, image[np.ix_(rows, columns)])
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "shape"),
+    [
+        (10, 20, (30, 30)),
+        (-5, -5, (25, 25)),
+        (90, 80, (20, 10)),
+        (-30, 50, (30, 1)),  # beside the picture: the nearest pixels
+        (500, 500, (1, 1)),
+    ],
+)
+def test_cut_inside_never_leaves_the_picture(x, y, shape):
+    image = np.random.default_rng(0).integers(0, 256, (100, 100, 3), dtype=np.uint8)
+    part = cut_inside(image, x, y, 30)
+    assert part.shape[:2] == shape
+    assert np.shares_memory(part, image)
 
 
 def test_shrinking_averages_areas():
