@@ -131,7 +131,7 @@ def read_npz(path: Path) -> tuple[Comparisons, dict[str, Doubles]]:
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise InputError(f"{path} cannot be read as .npz: {error}", hint=NPZ) from error
     qualities = {
         name.removeprefix("quality_"): array

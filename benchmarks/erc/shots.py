@@ -85,10 +85,6 @@ class Chosen:
     best: float
     """Distance of the best choice there is."""
 
-    def gained(self) -> Doubles:
-        """Return, of each score, how far from a random choice (0) to the best one (1): [scores]."""
-        return (self.at_random - self.by_score) / max(self.at_random - self.best, 1e-9)
-
 
 @dataclass(frozen=True)
 class Standing:
@@ -98,7 +94,7 @@ class Standing:
     distance: float
     """Mean distance of the chosen shots to the other shots of their tracks."""
     gained: float
-    """Mean of :meth:`Chosen.gained`."""
+    """How far it gets from a random choice (0) to the best one (1), in mean distance."""
     gained_low: float
     gained_high: float
     behind: float
@@ -215,13 +211,24 @@ def choose(track: Shots, distance: str) -> Chosen:
 
 def summarise(names: Sequence[str], chosen: Sequence[Chosen]) -> list[Standing]:
     """Return how each score does over all tracks."""
-    gained = np.stack([c.gained() for c in chosen])  # [tracks, scores]
-    distance = np.stack([c.by_score for c in chosen]).mean(axis=0)
-    behind = gained[:, :1] - gained
-    draws = np.random.default_rng(0).integers(0, len(chosen), (REPLICATES, len(chosen)))
-    gained_ends = interval(gained[draws].mean(axis=1))
-    behind_ends = interval(behind[draws].mean(axis=1))
-    columns = [distance, gained.mean(axis=0), *gained_ends, behind.mean(axis=0), *behind_ends]
+    distance = np.stack([c.by_score for c in chosen])  # [tracks, scores]
+    at_random = np.array([[c.at_random] for c in chosen])
+    best = np.array([[c.best] for c in chosen])
+
+    def gain(tracks: NDArray[np.int64]) -> Doubles:
+        won = (at_random - distance)[tracks].sum(axis=-2)
+        there_is = (at_random - best)[tracks].sum(axis=-2)
+        return np.asarray(won / np.maximum(there_is, 1e-9))
+
+    gained = gain(np.arange(len(chosen)))
+    draws = gain(np.random.default_rng(0).integers(0, len(chosen), (REPLICATES, len(chosen))))
+    columns = [
+        distance.mean(axis=0),
+        gained,
+        *interval(draws),
+        gained[0] - gained,
+        *interval(draws[:, :1] - draws),
+    ]
     return [
         Standing(name, *(float(column[i]) for column in columns)) for i, name in enumerate(names)
     ]

@@ -49,7 +49,7 @@ class Cache:
             try:
                 with np.load(path, allow_pickle=False) as kept:
                     return {k: kept[k] for k in kept.files}
-            except (ValueError, OSError, zipfile.BadZipFile):
+            except (ValueError, OSError, EOFError, zipfile.BadZipFile):
                 warn(f"{path} is damaged and is computed again")
         arrays = make()
         out = io.BytesIO()

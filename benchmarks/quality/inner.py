@@ -54,7 +54,12 @@ def numbers_inside(spec: str, crops: NDArray[np.uint8], *, threads: int = 0) -> 
                 hint=f"name another tensor, or all: {graph}:*",
             )
         values = _run(opened, fit, crops, threads)
-    return {f"{graph}:{tensor}": value for tensor, value in zip(fit, values, strict=True)}
+    seen = {value.tobytes(): tensor for tensor, value in reversed([*zip(fit, values, strict=True)])}
+    return {
+        f"{graph}:{tensor}": value
+        for tensor, value in zip(fit, values, strict=True)
+        if seen[value.tobytes()] == tensor  # a tensor that was only reshaped is told once
+    }
 
 
 def _expose(path: Path, wanted: str, opened: Path) -> list[str]:

@@ -140,12 +140,14 @@ def _read_tensorflow(path: Path) -> cv2.dnn.Net:
         engine["engine"] = cv2.dnn.ENGINE_CLASSIC
     try:
         net: cv2.dnn.Net = cv2.dnn.readNetFromTensorflow(str(path), **engine)
-        return net
-    except cv2.error as error:
+        if net.empty():
+            raise ValueError("it holds no layer")
+    except (cv2.error, ValueError) as error:
         raise InputError(
-            f"{path} is not a network that OpenCV can load: {error.err}",
+            f"{path} is not a network that OpenCV can load: {error}",
             hint="give one of LightQNet's .pb files",
         ) from error
+    return net
 
 
 def _count_macs(net: cv2.dnn.Net, shape: tuple[int, ...]) -> int:
