@@ -108,7 +108,7 @@ def read_regression(model: Path, ranges: Path) -> Regression:
         if vectors.shape[1:] != (36,) or low.shape != (36,) or high.shape != (36,):
             raise ValueError("BRISQUE has 36 features")
         return Regression(vectors, weights, float(fields["gamma"]), float(fields["rho"]), low, high)
-    except (OSError, ValueError, KeyError, TypeError, IndexError, pickle.UnpicklingError) as error:
+    except (OSError, EOFError, LookupError, TypeError, ValueError, pickle.PickleError) as error:
         raise InputError(f"BRISQUE's model in {model.parent} is unusable: {error}", HINT) from error
 
 

@@ -40,17 +40,20 @@ def numbers_inside(spec: str, crops: NDArray[np.uint8], *, threads: int = 0) -> 
     outputs = [output.name for output in open_session(path).get_outputs()]
     if not colon:
         return {graph: _run(path, outputs[:1], crops, threads)[0]}
+    fewest = 2 if wanted == "*" else 1
     with tempfile.TemporaryDirectory() as folder:
         opened = Path(folder) / "opened.onnx"
         tensors = _expose(path, wanted, opened)
         fit = [
             tensor
             for tensor, value in zip(tensors, _run(opened, tensors, crops[:2], 1), strict=True)
-            if value.dtype == np.float32 and len(value) == 2 and 4 <= value.size <= 2 * MOST_NUMBERS
+            if value.dtype == np.float32
+            and len(value) == 2
+            and 2 * fewest <= value.size <= 2 * MOST_NUMBERS
         ]
         if not fit:
             raise InputError(
-                f"'{wanted}' of {graph} is not 2 to {MOST_NUMBERS} numbers a crop",
+                f"'{wanted}' of {graph} is not {fewest} to {MOST_NUMBERS} numbers a crop",
                 hint=f"name another tensor, or all: {graph}:*",
             )
         values = _run(opened, fit, crops, threads)

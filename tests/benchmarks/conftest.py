@@ -12,6 +12,9 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 import sealshot.runtime.demo
+from sealshot.benchmarks.faces.faces import View
+from sealshot.runtime.crops import crop_resize_grey
+from sealshot.runtime.types import Face
 
 PORTRAIT = Path(sealshot.runtime.demo.__file__).with_name("portrait.jpg")
 LAPLACE = np.array([[0, 1, 0], [1, -4, 1], [0, 1, 0]], np.float32)[None, None]
@@ -89,7 +92,7 @@ def models(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def people(tmp_path_factory) -> Path:
-    """Four "people" in five pictures each: one public-domain portrait in four tints, worse and worse.
+    """Four "people": one public-domain portrait in four tints, in five pictures, worse and worse.
 
     One more picture shows nothing, and one file is no picture.
     """
@@ -113,3 +116,35 @@ def people(tmp_path_factory) -> Path:
 def shared_cache(tmp_path_factory) -> Path:
     """A cache folder that tests of one session share."""
     return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="session")
+def make_view():
+    """Make a view: a function of a picture, a box and landmarks (default: a frontal face)."""
+
+    def make(image, box=None, landmarks=None, confidence=0.9):
+        height, width = image.shape[:2]
+        box = np.array([0, 0, width, height] if box is None else box, np.float32)
+        if landmarks is None:
+            eyes_nose_mouth = [[0.3, 0.4], [0.7, 0.4], [0.5, 0.6], [0.35, 0.77], [0.65, 0.77]]
+            landmarks = box[:2] + np.array(eyes_nose_mouth) * (box[2:] - box[:2])
+        face = Face(box, confidence, np.asarray(landmarks, np.float32))
+        return View(lambda: image, face, crop_resize_grey(image, [face.box])[0, 0])
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def portrait_view(make_view) -> View:
+    """The face of the public-domain portrait."""
+    image = cv2.imread(str(PORTRAIT))
+    marks = [[99, 97], [143, 97], [121, 122], [103, 141], [139, 141]]
+    return make_view(image, [76, 60, 166, 164], marks)
+
+
+@pytest.fixture(scope="session")
+def write_onnx():
+    """Write a graph of ``crops``: a function of path, nodes, outputs and constants."""
+    return lambda path, nodes, outputs, constants=None: write_graph(
+        path, nodes, [CROPS], outputs, constants
+    )

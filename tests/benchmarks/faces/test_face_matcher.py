@@ -39,7 +39,7 @@ def test_similarity_is_the_least_squares_one():
     best = similarity(source, POINTS)
     for _ in range(200):  # no similarity near it is better
         a, b, x, y = rng.normal(size=4) * 0.1
-        other = best + [[a, -b, x], [b, a, y]]
+        other = best + np.array([[a, -b, x], [b, a, y]])
         assert error(other) > error(best)
 
 
