@@ -1,0 +1,89 @@
+"""`sealshot erc shots`: a chosen shot is judged by its distance to the other shots of its track."""
+
+from __future__ import annotations
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+
+from sealshot.benchmarks.erc.shots import Shots, choose, summarise
+from sealshot.runtime.cli import main
+
+
+def track_of(angles, *qualities):
+    angles = np.asarray(angles, float)
+    embedding = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
+    return Shots("clip", 1, embedding, np.array(qualities, float))
+
+
+def test_choice_by_hand():
+    """Three shots at 0, 60 and 90 degrees: the middle one is nearest to the others."""
+    track = track_of(np.radians([0, 60, 90]), [1, 2, 3], [3, 2, 1], [1, 9, 1], [np.nan, 1, 0])
+    chord = {d: 2 * np.sin(np.radians(d) / 2) for d in (30, 60, 90)}
+    means = [(chord[60] + chord[90]) / 2, (chord[60] + chord[30]) / 2, (chord[90] + chord[30]) / 2]
+    chosen = choose(track, "euclidean")
+    np.testing.assert_allclose(chosen.by_score, [means[2], means[0], means[1], means[1]], rtol=1e-6)
+    assert chosen.at_random == pytest.approx(np.mean(means))
+    assert chosen.best == pytest.approx(means[1])
+    cosine = choose(track, "cosine")
+    assert cosine.best == pytest.approx(((1 - 0.5) + (1 - np.cos(np.radians(30)))) / 2, rel=1e-5)
+
+
+def test_summary_is_from_random_to_best():
+    rng = np.random.default_rng(1)
+    tracks = []
+    for _ in range(40):
+        angles = rng.normal(size=12)
+        typical = -np.abs(angles - np.median(angles))
+        tracks.append(choose(track_of(angles, typical, rng.random(12), -typical), "euclidean"))
+    best, random, worst = summarise(["typical", "random", "odd"], tracks)
+    assert 0.9 < best.gained <= 1
+    assert best.behind == best.behind_low == best.behind_high == 0
+    assert random.gained_low < 0 < random.gained_high
+    assert worst.gained_high < 0
+    assert 0 < random.behind_low < random.behind_high
+    assert worst.distance > random.distance > best.distance
+
+
+@pytest.fixture
+def walk(people, tmp_path):
+    """A clip as a folder: one person stands still while the focus comes and goes."""
+    portrait = cv2.imread(str(people / "p0" / "0.png"))
+    for i in range(14):
+        picture = cv2.GaussianBlur(portrait, (0, 0), 0.4 + 0.25 * abs(i - 6))
+        cv2.imwrite(str(tmp_path / f"{i:02}.png"), np.roll(picture, i, axis=1))
+    return tmp_path
+
+
+def test_command(capsys, walk, models, tmp_path_factory):
+    out = tmp_path_factory.mktemp("out") / "shots.json"
+    argv = ["erc", "shots", walk, "--recognizer", models / "matcher.onnx", "--score",
+            models / "sharp.onnx", "--score", "random"]  # fmt: skip
+    assert main([*map(str, argv), "-o", str(out), "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert json.loads(out.read_text()) == result
+    (track,) = result["tracks"]
+    assert track["shots"] == 14
+    assert list(track["by_score"]) == ["sharp", "random"]
+    assert track["best"] <= track["by_score"]["sharp"]
+    assert [s["score"] for s in result["scores"]] == ["sharp", "random"]
+    assert main([*map(str, argv)]) == 0
+    assert "1 tracks, 14 shots" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("argv", "fact"),
+    [
+        ("{walk}", "--recognizer"),
+        ("nowhere.mp4 {matched}", "nowhere.mp4"),
+        ("{walk} {matched} --score beauty", "no score"),
+        ("{walk} {matched} --score size --tracker dog", "no tracker"),
+        ("{walk} {matched} --score size --min-shots 15", "no track has 15 shots"),
+    ],
+)
+def test_bad_input(argv, fact, capsys, walk, models):
+    places = {"walk": walk, "matched": f"--recognizer {models}/matcher.onnx"}
+    assert main(["erc", "shots", *argv.format(**places).split()]) == 2
+    assert fact in capsys.readouterr().err
