@@ -4,7 +4,7 @@
 
 All compute the same function from the same weights, read back from the graph that ships. In each
 round every contender scores the same crops, in an order that changes, so that a busy machine slows
-all of them; ratios are taken within a round, and medians over rounds.
+all of them; ratios are taken within a round, and medians over rounds. Needs the extra `export`.
 """
 
 from __future__ import annotations
@@ -53,7 +53,8 @@ USAGE = f"""
 usage: python -m sealshot.benchmarks.scoring SOURCE [options]
 
 Score the faces found in SOURCE, a clip or a folder of pictures, with PyTorch eager, with the plain
-ONNX export, and with the graph that ships; at several batch sizes, on one and two threads.
+ONNX export, and with the graph that ships; at several batch sizes, on one and two threads. Needs
+`pip install 'sealshot[export]'`.
 
   --score NAME        {", ".join(SCORES)} (the first is the default), or a score graph FILE.onnx
   --faces N           crops to score in each round (default 64)
