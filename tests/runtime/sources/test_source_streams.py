@@ -12,18 +12,19 @@ import numpy as np
 import pytest
 
 from sealshot.runtime.errors import InputError
-from sealshot.runtime.sources import open_source
+from sealshot.runtime.sources import capture, open_source
 
 FPS = 50
 
 
 class Camera(ThreadingHTTPServer):
-    """Serves MJPEG; every ``dies_after`` frames it drops the connection and refuses some."""
+    """Serves MJPEG; after ``dies_after`` frames it falls silent, hangs up, refuses the next."""
 
     daemon_threads = True
 
-    def __init__(self, dies_after: int = 10**9, refuses: int = 0) -> None:
+    def __init__(self, dies_after: int = 10**9, refuses: int = 0, stalls_s: float = 0) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
+        self.stalls_s = stalls_s
         self.dies_after, self.refuses, self.refused = dies_after, refuses, 0
         self.connections, self.sent = 0, 0
         self.files: dict[str, bytes] = {}
@@ -77,6 +78,7 @@ class Handler(BaseHTTPRequestHandler):
                 return
             self.server.sent += 1
             time.sleep(1 / FPS)
+        time.sleep(self.server.stalls_s)
 
 
 @pytest.fixture
@@ -114,6 +116,18 @@ def test_a_stream_that_dies_and_returns(camera, reports, capfd) -> None:
     assert "geheim" not in said
     assert "hush" not in said
     assert "user" not in said
+
+
+@pytest.mark.parametrize("camera", [(40, 0, 5.0)], indirect=True)
+def test_a_stream_that_falls_silent_is_given_up_and_connected_again(
+    camera, reports, monkeypatch
+) -> None:
+    monkeypatch.setattr(capture, "READ_TIMEOUT_MS", 400)
+    with open_source(f"http://{camera.address}/live", report=reports.append) as source:
+        while camera.connections < 2:
+            frame = next(source)
+        assert 1.0 < frame.time_s < 4.0
+    assert any("is back after" in r for r in reports)
 
 
 def test_a_slow_reader_gets_new_frames_not_old_ones(camera, reports) -> None:
