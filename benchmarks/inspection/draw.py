@@ -23,7 +23,7 @@ from sealshot.benchmarks.inspection.history import (
     encode,
     thumb_of,
 )
-from sealshot.runtime.crops import square
+from sealshot.runtime.crops import cut, square
 from sealshot.runtime.types import Image, Shot
 
 STRIP = 14
@@ -66,8 +66,8 @@ def without(shot: Shot, margin: float) -> Image:
     """Return the part of a shot's picture that was scored, ``uint8 [side, side, 3]``."""
     box = np.asarray(shot.box, np.float32)
     x, y, side = square(box)
-    left, top, _ = square(box, margin)
-    return shot.image[y - top : y - top + side, x - left : x - left + side]
+    left, top, _ = square(box, margin)  # the picture begins there, or at the frame's edge
+    return cut(shot.image, x - max(left, 0), y - max(top, 0), side)
 
 
 def draw_scores(history: History, shot: Shot, name: str) -> bytes:

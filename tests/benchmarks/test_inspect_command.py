@@ -86,7 +86,7 @@ def test_each_track_has_its_four_pictures(inspected):
         assert track["files"].keys() == {"shot", "strip", "scores", "frame"}
         x0, _, x1, _ = track["box"]
         shot = cv2.imread(str(folder / track["files"]["shot"]))
-        assert shot.shape[0] == shot.shape[1] > 1.9 * (x1 - x0)  # with margin, not shrunk
+        assert min(shot.shape[:2]) > 1.5 * (x1 - x0)  # with margin, not shrunk
         assert track["worst_score"] < track["score"]
         assert track["first_s"] <= track["time_s"] <= track["last_s"]
 

@@ -126,8 +126,15 @@ def test_a_frame_is_encoded_once_for_all_its_tracks(picture, monkeypatch):
 
 @pytest.mark.parametrize(
     "box",
-    [(20, 20, 70, 60), (-15, 5, 30, 44), (100, 50, 190, 130), (0.4, 0.6, 33.3, 41.9)],
-    ids=["inside", "left of the picture", "beyond the corner", "fractions"],
+    [
+        (60, 35, 80, 55),
+        (20, 20, 70, 60),
+        (-15, 5, 30, 44),
+        (100, 50, 190, 130),
+        (0.4, 0.6, 33.3, 41.9),
+        (-90, 20, -50, 60),
+    ],
+    ids=["inside", "margin cut", "left edge", "over the corner", "fractions", "outside"],
 )
 @pytest.mark.parametrize("margin", [0.0, 0.5, 1.3])
 def test_the_scored_square_is_cut_out_of_the_shot(picture, box, margin):
