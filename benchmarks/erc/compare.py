@@ -85,6 +85,7 @@ def main(argv: list[str]) -> int:
     if given.json:
         say_json({"passed": passed, "tolerance": given.tolerance, "rank": agree, "starts": results})
     else:
+        say("pAUC(0.3): 1 is as good as chance, lower is better")
         table(
             ["start", ">errors", ">reference", ">candidate", ">loss", ">95 %", "verdict"],
             [
@@ -99,7 +100,6 @@ def main(argv: list[str]) -> int:
                 ]
                 for r in results
             ],
-            title="pAUC(0.3): lower is better",
         )
         say(f"rank correlation of both scores: {agree:.4f}")
         say("accuracy is kept" if passed else "accuracy is lost, or not shown to be kept")

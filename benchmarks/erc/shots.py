@@ -1,8 +1,10 @@
 """`sealshot erc shots`: does the score choose the shot of a person that a matcher wants?
 
 Per track, the shot with the highest score is compared by the matcher with all other shots of the
-track. A good choice is near to all of them. Beside it: the shot that each other score chooses, a
-shot chosen at random, and the best choice there is (the medoid).
+track. A good choice is near to all of them, and the matcher misses few of them at its threshold,
+which two people in one frame set: they are never the same. Beside it: the shot that each other
+score chooses, a shot chosen at random, and the best choice there is (the medoid). Note what this
+favours: the typical shot of a track, which is the best one only where most of the track is good.
 """
 
 from __future__ import annotations
@@ -18,9 +20,10 @@ from numpy.typing import NDArray
 
 from sealshot.benchmarks.environment import environment
 from sealshot.benchmarks.erc.bootstrap import interval
-from sealshot.benchmarks.erc.curve import Doubles
+from sealshot.benchmarks.erc.curve import Doubles, start_at_fmr
+from sealshot.benchmarks.erc.inputs import rate
 from sealshot.benchmarks.faces.faces import View
-from sealshot.benchmarks.faces.matcher import Matcher
+from sealshot.benchmarks.faces.matcher import Matcher, distances
 from sealshot.benchmarks.quality import open_measures
 from sealshot.benchmarks.quality.measure import Measure
 from sealshot.runtime.arguments import Arguments, positive_int
@@ -36,17 +39,20 @@ from sealshot.runtime.types import Floats, Frame, Track
 DEFAULT_SCORES = ("quality", "rp", "size", "sharpness", "confidence", "random")
 MIN_SHOTS = 8
 REPLICATES = 2000
+FMR = 0.01
 
 USAGE = f"""
 usage: sealshot erc shots CLIP... --recognizer MATCHER.onnx [--score SCORE]... [options]
 
 Follow the faces of clips; per track, compare the shot that each score chooses with the other shots
-of the track by a face matcher. 0 % is as far from them as a shot chosen at random, 100 % is as near
-as any shot can be. The first --score is the one in question, the others stand beside it.
+of the track by a face matcher. `gained`: 0 % is as far from them as a shot chosen at random, 100 %
+is as near as any shot can be. `missed`: the share of them that the matcher takes for someone else.
+The first --score is the one in question, the others stand beside it.
 
   --recognizer FILE   the face matcher, ONNX; its alignment stands in a JSON file beside it
   --score SCORE       as for `sealshot erc`; may be repeated
                       (default: {" ".join(DEFAULT_SCORES)})
+  --fmr RATE          of the threshold, from people seen in one frame (default {FMR})
   --min-shots N       leave out tracks with fewer detections (default {MIN_SHOTS})
   --detector NAME     mtcnn (default), or yunet:FILE.onnx
   --tracker NAME      bytetrack (default), or euclidean
@@ -72,6 +78,15 @@ class Shots:
 
 
 @dataclass(frozen=True, eq=False)
+class Followed:
+    """What was seen in a clip."""
+
+    tracks: tuple[Shots, ...]
+    strangers: Doubles
+    """``[n]``: distances between faces of one frame, which are of different people."""
+
+
+@dataclass(frozen=True, eq=False)
 class Chosen:
     """How far the chosen shots of one track are from its other shots, mean matcher distance."""
 
@@ -84,6 +99,9 @@ class Chosen:
     """Expected distance of a shot chosen at random."""
     best: float
     """Distance of the best choice there is."""
+    missed: Doubles
+    """``[scores]``: share of the other shots that the matcher takes for another person."""
+    missed_at_random: float
 
 
 @dataclass(frozen=True)
@@ -101,6 +119,10 @@ class Standing:
     """What the first score gains more."""
     behind_low: float
     behind_high: float
+    missed: float
+    """Mean of :attr:`Chosen.missed`."""
+    missed_low: float
+    missed_high: float
 
 
 def main(argv: list[str]) -> int:
@@ -110,6 +132,7 @@ def main(argv: list[str]) -> int:
     add("clips", nargs="+")
     add("--recognizer", type=Path, required=True)
     add("--score", action="append", default=[])
+    add("--fmr", type=rate, default=FMR)
     add("--min-shots", type=positive_int, default=MIN_SHOTS)
     add("--detector", default="mtcnn")
     add("--tracker", default="bytetrack")
@@ -121,16 +144,16 @@ def main(argv: list[str]) -> int:
     matcher = Matcher(given.recognizer, threads=given.threads)
     measures = open_measures(given.score or DEFAULT_SCORES, threads=given.threads)
     detector = open_detector(given.detector, threads=given.threads)
-    chosen = []
-    for clip in given.clips:
-        tracks = follow(clip, detector, given.tracker, matcher, measures)
-        kept = [track for track in tracks if len(track.embedding) >= max(given.min_shots, 3)]
-        note(f"{Path(clip).name}: {len(kept)} tracks, {len(tracks) - len(kept)} shorter ones")
-        chosen += [choose(track, matcher.alignment.distance) for track in kept]
-    if not chosen:
+    seen = [follow(clip, detector, given.tracker, matcher, measures) for clip in given.clips]
+    tracks = [track for clip in seen for track in clip.tracks]
+    long = [track for track in tracks if len(track.embedding) >= max(given.min_shots, 3)]
+    if not long:
         raise InputError(
             f"no track has {given.min_shots} shots", hint="give another clip or --min-shots"
         )
+    note(f"{len(tracks) - len(long)} tracks are too short and left out")
+    threshold = threshold_of(np.concatenate([clip.strangers for clip in seen]), given.fmr)
+    chosen = [choose(track, matcher.alignment.distance, threshold) for track in long]
     names = [measure.name for measure in measures]
     standings = summarise(names, chosen)
     result = {
@@ -138,9 +161,14 @@ def main(argv: list[str]) -> int:
         "environment": vars(environment()),
         "scores": [vars(standing) for standing in standings],
         "tracks": [
-            {**vars(c), "by_score": dict(zip(names, c.by_score.tolist(), strict=True))}
+            {
+                **vars(c),
+                "by_score": dict(zip(names, c.by_score.tolist(), strict=True)),
+                "missed": dict(zip(names, c.missed.tolist(), strict=True)),
+            }
             for c in chosen
         ],
+        "threshold": threshold if np.isfinite(threshold) else None,
     }
     if given.json:
         say_json(result)
@@ -159,13 +187,14 @@ def main(argv: list[str]) -> int:
 
 def follow(
     clip: str, detector: Detector, tracker: str, matcher: Matcher, measures: Sequence[Measure]
-) -> list[Shots]:
+) -> Followed:
     """Follow the faces of a clip; embed and rate each detection.
 
     Raises:
         InputError: the clip cannot be read.
     """
     found: dict[int, list[tuple[Floats, Doubles]]] = {}
+    strangers = [np.empty(0)]
     following = open_tracker(tracker)
     source = open_source(clip, report=warn)
     with source, progress(Path(clip).name, source.frames) as bar:
@@ -177,9 +206,13 @@ def follow(
             aligned = [matcher.align(frame.image, track.face.landmarks) for track in seen]
             views = _views(frame, seen)
             rated = np.stack([measure.rate(views) for measure in measures], axis=1)
-            for track, embedding, quality in zip(seen, matcher.embed(aligned), rated, strict=True):
+            embeddings = matcher.embed(aligned)
+            left, right = np.triu_indices(len(seen), 1)
+            kind = matcher.alignment.distance
+            strangers.append(distances(embeddings[left], embeddings[right], kind))
+            for track, embedding, quality in zip(seen, embeddings, rated, strict=True):
                 found.setdefault(track.id, []).append((embedding, quality))
-    return [
+    tracks = tuple(
         Shots(
             clip=Path(clip).name,
             track=id,
@@ -187,10 +220,20 @@ def follow(
             quality=np.stack([quality for _, quality in shots], axis=1),
         )
         for id, shots in found.items()
-    ]
+    )
+    return Followed(tracks, np.concatenate(strangers))
 
 
-def choose(track: Shots, distance: str) -> Chosen:
+def threshold_of(strangers: Doubles, fmr: float) -> float:
+    """Return the distance at which the share ``fmr`` of strangers match; infinite if too few."""
+    try:
+        return start_at_fmr(strangers, fmr).threshold
+    except InputError as error:
+        warn(f"no threshold, so nothing is missed: {error.fact}")
+        return float("inf")
+
+
+def choose(track: Shots, distance: str, threshold: float) -> Chosen:
     """Let each score choose a shot, and measure how far it is from the others."""
     e = track.embedding.astype(np.float64)
     apart = 1 - e @ e.T  # cosine distance; the squared Euclidean one is twice that
@@ -198,14 +241,17 @@ def choose(track: Shots, distance: str) -> Chosen:
         apart = np.sqrt(np.maximum(2 * apart, 0))
     np.fill_diagonal(apart, 0)
     to_others = apart.sum(axis=1) / (len(apart) - 1)
-    quality = np.where(np.isnan(track.quality), -np.inf, track.quality)
+    missed = (apart >= threshold).sum(axis=1) / (len(apart) - 1)  # none misses itself
+    best = np.argmax(np.where(np.isnan(track.quality), -np.inf, track.quality), axis=1)
     return Chosen(
         clip=track.clip,
         track=track.track,
         shots=len(apart),
-        by_score=to_others[np.argmax(quality, axis=1)],
+        by_score=to_others[best],
         at_random=float(to_others.mean()),
         best=float(to_others.min()),
+        missed=missed[best],
+        missed_at_random=float(missed.mean()),
     )
 
 
@@ -221,13 +267,17 @@ def summarise(names: Sequence[str], chosen: Sequence[Chosen]) -> list[Standing]:
         return np.asarray(won / np.maximum(there_is, 1e-9))
 
     gained = gain(np.arange(len(chosen)))
-    draws = gain(np.random.default_rng(0).integers(0, len(chosen), (REPLICATES, len(chosen))))
+    missed = np.stack([c.missed for c in chosen])
+    drawn = np.random.default_rng(0).integers(0, len(chosen), (REPLICATES, len(chosen)))
+    draws = gain(drawn)
     columns = [
         distance.mean(axis=0),
         gained,
         *interval(draws),
         gained[0] - gained,
         *interval(draws[:, :1] - draws),
+        missed.mean(axis=0),
+        *interval(missed[drawn].mean(axis=1)),
     ]
     return [
         Standing(name, *(float(column[i]) for column in columns)) for i, name in enumerate(names)
@@ -247,10 +297,20 @@ def _print(standings: Sequence[Standing], chosen: Sequence[Chosen]) -> None:
     best = np.mean([c.best for c in chosen])
     say(
         f"{len(chosen)} tracks, {sum(c.shots for c in chosen)} shots. Mean distance to the other "
-        f"shots: {at_random:.3f} at random (0 %), {best:.3f} at best (100 %)."
+        f"shots: {at_random:.3f} at random (0 %), {best:.3f} at best (100 %). A shot at random "
+        f"misses {100 * np.mean([c.missed_at_random for c in chosen]):.1f} % of the others."
     )
     table(
-        ["score", ">distance", ">gained, %", ">95 %", ">behind the first", ">95 %"],
+        [
+            "score",
+            ">distance",
+            ">gained, %",
+            ">95 %",
+            ">behind the first",
+            ">95 %",
+            ">missed, %",
+            ">95 %",
+        ],
         [
             [
                 s.score,
@@ -259,6 +319,8 @@ def _print(standings: Sequence[Standing], chosen: Sequence[Chosen]) -> None:
                 f"{100 * s.gained_low:.0f} to {100 * s.gained_high:.0f}",
                 f"{100 * s.behind:.0f}",
                 f"{100 * s.behind_low:.0f} to {100 * s.behind_high:.0f}",
+                f"{100 * s.missed:.1f}",
+                f"{100 * s.missed_low:.1f} to {100 * s.missed_high:.1f}",
             ]
             for s in standings
         ],

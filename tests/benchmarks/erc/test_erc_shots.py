@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from sealshot.benchmarks.erc.shots import Shots, choose, summarise
+from sealshot.benchmarks.erc.shots import Shots, choose, summarise, threshold_of
 from sealshot.runtime.cli import main
 
 
@@ -23,12 +23,22 @@ def test_choice_by_hand():
     track = track_of(np.radians([0, 60, 90]), [1, 2, 3], [3, 2, 1], [1, 9, 1], [np.nan, 1, 0])
     chord = {d: 2 * np.sin(np.radians(d) / 2) for d in (30, 60, 90)}
     means = [(chord[60] + chord[90]) / 2, (chord[60] + chord[30]) / 2, (chord[90] + chord[30]) / 2]
-    chosen = choose(track, "euclidean")
+    chosen = choose(track, "euclidean", 1.2)
     np.testing.assert_allclose(chosen.by_score, [means[2], means[0], means[1], means[1]], rtol=1e-6)
     assert chosen.at_random == pytest.approx(np.mean(means))
     assert chosen.best == pytest.approx(means[1])
-    cosine = choose(track, "cosine")
+    # only 0 to 90 degrees, 1.41 apart, is missed
+    assert chosen.missed.tolist() == [0.5, 0.5, 0, 0]
+    assert chosen.missed_at_random == pytest.approx(1 / 3)
+    cosine = choose(track, "cosine", np.inf)
+    assert cosine.missed.tolist() == [0, 0, 0, 0]
     assert cosine.best == pytest.approx(((1 - 0.5) + (1 - np.cos(np.radians(30)))) / 2, rel=1e-5)
+
+
+def test_threshold_is_set_by_people_seen_together(capsys):
+    assert threshold_of(np.arange(100) / 100, 0.05) == 0.05
+    assert threshold_of(np.ones(3), 0.05) == np.inf
+    assert "no threshold" in capsys.readouterr().err
 
 
 def test_summary_is_from_random_to_best():
@@ -37,7 +47,7 @@ def test_summary_is_from_random_to_best():
     for _ in range(40):
         angles = rng.normal(size=12)
         typical = -np.abs(angles - np.median(angles))
-        tracks.append(choose(track_of(angles, typical, rng.random(12), -typical), "euclidean"))
+        tracks.append(choose(track_of(angles, typical, rng.random(12), -typical), "euclidean", 1.0))
     best, random, worst = summarise(["typical", "random", "odd"], tracks)
     assert 0.9 < best.gained <= 1
     assert best.behind == best.behind_low == best.behind_high == 0
@@ -45,6 +55,7 @@ def test_summary_is_from_random_to_best():
     assert worst.gained_high < 0
     assert 0 < random.behind_low < random.behind_high
     assert worst.distance > random.distance > best.distance
+    assert worst.missed_low > random.missed > best.missed_high >= best.missed
 
 
 @pytest.fixture
@@ -70,7 +81,10 @@ def test_command(capsys, walk, models, tmp_path_factory):
     assert track["best"] <= track["by_score"]["sharp"]
     assert [s["score"] for s in result["scores"]] == ["sharp", "random"]
     assert main([*map(str, argv)]) == 0
-    assert "1 tracks, 14 shots" in capsys.readouterr().out
+    printed = capsys.readouterr()
+    assert "1 tracks, 14 shots" in printed.out
+    assert "no threshold" in printed.err  # there are never two people in a frame
+    assert result["threshold"] is None
 
 
 @pytest.mark.parametrize(
