@@ -267,7 +267,6 @@ class TimedMtcnn(Mtcnn):
 
 
 STAGES = ("sampling", "P-net", "R-net", "O-net")
-COUNTS = ("R-net images", "O-net images")
 
 
 def speed(clip: Path, count: int) -> list[dict[str, Any]]:
@@ -291,16 +290,15 @@ def speed(clip: Path, count: int) -> list[dict[str, Any]]:
                 detector.spent.clear()
                 wall, cpu = time.perf_counter(), time.process_time()
                 faces = len(detector.detect(frame))
-                spent = dict(detector.spent)
-                spent["total"], spent["faces"] = time.perf_counter() - wall, faces
-                spent["cpu"] = time.process_time() - cpu
+                spent = {"total": time.perf_counter() - wall, "cpu": time.process_time() - cpu}
+                spent |= {"faces": faces, **detector.spent}
                 if turn:  # the first warms up
                     measured[name].append(spent)
         for name, all_spent in measured.items():
             row: dict[str, Any] = {"detector": name, "threads": threads}
             for key in ("total", "cpu", *STAGES):
                 row[f"{key}_ms"] = 1e3 * median(spent.get(key, 0.0) for spent in all_spent)
-            for key in (*COUNTS, "faces"):
+            for key in ("R-net images", "O-net images", "faces"):
                 row[key] = median(spent.get(key, 0.0) for spent in all_spent)
             rows.append(row)
     cv2.setNumThreads(before)
