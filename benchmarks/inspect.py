@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -19,20 +18,17 @@ from sealshot.benchmarks.inspection.report import (
     write_track,
 )
 from sealshot.runtime.arguments import Arguments, positive_int, seconds
-from sealshot.runtime.detect import MIN_FACE_PX, open_detector
-from sealshot.runtime.engines import ENGINES, open_engine
+from sealshot.runtime.detect import MIN_FACE_PX
+from sealshot.runtime.engines import ENGINES
 from sealshot.runtime.errors import SealshotError
 from sealshot.runtime.interrupts import hold_interrupts
-from sealshot.runtime.models import SCORES, score_graph
-from sealshot.runtime.run import Settings
-from sealshot.runtime.select import Choice, Selector
+from sealshot.runtime.models import DEFAULT_SCORE, SCORES
+from sealshot.runtime.run import FRAMES_AHEAD
 from sealshot.runtime.sources import Report, ahead, open_source
+from sealshot.runtime.stages import Settings, open_stages
 from sealshot.runtime.terminal import fail, progress, say, say_json, table, warn
-from sealshot.runtime.track import open_tracker
 from sealshot.runtime.types import Shot
-from sealshot.runtime.watch import Stopwatch, Watcher, find_faces
-
-FRAMES_AHEAD = 2
+from sealshot.runtime.watch import find_faces
 
 USAGE = f"""
 usage: sealshot inspect SOURCE -o DIR [options]
@@ -50,7 +46,8 @@ look at it all, tracks.json. Ctrl-C ends the run; what was seen so far is drawn.
   --detector NAME     mtcnn (default), or yunet:FILE.onnx
   --min-face PX       width of the smallest face to look for (default {MIN_FACE_PX})
   --tracker NAME      bytetrack (default), or euclidean, the tracker of the paper
-  --min-frames N      fewer detections than this are a false alarm, not a person (default 3)
+  --min-seen S        who is detected for fewer seconds in all is a false alarm, not a person
+                      (default {Settings.min_seen_s})
   --fps N             frame rate of a folder of images (default 1)
   --stop-after S      stop after S seconds of the source
   --json              print tracks.json instead of a table
@@ -68,12 +65,12 @@ def main(argv: list[str]) -> int:
     add("source")
     add("-o", "--output", type=Path, required=True)
     add("--force", action="store_true")
-    add("--score", default=next(iter(SCORES)))
+    add("--score", default=DEFAULT_SCORE)
     add("--engine", choices=ENGINES, default=ENGINES[0])
     add("--detector", default="mtcnn")
     add("--min-face", type=positive_int, default=MIN_FACE_PX)
     add("--tracker", default="bytetrack")
-    add("--min-frames", type=positive_int, default=Choice().min_hits)
+    add("--min-seen", type=seconds, default=Settings.min_seen_s)
     add("--fps", type=float)
     add("--stop-after", type=seconds)
     add("--json", action="store_true")
@@ -85,7 +82,7 @@ def main(argv: list[str]) -> int:
         score=given.score,
         engine=given.engine,
         min_face_px=given.min_face,
-        choice=Choice(min_hits=given.min_frames),
+        min_seen_s=given.min_seen,
         fps=given.fps,
         stop_after_s=given.stop_after,
     )
@@ -129,15 +126,12 @@ def inspect(
         InputError: the source, an option or the folder is wrong. Nothing was drawn.
         SealshotError: a picture could not be written.
     """
-    threads = max(1, (os.cpu_count() or 1) // 2)  # as `run`: detection has a thread of its own
-    engine = open_engine(score_graph(settings.score), settings.engine, threads=threads)
-    detector = open_detector(settings.detector, min_face_px=settings.min_face_px, threads=threads)
-    selector = Selector(engine.manifest.percentile, choice=settings.choice)
-    stopwatch, recorder = Stopwatch(), Recorder()
-    watcher = Watcher(open_tracker(settings.tracker), engine, selector, stopwatch)
+    recorder = Recorder()
     rows: list[Row] = []
     frames, interrupted, failure = 0, False, None
     with open_source(settings.source, report=report, fps=settings.fps) as source:
+        stages = open_stages(settings, source.fps)
+        engine, watcher = stages.engine, stages.watcher
         folder = Folder(output, force=force)
 
         def draw(shots: Sequence[Shot], ended: Sequence[int]) -> None:
@@ -155,7 +149,9 @@ def inspect(
 
         try:
             with ahead(
-                find_faces(source, detector, stopwatch), FRAMES_AHEAD, interrupt=source.close
+                find_faces(source, stages.detector, stages.stopwatch),
+                FRAMES_AHEAD,
+                interrupt=source.close,
             ) as found:
                 for frame, faces in found:
                     with hold_interrupts():
@@ -185,7 +181,7 @@ def inspect(
                 ),
                 tracks=tuple(rows),
                 frames=frames,
-                passing=selector.passing,
+                passing=stages.selector.passing,
                 interrupted=interrupted,
                 scenes=write_scenes(folder, recorder.scenes.items, rows),
             )

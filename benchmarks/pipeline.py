@@ -23,9 +23,10 @@ from sealshot.runtime.arguments import Arguments, positive_int
 from sealshot.runtime.engines import open_engine
 from sealshot.runtime.errors import InputError, SealshotError
 from sealshot.runtime.models import SCORES, score_graph
-from sealshot.runtime.run import Progress, Settings, run
+from sealshot.runtime.run import Progress, run
 from sealshot.runtime.seal.x25519 import X25519Identity
 from sealshot.runtime.sources import open_source
+from sealshot.runtime.stages import Settings
 from sealshot.runtime.terminal import note, progress, say, say_json, table, warn
 
 STAGES = ("decode", "detect", "track", "score", "select", "seal")

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 
 from sealshot.export.data import FaceCrops, cut_faces, load_crops
-from sealshot.export.models.vae import SAMPLES, RpScore
-from sealshot.export.onnx_export import Origin, export_score_graph
+from sealshot.export.models.vae import SAMPLES, RpPixels, RpScore
+from sealshot.export.onnx_export import Origin, export_score_graph, fold, to_onnx
 from sealshot.export.train_quality import SCHEDULE as QUALITY_SCHEDULE
 from sealshot.export.train_quality import train_quality
 from sealshot.export.train_rp import SCHEDULE as RP_SCHEDULE
@@ -28,8 +28,9 @@ USAGE = f"""
 usage: sealshot train DATA... -o DIR [options]
 
 Train the two scores on folders of face pictures and write DIR/rp.onnx and DIR/quality.onnx, each
-with its manifest, and DIR/loss.svg. No labels are read. The folders are standardised one by one, so
-give sharp and soft pictures as separate folders.
+with its manifest, DIR/rp-pixels.onnx (rp up to the Gaussians of the pixels, for engines that do the
+likelihood themselves) and DIR/loss.svg. No labels are read. The folders are standardised one by
+one, so give sharp and soft pictures as separate folders.
 
 Stop it whenever you like: the same command goes on where it was. The cut faces and the state of the
 training are kept in DIR; they show faces.
@@ -78,6 +79,8 @@ def main(argv: list[str]) -> int:
     schedule = replace(RP_SCHEDULE, epochs=given.rp_epochs, seed=given.seed)
     vae, rp_losses = train_rp(crops, schedule, out / "rp.ckpt")
     rp = export_score_graph(RpScore(vae, given.seed), out / "rp.onnx", origin, crops)
+    pixels = to_onnx(fold(RpPixels(vae, given.seed)), ["crops"], ["mu", "log_var"])
+    write_atomic(out / "rp-pixels.onnx", pixels)
 
     schedule = replace(QUALITY_SCHEDULE, epochs=given.quality_epochs, seed=given.seed)
     student, quality_losses = train_quality(sets, vae, schedule, out / "quality.ckpt")

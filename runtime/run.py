@@ -2,49 +2,25 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sealshot.runtime.detect import MIN_FACE_PX, open_detector
-from sealshot.runtime.engines import open_engine
 from sealshot.runtime.errors import SealshotError, VaultError
 from sealshot.runtime.interrupts import hold_interrupts
-from sealshot.runtime.models import score_graph
 from sealshot.runtime.seal.age import Recipient
 from sealshot.runtime.seal.envelope import seal
 from sealshot.runtime.seal.memory import disable_core_dumps
 from sealshot.runtime.seal.payload import Origin, PictureType
-from sealshot.runtime.select import Choice, Emit, Selector
-from sealshot.runtime.sources import Report, ahead, open_source
-from sealshot.runtime.track import open_tracker
+from sealshot.runtime.sources import Report, Source, ahead, open_source
+from sealshot.runtime.stages import Settings, Stages, open_stages
 from sealshot.runtime.types import Shot
 from sealshot.runtime.vault import Vault
-from sealshot.runtime.watch import Stopwatch, Watcher, find_faces
+from sealshot.runtime.watch import Stopwatch, find_faces
 
 FRAMES_AHEAD = 2
 PEOPLE_KEPT = 10_000
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What to run on, and how."""
-
-    source: str
-    detector: str = "mtcnn"
-    tracker: str = "bytetrack"
-    score: str = "quality"
-    engine: str = "auto"
-    min_face_px: int = MIN_FACE_PX
-    emit: Emit = Emit()
-    choice: Choice = Choice()
-    picture: PictureType = "jpg"
-    fps: float | None = None
-    give_up_after_s: float | None = None
-    stop_after_s: float | None = None
-    """Of the source's own time."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +58,7 @@ class Summary:
     dropped: int
     """Frames of a camera that came faster than they could be taken."""
     passing: int
-    """Tracks too short to be a person, see ``Choice.min_hits``."""
+    """Tracks too short to be a person, see ``Settings.min_seen_s``."""
     seconds: float
     """Wall time from the first frame to the last sealed shot."""
     stages_ms: dict[str, float]
@@ -103,6 +79,7 @@ def run(
     recipients: Sequence[Recipient],
     vault_path: Path,
     *,
+    picture: PictureType = "jpg",
     report: Report,
     on_progress: Callable[[Progress], None] = lambda _: None,
 ) -> Summary:
@@ -115,6 +92,7 @@ def run(
         settings: what to run on.
         recipients: who can open the shots.
         vault_path: folder of the vault; made if it is missing.
+        picture: how the shots are encoded.
         report: takes sentences that a person should read.
         on_progress: called after each frame.
 
@@ -123,64 +101,63 @@ def run(
         VaultError: the vault cannot be written to. Nothing was written.
     """
     disable_core_dumps()
-    threads = max(1, (os.cpu_count() or 1) // 2)  # detection and scoring run side by side
-    engine = open_engine(score_graph(settings.score), settings.engine, threads=threads)
-    detector = open_detector(settings.detector, min_face_px=settings.min_face_px, threads=threads)
-    selector = Selector(engine.manifest.percentile, settings.emit, settings.choice)
-    stopwatch = Stopwatch()
-    watcher = Watcher(open_tracker(settings.tracker), engine, selector, stopwatch)
+    with open_source(
+        settings.source,
+        report=report,
+        fps=settings.fps,
+        give_up_after_s=settings.give_up_after_s,
+    ) as source:
+        stages = open_stages(settings, source.fps)
+        origin = Origin(source.name, stages.engine.manifest.name, stages.engine.manifest.sha256)
+        with Vault(vault_path) as vault:
+            sealer = _Sealer(vault, recipients, origin, picture, stages.stopwatch)
+            return _watch(source, stages, sealer, settings.stop_after_s, on_progress)
+
+
+def _watch(
+    source: Source,
+    stages: Stages,
+    sealer: _Sealer,
+    stop_after_s: float | None,
+    on_progress: Callable[[Progress], None],
+) -> Summary:
+    """Take all frames of a source, and seal what is due."""
     frames, interrupted, failure = 0, False, None
-    with (
-        open_source(
-            settings.source,
-            report=report,
-            fps=settings.fps,
-            give_up_after_s=settings.give_up_after_s,
-        ) as source,
-        Vault(vault_path) as vault,
-    ):
-        origin = Origin(source.name, engine.manifest.name, engine.manifest.sha256)
-        sealer = _Sealer(vault, recipients, origin, settings.picture, stopwatch)
-        start = time.perf_counter()
+    engine, selector, stopwatch = stages.engine, stages.selector, stages.stopwatch
+    start = time.perf_counter()
+    try:
+        decoded = stopwatch.timed("decode", source)
+        with ahead(
+            find_faces(decoded, stages.detector, stopwatch), FRAMES_AHEAD, interrupt=source.close
+        ) as found:
+            for frame, faces in found:
+                with hold_interrupts():
+                    sealer.put(stages.watcher.step(frame, faces).due)
+                    frames += 1
+                fps = frames / (time.perf_counter() - start)
+                people = sealer.count + len(selector.people - sealer.people.keys())
+                on_progress(Progress(frames, source.frames, fps, people, engine.description))
+                if stop_after_s and frame.time_s >= stop_after_s:
+                    break
+    except KeyboardInterrupt:
+        interrupted = True
+    except SealshotError as error:
+        failure = error
+    if not isinstance(failure, VaultError):
         try:
-            decoded = stopwatch.timed("decode", source)
-            with ahead(
-                find_faces(decoded, detector, stopwatch), FRAMES_AHEAD, interrupt=source.close
-            ) as found:
-                for frame, faces in found:
-                    with hold_interrupts():
-                        sealer.put(watcher.step(frame, faces).due)
-                        frames += 1
-                    elapsed = time.perf_counter() - start
-                    people = sealer.count + len(selector.people - sealer.people.keys())
-                    on_progress(
-                        Progress(
-                            frames, source.frames, frames / elapsed, people, engine.description
-                        )
-                    )
-                    if settings.stop_after_s and frame.time_s >= settings.stop_after_s:
-                        break
+            with hold_interrupts():
+                sealer.put(stages.watcher.finish())
         except KeyboardInterrupt:
             interrupted = True
-        except SealshotError as error:
+        except VaultError as error:
             failure = error
-        if not isinstance(failure, VaultError):
-            try:
-                with hold_interrupts():
-                    sealer.put(watcher.finish())
-            except KeyboardInterrupt:
-                interrupted = True
-            except VaultError as error:
-                failure = error
-        seconds = time.perf_counter() - start
-        dropped = source.dropped
     return Summary(
         people=tuple(sealer.people[track] for track in sorted(sealer.people)),
         people_seen=sealer.count,
         frames=frames,
-        dropped=dropped,
+        dropped=source.dropped,
         passing=selector.passing,
-        seconds=seconds,
+        seconds=time.perf_counter() - start,
         stages_ms={stage: 1e3 * busy / max(frames, 1) for stage, busy in stopwatch.busy_s.items()},
         engine=engine.description,
         interrupted=interrupted,

@@ -36,8 +36,6 @@ class Choice:
     """Added on each side of the face square, as a share of its side."""
     clip_s: float = 0.0
     """Seconds of clip before and after the best frame; 0 keeps none."""
-    min_hits: int = 3
-    """A track with fewer detections is a passing false alarm, not a person."""
 
 
 @dataclass(eq=False)
@@ -72,6 +70,7 @@ class Selector:
         percentile: Callable[[float], float],
         emit: Emit = Emit(),
         choice: Choice = Choice(),
+        min_hits: int = 1,
         now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
     ) -> None:
         """Start with no track.
@@ -80,9 +79,11 @@ class Selector:
             percentile: from a score to its percentile, as the manifest knows it.
             emit: when a shot is due.
             choice: what is kept.
+            min_hits: a track with fewer detections is a passing false alarm, not a person.
             now: the wall clock.
         """
-        self._percentile, self._emit, self._choice, self._now = percentile, emit, choice, now
+        self._percentile, self._emit, self._choice = percentile, emit, choice
+        self._min_hits, self._now = min_hits, now
         self._tracks: dict[int, _Best] = {}
         self.passing = 0
         """Tracks that ended with too few detections to be a person."""
@@ -90,7 +91,7 @@ class Selector:
     @property
     def people(self) -> set[int]:
         """The open tracks that have enough detections to be a person."""
-        return {id for id, best in self._tracks.items() if best.hits >= self._choice.min_hits}
+        return {id for id, best in self._tracks.items() if best.hits >= self._min_hits}
 
     def update(self, frame: Frame, tracks: Tracks, scores: Sequence[float]) -> list[Shot]:
         """Take the scores of one frame's tracks and return the shots that are due.
@@ -105,7 +106,7 @@ class Selector:
         due = [
             self._shot(id)
             for id, best in self._tracks.items()
-            if best.hits >= self._choice.min_hits and self._is_due(best, frame.time_s)
+            if best.hits >= self._min_hits and self._is_due(best, frame.time_s)
         ]
         return due + self.close(tracks.ended)
 
@@ -114,7 +115,7 @@ class Selector:
         shots = []
         for id in ended:
             best = self._tracks[id]
-            if best.hits < self._choice.min_hits:
+            if best.hits < self._min_hits:
                 self.passing += 1
             elif best.emitted != best.version:
                 shots.append(self._shot(id))

@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
@@ -71,7 +70,7 @@ class Watcher:
     """Follows, scores and selects: takes the faces of a frame, gives the shots that are due."""
 
     def __init__(
-        self, tracker: Tracker[Any], engine: Engine, selector: Selector, watch: Stopwatch
+        self, tracker: Tracker, engine: Engine, selector: Selector, watch: Stopwatch
     ) -> None:
         self._tracker, self._engine, self._selector = tracker, engine, selector
         self._watch = watch

@@ -143,3 +143,11 @@ class RpScore(nn.Module):
         each = -(squared + log_var).sum(2) / 2 - PIXELS / 2 * math.log(2 * math.pi)  # [n, l]
         log_rp: Tensor = torch.logsumexp(each, 1) - math.log(len(self.noise))
         return log_rp
+
+
+class RpPixels(RpScore):
+    """The second form of the score graph, for engines whose likelihood is a kernel of their own."""
+
+    def forward(self, crops: Tensor) -> Reconstruction:  # type: ignore[override]
+        """Return mu and log-variance ``float [n, L, 4096]`` for crops ``uint8 [n, 1, 64, 64]``."""
+        return self.pixels(crops)[1]

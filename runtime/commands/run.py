@@ -9,10 +9,11 @@ from sealshot.runtime.arguments import Arguments, positive_int, seconds
 from sealshot.runtime.detect import MIN_FACE_PX
 from sealshot.runtime.engines import ENGINES
 from sealshot.runtime.errors import InputError
-from sealshot.runtime.models import SCORES
-from sealshot.runtime.run import Progress, Settings, Summary, run
+from sealshot.runtime.models import DEFAULT_SCORE, SCORES
+from sealshot.runtime.run import Progress, Summary, run
 from sealshot.runtime.seal.keys import parse_recipients
 from sealshot.runtime.select import Choice, Emit
+from sealshot.runtime.stages import Settings
 from sealshot.runtime.terminal import fail, note, progress, say, say_json, table, warn
 
 USAGE = f"""
@@ -36,8 +37,9 @@ address, or a GStreamer pipeline.
   --detector NAME     mtcnn (default), or yunet:FILE.onnx
   --min-face PX       width of the smallest face to look for (default {MIN_FACE_PX})
   --tracker NAME      bytetrack (default), or euclidean, the tracker of the paper
-  --min-frames N      fewer detections than this are a false alarm, not a person (default 3)
-  --score NAME        {", ".join(SCORES)} (the first is the default), or a score graph FILE.onnx
+  --min-seen S        who is detected for fewer seconds in all is a false alarm, not a person
+                      (default {Settings.min_seen_s})
+  --score NAME        {", ".join(SCORES)} (default {DEFAULT_SCORE}), or a score graph FILE.onnx
   --engine NAME       {", ".join(ENGINES)} (the first is the default)
   --fps N             frame rate of a folder of images (default 1)
   --stop-after S      stop after S seconds of the source
@@ -65,8 +67,8 @@ def main(argv: list[str]) -> int:
     add("--detector", default="mtcnn")
     add("--min-face", type=positive_int, default=MIN_FACE_PX)
     add("--tracker", default="bytetrack")
-    add("--min-frames", type=positive_int, default=Choice().min_hits)
-    add("--score", default=next(iter(SCORES)))
+    add("--min-seen", type=seconds, default=Settings.min_seen_s)
+    add("--score", default=DEFAULT_SCORE)
     add("--engine", choices=ENGINES, default=ENGINES[0])
     add("--fps", type=float)
     add("--stop-after", type=seconds)
@@ -86,8 +88,8 @@ def main(argv: list[str]) -> int:
         engine=given.engine,
         min_face_px=given.min_face,
         emit=Emit(given.emit, given.within if given.emit == "timely" else 0.0),
-        choice=Choice(given.margin, given.clip, given.min_frames),
-        picture=given.picture,
+        min_seen_s=given.min_seen,
+        choice=Choice(given.margin, given.clip),
         fps=given.fps,
         give_up_after_s=given.give_up_after,
         stop_after_s=given.stop_after,
@@ -99,7 +101,14 @@ def main(argv: list[str]) -> int:
                 now.frames, f"{now.fps:.1f} fps, {now.people} people, {now.engine}", now.total
             )
 
-        summary = run(settings, recipients, given.vault, report=warn, on_progress=show)
+        summary = run(
+            settings,
+            recipients,
+            given.vault,
+            picture=given.picture,
+            report=warn,
+            on_progress=show,
+        )
     say_json(_as_json(summary)) if given.json else _print(summary, given.vault)
     if summary.failure:
         fail(summary.failure)

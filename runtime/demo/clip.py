@@ -123,7 +123,7 @@ def _portrait() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     cv2.ellipse(mask, (123, 98), (80, 86), 0, 0, 360, 255, -1)
     cv2.fillPoly(mask, [np.array([(20, 300), (20, 215), (90, 165), (150, 165), (230, 300)])], 255)
     soft = cv2.GaussianBlur(mask, (0, 0), 4)
-    return np.asarray(image, np.float32), np.asarray(soft, np.float32) / 255
+    return np.asarray(image, np.float32), np.asarray(soft, np.float32) / np.float32(255)
 
 
 def _room() -> NDArray[np.float32]:

@@ -15,7 +15,7 @@ import pytest
 from sealshot.benchmarks.inspect import inspect, main
 from sealshot.runtime import cli
 from sealshot.runtime.errors import InputError, SealshotError, SourceError
-from sealshot.runtime.run import Settings
+from sealshot.runtime.stages import Settings
 
 
 @pytest.fixture(scope="module")

@@ -91,7 +91,7 @@ def test_a_track_that_was_taken_is_forgotten(picture):
 def test_the_scene_of_a_track_is_the_frame_that_is_chosen(picture):
     """The first of equal scores wins, as in the selector."""
     recorder = Recorder()
-    selector = Selector(lambda score: score, choice=Choice(min_hits=1))
+    selector = Selector(lambda score: score)
     for index, score in enumerate([1.0, 4.0, 4.0, 2.0, 4.0]):
         frame = seen(index, {7: score}, picture)
         recorder.add(frame)
@@ -138,7 +138,7 @@ def test_a_frame_is_encoded_once_for_all_its_tracks(picture, monkeypatch):
 )
 @pytest.mark.parametrize("margin", [0.0, 0.5, 1.3])
 def test_the_scored_square_is_cut_out_of_the_shot(picture, box, margin):
-    selector = Selector(lambda score: score, choice=Choice(margin=margin, min_hits=1))
+    selector = Selector(lambda score: score, choice=Choice(margin=margin))
     frame = seen(0, {1: 1.0}, picture, {1: box})
     selector.update(frame.frame, frame.tracks, [1.0])
     (shot,) = selector.finish()

@@ -14,7 +14,8 @@ from sealshot.benchmarks import pipeline
 from sealshot.benchmarks.pipeline import STAGES, main, measure, peak_mb
 from sealshot.benchmarks.script import write_result
 from sealshot.runtime.errors import InputError, SourceError
-from sealshot.runtime.run import Settings, Summary
+from sealshot.runtime.run import Summary
+from sealshot.runtime.stages import Settings
 
 
 @pytest.fixture(scope="module")

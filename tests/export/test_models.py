@@ -10,6 +10,7 @@ from sealshot.export.models.vae import (  # noqa: E402
     LATENT,
     SIGMA_FLOOR,
     SLOPE,
+    RpPixels,
     RpScore,
     Vae,
     log_likelihood,
@@ -24,6 +25,7 @@ from sealshot.export.onnx_export import (  # noqa: E402
 )
 from sealshot.kernels.reference import rp_likelihood, sample_latents  # noqa: E402
 from sealshot.runtime.engines import OnnxRuntimeEngine  # noqa: E402
+from sealshot.runtime.onnx_session import open_session  # noqa: E402
 
 
 def parameters(model):
@@ -128,6 +130,18 @@ def test_the_exported_graph_scores_as_the_model_in_float64(vae, crops, kind, tmp
     assert each == pytest.approx(scores, rel=1e-5, abs=1e-5)  # the batch does not matter
     assert manifest.macs_per_face == count_macs(model)
     assert manifest.score_quantiles[100] == pytest.approx(scores.max(), abs=1e-3)
+
+
+def test_the_second_form_ends_where_the_likelihood_begins(vae, crops, tmp_path):
+    path = tmp_path / "pixels.onnx"
+    path.write_bytes(to_onnx(fold(RpPixels(vae.float(), seed=1)), ["crops"], ["mu", "log_var"]))
+    mu, log_var = open_session(path, threads=1).run(["mu", "log_var"], {"crops": crops})
+    assert mu.shape == log_var.shape == (len(crops), 10, 4096)
+    with torch.no_grad():
+        score = RpScore(vae, seed=1).double().eval()(torch.from_numpy(crops)).numpy()
+    vae.float()
+    likelihood = rp_likelihood(crops.reshape(-1, 4096) / 255, mu, log_var)
+    assert likelihood == pytest.approx(score, rel=2e-5)
 
 
 def test_no_batch_norm_is_left_after_folding(vae):

@@ -116,7 +116,8 @@ def pictures(tmp_path_factory):
 
 
 def test_the_command_trains_exports_and_plots(pictures, tmp_path, capsys):
-    argv = ["train", str(pictures), "-o", str(tmp_path), "--rp-epochs", "1", "--quality-epochs", "1", "--threads", "1"]  # fmt: skip
+    once = ["--rp-epochs", "1", "--quality-epochs", "1", "--threads", "1"]
+    argv = ["train", str(pictures), "-o", str(tmp_path), *once]
     assert cli.main(argv) == 0
     out, err = capsys.readouterr()
     assert "12 faces in 14 pictures; 1 could not be read, 1 show no face" in err
@@ -125,6 +126,7 @@ def test_the_command_trains_exports_and_plots(pictures, tmp_path, capsys):
         manifest = json.loads((tmp_path / f"{name}.json").read_text())
         assert manifest["name"] == name
         assert len(manifest["score_quantiles"]) == 101
+    assert (tmp_path / "rp-pixels.onnx").is_file()
     assert (tmp_path / "loss.svg").read_text().lstrip().startswith("<?xml")
     assert cli.main(argv) == 0  # again: nothing is left to do
     assert "going on after epoch 1 of 1" in capsys.readouterr().err

@@ -24,7 +24,8 @@ def test_samples_are_averaged_as_probabilities_not_as_logarithms():
 def test_pixels_are_summed():
     rng = np.random.default_rng(0)
     x, mu, log_var = rng.random((3, 8)), rng.random((3, 1, 8)), rng.normal(size=(3, 1, 8))
-    parts = [rp_likelihood(x[:, i : i + 1], mu[..., i : i + 1], log_var[..., i : i + 1]) for i in range(8)]  # fmt: skip
+    pixels = [slice(i, i + 1) for i in range(8)]
+    parts = [rp_likelihood(x[:, p], mu[..., p], log_var[..., p]) for p in pixels]
     assert rp_likelihood(x, mu, log_var) == pytest.approx(sum(parts), rel=1e-12)
 
 

@@ -18,8 +18,10 @@ class Scene:
     """Feeds a selector: each track has its own grey level, so that its pictures are known."""
 
     def __init__(self, emit: Emit = Emit(), **choice: float) -> None:  # noqa: B008
-        settings = {"min_hits": 1, **choice}
-        self.selector = Selector(lambda score: score, emit, Choice(**settings), now=lambda: CLOCK)
+        min_hits = int(choice.pop("min_hits", 1))
+        self.selector = Selector(
+            lambda score: score, emit, Choice(**choice), min_hits, now=lambda: CLOCK
+        )
         self.hits: dict[int, int] = {}
         self.index = -1
 
