@@ -43,7 +43,8 @@ look at it all, tracks.json. Ctrl-C ends the run; what was seen so far is drawn.
   --force             replace an older inspection in DIR; other files in it stay
   --score NAME        {", ".join(SCORES)} (the first is the default), or a score graph FILE.onnx
   --engine NAME       {", ".join(ENGINES)} (the first is the default)
-  --detector NAME     mtcnn (default), or yunet:FILE.onnx
+  --detector NAME     mtcnn (default), mtcnn:exact (slower, box for box the published one),
+                      or yunet:FILE.onnx
   --min-face PX       width of the smallest face to look for (default {MIN_FACE_PX})
   --tracker NAME      bytetrack (default), or euclidean, the tracker of the paper
   --min-seen S        who is detected for fewer seconds in all is a false alarm, not a person

@@ -10,6 +10,7 @@ import sys
 from types import FrameType
 
 from sealshot.runtime.errors import InputError, SealshotError
+from sealshot.runtime.interrupts import SIGNALS
 from sealshot.runtime.terminal import fail, note, say
 
 # command -> module with `main(argv) -> exit code`, what it does
@@ -91,7 +92,8 @@ def dispatch(argv: list[str]) -> int:
 
 def main(argv: list[str] | None = None) -> int:
     """Entry point: 0 done, 1 something broke, 2 the input was wrong, 130 interrupted."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in SIGNALS:  # SIGINT too: a shell that starts us in the background has it ignored
+        signal.signal(number, _interrupt)
     try:
         return dispatch(sys.argv[1:] if argv is None else argv)
     except SealshotError as error:

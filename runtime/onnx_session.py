@@ -42,6 +42,8 @@ def open_session(path: Path, *, threads: int = 0) -> ort.InferenceSession:
     _share_arena()
     options = ort.SessionOptions()
     options.add_session_config_entry("session.use_env_allocators", "1")
+    # threads that wait in a loop take the cores from the stages that run beside this one
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3

@@ -87,4 +87,5 @@ def _check(out: Path) -> int:
 
 
 def _is_near(pose: Pose | None, box: list[float]) -> bool:
-    return pose is not None and box[0] < pose.x < box[2] and box[1] < pose.y < box[3]
+    """Say whether a box is that of the person: a turned face is off the axis of its head."""
+    return pose is not None and abs((box[0] + box[2]) / 2 - pose.x) < pose.face_px

@@ -34,7 +34,8 @@ address, or a GStreamer pipeline.
   --clip S            keep a clip of S seconds before and after the best frame, sealed too
   --margin SHARE      what is kept around the face square, as a share of its side (default 0.5)
   --picture TYPE      jpg (default) or png
-  --detector NAME     mtcnn (default), or yunet:FILE.onnx
+  --detector NAME     mtcnn (default), mtcnn:exact (slower, box for box the published one),
+                      or yunet:FILE.onnx
   --min-face PX       width of the smallest face to look for (default {MIN_FACE_PX})
   --tracker NAME      bytetrack (default), or euclidean, the tracker of the paper
   --min-seen S        who is detected for fewer seconds in all is a false alarm, not a person

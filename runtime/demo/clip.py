@@ -42,8 +42,8 @@ class Pose:
     @property
     def is_good(self) -> bool:
         """Whether this is one of the frames that a person would choose."""
-        frontal = abs(self.yaw_deg) <= 18
-        return frontal and self.blur_px <= 0.8 and self.light >= 0.85 and self.face_px >= 90
+        frontal = abs(self.yaw_deg) <= 30
+        return frontal and self.blur_px <= 1.2 and self.light >= 0.85 and self.face_px >= 90
 
 
 @dataclass(frozen=True)
@@ -69,8 +69,8 @@ class Walk:
             x=self.from_x + (self.to_x - self.from_x) * done,
             y=self.y + 4 * math.sin(2 * math.pi * 1.8 * time_s),
             face_px=45 + 55 * math.exp(-((off / 1.6) ** 2)),
-            yaw_deg=55 * math.tanh(off / 1.3),
-            blur_px=0.9 * abs(math.sin(2.2 * off)),
+            yaw_deg=60 * math.tanh(off / 0.9),
+            blur_px=2.2 * abs(math.sin(1.1 * off)),
             light=0.45 + 0.55 * math.exp(-((off / 1.5) ** 2)),
         )
 

@@ -9,6 +9,7 @@ SCORES = {
     "quality": "one-pass student of RP that also falls when the picture gets worse (default)",
     "rp": "reconstruction probability of the variational autoencoder, L = 10",
 }
+DEFAULT_SCORE = "quality"
 
 
 def score_graph(spec: str) -> Path:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import pytest
 
@@ -85,10 +83,3 @@ def test_draws_without_an_error_are_left_out_of_the_interval():
     assert 10 < lost.sum() < 60  # (9/10)^10 is 0.35
     assert np.isfinite(interval(draws.pauc)).all()
     assert np.isnan(interval(np.full((5, 1), np.nan))).all()
-
-
-def test_thousand_draws_of_five_thousand_comparisons_are_fast():
-    distance, quality, identity = sample(people=1000)
-    start = time.perf_counter()
-    bootstrap(distance, quality, identity, start_at_fnmr(distance, 0.01), grid=np.arange(81) / 200)
-    assert time.perf_counter() - start < 5  # 0.2 s on an idle core

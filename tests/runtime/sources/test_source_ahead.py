@@ -108,7 +108,8 @@ def test_depth_must_be_positive() -> None:
 
 
 CTRL_C = """
-import time
+import signal, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background has it ignored
 from sealshot.runtime.sources import ahead
 def slow():
     while True:
