@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import os
 import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -73,3 +76,33 @@ def stock_age() -> Tool:
         return done.stdout
 
     return run
+
+
+NPM = Path(__file__).parent / "seal" / "npm"
+Peer = Callable[..., list[Any]]
+
+
+@pytest.fixture(scope="session")
+def npm_peer() -> Peer:
+    """Ask the npm packages `age-encryption` and `shamir-secret-sharing`: requests, answers."""
+    if not (NPM / "node_modules").is_dir() or shutil.which("node") is None:
+        reason = f"the npm packages are not installed (npm ci --prefix {NPM})"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+
+    def ask(*requests: dict[str, Any]) -> list[Any]:
+        done = subprocess.run(
+            ["node", NPM / "peer.mjs"],
+            input=json.dumps(requests, default=_base64).encode(),
+            capture_output=True,
+            timeout=60,
+        )
+        assert done.returncode == 0, done.stderr.decode()
+        return list(json.loads(done.stdout))
+
+    return ask
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
