@@ -12,16 +12,14 @@ from sealshot.runtime.detect import MIN_FACE_PX, open_detector
 from sealshot.runtime.engines import open_engine
 from sealshot.runtime.errors import SealshotError, VaultError
 from sealshot.runtime.interrupts import hold_interrupts
+from sealshot.runtime.keep import Keeper, Sealing
 from sealshot.runtime.models import score_graph
-from sealshot.runtime.seal.age import Recipient
-from sealshot.runtime.seal.envelope import seal
 from sealshot.runtime.seal.memory import disable_core_dumps
 from sealshot.runtime.seal.payload import Origin, PictureType
 from sealshot.runtime.select import Choice, Emit, Selector
 from sealshot.runtime.sources import Report, ahead, open_source
 from sealshot.runtime.track import open_tracker
 from sealshot.runtime.types import Shot
-from sealshot.runtime.vault import Vault
 from sealshot.runtime.watch import Stopwatch, Watcher, find_faces
 
 FRAMES_AHEAD = 2
@@ -100,7 +98,7 @@ class Summary:
 
 def run(
     settings: Settings,
-    recipients: Sequence[Recipient],
+    sealing: Sealing,
     vault_path: Path,
     *,
     report: Report,
@@ -113,7 +111,7 @@ def run(
 
     Args:
         settings: what to run on.
-        recipients: who can open the shots.
+        sealing: who can open the shots, and what becomes of them.
         vault_path: folder of the vault; made if it is missing.
         report: takes sentences that a person should read.
         on_progress: called after each frame.
@@ -137,10 +135,10 @@ def run(
             fps=settings.fps,
             give_up_after_s=settings.give_up_after_s,
         ) as source,
-        Vault(vault_path) as vault,
+        Keeper(vault_path, sealing, report) as keeper,
     ):
         origin = Origin(source.name, engine.manifest.name, engine.manifest.sha256)
-        sealer = _Sealer(vault, recipients, origin, settings.picture, stopwatch)
+        sealer = _Sealer(keeper, origin, settings.picture, stopwatch)
         start = time.perf_counter()
         try:
             decoded = stopwatch.timed("decode", source)
@@ -193,23 +191,24 @@ class _Sealer:
 
     def __init__(
         self,
-        vault: Vault,
-        recipients: Sequence[Recipient],
+        keeper: Keeper,
         origin: Origin,
         picture: PictureType,
         stopwatch: Stopwatch,
     ) -> None:
-        self._vault, self._recipients, self._origin = vault, recipients, origin
+        self._keeper, self._origin = keeper, origin
         self._picture, self._stopwatch = picture, stopwatch
         self.people: dict[int, Person] = {}
         self.count = 0
 
     def put(self, shots: Sequence[Shot]) -> None:
+        self._keeper.tick()
         for shot in shots:
             with self._stopwatch.time("seal"):
-                sealed = seal(shot, self._recipients, self._origin, picture=self._picture)
                 before = self.people.pop(shot.track, None)
-                object_id = self._vault.put(sealed, replaces=before.object_id if before else None)
+                object_id = self._keeper.put(
+                    shot, self._origin, self._picture, before.object_id if before else None
+                )
             self.count += before is None
             if len(self.people) == PEOPLE_KEPT:
                 del self.people[next(iter(self.people))]

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -48,14 +47,24 @@ class Camera:
     policy: Policy
 
 
-def seal_to_quorum(plaintext: bytes, camera: Camera, epoch: EpochKey, now: datetime) -> bytes:
-    """Seal, in memory; the result is a container whose header names its id."""
+def seal_to_quorum(
+    plaintext: bytes, camera: Camera, epoch: EpochKey, now: datetime, shot_id: str
+) -> bytes:
+    """Seal, in memory, and return the container.
+
+    Args:
+        plaintext: the shot.
+        camera: who seals, under which policy.
+        epoch: the key of the present epoch.
+        now: of it, the hour is told outside of the seal.
+        shot_id: 128 random bits, in hexadecimal.
+    """
     policy = camera.policy
     quorum_secret, epoch_secret = os.urandom(SECRET_BYTES), os.urandom(SECRET_BYTES)
     shares = split(quorum_secret, policy.quorum, len(policy.authorities))
     header = Header(
         format=FORMAT,
-        id=secrets.token_hex(16),
+        id=shot_id,
         camera=camera.name,
         camera_key=str(camera.key.verify_key),
         hour=format_hour(now),
