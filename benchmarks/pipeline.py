@@ -22,6 +22,7 @@ from sealshot.benchmarks.script import call, write_result
 from sealshot.runtime.arguments import Arguments, positive_int
 from sealshot.runtime.engines import open_engine
 from sealshot.runtime.errors import InputError, SealshotError
+from sealshot.runtime.keep import Sealing
 from sealshot.runtime.models import SCORES, score_graph
 from sealshot.runtime.run import Progress, run
 from sealshot.runtime.seal.x25519 import X25519Identity
@@ -140,7 +141,7 @@ def run_once(settings: Settings) -> Once:
     recipient = X25519Identity.generate().recipient
     with tempfile.TemporaryDirectory(prefix="sealshot-benchmark-") as folder:
         start = time.perf_counter()
-        summary = run(settings, [recipient], Path(folder), report=warn, on_progress=mark)
+        summary = run(settings, Sealing((recipient,)), Path(folder), report=warn, on_progress=mark)
         end_cpu = time.process_time()
     if summary.failure:
         raise summary.failure

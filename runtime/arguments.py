@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import Any, NoReturn
 
 from sealshot.runtime.errors import InputError
+from sealshot.runtime.seal.times import parse_duration
 
 
 class Arguments(argparse.ArgumentParser):
@@ -45,3 +48,32 @@ def seconds(text: str) -> float:
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"'{text}' is not a number of seconds above 0")
     return value
+
+
+def size(text: str) -> int:
+    """Read a number of bytes: 500M, 20G."""
+    units = {"K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+    number, unit = text[:-1], text[-1:].upper()
+    if unit not in units or not number.isdecimal() or int(number) < 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a size such as 500M or 20G")
+    return int(number) * units[unit]
+
+
+def duration(text: str) -> timedelta:
+    """Read 30d or 12h."""
+    try:
+        return parse_duration(text)
+    except InputError as error:
+        raise argparse.ArgumentTypeError(f"{error.fact}: {error.hint}") from None
+
+
+def run_action(
+    command: str, usage: str, actions: Mapping[str, Callable[[list[str]], int]], argv: list[str]
+) -> int:
+    """Run the action that the first argument of a command names."""
+    if argv and argv[0] in actions:
+        return actions[argv[0]](argv[1:])
+    arguments = Arguments(command, usage)
+    arguments.add_argument("action", metavar="ACTION", choices=tuple(actions))
+    arguments.parse_args(argv[:1])
+    raise AssertionError("unreachable: parse_args raised")

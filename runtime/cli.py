@@ -20,9 +20,21 @@ COMMANDS = {
         "make a clip, run on it, seal, open, check the result",
     ),
     "run": ("sealshot.runtime.commands.run", "watch a source; seal the best shot of each person"),
+    "camera": ("sealshot.runtime.commands.camera", "enrol a camera under a policy"),
     "keys": ("sealshot.runtime.commands.keys", "make a key pair; show its recipient"),
     "open": ("sealshot.runtime.commands.open", "open sealed shots with an identity"),
     "vault": ("sealshot.runtime.commands.vault", "list what a vault holds"),
+    "authority": (
+        "sealshot.runtime.commands.authority",
+        "make an authority's keys; answer a request with its shares",
+    ),
+    "policy": ("sealshot.runtime.commands.policy", "say who opens together, and until when"),
+    "custodian": (
+        "sealshot.runtime.commands.custodian",
+        "publish epoch keys, destroy them on time, answer, hold",
+    ),
+    "warrant": ("sealshot.runtime.commands.warrant", "write, sign and check warrants"),
+    "log": ("sealshot.runtime.commands.log", "verify a log, take a checkpoint of it"),
     "inspect": (
         "sealshot.benchmarks.inspect",
         "draw tracks, scores and choices (writes plain faces)",

@@ -9,14 +9,12 @@ from pathlib import Path
 
 from sealshot.runtime.errors import SealshotError, VaultError
 from sealshot.runtime.interrupts import hold_interrupts
-from sealshot.runtime.seal.age import Recipient
-from sealshot.runtime.seal.envelope import seal
+from sealshot.runtime.keep import Keeper, Sealing
 from sealshot.runtime.seal.memory import disable_core_dumps
 from sealshot.runtime.seal.payload import Origin, PictureType
 from sealshot.runtime.sources import Report, Source, ahead, open_source
 from sealshot.runtime.stages import Settings, Stages, open_stages
 from sealshot.runtime.types import Shot
-from sealshot.runtime.vault import Vault
 from sealshot.runtime.watch import Stopwatch, find_faces
 
 FRAMES_AHEAD = 2
@@ -76,7 +74,7 @@ class Summary:
 
 def run(
     settings: Settings,
-    recipients: Sequence[Recipient],
+    sealing: Sealing,
     vault_path: Path,
     *,
     picture: PictureType = "jpg",
@@ -90,7 +88,7 @@ def run(
 
     Args:
         settings: what to run on.
-        recipients: who can open the shots.
+        sealing: who can open the shots, and what becomes of them.
         vault_path: folder of the vault; made if it is missing.
         picture: how the shots are encoded.
         report: takes sentences that a person should read.
@@ -109,8 +107,8 @@ def run(
     ) as source:
         stages = open_stages(settings, source.fps)
         origin = Origin(source.name, stages.engine.manifest.name, stages.engine.manifest.sha256)
-        with Vault(vault_path) as vault:
-            sealer = _Sealer(vault, recipients, origin, picture, stages.stopwatch)
+        with Keeper(vault_path, sealing, report) as keeper:
+            sealer = _Sealer(keeper, origin, picture, stages.stopwatch)
             return _watch(source, stages, sealer, settings.stop_after_s, on_progress)
 
 
@@ -170,23 +168,24 @@ class _Sealer:
 
     def __init__(
         self,
-        vault: Vault,
-        recipients: Sequence[Recipient],
+        keeper: Keeper,
         origin: Origin,
         picture: PictureType,
         stopwatch: Stopwatch,
     ) -> None:
-        self._vault, self._recipients, self._origin = vault, recipients, origin
+        self._keeper, self._origin = keeper, origin
         self._picture, self._stopwatch = picture, stopwatch
         self.people: dict[int, Person] = {}
         self.count = 0
 
     def put(self, shots: Sequence[Shot]) -> None:
+        self._keeper.tick()
         for shot in shots:
             with self._stopwatch.time("seal"):
-                sealed = seal(shot, self._recipients, self._origin, picture=self._picture)
                 before = self.people.pop(shot.track, None)
-                object_id = self._vault.put(sealed, replaces=before.object_id if before else None)
+                object_id = self._keeper.put(
+                    shot, self._origin, self._picture, before.object_id if before else None
+                )
             self.count += before is None
             if len(self.people) == PEOPLE_KEPT:
                 del self.people[next(iter(self.people))]

@@ -1,10 +1,11 @@
 """The vault: a folder of sealed objects, safe against crashes, on a plain file system.
 
-    vault/2026-11-21/5f0c...e1.age    one folder a UTC day, one file a sealed shot
-    vault/.lock                       held while a run writes
+    vault/2026-11-21/5f0c...e1.sealed  one folder an epoch (a UTC day or hour), one file a shot
+    vault/.lock                        held while a run writes
 
-An object's name is 128 random bits: it says nothing, and nobody can guess it. An object is whole or
-absent; once :meth:`Vault.put` has returned, it survives a kill and a power cut.
+A shot that is sealed to recipients, not under a policy, ends in ``.age``. Its name is 128 random
+bits: it says nothing, and nobody can guess it. An object is whole or absent; once :meth:`Vault.put`
+has returned, it survives a kill and a power cut.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import fcntl
 import os
 import re
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -21,14 +23,16 @@ from types import TracebackType
 
 from sealshot.runtime.errors import InputError, VaultError
 from sealshot.runtime.files import PART, fsync_folder, write_atomic
+from sealshot.runtime.seal.times import EPOCH_PATTERN, epoch_of, utc_now
 
-SUFFIX = ".age"
+AGE, SEALED = ".age", ".sealed"
+SUFFIXES = (AGE, SEALED)
 LOCK = ".lock"
 
-_DAY = r"\d{4}-\d\d-\d\d"
-_NAME = rf"[0-9a-f]{{32}}{re.escape(SUFFIX)}"
-_OBJECT_ID = re.compile(f"{_DAY}/{_NAME}", re.ASCII)
-_PART_ID = re.compile(f"{_DAY}/{_NAME}{re.escape(PART)}", re.ASCII)
+_NAME = r"[0-9a-f]{32}\.(?:age|sealed)"
+_EPOCH = re.compile(EPOCH_PATTERN, re.ASCII)
+OBJECT_ID = re.compile(f"{EPOCH_PATTERN}/{_NAME}", re.ASCII)
+_PART_ID = re.compile(f"{EPOCH_PATTERN}/{_NAME}{re.escape(PART)}", re.ASCII)
 
 _HINTS = {
     errno.ENOSPC: "free some space, or give another folder; what was sealed before is kept",
@@ -47,11 +51,16 @@ class VaultObject:
     """What can be told of a sealed object without a key."""
 
     id: str
-    """``<UTC day>/<name>.age``, relative to the vault."""
+    """``<epoch>/<name>.sealed`` or ``.age``, relative to the vault."""
     path: Path
     bytes: int
     sealed_at: datetime
     """UTC: when its file was written."""
+
+    @property
+    def epoch(self) -> str:
+        """The UTC day or hour whose folder it is in."""
+        return self.id.partition("/")[0]
 
 
 class Vault:
@@ -86,21 +95,24 @@ class Vault:
                     path.unlink()
         fcntl.flock(self._lock, fcntl.LOCK_SH)
 
-    def put(self, sealed: bytes, replaces: str | None = None) -> str:
+    def put(self, sealed: bytes, replaces: str | None = None, *, name: str | None = None) -> str:
         """Store a sealed object durably and return its id.
 
         Args:
             sealed: the object.
             replaces: id of an older object to delete, once this one is durable. A crash between
                 the two leaves both.
+            name: ``<epoch>/<32 hexadecimal digits>.sealed``; else a random one of this day.
 
         Raises:
             VaultError: it could not be stored. What was stored before is kept.
         """
-        if replaces is not None and not _OBJECT_ID.fullmatch(replaces):
+        if replaces is not None and not OBJECT_ID.fullmatch(replaces):
             raise ValueError("'replaces' is not the id of an object")
-        day = datetime.now(timezone.utc).strftime("%Y-%m-%d")
-        path = self.path / day / (secrets.token_hex(16) + SUFFIX)
+        object_id = name or f"{epoch_of(utc_now(), 'day')}/{secrets.token_hex(16)}{AGE}"
+        if not OBJECT_ID.fullmatch(object_id):
+            raise ValueError("'name' is not the id of an object")
+        path = self.path / object_id
         try:
             _make_folder(path.parent)
             write_atomic(path, sealed)
@@ -110,7 +122,46 @@ class Vault:
                 fsync_folder(old.parent)
         except OSError as error:
             raise _vault_error(self.path, error) from error
-        return _id(path)
+        return object_id
+
+    def delete(self, object_id: str) -> None:
+        """Delete an object durably; one that is gone already is no error.
+
+        Raises:
+            VaultError: it could not be deleted.
+        """
+        if not OBJECT_ID.fullmatch(object_id):
+            raise ValueError("it is not the id of an object")
+        path = self.path / object_id
+        try:
+            path.unlink(missing_ok=True)
+            if path.parent.is_dir():
+                fsync_folder(path.parent)
+        except OSError as error:
+            raise _vault_error(self.path, error) from error
+
+    def purge(self, is_over: Callable[[str], bool]) -> list[VaultObject]:
+        """Delete all objects of the epochs that are over, and their folders; return them.
+
+        Raises:
+            VaultError: one could not be deleted; those before it are.
+        """
+        purged = [found for found in list_objects(self.path) if is_over(found.epoch)]
+        try:
+            for found in purged:
+                found.path.unlink(missing_ok=True)
+            for folder in list(self.path.iterdir()):
+                if folder.is_dir() and _EPOCH.fullmatch(folder.name) and is_over(folder.name):
+                    for part in folder.glob(f"*{PART}"):
+                        if _PART_ID.fullmatch(_id(part)):
+                            part.unlink()
+                    fsync_folder(folder)
+                    if not any(folder.iterdir()):  # what is not ours stays, and its folder too
+                        folder.rmdir()
+            fsync_folder(self.path)
+        except OSError as error:
+            raise _vault_error(self.path, error) from error
+        return purged
 
     def close(self) -> None:
         """Let go of the vault."""
@@ -140,7 +191,7 @@ def list_objects(path: Path) -> list[VaultObject]:
             if not entry.is_dir():
                 continue
             for file in entry.iterdir():
-                if _OBJECT_ID.fullmatch(_id(file)):
+                if OBJECT_ID.fullmatch(_id(file)):
                     status = file.stat()
                     time = datetime.fromtimestamp(status.st_mtime, timezone.utc)
                     objects.append(VaultObject(_id(file), file, status.st_size, time))

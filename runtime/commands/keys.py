@@ -5,18 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 
 from sealshot.runtime.arguments import Arguments
-from sealshot.runtime.seal.keys import read_identities, write_identity
+from sealshot.runtime.seal.hybrid import HybridIdentity
+from sealshot.runtime.seal.keys import PrivateKey, read_identities, write_identity
 from sealshot.runtime.seal.x25519 import X25519Identity
 from sealshot.runtime.terminal import say
 
 USAGE = """\
-usage: sealshot keys new FILE
+usage: sealshot keys new FILE [--post-quantum]
        sealshot keys show FILE
 
 new   Make a key pair. FILE gets the identity: who has it can open what is sealed to it, and when it
       is lost, nobody can. Its recipient is printed: give it to the cameras. FILE is never
       overwritten.
 show  Print the recipient of each identity in FILE (- reads standard input).
+
+--post-quantum  Make a key that is also safe from quantum computers (ML-KEM-768 with X25519,
+                age1pq1...). The `age` program opens it from version 1.3 on.
 
 FILE has the form that age-keygen writes; either program reads the other's.
 
@@ -31,9 +35,11 @@ def main(argv: list[str]) -> int:
     arguments = Arguments("keys", USAGE)
     arguments.add_argument("action", metavar="ACTION", choices=("new", "show"))
     arguments.add_argument("file", metavar="FILE")
+    arguments.add_argument("--post-quantum", action="store_true")
     given = arguments.parse_args(argv)
     if given.action == "new":
-        identity = X25519Identity.generate()
+        kind = HybridIdentity if given.post_quantum else X25519Identity
+        identity: PrivateKey = kind.generate()
         write_identity(Path(given.file), identity)
         say(str(identity.recipient))
     else:

@@ -1,37 +1,69 @@
-"""`sealshot open`: open sealed shots with an identity."""
+"""`sealshot open`: open sealed shots with an identity, or with the answers of a quorum."""
 
 from __future__ import annotations
 
 import os
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 from sealshot.runtime.arguments import Arguments
-from sealshot.runtime.errors import InputError, SealshotError
+from sealshot.runtime.errors import InputError, SealError, SealshotError
 from sealshot.runtime.files import write_atomic
-from sealshot.runtime.seal import age
+from sealshot.runtime.seal import age, container
+from sealshot.runtime.seal.ceremony import Answer, open_with_answers, read_answer, write_request
+from sealshot.runtime.seal.container import read_container
+from sealshot.runtime.seal.documents import read_file, write_file
 from sealshot.runtime.seal.envelope import unseal
 from sealshot.runtime.seal.keys import read_identities
+from sealshot.runtime.seal.memory import disable_core_dumps
 from sealshot.runtime.seal.payload import Metadata, Opened
+from sealshot.runtime.seal.policy import Policy, read_policy
+from sealshot.runtime.seal.times import utc_now
+from sealshot.runtime.seal.warrant import (
+    RefusedError,
+    Warrant,
+    check_scope,
+    check_warrant,
+    read_warrant,
+)
 from sealshot.runtime.terminal import fail, note, progress, say_json, table
-from sealshot.runtime.vault import SUFFIX
+from sealshot.runtime.vault import SEALED, SUFFIXES
 
 USAGE = """\
 usage: sealshot open OBJECT... --identity FILE -o DIR [--force] [--json]
+       sealshot open OBJECT... --warrant FILE --policy FILE --request FILE
+       sealshot open OBJECT... --warrant FILE --policy FILE --identity FILE --answer FILE...
+                     -o DIR [--force] [--json]
 
 Open sealed shots. Of each OBJECT, the picture (.jpg or .png), what is known about it (.json) and
 its clip (.mjpeg) are written to DIR, readable by you only. What cannot be opened is reported, the
 rest is opened, and the exit code is 2.
 
+What was sealed under a policy takes a warrant: the first step writes a request, which each
+authority and the custodian answer on their own machines (`sealshot authority answer`, `sealshot
+custodian answer`); the second opens with their answers. What the warrant is not for is left out.
+
 OBJECT           a sealed object, or a vault (or a day of it) for all that is in it
 --identity FILE  the private key; - reads it from standard input; may be given several times
+--warrant FILE   a warrant that a quorum has signed
+--policy FILE    the policy of the cameras
+--request FILE   write the request for the shots that the warrant is for
+--answer FILE    the answer of an authority or of the custodian; may be repeated
 -o DIR           the folder to write to; made where it is absent
 --force          overwrite files in DIR
 --json           print what was opened, and what was not, for machines
 
-example:
+examples:
   sealshot open vault/ --identity authority.key -o out/
+  sealshot open vault/ --warrant w.json --policy policy.toml --request request.zip
+  sealshot open vault/ --warrant w.json --policy policy.toml --identity me.key \\
+      --answer judge.answer --answer police.answer --answer custodian.answer -o out/
 """
+
+Opener = Callable[[bytes], Opened]
 
 HEAD_BYTES = 4096
 OBJECT_LIMIT = 1024 * 1024 * 1024  # bytes; far above a shot with a long clip
@@ -51,14 +83,35 @@ def main(argv: list[str]) -> int:
     """Run `sealshot open`."""
     arguments = Arguments("open", USAGE)
     arguments.add_argument("objects", metavar="OBJECT", nargs="+", type=Path)
-    arguments.add_argument("--identity", action="append", required=True, metavar="FILE")
-    arguments.add_argument("-o", dest="folder", type=Path, required=True, metavar="DIR")
+    arguments.add_argument("--identity", action="append", metavar="FILE", default=[])
+    arguments.add_argument("-o", dest="folder", type=Path, metavar="DIR")
+    arguments.add_argument("--warrant", type=Path)
+    arguments.add_argument("--policy", type=Path)
+    arguments.add_argument("--request", type=Path)
+    arguments.add_argument("--answer", action="append", type=Path, default=[])
     arguments.add_argument("--force", action="store_true")
     arguments.add_argument("--json", action="store_true")
     given = arguments.parse_args(argv)
+    if (given.warrant is None) != (given.policy is None):
+        arguments.error("--warrant and --policy go together")
+    if given.request is None and (given.folder is None or not given.identity):
+        arguments.error("the following arguments are required: --identity, -o")
 
     identities = [identity for file in given.identity for identity in read_identities(file)]
     objects = list(dict.fromkeys(path for named in given.objects for path in _expand(named)))
+    opener: Opener = partial(_open_alone, identities)
+    if given.warrant is not None:
+        warrant, policy = read_warrant(given.warrant), read_policy(given.policy)
+        check_warrant(warrant, policy, utc_now())
+        objects = _in_scope(objects, warrant, policy)
+        if given.request is not None:
+            return _request(objects, given.request)
+        answers = [
+            _told(path, read_answer, read_file(path, "answer"), warrant, policy, identities)
+            for path in given.answer
+        ]
+        opener = partial(_open_together, warrant, policy, answers)
+    disable_core_dumps()
     _make_folder(given.folder)
     opened: list[Result] = []
     failed: list[tuple[Path, InputError]] = []
@@ -66,9 +119,9 @@ def main(argv: list[str]) -> int:
     with progress("opening", len(objects)) as bar:
         for number, path in enumerate(objects):
             bar.update(number)
-            name = path.name.removesuffix(SUFFIX)
+            name = path.stem
             try:
-                shot = unseal(_read(path), identities)
+                shot = opener(_read(path))
                 files = _write(shot, given.folder, name, force=given.force and name not in names)
             except InputError as error:
                 failed.append((path, error))
@@ -105,17 +158,81 @@ def _expand(path: Path) -> list[Path]:
     """Return the objects that an argument names: itself, or all in a vault or a day of it."""
     if not path.is_dir():
         return [path]
-    found = sorted([*path.glob(f"*{SUFFIX}"), *path.glob(f"*/*{SUFFIX}")])
+    found = sorted(
+        file for pattern in ("*", "*/*") for file in path.glob(pattern) if file.suffix in SUFFIXES
+    )
     if not found:
         raise InputError(f"there is no sealed object in {path}", hint="give a vault or an object")
     return found
+
+
+def _open_alone(identities: Sequence[age.Identity], sealed: bytes) -> Opened:
+    if sealed.startswith(container.START):
+        raise InputError(
+            "it is sealed to a quorum: no key opens it alone",
+            hint="--warrant and --policy; `sealshot open --help` tells the steps",
+        )
+    return unseal(sealed, identities)
+
+
+def _open_together(
+    warrant: Warrant, policy: Policy, answers: Sequence[Answer], sealed: bytes
+) -> Opened:
+    return open_with_answers(read_container(sealed), warrant, policy, answers)
+
+
+def _in_scope(objects: list[Path], warrant: Warrant, policy: Policy) -> list[Path]:
+    """Return the objects that a warrant is for; what is damaged stays, to be told later."""
+    kept, left_out = [], Counter[str]()
+    for path in objects:
+        if path.suffix != SEALED:
+            left_out["not sealed under a policy"] += 1
+            continue
+        try:
+            check_scope(warrant, read_container(_read(path)), policy)
+        except RefusedError as error:
+            left_out[error.reason] += 1
+            continue
+        except InputError:
+            pass
+        kept.append(path)
+    for reason, count in left_out.items():
+        note(f"{count} left out: {reason}")
+    if not kept:
+        raise InputError(
+            "the warrant is for none of the objects", hint="`sealshot warrant show` says for which"
+        )
+    return kept
+
+
+def _request(objects: list[Path], output: Path) -> int:
+    containers = []
+    failed = 0
+    for path in objects:
+        try:
+            containers.append(read_container(_read(path)))
+        except InputError as error:
+            failed += 1
+            fail(InputError(f"{path}: {error.fact}", hint=error.hint))
+    write_file(output, write_request(containers))
+    note(f"a request for {len(containers)} shots: {output}")
+    return 2 if failed else 0
+
+
+def _told(path: Path, read: Callable[..., Answer], *arguments: object) -> Answer:
+    try:
+        return read(*arguments)
+    except SealError as error:
+        raise SealError(f"{path}: {error.fact}", hint=error.hint) from None
 
 
 def _read(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
             sealed = file.read(HEAD_BYTES)
-            if sealed.startswith(age.VERSION_LINE):  # else it may be anything, of any size
+            if sealed.startswith(
+                (age.VERSION_LINE, container.START)
+            ):  # else it may be anything, of any size
                 sealed += file.read(OBJECT_LIMIT)
     except OSError as error:
         raise InputError(f"cannot read it: {error.strerror}", hint="check the path") from error

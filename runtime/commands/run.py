@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import argparse
 from dataclasses import asdict
 from pathlib import Path
 
-from sealshot.runtime.arguments import Arguments, positive_int, seconds
+from sealshot.runtime.arguments import Arguments, duration, positive_int, seconds, size
+from sealshot.runtime.commands.camera import read_camera
 from sealshot.runtime.detect import MIN_FACE_PX
 from sealshot.runtime.engines import ENGINES
 from sealshot.runtime.errors import InputError
+from sealshot.runtime.keep import Sealing
 from sealshot.runtime.models import DEFAULT_SCORE, SCORES
 from sealshot.runtime.run import Progress, Summary, run
+from sealshot.runtime.seal.epochs import EpochKeys
 from sealshot.runtime.seal.keys import parse_recipients
 from sealshot.runtime.select import Choice, Emit
 from sealshot.runtime.stages import Settings
 from sealshot.runtime.terminal import fail, note, progress, say, say_json, table, warn
+from sealshot.runtime.upload import Uploads, open_target
 
 USAGE = f"""
-usage: sealshot run SOURCE --to RECIPIENT --vault DIR [options]
+usage: sealshot run SOURCE --policy FILE --vault DIR [options]
+       sealshot run SOURCE --to RECIPIENT --vault DIR [options]
 
 Watch SOURCE, follow every face, keep the best shot of each person and seal it into the vault.
 The camera cannot open what it sealed. Ctrl-C ends the run; every person seen so far keeps a shot.
@@ -25,8 +31,17 @@ The camera cannot open what it sealed. Ctrl-C ends the run; every person seen so
 SOURCE is a video file, a folder of images, a camera's index (0) or device, an rtsp:// or http://
 address, or a GStreamer pipeline.
 
-  --to RECIPIENT      who can open the shots: age1..., or a file with one a line; may be repeated
+  --policy FILE       seal to the quorum of a policy: DIR/policy.toml that `sealshot camera enrol`
+                      wrote; all is logged, and forgotten after the policy's retention time
+  --to RECIPIENT      or who can open the shots alone: age1..., or a file with one a line; may be
+                      repeated
   --vault DIR         folder for the sealed shots
+  --retention TIME    with --to: delete shots this long after their day, as 30d (default: never)
+  --quota SIZE        as 500M or 20G: above it the oldest shots are deleted, with a warning, those
+                      that are uploaded first (default: none)
+  --upload URL        send shots to https://.../{{name}} (PUT), to the address that the service
+                      presign+https://.../{{name}} answers with, or to s3://bucket/prefix
+  --after-upload DO   keep (default) or delete them here once the server has acknowledged them
   --emit WHEN         end: when the person has left (default); timely: within --within seconds
                       of the first detection, and again if a better one comes; live: each
                       improvement
@@ -48,6 +63,7 @@ address, or a GStreamer pipeline.
   --json              print the summary as JSON
 
 examples:
+  sealshot run rtsp://camera/stream --policy camera-north/policy.toml --vault vault/
   sealshot run crowd.mp4 --to age1... --vault vault/
   sealshot run rtsp://camera/stream --to judges.txt --vault vault/ --emit timely --within 10
 """
@@ -58,7 +74,12 @@ def main(argv: list[str]) -> int:
     arguments = Arguments("run", USAGE)
     add = arguments.add_argument
     add("source")
-    add("--to", action="append", required=True)
+    add("--to", action="append")
+    add("--policy", type=Path)
+    add("--retention", type=duration)
+    add("--quota", type=size)
+    add("--upload")
+    add("--after-upload", choices=("keep", "delete"))
     add("--vault", type=Path, required=True)
     add("--emit", choices=("end", "timely", "live"), default="end")
     add("--within", type=seconds, default=5.0)
@@ -80,7 +101,7 @@ def main(argv: list[str]) -> int:
         raise InputError(
             f"a margin of {given.margin} is not between 0 and 5", hint="leave --margin out for 0.5"
         )
-    recipients = parse_recipients(given.to)
+    sealing = _sealing(arguments, given)
     settings = Settings(
         source=given.source,
         detector=given.detector,
@@ -104,7 +125,7 @@ def main(argv: list[str]) -> int:
 
         summary = run(
             settings,
-            recipients,
+            sealing,
             given.vault,
             picture=given.picture,
             report=warn,
@@ -115,6 +136,33 @@ def main(argv: list[str]) -> int:
         fail(summary.failure)
         return summary.failure.exit_code
     return 0
+
+
+def _sealing(arguments: Arguments, given: argparse.Namespace) -> Sealing:
+    if (given.to is None) == (given.policy is None):
+        arguments.error("one of --policy and --to is required")
+    if given.after_upload and not given.upload:
+        arguments.error("--after-upload goes with --upload")
+    delete = given.after_upload == "delete"
+    uploads = Uploads(open_target(given.upload), delete=delete) if given.upload else None
+    if given.to is not None:
+        return Sealing(
+            recipients=tuple(parse_recipients(given.to)),
+            retention=given.retention,
+            quota_bytes=given.quota,
+            uploads=uploads,
+        )
+    if given.retention is not None:
+        arguments.error("the policy says how long shots are kept: leave --retention out")
+    camera = read_camera(given.policy)
+    folder = given.policy.parent
+    return Sealing(
+        camera=camera,
+        epoch_keys=EpochKeys(camera.policy, folder / "epochs", folder),
+        retention=camera.policy.retention_time,
+        quota_bytes=given.quota,
+        uploads=uploads,
+    )
 
 
 def _print(summary: Summary, vault: Path) -> None:

@@ -14,13 +14,9 @@ from typing import TypeVar
 
 from sealshot.runtime.errors import SealError
 from sealshot.runtime.files import fsync_folder
-from sealshot.runtime.seal import bech32
-from sealshot.runtime.seal.x25519 import (
-    IDENTITY_PREFIX,
-    RECIPIENT_PREFIX,
-    X25519Identity,
-    X25519Recipient,
-)
+from sealshot.runtime.seal import bech32, hybrid, x25519
+from sealshot.runtime.seal.hybrid import HybridIdentity, HybridRecipient
+from sealshot.runtime.seal.x25519 import X25519Identity, X25519Recipient
 
 STDIN = "-"
 KEY_FILE_LIMIT = 64 * 1024  # bytes; far above a real key file, far below a video given by mistake
@@ -28,11 +24,13 @@ KEY_FILE_LIMIT = 64 * 1024  # bytes; far above a real key file, far below a vide
 _GET_RECIPIENT = "`sealshot keys show FILE` prints the recipient of an identity file"
 _GET_IDENTITY = "give the file that `sealshot keys new` or `age-keygen -o` wrote"
 
+PublicKey = X25519Recipient | HybridRecipient
+PrivateKey = X25519Identity | HybridIdentity
 Key = TypeVar("Key")
 
 
-def parse_recipient(text: str) -> X25519Recipient:
-    """Read an ``age1...`` recipient.
+def parse_recipient(text: str) -> PublicKey:
+    """Read an ``age1...`` or ``age1pq1...`` recipient.
 
     Raises:
         SealError: it is malformed, or of a kind that sealshot does not seal to.
@@ -48,37 +46,46 @@ def parse_recipient(text: str) -> X25519Recipient:
             hint=f"give an age1... key, or a file of them; {_GET_RECIPIENT}",
         )
     prefix, key = _decode(text, "recipient", hint=_GET_RECIPIENT)
-    if prefix != RECIPIENT_PREFIX:
-        raise SealError("the recipient is not an X25519 key (age1...)", hint=_GET_RECIPIENT)
+    if prefix == hybrid.RECIPIENT_PREFIX:
+        return HybridRecipient(key)
+    if prefix != x25519.RECIPIENT_PREFIX:
+        raise SealError(
+            "the recipient is neither an X25519 key (age1...) nor a post-quantum one (age1pq1...)",
+            hint=_GET_RECIPIENT,
+        )
     return X25519Recipient(key)
 
 
-def parse_identity(text: str) -> X25519Identity:
-    """Read an ``AGE-SECRET-KEY-1...`` identity.
+def parse_identity(text: str) -> PrivateKey:
+    """Read an ``AGE-SECRET-KEY-1...`` or ``AGE-SECRET-KEY-PQ-1...`` identity.
 
     Raises:
         SealError: it is malformed or of another kind.
     """
     prefix, key = _decode(text, "identity", hint=_GET_IDENTITY)
-    if prefix == RECIPIENT_PREFIX:
+    if prefix in (x25519.RECIPIENT_PREFIX, hybrid.RECIPIENT_PREFIX):
         raise SealError(
             "a recipient (public) was given where an identity (secret) belongs",
             hint=_GET_IDENTITY,
         )
-    if prefix != IDENTITY_PREFIX or not text.isupper():
+    if prefix == hybrid.IDENTITY_PREFIX and text.isupper():
+        return HybridIdentity(key)
+    if prefix != x25519.IDENTITY_PREFIX or not text.isupper():
         raise SealError(
-            "the identity is not an X25519 key (AGE-SECRET-KEY-1...)", hint=_GET_IDENTITY
+            "the identity is neither an X25519 key (AGE-SECRET-KEY-1...) nor a post-quantum one "
+            "(AGE-SECRET-KEY-PQ-1...)",
+            hint=_GET_IDENTITY,
         )
     return X25519Identity(key)
 
 
-def parse_recipients(values: Sequence[str]) -> list[X25519Recipient]:
+def parse_recipients(values: Sequence[str]) -> list[PublicKey]:
     """Read recipients, each given as ``age1...`` or as a file with one a line.
 
     Raises:
         SealError: one is malformed (it says which), or a file cannot be read.
     """
-    recipients: list[X25519Recipient] = []
+    recipients: list[PublicKey] = []
     for number, value in enumerate(values, start=1):
         if not value.startswith("age1") and Path(value).is_file():
             recipients += _parse_lines(_read(value), value, "recipient", parse_recipient)
@@ -91,7 +98,7 @@ def parse_recipients(values: Sequence[str]) -> list[X25519Recipient]:
     return recipients
 
 
-def read_identities(file: str) -> list[X25519Identity]:
+def read_identities(file: str) -> list[PrivateKey]:
     """Read an identity file; ``-`` is standard input.
 
     Raises:
@@ -107,7 +114,7 @@ def read_identities(file: str) -> list[X25519Identity]:
     return _parse_lines(data, name, "identity", parse_identity)
 
 
-def write_identity(path: Path, identity: X25519Identity) -> None:
+def write_identity(path: Path, identity: PrivateKey) -> None:
     """Write an identity file as age-keygen does, readable by its owner only.
 
     Raises:

@@ -42,7 +42,7 @@ class X25519Recipient:
     def __post_init__(self) -> None:
         if len(self.key) != KEY_BYTES:
             raise SealError("the recipient is not a key of 32 bytes", hint="copy all of it")
-        if _exchange(X25519PrivateKey.generate(), self.key) is None:
+        if is_weak(self.key):
             raise SealError(
                 "the recipient is a weak key that anyone could open",
                 hint="make a key pair with `sealshot keys new FILE`",
@@ -110,6 +110,11 @@ class X25519Identity:
 
     def _private(self) -> X25519PrivateKey:
         return X25519PrivateKey.from_private_bytes(self.key)
+
+
+def is_weak(public: bytes) -> bool:
+    """Whether a public key or share is a point of low order, whose secret anyone knows."""
+    return _exchange(X25519PrivateKey.generate(), public) is None
 
 
 def _exchange(private: X25519PrivateKey, public: bytes) -> bytes | None:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import os
 import shutil
 import subprocess
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from sealshot.runtime.cli import main
+from sealshot.runtime.commands.camera import read_camera
+from sealshot.runtime.keep import Sealing
+from sealshot.runtime.seal.epochs import EpochKeys
 from sealshot.runtime.seal.keys import write_identity
 from sealshot.runtime.seal.payload import Origin
 from sealshot.runtime.seal.x25519 import X25519Identity
@@ -73,3 +81,104 @@ def stock_age() -> Tool:
         return done.stdout
 
     return run
+
+
+NPM = Path(__file__).parent / "seal" / "npm"
+Peer = Callable[..., list[Any]]
+
+
+@pytest.fixture(scope="session")
+def npm_peer() -> Peer:
+    """Ask the npm packages `age-encryption` and `shamir-secret-sharing`: requests, answers."""
+    if not (NPM / "node_modules").is_dir() or shutil.which("node") is None:
+        reason = f"the npm packages are not installed (npm ci --prefix {NPM})"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+
+    def ask(*requests: dict[str, Any]) -> list[Any]:
+        done = subprocess.run(
+            ["node", NPM / "peer.mjs"],
+            input=json.dumps(requests, default=_base64).encode(),
+            capture_output=True,
+            timeout=60,
+        )
+        assert done.returncode == 0, done.stderr.decode()
+        return list(json.loads(done.stdout))
+
+    return ask
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+@dataclass(frozen=True)
+class Parties:
+    """Three authorities of which two open, a custodian, a camera: each with a folder of its own."""
+
+    folder: Path
+
+    @property
+    def policy(self) -> Path:
+        return self.folder / "shared" / "policy.toml"
+
+    @property
+    def camera_policy(self) -> Path:
+        return self.folder / "camera" / "cam1" / "policy.toml"
+
+    @property
+    def camera_pub(self) -> Path:
+        return self.folder / "camera" / "cam1" / "cam1.pub"
+
+    def key(self, name: str) -> Path:
+        return self.folder / name / f"{name}.key"
+
+    @property
+    def custodian(self) -> Path:
+        return self.folder / "custodian" / "custodian"
+
+    @property
+    def investigator(self) -> Path:
+        return self.folder / "investigator" / "me.key"
+
+    def sealing(self) -> Sealing:
+        """What `sealshot run --policy` seals with."""
+        camera = read_camera(self.camera_policy)
+        folder = self.camera_policy.parent
+        keys = EpochKeys(camera.policy, folder / "epochs", folder)
+        return Sealing(camera=camera, epoch_keys=keys, retention=camera.policy.retention_time)
+
+
+AUTHORITIES = ("judge", "police", "ombudsman")
+
+
+def make_parties(folder: Path, *options: str) -> Parties:
+    """Make all keys and a policy through the command line."""
+    parties = Parties(folder)
+    for name in (*AUTHORITIES, "custodian", "camera", "investigator", "shared"):
+        (folder / name).mkdir(parents=True)
+    for name in AUTHORITIES:
+        assert main(["authority", "new", str(parties.key(name)), *options]) == 0
+    assert main(["custodian", "new", str(parties.custodian)]) == 0
+    public = [str(parties.key(name).with_suffix(".pub")) for name in AUTHORITIES]
+    epochs = str(folder / "shared" / "epochs")
+    policy = ["--quorum", "2", "--retention", "30d", "--epoch-keys", epochs]
+    policy += ["--custodian", str(parties.custodian / "custodian.pub"), "-o", str(parties.policy)]
+    assert main(["policy", "new", *public, *policy]) == 0
+    rotate = ["custodian", "rotate", str(parties.custodian), "--policy", str(parties.policy)]
+    assert main([*rotate, "--to", epochs, "--ahead", "2d"]) == 0
+    enrol = ["camera", "enrol", str(parties.camera_policy.parent), "--policy", str(parties.policy)]
+    assert main(enrol) == 0
+    assert main(["keys", "new", "--post-quantum", str(parties.investigator)]) == 0
+    return parties
+
+
+@pytest.fixture(scope="session")
+def parties(tmp_path_factory: pytest.TempPathFactory) -> Parties:
+    return make_parties(tmp_path_factory.mktemp("parties"))
+
+
+@pytest.fixture(scope="session")
+def classical_parties(tmp_path_factory: pytest.TempPathFactory) -> Parties:
+    return make_parties(tmp_path_factory.mktemp("classical"), "--classical")

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from sealshot.runtime.errors import SealError
 from sealshot.runtime.seal import age
-from sealshot.runtime.seal.keys import parse_identity
+from sealshot.runtime.seal.keys import PrivateKey, parse_identity
 from sealshot.runtime.seal.x25519 import X25519Identity, X25519Recipient
 
 SIZES = [0, 1, 65535, 65536, 65537, 131072]
@@ -92,15 +92,13 @@ FACTS = {
     "armored": "armored",
     "passphrase": "locked with a passphrase",
 }
-# Where our reader, which knows binary files and X25519 only, rightly says something else. What is
+# Where our reader, which knows binary files and key pairs, rightly says something else. What is
 # damaged before it looks like an armored file is "not an age file" to it.
 OURS = {
     "armor_garbage_leading": "header failure",
     "armor_lowercase": "header failure",
     "armor_whitespace_begin": "header failure",
     "armor_wrong_type": "header failure",
-    "hybrid_not_canonical_body": "header failure",
-    "hybrid_x25519_arg": "header failure",
     "scrypt_and_x25519": "header failure",
     "scrypt_double": "header failure",
     "scrypt_not_canonical_body": "header failure",
@@ -108,16 +106,16 @@ OURS = {
     "stream_no_nonce": "payload failure",
     "stream_short_nonce": "payload failure",
 }
-OURS_BY_KIND = {"armor": "armored", "hybrid": "no match", "scrypt": "passphrase"}
+OURS_BY_KIND = {"armor": "armored", "scrypt": "passphrase"}
 
 
-def _read_vector(name: str) -> tuple[dict[str, str], list[X25519Identity], bytes]:
+def _read_vector(name: str) -> tuple[dict[str, str], list[PrivateKey], bytes]:
     header, _, body = VECTORS.read(name).partition(b"\n\n")
     fields = dict(line.split(": ", 1) for line in header.decode().splitlines())
     identities = [
         parse_identity(line.removeprefix("identity: "))
         for line in header.decode().splitlines()
-        if line.startswith("identity: AGE-SECRET-KEY-1")
+        if line.startswith("identity: AGE-SECRET-KEY-")
     ]
     body = zlib.decompress(body) if fields.get("compressed") == "zlib" else body
     return fields, identities or [KEY], body

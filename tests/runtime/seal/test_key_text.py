@@ -42,8 +42,10 @@ BAD_RECIPIENTS = {
     PUBLIC.replace("age1", "age1Q"): "mixed",
     PUBLIC.upper(): "not begin with age1",
     PUBLIC + " ": "not allowed",
-    bech32.encode("age1pq", bytes(1216)): "not an X25519 key",
-    bech32.encode("age1yubikey", bytes(33)): "not an X25519 key",
+    bech32.encode("age1pq", bytes(1215)): "1216 bytes",
+    bech32.encode("age1pq", bytes(1216)): "no valid post-quantum key",
+    bech32.encode("age1pq", b"\xff" * 1216): "no valid post-quantum key",
+    bech32.encode("age1yubikey", bytes(33)): "neither an X25519 key",
     bech32.encode("age", bytes(31)): "32 bytes",
     bech32.encode("age", bytes(33)): "32 bytes",
     bech32.encode("age", bytes(32)): "weak key",
@@ -64,12 +66,12 @@ def test_bad_recipients_are_refused(text: str, fact: str) -> None:
 
 BAD_IDENTITIES = {
     SECRET[:-1]: "checksum",
-    SECRET.lower(): "not an X25519 key",
+    SECRET.lower(): "neither an X25519 key",
     SECRET.replace("AGE", "age"): "mixed",
     PUBLIC: "public",
     bech32.encode("age-secret-key-", bytes(31)).upper(): "32 bytes",
-    bech32.encode("age-secret-key-pq-", bytes(32)).upper(): "not an X25519 key",
-    bech32.encode("age-plugin-yubikey-", bytes(40)).upper(): "not an X25519 key",
+    bech32.encode("age-secret-key-pq-", bytes(31)).upper(): "32 bytes",
+    bech32.encode("age-plugin-yubikey-", bytes(40)).upper(): "neither an X25519 key",
     "-----BEGIN OPENSSH PRIVATE KEY-----": "malformed|mixed",
 }
 

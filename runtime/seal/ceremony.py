@@ -1,0 +1,227 @@
+"""The ceremony of opening: the request, each party's answer, and the investigator's last step.
+
+    investigator    request = the sealed shots of a warrant, without their payloads
+    each authority  answer  = its shares, sealed to the investigator
+    custodian       answer  = the epochs' secrets, sealed to the investigator
+    investigator    opens with the answers of a quorum and of the custodian
+
+Each step runs where its private key is. No private key moves, and no two meet on a machine.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sealshot.runtime.errors import SealError
+from sealshot.runtime.seal import age, payload
+from sealshot.runtime.seal.archive import read_zip, write_zip
+from sealshot.runtime.seal.container import Container, read_container, strip
+from sealshot.runtime.seal.documents import Document, parse_document
+from sealshot.runtime.seal.fields import (
+    Check,
+    is_list,
+    is_name,
+    is_object,
+    is_object_id,
+    is_sha256,
+    is_text,
+    matches,
+)
+from sealshot.runtime.seal.payload import Opened
+from sealshot.runtime.seal.policy import Party, Policy
+from sealshot.runtime.seal.quorum import open_payload
+from sealshot.runtime.seal.signing import SigningKey
+from sealshot.runtime.seal.times import format_time, is_time, parse_time
+from sealshot.runtime.seal.warrant import RefusedError, Warrant, check_scope
+
+KIND = "sealshot/answer/1"
+REQUEST_LIMIT = 100_000  # shots
+
+Give = Callable[[Container], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a party does not open a shot."""
+
+    id: str
+    reason: str
+    fact: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one party gives to the investigator."""
+
+    party: Party
+    secrets: dict[str, bytes]
+    """Id of a shot to the share, or to the epoch's secret."""
+    refusals: tuple[Refusal, ...]
+
+
+def write_request(containers: Sequence[Container]) -> bytes:
+    """Return the file that goes to the authorities and to the custodian."""
+    return write_zip({f"{c.header.id}.sealed": strip(c) for c in containers})
+
+
+def read_request(data: bytes) -> list[Container]:
+    """Read a request and verify all that is in it.
+
+    Raises:
+        SealError: it is none, or a shot in it was altered.
+    """
+    try:
+        members = read_zip(data, limit=REQUEST_LIMIT)
+    except ValueError as error:
+        raise SealError(
+            f"it is not a request: {error}", hint="`sealshot open --request FILE` writes one"
+        ) from error
+    containers = [read_container(part) for part in members.values()]
+    if [f"{c.header.id}.sealed" for c in containers] != list(members):
+        raise SealError("in the request a shot is not what its name says", hint="write it anew")
+    return containers
+
+
+def answer(
+    containers: Sequence[Container],
+    warrant: Warrant,
+    policy: Policy,
+    party: Party,
+    key: SigningKey,
+    give: Give,
+    answered: Callable[[str], bool],
+    now: datetime,
+) -> tuple[Answer, bytes]:
+    """Answer a request under a warrant that is in force, shot by shot.
+
+    Args:
+        containers: the shots that are asked for.
+        warrant: checked already, see :func:`~sealshot.runtime.seal.warrant.check_warrant`.
+        policy: the policy of this party.
+        party: who answers.
+        key: what it signs with.
+        give: opens this party's secret in a shot.
+        answered: whether this party has answered for a shot under this warrant before.
+        now: time of the answer.
+
+    Returns:
+        The answer, and it sealed to the investigator of the warrant.
+    """
+    secrets: dict[str, bytes] = {}
+    refusals = []
+    for container in containers:
+        shot = container.header.id
+        try:
+            check_scope(warrant, container, policy)
+            if answered(shot):
+                raise RefusedError(
+                    "replayed", "it was answered for under this warrant before", hint="--again"
+                )
+            secrets[shot] = give(container)
+        except RefusedError as error:
+            refusals.append(Refusal(shot, error.reason, error.fact))
+        except SealError as error:
+            refusals.append(Refusal(shot, "cannot-open", error.fact))
+    body = {
+        "warrant": warrant.digest,
+        "role": party.role,
+        "party": party.name,
+        "time": format_time(now),
+        "secrets": [
+            {"id": shot, "secret": base64.b64encode(secret).decode()}
+            for shot, secret in secrets.items()
+        ],
+        "refusals": [{"id": r.id, "reason": r.reason, "fact": r.fact} for r in refusals],
+    }
+    document = Document(KIND, body).signed(key)
+    sealed = age.encrypt(document.encode(), [warrant.investigator])
+    return Answer(party, secrets, tuple(refusals)), sealed
+
+
+def read_answer(
+    sealed: bytes, warrant: Warrant, policy: Policy, identities: Sequence[age.Identity]
+) -> Answer:
+    """Open an answer as the investigator.
+
+    Raises:
+        SealError: it is for somebody else, of another warrant, or not of a party of the policy.
+    """
+    document = parse_document(age.decrypt(sealed, identities), KIND, _CHECKS)
+    body = document.body
+    party = policy.custodian if body["role"] == "custodian" else policy.authority(body["party"])
+    if party is None or party.name != body["party"] or document.signers() != {party.verify_key}:
+        raise SealError(
+            f"the answer of {body['party']} is not signed by a party of the policy",
+            hint="check where it came from",
+        )
+    if body["warrant"] != warrant.digest:
+        raise SealError(
+            f"the answer of {party.name} is for another warrant", hint=f"ask {party.name} again"
+        )
+    return Answer(
+        party,
+        {entry["id"]: base64.b64decode(entry["secret"]) for entry in body["secrets"]},
+        tuple(Refusal(r["id"], r["reason"], r["fact"]) for r in body["refusals"]),
+    )
+
+
+def open_with_answers(
+    container: Container, warrant: Warrant, policy: Policy, answers: Sequence[Answer]
+) -> Opened:
+    """Open a shot with the answers of a quorum and of the custodian.
+
+    Raises:
+        RefusedError: the shot is outside of the warrant, also by what is inside the seal.
+        SealError: answers are missing or wrong; it says whose.
+    """
+    check_scope(warrant, container, policy)
+    shot = container.header.id
+    shares, epoch_secrets = {}, []
+    refusals = []
+    for given in answers:
+        if shot in given.secrets and given.party.role == "custodian":
+            epoch_secrets.append(given.secrets[shot])
+        elif shot in given.secrets:
+            shares[given.party.name] = given.secrets[shot]
+        refusals += [f"{given.party.name}: {r.fact}" for r in given.refusals if r.id == shot]
+    refused = f" ({'; '.join(refusals)})" if refusals else ""
+    if not epoch_secrets:
+        raise SealError(
+            f"the custodian ({policy.custodian.name}) has not answered for it{refused}",
+            hint="`sealshot custodian answer` does; after the retention time nobody can",
+        )
+    try:
+        plain = open_payload(container, shares, epoch_secrets[0])
+    except SealError as error:
+        raise SealError(error.fact + refused, hint=error.hint) from error
+    opened = payload.unpack(plain)
+    taken = parse_time(opened.metadata.utc.partition(".")[0].rstrip("Z") + "Z")
+    if not warrant.start <= taken < warrant.end:
+        raise RefusedError(
+            "outside-time", f"it was taken at {format_time(taken)}, outside of the warrant's time"
+        )
+    return opened
+
+
+def _is_secret(value: object) -> bool:
+    try:
+        data = base64.b64decode(value, validate=True) if isinstance(value, str) else b""
+    except (binascii.Error, ValueError):
+        return False
+    return len(data) in (32, 33)
+
+
+_CHECKS: dict[str, Check] = {
+    "warrant": is_sha256,
+    "role": matches("authority|custodian"),
+    "party": is_name,
+    "time": is_time,
+    "secrets": is_list(is_object({"id": is_object_id, "secret": _is_secret})),
+    "refusals": is_list(
+        is_object({"id": is_object_id, "reason": matches("[a-z-]{1,40}"), "fact": is_text})
+    ),
+}

@@ -1,0 +1,221 @@
+"""The sealed shot of a policy: one ZIP that stock programs can take apart. See FORMAT.md.
+
+    header.json     what may be known without a key
+    share-1.age     one share of the quorum's secret for each authority
+    ...
+    epoch.age       the epoch's secret, for the epoch key
+    payload.age     the shot
+    SHA256SUMS      hashes of all that, as sha256sum writes them
+    signature       Ed25519 of the camera over SHA256SUMS
+
+The bytes of a container are the only ones that its parts can be written as: a reader that finds
+any other refuses it, so that no bit of the file can change unseen.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sealshot.runtime.errors import SealError
+from sealshot.runtime.seal.archive import read_zip, write_zip
+from sealshot.runtime.seal.documents import canonical
+from sealshot.runtime.seal.fields import (
+    Check,
+    is_list,
+    is_name,
+    is_object_id,
+    is_sha256,
+    is_whole,
+    matches,
+    parse_json,
+    problem,
+)
+from sealshot.runtime.seal.shamir import MAX_SHARES
+from sealshot.runtime.seal.signing import SigningKey, VerifyKey, is_key_text, parse_verify_key
+from sealshot.runtime.seal.times import is_epoch, parse_time
+
+FORMAT = 1
+START = b"PK\x03\x04"
+HEADER, EPOCH, PAYLOAD, SUMS, SIGNATURE = (
+    "header.json",
+    "epoch.age",
+    "payload.age",
+    "SHA256SUMS",
+    "signature",
+)
+SUMS_LINE = b"# sealshot container 1\n"
+HEADER_LIMIT = 256 * 1024  # bytes; 255 authorities take some 40 kB
+
+_DAMAGED = "fetch the object again from where it was first stored"
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What may be known of a shot without a key: the content of ``header.json``."""
+
+    format: int
+    """Version of the container."""
+    id: str
+    """128 random bits, in hexadecimal."""
+    camera: str
+    camera_key: str
+    """Verifies the signature; who reads it must know that it is the camera's."""
+    hour: str
+    """UTC hour in which the shot was sealed; the exact time is inside."""
+    epoch: str
+    """Whose key the epoch's secret is sealed to."""
+    policy: str
+    """SHA-256 of the policy."""
+    quorum: int
+    authorities: tuple[str, ...]
+    """Names, in the order of the shares."""
+    shares: tuple[str, ...]
+    """SHA-256 of each share, so that a wrong one is known and its giver named."""
+
+    def encode(self) -> bytes:
+        """Return the bytes of ``header.json``."""
+        return canonical(asdict(self))
+
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 of ``header.json``: binds the secrets to this header."""
+        return hashlib.sha256(self.encode()).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """A sealed shot whose signature and hashes hold, or such a shot without its payload."""
+
+    header: Header
+    parts: dict[str, bytes]
+
+    @property
+    def payload(self) -> bytes | None:
+        """The age file with the shot; None where it was left out, see :func:`strip`."""
+        return self.parts.get(PAYLOAD)
+
+    @property
+    def camera_key(self) -> VerifyKey:
+        """The key that signed."""
+        return parse_verify_key(self.header.camera_key)
+
+
+def share_name(index: int) -> str:
+    """Return the name of a share's part; the first is 1."""
+    return f"share-{index}.age"
+
+
+def write_container(header: Header, parts: dict[str, bytes], key: SigningKey) -> bytes:
+    """Sign the header and the age files and return the container."""
+    members = {HEADER: header.encode(), **parts}
+    members[SUMS] = _sums(members)
+    members[SIGNATURE] = key.sign(members[SUMS])
+    return write_zip(members)
+
+
+def read_container(data: bytes) -> Container:
+    """Read a container, or one without its payload, and verify its hashes and its signature.
+
+    Raises:
+        SealError: it is none, or was altered. Whose the signature is remains to be checked.
+    """
+    try:
+        members = read_zip(data, limit=MAX_SHARES + 5)
+    except ValueError as error:
+        raise _foreign(str(error)) from error
+    header = _read_header(members.get(HEADER, b""))
+    shares = [share_name(index + 1) for index in range(len(header.authorities))]
+    parts = [HEADER, *shares, EPOCH, PAYLOAD]
+    stripped = [name for name in parts if name != PAYLOAD]
+    if list(members) not in ([*parts, SUMS, SIGNATURE], [*stripped, SUMS, SIGNATURE]):
+        raise _foreign("its parts are not those that its header names")
+    sums = _read_sums(members[SUMS], parts)
+    for name, data_of_part in members.items():
+        if name in sums and hashlib.sha256(data_of_part).hexdigest() != sums[name]:
+            raise _altered(f"{name} does not have the hash that was signed")
+    key = parse_verify_key(header.camera_key)
+    if not key.verifies(members[SUMS], members[SIGNATURE]):
+        raise _altered("the camera's signature is wrong")
+    if write_zip(members) != data:
+        raise _altered("there are other bytes around its parts")
+    return Container(header, members)
+
+
+def strip(container: Container) -> bytes:
+    """Return the container without its payload: what an authority needs to see, and no more."""
+    return write_zip({name: part for name, part in container.parts.items() if name != PAYLOAD})
+
+
+def _sums(members: dict[str, bytes]) -> bytes:
+    lines = [f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in members.items()]
+    return SUMS_LINE + "".join(lines).encode()
+
+
+def _read_sums(data: bytes, parts: list[str]) -> dict[str, str]:
+    lines = data.removeprefix(SUMS_LINE).decode("ascii", errors="replace").splitlines(keepends=True)
+    sums = {line[66:-1]: line[:64] for line in lines}
+    written = "".join(f"{digest}  {name}\n" for name, digest in sums.items())
+    if SUMS_LINE + written.encode() != data or list(sums) != parts:
+        raise _foreign("its SHA256SUMS does not list its parts")
+    return sums
+
+
+def _read_header(data: bytes) -> Header:
+    if not 0 < len(data) <= HEADER_LIMIT:
+        raise _foreign("its header is missing or too long")
+    try:
+        values = parse_json(data)
+    except ValueError as error:
+        raise _foreign("its header is not JSON") from error
+    if not isinstance(values, dict):
+        raise _foreign("its header is not an object")
+    version = values.get("format")
+    if is_whole(version) and version > FORMAT:
+        raise SealError(
+            f"it is a container of format {version}, and this sealshot reads up to {FORMAT}",
+            hint="update sealshot: pip install -U sealshot",
+        )
+    if wrong := _problem(values):
+        raise _foreign(f"in its header {wrong}")
+    lists = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
+    header = Header(**{**values, **lists})
+    if header.encode() != data:
+        raise _foreign("its header is not in canonical form")
+    return header
+
+
+def _problem(values: dict[str, Any]) -> str:
+    if wrong := problem(values, _CHECKS):
+        return wrong
+    names = values["authorities"]
+    if not 1 <= values["quorum"] <= len(names) <= MAX_SHARES or len(set(names)) < len(names):
+        return "the quorum does not fit the authorities"
+    if len(values["shares"]) != len(names):
+        return "there is not one share an authority"
+    if not parse_time(values["epoch"]) <= parse_time(values["hour"]):
+        return "the hour is before the epoch"
+    return ""
+
+
+def _foreign(what: str) -> SealError:
+    return SealError(f"it is not a sealed shot: {what}", hint="give an object of a vault (.sealed)")
+
+
+def _altered(what: str) -> SealError:
+    return SealError(f"it was altered after it was sealed: {what}", hint=_DAMAGED)
+
+
+_CHECKS: dict[str, Check] = {
+    "format": lambda value: value == FORMAT and is_whole(value),
+    "id": is_object_id,
+    "camera": is_name,
+    "camera_key": is_key_text(parse_verify_key),
+    "hour": lambda value: matches(r"\d{4}-\d\d-\d\dT\d\d")(value) and is_epoch(value),
+    "epoch": is_epoch,
+    "policy": is_sha256,
+    "quorum": is_whole,
+    "authorities": is_list(is_name),
+    "shares": is_list(is_sha256),
+}

@@ -1,0 +1,179 @@
+"""Signed documents: a JSON object, and Ed25519 signatures over its canonical form.
+
+    {"kind": "sealshot/warrant/1", "body": {...}, "signatures": [{"key": ..., "signature": ...}]}
+
+What is signed is the kind, a line feed, and the body as JSON without spaces, keys sorted, ASCII
+only: RFC 8785 for the texts, whole numbers and lists that our bodies are made of. The kind keeps a
+signature on one sort of document from counting on another.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from sealshot.runtime.errors import SealError
+from sealshot.runtime.files import write_atomic
+from sealshot.runtime.seal.fields import Check, is_list, is_object, is_text, parse_json, problem
+from sealshot.runtime.seal.signing import (
+    SIGNATURE_BYTES,
+    SigningKey,
+    VerifyKey,
+    is_key_text,
+    parse_verify_key,
+)
+
+DOCUMENT_LIMIT = 64 * 1024 * 1024  # bytes; a response for 100,000 shots has about 20 MB
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """One signature on a document."""
+
+    key: VerifyKey
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A document and its signatures, not yet verified: see :meth:`signers`."""
+
+    kind: str
+    body: dict[str, Any]
+    signatures: tuple[Signature, ...] = ()
+
+    @property
+    def message(self) -> bytes:
+        """What is signed."""
+        return self.kind.encode() + b"\n" + canonical(self.body)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of what is signed, in hexadecimal: the name of this document."""
+        return hashlib.sha256(self.message).hexdigest()
+
+    def signed(self, key: SigningKey) -> Document:
+        """Return the document with one more signature; a second one of a key changes nothing."""
+        kept = tuple(s for s in self.signatures if s.key != key.verify_key)
+        made = Signature(key.verify_key, key.sign(self.message))
+        return replace(self, signatures=(*kept, made))
+
+    def signers(self) -> frozenset[VerifyKey]:
+        """Return the keys that signed.
+
+        Raises:
+            SealError: a signature is wrong: the document was altered after it was signed.
+        """
+        for signature in self.signatures:
+            if not signature.key.verifies(self.message, signature.signature):
+                raise SealError(
+                    f"a signature on the {_noun(self.kind)} is wrong: it was altered, or the "
+                    "signature is of another document",
+                    hint="ask the signer for the document that was signed",
+                )
+        return frozenset(signature.key for signature in self.signatures)
+
+    def encode(self) -> bytes:
+        """Return the file form."""
+        signatures = [
+            {"key": str(s.key), "signature": base64.b64encode(s.signature).decode()}
+            for s in self.signatures
+        ]
+        value = {"kind": self.kind, "body": self.body, "signatures": signatures}
+        return json.dumps(value, indent=1).encode() + b"\n"
+
+
+def canonical(body: Mapping[str, Any]) -> bytes:
+    """Return the one form of a JSON object of texts, whole numbers, lists and objects."""
+    return json.dumps(body, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+
+
+def parse_document(data: bytes, kind: str, checks: Mapping[str, Check]) -> Document:
+    """Read a document of one kind; its signatures are not verified here.
+
+    Raises:
+        SealError: it is no such document.
+    """
+    try:
+        value = parse_json(data)
+    except ValueError as error:
+        raise _foreign(kind, "it is not JSON") from error
+    if not isinstance(value, dict) or (wrong := problem(value, _FORM)):
+        raise _foreign(kind, "it does not have the form of a signed document")
+    if value["kind"] != kind:
+        raise _foreign(kind, f"it is a '{value['kind']}'")
+    if wrong := problem(value["body"], checks):
+        raise _foreign(kind, wrong)
+    signatures = tuple(
+        Signature(parse_verify_key(s["key"]), _decode_signature(s["signature"]))
+        for s in value["signatures"]
+    )
+    if len({s.key for s in signatures}) < len(signatures):
+        raise _foreign(kind, "a key has signed it twice")
+    return Document(kind, value["body"], signatures)
+
+
+def read_file(path: Path, what: str, limit: int = DOCUMENT_LIMIT) -> bytes:
+    """Read a file from somebody else.
+
+    Raises:
+        SealError: it cannot be read, or is larger than ``limit``.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(limit + 1)
+    except OSError as error:
+        fact = f"cannot read the {what} {path}: {error.strerror}"
+        raise SealError(fact, hint="check the path") from None
+    if len(data) > limit:
+        raise SealError(f"{path} is too large to be a {what}", hint="check the path")
+    return data
+
+
+def write_file(path: Path, data: bytes, *, mode: int = 0o666) -> None:
+    """Write a file whole or not at all.
+
+    Raises:
+        SealError: it cannot be written.
+    """
+    try:
+        write_atomic(path, data, mode=mode)
+    except OSError as error:
+        raise SealError(
+            f"cannot write {path}: {error.strerror}", hint="choose a folder that you may write to"
+        ) from None
+
+
+def _noun(kind: str) -> str:
+    return kind.split("/")[1].replace("-", " ")
+
+
+def _foreign(kind: str, what: str) -> SealError:
+    return SealError(f"it is not a {_noun(kind)}: {what}", hint="check which file was given")
+
+
+def _decode_signature(text: str) -> bytes:
+    return base64.b64decode(text)
+
+
+def _is_signature(value: object) -> bool:
+    try:
+        data = base64.b64decode(value, validate=True) if isinstance(value, str) else b""
+    except (binascii.Error, ValueError):
+        return False
+    return len(data) == SIGNATURE_BYTES and base64.b64encode(data).decode() == value
+
+
+_FORM: dict[str, Check] = {
+    "kind": is_text,
+    "body": lambda value: isinstance(value, dict),
+    "signatures": is_list(
+        is_object({"key": is_key_text(parse_verify_key), "signature": _is_signature})
+    ),
+}

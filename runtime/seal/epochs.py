@@ -1,0 +1,227 @@
+"""Epoch keys: published by the custodian, one a day or an hour; destroyed when their time is over.
+
+    public folder    2026-11-21.json     a signed document: the epoch's recipient, when its key dies
+    secret folder    2026-11-21.key      the identity, until then
+
+Each key is made from fresh randomness, never derived from another one: when its file is gone, no
+copy of a shot of that epoch can be opened by anyone.
+"""
+
+from __future__ import annotations
+
+import os
+import urllib.request
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from sealshot.runtime.errors import SealError, SealshotError
+from sealshot.runtime.files import fsync_folder
+from sealshot.runtime.seal.documents import Document, parse_document, write_file
+from sealshot.runtime.seal.fields import Check, is_name
+from sealshot.runtime.seal.hybrid import HybridIdentity
+from sealshot.runtime.seal.keys import PublicKey, parse_recipient, write_identity
+from sealshot.runtime.seal.policy import Policy
+from sealshot.runtime.seal.signing import SigningKey, is_key_text
+from sealshot.runtime.seal.times import (
+    epoch_end,
+    epoch_of,
+    epoch_start,
+    format_time,
+    is_epoch,
+    is_time,
+    next_epochs,
+    parse_time,
+)
+
+KIND = "sealshot/epoch-key/1"
+KEY_SUFFIX, PUBLIC_SUFFIX = ".key", ".json"
+DOCUMENT_BYTES = 64 * 1024
+TIMEOUT_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class EpochKey:
+    """The public key of an epoch, as the custodian signed it."""
+
+    epoch: str
+    recipient: PublicKey
+    destroy_at: datetime
+    """When the private key is destroyed."""
+
+
+def publish(
+    key: SigningKey,
+    policy: Policy,
+    secrets: Path,
+    public: Path,
+    now: datetime,
+    ahead: timedelta,
+) -> list[str]:
+    """Make and publish the keys of this epoch and those that begin within ``ahead``.
+
+    Returns:
+        The epochs that got a key; those that have one keep it.
+
+    Raises:
+        SealError: a file cannot be written.
+    """
+    made = []
+    for epoch in next_epochs(now, policy.epoch, ahead):
+        if (public / (epoch + PUBLIC_SUFFIX)).exists():
+            continue
+        identity = HybridIdentity.generate()
+        secret = secrets / (epoch + KEY_SUFFIX)
+        if secret.exists():  # a publication that was interrupted: nobody has its public half
+            destroy_file(secret)
+        write_identity(secret, identity)
+        body = {
+            "epoch": epoch,
+            "custodian": policy.custodian.name,
+            "recipient": str(identity.recipient),
+            "destroy_at": format_time(epoch_end(epoch) + policy.retention_time),
+        }
+        document = Document(KIND, body).signed(key)
+        write_file(public / (epoch + PUBLIC_SUFFIX), document.encode())
+        made.append(epoch)
+    return made
+
+
+def expired(secrets: Path, policy: Policy, now: datetime) -> list[str]:
+    """Return the epochs whose private key is there and is over its time."""
+    epochs = [path.stem for path in secrets.glob("*" + KEY_SUFFIX) if is_epoch(path.stem)]
+    return sorted(e for e in epochs if epoch_end(e) + policy.retention_time <= now)
+
+
+def destroy_file(path: Path) -> None:
+    """Overwrite a secret file, then delete it, durably.
+
+    What flash memory keeps of overwritten blocks is out of a program's reach: see THREATS.md.
+
+    Raises:
+        SealshotError: it could not be destroyed.
+    """
+    try:
+        size = path.stat().st_size
+        with path.open("r+b") as file:
+            file.write(os.urandom(size))
+            file.flush()
+            os.fsync(file.fileno())
+        path.unlink()
+        fsync_folder(path.parent)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise SealshotError(
+            f"the key {path} could not be destroyed: {error.strerror}",
+            hint="destroy it by hand: what it opens should be closed for ever by now",
+        ) from error
+
+
+class EpochKeys:
+    """The published keys of a policy, from its folder or address, kept for when it is away.
+
+    Args:
+        policy: whose custodian must have signed.
+        cache: a folder for what was fetched; None keeps it in memory.
+        base: folder that a relative ``epoch_keys`` starts from: that of the policy's file.
+    """
+
+    def __init__(self, policy: Policy, cache: Path | None, base: Path = Path()) -> None:
+        self._policy, self._cache, self._base = policy, cache, base
+        self._keys: dict[str, EpochKey] = {}
+
+    def prefetch(self, now: datetime, ahead: timedelta) -> int:
+        """Get the keys of this epoch and of those that begin within ``ahead``; return how many."""
+        epochs = next_epochs(now, self._policy.epoch, ahead)
+        return sum(self.get(epoch) is not None for epoch in epochs)
+
+    def current(self, now: datetime) -> EpochKey | None:
+        """Return the key to seal to: that of this epoch, else the latest one before it.
+
+        An older key dies sooner: what is sealed to it is never kept longer than promised.
+        """
+        epoch = epoch_of(now, self._policy.epoch)
+        if (key := self.get(epoch)) is not None:
+            return key
+        before = [e for e in self._known() if epoch_start(e) < epoch_start(epoch)]
+        for earlier in sorted(before, reverse=True)[:1]:
+            found = self.get(earlier)
+            if found is not None and found.destroy_at > now:
+                return found
+        return None
+
+    def get(self, epoch: str) -> EpochKey | None:
+        """Return the key of an epoch, or None where it is not published or cannot be reached.
+
+        Raises:
+            SealError: what is published there is not signed by the custodian of the policy.
+        """
+        if epoch not in self._keys:
+            name = epoch + PUBLIC_SUFFIX
+            cached = self._cache / name if self._cache else None
+            if cached is not None and cached.is_file():
+                data: bytes | None = cached.read_bytes()
+            else:
+                data = _fetch(self._policy.epoch_keys, self._base, name)
+            if data is None:
+                return None
+            self._keys[epoch] = parse_epoch_key(data, self._policy, epoch)
+            if cached is not None and not cached.is_file():
+                cached.parent.mkdir(parents=True, exist_ok=True)
+                write_file(cached, data)
+        return self._keys[epoch]
+
+    def _known(self) -> set[str]:
+        folders = [self._cache] if self._cache else []
+        if "://" not in self._policy.epoch_keys:
+            folders.append(self._base / self._policy.epoch_keys)
+        files = [file for folder in folders for file in folder.glob("*" + PUBLIC_SUFFIX)]
+        return {file.stem for file in files if is_epoch(file.stem)} | self._keys.keys()
+
+
+def parse_epoch_key(data: bytes, policy: Policy, epoch: str) -> EpochKey:
+    """Read a published key and check that it is the custodian's, and of that epoch.
+
+    Raises:
+        SealError: it is not.
+    """
+    document = parse_document(data, KIND, _CHECKS)
+    body = document.body
+    if policy.custodian.verify_key not in document.signers():
+        raise SealError(
+            f"the key of epoch {epoch} is not signed by the custodian of the policy",
+            hint="check the address of the epoch keys: somebody may be putting in their own",
+        )
+    destroy_at = parse_time(body["destroy_at"])
+    if body["epoch"] != epoch or destroy_at > epoch_end(epoch) + policy.retention_time:
+        raise SealError(
+            f"the key published for epoch {epoch} is of another epoch, or is to be kept too long",
+            hint="ask the custodian to publish it again",
+        )
+    return EpochKey(epoch, parse_recipient(body["recipient"]), destroy_at)
+
+
+def _fetch(where: str, base: Path, name: str) -> bytes | None:
+    if "://" not in where:
+        try:
+            with (base / where / name).open("rb") as file:
+                return file.read(DOCUMENT_BYTES)
+        except OSError:
+            return None
+    if not where.startswith(("https://", "http://")):
+        raise SealError(f"epoch keys cannot be fetched from {where}", hint="give https://...")
+    try:
+        with urllib.request.urlopen(f"{where.rstrip('/')}/{name}", timeout=TIMEOUT_S) as answer:
+            data: bytes = answer.read(DOCUMENT_BYTES)
+            return data
+    except (OSError, ValueError):  # urllib's errors are OSErrors
+        return None
+
+
+_CHECKS: dict[str, Check] = {
+    "epoch": is_epoch,
+    "custodian": is_name,
+    "recipient": is_key_text(parse_recipient),
+    "destroy_at": is_time,
+}

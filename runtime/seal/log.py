@@ -1,0 +1,275 @@
+"""The log: what was sealed, replaced, uploaded, purged, opened, refused; append-only and provable.
+
+    log               one line an entry: JSON, a space, Ed25519 over it and its place
+    log.checkpoint    the size and the Merkle root (RFC 6962) of all entries, signed
+
+A checkpoint is a signed note (https://c2sp.org/tlog-checkpoint). Whoever keeps a copy of one, off
+the machine, can tell later whether an entry that it covers was altered, taken out, put in, moved or
+cut off, also by somebody who has the machine and its signing key.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import fcntl
+import hashlib
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sealshot.runtime.errors import SealshotError
+from sealshot.runtime.files import fsync_folder, write_atomic
+from sealshot.runtime.seal.documents import canonical
+from sealshot.runtime.seal.fields import parse_json
+from sealshot.runtime.seal.signing import SIGNATURE_BYTES, SigningKey, VerifyKey
+
+CHECKPOINT_SUFFIX = ".checkpoint"
+CHECKPOINT_LIMIT = 64 * 1024
+ORIGIN = "sealshot/"
+
+_KIND = b"sealshot/log/1\n"
+_ED25519 = b"\x01"  # signature type of signed notes
+
+
+class LogError(SealshotError):
+    """A log was altered, or cannot be written. Exit code 1."""
+
+
+class Tree:
+    """A Merkle tree that only grows: the hashes of its complete subtrees, largest first."""
+
+    def __init__(self, leaves: Iterable[bytes] = ()) -> None:
+        self.size = 0
+        self._subtrees: list[tuple[int, bytes]] = []
+        for leaf in leaves:
+            self.add(leaf)
+
+    def add(self, leaf: bytes) -> None:
+        """Add a leaf (RFC 6962, section 2.1)."""
+        self.size += 1
+        self._subtrees.append((1, hashlib.sha256(b"\x00" + leaf).digest()))
+        while len(self._subtrees) > 1 and self._subtrees[-1][0] == self._subtrees[-2][0]:
+            size, right = self._subtrees.pop()
+            left = self._subtrees.pop()[1]
+            self._subtrees.append((2 * size, _node(left, right)))
+
+    @property
+    def root(self) -> bytes:
+        """The hash of the whole tree."""
+        if not self._subtrees:
+            return hashlib.sha256().digest()
+        *others, (_, root) = self._subtrees
+        for _, left in reversed(others):
+            root = _node(left, root)
+        return root
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """The state of a log at one moment, signed."""
+
+    name: str
+    size: int
+    root: bytes
+
+
+class Log:
+    """A log to append to; one process at a time holds it.
+
+    Args:
+        path: the file; made where it is absent.
+        name: of whoever keeps the log.
+        key: signs entries and checkpoints.
+
+    Raises:
+        LogError: it was altered, is held by another process, or cannot be written to.
+    """
+
+    def __init__(self, path: Path, name: str, key: SigningKey) -> None:
+        self.path, self.name, self._key = path, name, key
+        self._tree = Tree()
+        try:
+            self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+            try:
+                fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                self._recover()
+                fsync_folder(path.parent)
+            except BaseException:
+                os.close(self._fd)
+                raise
+        except BlockingIOError as error:
+            raise LogError(f"another process writes to the log {path}", "wait for it") from error
+        except OSError as error:
+            raise _cannot_write(path, error) from error
+
+    def append(self, *entries: dict[str, Any]) -> None:
+        """Add entries durably, and sign a new checkpoint.
+
+        Raises:
+            LogError: they could not be stored.
+        """
+        lines = []
+        for index, entry in enumerate(entries, self._tree.size):
+            text = canonical(entry)
+            signature = self._key.sign(_message(self.name, index, text))
+            lines.append(text + b" " + base64.b64encode(signature))
+        try:
+            os.write(self._fd, b"".join(line + b"\n" for line in lines))
+            os.fsync(self._fd)
+            for line in lines:
+                self._tree.add(line)
+            self._sign()
+        except OSError as error:
+            raise _cannot_write(self.path, error) from error
+
+    def entries(self) -> Iterator[dict[str, Any]]:
+        """Return all entries, oldest first."""
+        for line in _lines(self.path.read_bytes()):
+            yield parse_json(line.rpartition(b" ")[0])
+
+    def close(self) -> None:
+        """Let go of the log."""
+        os.close(self._fd)
+
+    def __enter__(self) -> Log:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _recover(self) -> None:
+        """Cut a line that a crash tore, check the rest, and sign what is not yet covered."""
+        data = self.path.read_bytes()
+        whole = data.rfind(b"\n") + 1
+        if whole < len(data):
+            os.ftruncate(self._fd, whole)
+            os.fsync(self._fd)
+        checkpoint = checkpoint_path(self.path)
+        notes = [checkpoint.read_bytes()] if checkpoint.exists() else []
+        self._tree = verify_log(data[:whole], self.name, self._key.verify_key, notes)
+        if not notes or parse_checkpoint(notes[0], self._key.verify_key).size < self._tree.size:
+            self._sign()
+
+    def _sign(self) -> None:
+        note = write_checkpoint(self.name, self._tree, self._key)
+        write_atomic(checkpoint_path(self.path), note)
+
+
+def checkpoint_path(log: Path) -> Path:
+    """Return where the newest checkpoint of a log lies."""
+    return log.with_name(log.name + CHECKPOINT_SUFFIX)
+
+
+def verify_log(data: bytes, name: str, key: VerifyKey, notes: Sequence[bytes]) -> Tree:
+    """Check a log against its keeper's key and checkpoints; return its tree.
+
+    Args:
+        data: the log.
+        name: of its keeper.
+        key: of its keeper.
+        notes: checkpoints, of any age: the older kept ones say most.
+
+    Raises:
+        LogError: an entry was altered, put in, taken out, moved or cut off; it says where.
+    """
+    checkpoints = [parse_checkpoint(note, key) for note in notes]
+    for checkpoint in checkpoints:
+        if checkpoint.name != name:
+            raise LogError(f"the checkpoint is of the log of {checkpoint.name}, not of {name}")
+    wanted = {checkpoint.size for checkpoint in checkpoints}
+    roots, tree = {0: Tree().root}, Tree()
+    for index, line in enumerate(_lines(data)):
+        text, _, signature = line.rpartition(b" ")
+        if not key.verifies(_message(name, index, text), _decode(signature)):
+            raise LogError(
+                f"entry {index + 1} of the log was altered, put in, or moved there",
+                "compare with a copy of the log",
+            )
+        tree.add(line)
+        if tree.size in wanted:
+            roots[tree.size] = tree.root
+    for checkpoint in checkpoints:
+        if checkpoint.size > tree.size:
+            raise LogError(
+                f"the log has {tree.size} entries and had {checkpoint.size} when its checkpoint "
+                "was signed: it was cut",
+                "compare with a copy of the log",
+            )
+        if roots[checkpoint.size] != checkpoint.root:
+            raise LogError(
+                f"the first {checkpoint.size} entries are not those that were signed: some were "
+                "taken out, put in or replaced",
+                "compare with a copy of the log",
+            )
+    return tree
+
+
+def write_checkpoint(name: str, tree: Tree, key: SigningKey) -> bytes:
+    """Return a signed note with the size and the root of a log."""
+    origin = ORIGIN + name
+    text = f"{origin}\n{tree.size}\n{base64.b64encode(tree.root).decode()}\n".encode()
+    signature = base64.b64encode(_key_id(origin, key.verify_key) + key.sign(text)).decode()
+    return text + f"\n— {origin} {signature}\n".encode()
+
+
+def parse_checkpoint(note: bytes, key: VerifyKey) -> Checkpoint:
+    """Read a checkpoint and verify its signature.
+
+    Raises:
+        LogError: it is none, or not signed by that key.
+    """
+    text, _, signatures = note[:CHECKPOINT_LIMIT].partition(b"\n\n")
+    text += b"\n"
+    lines = text.decode(errors="replace").split("\n")
+    if len(lines) != 4 or not lines[0].startswith(ORIGIN) or not lines[1].isascii():
+        raise _no_checkpoint("it does not have the form of one")
+    root = _decode(lines[2].encode())
+    if not lines[1].isdigit() or len(lines[1]) > 18 or len(root) != hashlib.sha256().digest_size:
+        raise _no_checkpoint("its size or its root is not as it should be")
+    wanted = _key_id(lines[0], key)
+    for line in signatures.decode(errors="replace").splitlines():
+        dash, _, rest = line.partition(" ")
+        name, _, encoded = rest.partition(" ")
+        signed = _decode(encoded.encode())
+        if dash == "—" and name == lines[0] and signed[:4] == wanted:
+            if len(signed) == 4 + SIGNATURE_BYTES and key.verifies(text, signed[4:]):
+                return Checkpoint(lines[0].removeprefix(ORIGIN), int(lines[1]), root)
+            raise _no_checkpoint("its signature is wrong")
+    raise _no_checkpoint("it is not signed by that key")
+
+
+def _no_checkpoint(what: str) -> LogError:
+    return LogError(f"the checkpoint cannot be trusted: {what}", "get a copy of it elsewhere")
+
+
+def _message(name: str, index: int, text: bytes) -> bytes:
+    return _KIND + f"{name}\n{index}\n".encode() + text
+
+
+def _node(left: bytes, right: bytes) -> bytes:
+    return hashlib.sha256(b"\x01" + left + right).digest()
+
+
+def _key_id(origin: str, key: VerifyKey) -> bytes:
+    return hashlib.sha256(origin.encode() + b"\n" + _ED25519 + key.key).digest()[:4]
+
+
+def _lines(data: bytes) -> list[bytes]:
+    """Return the lines; what follows the last line feed was torn by a crash and is none."""
+    return data.split(b"\n")[:-1]
+
+
+def _decode(text: bytes) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return b""
+
+
+def _cannot_write(path: Path, error: OSError) -> LogError:
+    return LogError(
+        f"cannot write to the log {path}: {error.strerror}", "check the folder and its free space"
+    )

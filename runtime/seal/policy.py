@@ -1,0 +1,240 @@
+"""The policy: who must come together to open a shot, and when nobody can any more.
+
+format = 1
+quorum = 2                       # authorities that must take part
+retention = "30d"                # then the epoch's key is destroyed
+epoch = "day"                    # or "hour": what one epoch key is for
+epoch_keys = "https://..."       # or a folder: where the custodian publishes
+
+[custodian]
+name = "custodian"
+verify_key = "sealshot-key1..."
+
+[[authorities]]
+name = "judge"
+recipient = "age1pq1..."
+verify_key = "sealshot-key1..."
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from sealshot.runtime.errors import InputError, SealError
+from sealshot.runtime.seal.documents import canonical, read_file
+from sealshot.runtime.seal.fields import (
+    Check,
+    is_list,
+    is_name,
+    is_object,
+    is_text,
+    matches,
+    problem,
+)
+from sealshot.runtime.seal.keys import PublicKey, parse_recipient
+from sealshot.runtime.seal.shamir import MAX_SHARES
+from sealshot.runtime.seal.signing import VerifyKey, is_key_text, parse_verify_key
+from sealshot.runtime.seal.times import EpochLength, parse_duration
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+FORMAT = 1
+POLICY_LIMIT = 4 * 1024 * 1024  # bytes; an authority takes about 2 kB
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """The public half of an authority, a custodian or a camera: the content of a ``.pub`` file."""
+
+    role: str
+    """``authority``, ``custodian`` or ``camera``."""
+    name: str
+    verify_key: VerifyKey
+    recipient: PublicKey | None = None
+    """Of an authority only: what its shares are sealed to."""
+
+    def encode(self) -> str:
+        """Return the file form (TOML)."""
+        return f'role = "{self.role}"\n' + self.table()
+
+    def table(self) -> str:
+        """Return the fields of the party as lines of TOML."""
+        lines = [f'name = "{self.name}"']
+        if self.recipient:
+            lines.append(f'recipient = "{self.recipient}"')
+        return "\n".join([*lines, f'verify_key = "{self.verify_key}"', ""])
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Who opens, and until when."""
+
+    quorum: int
+    retention: str
+    """A duration, such as ``30d``; counted from the end of the epoch."""
+    epoch: EpochLength
+    epoch_keys: str
+    """Folder or address where the custodian publishes epoch keys."""
+    custodian: Party
+    authorities: tuple[Party, ...]
+
+    @property
+    def retention_time(self) -> timedelta:
+        """How long after the end of its epoch a shot can be opened."""
+        return parse_duration(self.retention)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of what the policy rules, in hexadecimal; where keys are fetched is left out."""
+        body = {
+            "quorum": self.quorum,
+            "retention": self.retention,
+            "epoch": self.epoch,
+            "custodian": [self.custodian.name, str(self.custodian.verify_key)],
+            "authorities": [
+                [a.name, str(a.recipient), str(a.verify_key)] for a in self.authorities
+            ],
+        }
+        return hashlib.sha256(b"sealshot/policy/1\n" + canonical(body)).hexdigest()
+
+    def authority(self, name: str) -> Party | None:
+        """Return the authority of that name."""
+        return next((a for a in self.authorities if a.name == name), None)
+
+    def encode(self) -> str:
+        """Return the file form (TOML)."""
+        return (
+            f'format = {FORMAT}\nquorum = {self.quorum}\nretention = "{self.retention}"\n'
+            f'epoch = "{self.epoch}"\nepoch_keys = {_quoted(self.epoch_keys)}\n'
+            f"\n[custodian]\n{self.custodian.table()}"
+            + "".join(f"\n[[authorities]]\n{a.table()}" for a in self.authorities)
+        )
+
+
+def make_policy(
+    quorum: int,
+    retention: str,
+    epoch: EpochLength,
+    epoch_keys: str,
+    custodian: Party,
+    authorities: tuple[Party, ...],
+) -> Policy:
+    """Check a policy and return it.
+
+    Raises:
+        InputError: it could not be kept, or would protect nothing.
+    """
+    parse_duration(retention)
+    count = len(authorities)
+    if not 1 <= quorum <= count or count > MAX_SHARES:
+        raise InputError(
+            f"a quorum of {quorum} cannot come of {count} authorities",
+            hint="give a quorum from 1 to the number of authorities (at most 255)",
+        )
+    for what, values in (
+        ("name", [a.name for a in authorities]),
+        ("recipient", [str(a.recipient) for a in authorities]),
+        ("signing key", [str(a.verify_key) for a in (*authorities, custodian)]),
+    ):
+        if len(set(values)) < len(values):
+            raise InputError(
+                f"two parties have the same {what}: one would count as two",
+                hint="each authority, and the custodian, makes its own keys on its own machine",
+            )
+    return Policy(quorum, retention, epoch, epoch_keys, custodian, authorities)
+
+
+def read_policy(path: Path) -> Policy:
+    """Read a policy.
+
+    Raises:
+        InputError: it is none.
+    """
+    return parse_policy(read_file(path, "policy", POLICY_LIMIT))
+
+
+def parse_policy(data: bytes) -> Policy:
+    """Read the bytes of a policy.
+
+    Raises:
+        InputError: it is none.
+    """
+    values = _parse_toml(data, "policy")
+    if wrong := problem(values, _POLICY):
+        raise SealError(f"it is not a policy: {wrong}", hint="`sealshot policy new` writes one")
+    custodian = values["custodian"]
+    return make_policy(
+        values["quorum"],
+        values["retention"],
+        values["epoch"],
+        values["epoch_keys"],
+        Party("custodian", custodian["name"], parse_verify_key(custodian["verify_key"])),
+        tuple(
+            Party(
+                "authority",
+                a["name"],
+                parse_verify_key(a["verify_key"]),
+                parse_recipient(a["recipient"]),
+            )
+            for a in values["authorities"]
+        ),
+    )
+
+
+def read_party(path: Path, role: str) -> Party:
+    """Read the ``.pub`` file of a party in that role.
+
+    Raises:
+        SealError: it is none, or one in another role.
+    """
+    values = _parse_toml(read_file(path, f"{role}'s .pub file", POLICY_LIMIT), f"{role}'s .pub")
+    if "SECRET" in str(values).upper():
+        raise SealError(f"{path} holds a secret", hint="give the .pub file")
+    checks = {"role": lambda value: value == role, **_PARTY}
+    if role == "authority":
+        checks["recipient"] = _is_recipient
+    if wrong := problem(values, checks):
+        raise SealError(
+            f"{path} is not the .pub file of {_article(role)}: {wrong}",
+            hint=f"`sealshot {role} {'enrol' if role == 'camera' else 'new'}` writes it",
+        )
+    recipient = parse_recipient(values["recipient"]) if role == "authority" else None
+    return Party(role, values["name"], parse_verify_key(values["verify_key"]), recipient)
+
+
+def _parse_toml(data: bytes, what: str) -> dict[str, Any]:
+    try:
+        values: dict[str, Any] = tomllib.loads(data.decode())
+    except (ValueError, RecursionError) as error:  # TOMLDecodeError is a ValueError
+        raise SealError(f"it is not a {what}: it is not TOML", hint="check the file") from error
+    return values
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _article(role: str) -> str:
+    return f"{'an' if role == 'authority' else 'a'} {role}"
+
+
+_is_verify_key = is_key_text(parse_verify_key)
+_is_recipient = is_key_text(parse_recipient)
+_PARTY: dict[str, Check] = {"name": is_name, "verify_key": _is_verify_key}
+_POLICY: dict[str, Check] = {
+    "format": lambda value: value == FORMAT,
+    "quorum": lambda value: type(value) is int,
+    "retention": is_text,
+    "epoch": matches("day|hour"),
+    "epoch_keys": is_text,
+    "custodian": is_object(_PARTY),
+    "authorities": is_list(is_object({**_PARTY, "recipient": _is_recipient})),
+}

@@ -1,0 +1,249 @@
+"""Warrants: which shots may be opened, for whom, until when; signed by a quorum of authorities.
+
+Cryptography enforces that m authorities and the custodian take part, and that their answers can
+only be read by the investigator whom the warrant names. The scope is enforced by each party's own
+program, which refuses to answer outside of it: a quorum that wants to can go beyond.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from sealshot.runtime.errors import InputError, SealError
+from sealshot.runtime.seal.container import Container
+from sealshot.runtime.seal.documents import Document, parse_document, read_file
+from sealshot.runtime.seal.fields import (
+    Check,
+    is_list,
+    is_name,
+    is_object,
+    is_object_id,
+    is_sha256,
+    is_text,
+    matches,
+)
+from sealshot.runtime.seal.keys import PublicKey, parse_recipient
+from sealshot.runtime.seal.policy import Party, Policy
+from sealshot.runtime.seal.signing import is_key_text, parse_verify_key
+from sealshot.runtime.seal.times import format_time, is_time, parse_time
+
+KIND = "sealshot/warrant/1"
+WARRANT_LIMIT = 4 * 1024 * 1024  # bytes
+CLOCK_TOLERANCE = timedelta(minutes=10)  # between the clocks of two authorities
+
+
+class RefusedError(SealError):
+    """An opening is refused; ``reason`` is one word for logs and machines."""
+
+    def __init__(self, reason: str, fact: str, hint: str = "") -> None:
+        super().__init__(fact, hint)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Warrant:
+    """What a warrant allows."""
+
+    document: Document
+    id: str
+    case: str
+    purpose: str
+    """``open`` shots, or ``hold`` them: keep them openable beyond their time."""
+    policy: str
+    """SHA-256 of the policy."""
+    cameras: dict[str, str]
+    """Name to public signing key."""
+    start: datetime
+    end: datetime
+    """Exclusive."""
+    issued: datetime
+    expires: datetime
+    investigator: PublicKey
+    """Whom answers are sealed to."""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of what the authorities sign."""
+        return self.document.digest
+
+
+def new_warrant(
+    case: str,
+    purpose: str,
+    policy: Policy,
+    cameras: Sequence[Party],
+    period: tuple[datetime, datetime],
+    validity: tuple[datetime, datetime],
+    investigator: PublicKey,
+) -> Warrant:
+    """Write a warrant that nobody has signed.
+
+    Raises:
+        InputError: its times run backwards, or its case is no text.
+    """
+    start, end = period
+    issued, expires = validity
+    if start >= end or issued >= expires:
+        raise InputError(
+            "the warrant would end before it begins",
+            hint="--from comes before --to, and it expires in the future",
+        )
+    if not is_text(case) or not case.strip():
+        raise InputError("the case has no printable name", hint="give --case NUMBER")
+    body = {
+        "id": secrets.token_hex(16),
+        "case": case,
+        "purpose": purpose,
+        "policy": policy.digest,
+        "cameras": [{"name": c.name, "key": str(c.verify_key)} for c in cameras],
+        "from": format_time(start),
+        "to": format_time(end),
+        "issued": format_time(issued),
+        "expires": format_time(expires),
+        "investigator": str(investigator),
+    }
+    return parse_warrant(Document(KIND, body).encode())
+
+
+def read_warrant(path: Path) -> Warrant:
+    """Read a warrant; nothing of it is checked but its form.
+
+    Raises:
+        SealError: it is none.
+    """
+    return parse_warrant(read_file(path, "warrant", WARRANT_LIMIT))
+
+
+def parse_warrant(data: bytes) -> Warrant:
+    """Read the bytes of a warrant.
+
+    Raises:
+        SealError: it is none.
+    """
+    document = parse_document(data, KIND, _CHECKS)
+    body = document.body
+    cameras = {camera["name"]: camera["key"] for camera in body["cameras"]}
+    if not cameras or len(cameras) < len(body["cameras"]):
+        raise SealError("the warrant names no camera, or one twice", hint="write it anew")
+    return Warrant(
+        document=document,
+        id=body["id"],
+        case=body["case"],
+        purpose=body["purpose"],
+        policy=body["policy"],
+        cameras=cameras,
+        start=parse_time(body["from"]),
+        end=parse_time(body["to"]),
+        issued=parse_time(body["issued"]),
+        expires=parse_time(body["expires"]),
+        investigator=parse_recipient(body["investigator"]),
+    )
+
+
+def signers(warrant: Warrant, policy: Policy) -> list[str]:
+    """Return the names of the authorities that signed.
+
+    Raises:
+        RefusedError: a signature is wrong, or is not of an authority of the policy.
+    """
+    try:
+        keys = warrant.document.signers()
+    except SealError as error:
+        raise RefusedError("altered", error.fact, error.hint) from None
+    names = {authority.verify_key: authority.name for authority in policy.authorities}
+    if not keys <= names.keys():
+        raise RefusedError(
+            "foreign-signature",
+            "the warrant is signed by somebody who is no authority of the policy",
+            hint="take that signature out, and check where the warrant came from",
+        )
+    return sorted(names[key] for key in keys)
+
+
+def check_warrant(warrant: Warrant, policy: Policy, now: datetime, purpose: str = "open") -> None:
+    """Check that a warrant is in force.
+
+    Raises:
+        RefusedError: it is not; the reason is named.
+    """
+    if warrant.policy != policy.digest:
+        raise RefusedError(
+            "other-policy",
+            "the warrant is for another policy",
+            hint="give the policy that the cameras were enrolled with",
+        )
+    signed = signers(warrant, policy)
+    if len(signed) < policy.quorum:
+        raise RefusedError(
+            "too-few-signatures",
+            f"the warrant is signed by {len(signed)} of the {policy.quorum} authorities it takes",
+            hint="`sealshot warrant sign` adds a signature",
+        )
+    if warrant.purpose != purpose:
+        raise RefusedError(
+            "other-purpose",
+            f"the warrant is to {warrant.purpose} shots, not to {purpose} them",
+            hint=f"`sealshot warrant new --purpose {purpose}` writes one",
+        )
+    if now >= warrant.expires:
+        raise RefusedError(
+            "expired",
+            f"the warrant expired at {format_time(warrant.expires)}",
+            hint="have a new one signed; if it should not have, check this machine's clock",
+        )
+    if now < warrant.issued - CLOCK_TOLERANCE:
+        raise RefusedError(
+            "not-yet-valid",
+            f"the warrant is only valid from {format_time(warrant.issued)} on",
+            hint="check this machine's clock",
+        )
+
+
+def check_scope(warrant: Warrant, container: Container, policy: Policy) -> None:
+    """Check that a sealed shot is one of those that the warrant is for.
+
+    Raises:
+        RefusedError: it is not; the reason is named.
+    """
+    header = container.header
+    if header.policy != policy.digest:
+        raise RefusedError(
+            "other-policy", "it was sealed under another policy", hint="give that policy"
+        )
+    if (header.quorum, header.authorities) != (
+        policy.quorum,
+        tuple(authority.name for authority in policy.authorities),
+    ):
+        raise RefusedError("false-header", "its header contradicts the policy that it names")
+    if header.camera not in warrant.cameras:
+        raise RefusedError("other-camera", f"the warrant is not for the camera '{header.camera}'")
+    if header.camera_key != warrant.cameras[header.camera]:
+        raise RefusedError(
+            "false-camera",
+            f"it is not signed by the camera '{header.camera}' that the warrant names",
+            hint="somebody else may have made it; or the camera was enrolled anew",
+        )
+    hour = parse_time(header.hour)
+    if not (hour < warrant.end and hour + timedelta(hours=1) > warrant.start):
+        raise RefusedError(
+            "outside-time",
+            f"it was sealed in the hour {header.hour}, outside of the warrant's time",
+        )
+
+
+_CHECKS: dict[str, Check] = {
+    "id": is_object_id,
+    "case": lambda value: is_text(value) and bool(value.strip()),
+    "purpose": matches("open|hold"),
+    "policy": is_sha256,
+    "cameras": is_list(is_object({"name": is_name, "key": is_key_text(parse_verify_key)})),
+    "from": is_time,
+    "to": is_time,
+    "issued": is_time,
+    "expires": is_time,
+    "investigator": is_key_text(parse_recipient),
+}
