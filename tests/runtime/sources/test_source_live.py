@@ -104,7 +104,8 @@ def test_a_camera_that_vanishes_is_connected_again_with_back_off(world, reports)
 def test_a_connection_without_a_frame_is_a_failure_too(world, reports) -> None:
     cameras = [Camera(world, 1), Camera(world, 0), Camera(world, 0), Camera(world, 1)]
     assert len(run(world, cameras, reports, count=2)) == 2
-    assert [round(s / (1 - JITTER / 2)) for s in world.slept] == [1, 2, 4]
+    for got_s, most in zip(world.slept, [1, 2, 4], strict=True):
+        assert most * (1 - JITTER) <= got_s <= most
     assert cameras[1].released
     assert cameras[2].released
 
