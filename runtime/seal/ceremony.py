@@ -81,6 +81,8 @@ def read_request(data: bytes) -> list[Container]:
             f"it is not a request: {error}", hint="`sealshot open --request FILE` writes one"
         ) from error
     containers = [read_container(part) for part in members.values()]
+    if not containers:
+        raise SealError("the request asks for no shot", hint="write it anew")
     if [f"{c.header.id}.sealed" for c in containers] != list(members):
         raise SealError("in the request a shot is not what its name says", hint="write it anew")
     return containers

@@ -151,8 +151,8 @@ def open_payload(container: Container, shares: Mapping[str, bytes], epoch_secret
         return age.decrypt(container.payload, [key])
     except SealError as error:
         raise SealError(
-            "the secrets of the quorum and of the epoch do not open it",
-            hint="the custodian's answer may be of another shot; or the camera sealed it wrongly",
+            "the shares are right, but the secret that the custodian gave does not open it",
+            hint="ask the custodian again",
         ) from error
 
 
