@@ -1,4 +1,7 @@
-"""What is right: each numerical hot spot in NumPy float64, to be read in a minute."""
+"""What is right: each numerical hot spot in NumPy float64, to be read in a minute.
+
+`cpu.py` and `cuda/*.cu` compute the same; tests hold them to this file.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Doubles = NDArray[np.float64]
+
+CROP_PX = 64
+FORMATS = ("bgr", "nv12", "nv12-full")
+FARTHEST_PX = 2**23
 
 
 def sample_latents(mu: ArrayLike, log_var: ArrayLike, noise: ArrayLike) -> Doubles:
@@ -27,15 +34,117 @@ def rp_likelihood(x: ArrayLike, mu: ArrayLike, log_var: ArrayLike) -> Doubles:
     """Return log RP = log mean_l prod_pixels N(x | mu_l, sigma_l) (An and Cho 2015).
 
     Args:
-        x: ``[n, p]``, pixels from 0 to 1.
-        mu: ``[n, l, p]``, means that the decoder gives for each latent sample.
+        x: ``[n, p]``, pixels: uint8 from 0 to 255, or floats from 0 to 1.
+        mu: ``[n, l, p]``, means that the decoder gives for each latent sample; l is at least 1.
         log_var: ``[n, l, p]``, logarithms of the variances.
 
     Returns:
-        ``float64 [n]``; NaN where an input is NaN.
+        ``float64 [n]``; NaN where an input is NaN or a variance is 0, -inf where each density is 0.
     """
+    scale = 255 if np.asarray(x).dtype == np.uint8 else 1
     x, mu, log_var = (np.asarray(a, np.float64) for a in (x, mu, log_var))
-    squared = (x[:, None] - mu) ** 2 * np.exp(-log_var)
-    each = -(squared + log_var + np.log(2 * np.pi)).sum(axis=2) / 2  # [n, l]
-    best = each.max(axis=1)
-    return np.asarray(best + np.log(np.exp(each - best[:, None]).mean(axis=1)))
+    with np.errstate(over="ignore", invalid="ignore"):
+        deviations = (x[:, None] / scale - mu) * np.exp(-log_var / 2)
+        each = -(deviations**2 + log_var + np.log(2 * np.pi)).sum(axis=2) / 2  # [n, l]
+        return np.asarray(np.logaddexp.reduce(each, axis=1) - np.log(each.shape[1]))
+
+
+def crop_resize_grey(frame: ArrayLike, boxes: ArrayLike, format: str = "bgr") -> NDArray[np.uint8]:
+    """Cut the input of the score graph out of a frame.
+
+    The square around each box, grey, 64x64. Outside of the frame its edge pixels are repeated. When
+    shrinking, an output pixel is the mean of the area that it covers; when growing, it is bilinear.
+    Grey levels are rounded to whole numbers before and after, halves up.
+
+    Args:
+        frame: ``uint8 [h, w, 3]`` BGR; or NV12, ``uint8 [h * 3 / 2, w]``, whose luma is from 16 to
+            235 (``nv12``) or from 0 to 255 (``nv12-full``). Chroma does not matter to grey.
+        boxes: ``float32 [n, 4]``, ``x0, y0, x1, y1`` in pixels of the frame.
+        format: one of :data:`FORMATS`.
+
+    Returns:
+        ``uint8 [n, 1, 64, 64]``; zeros for a box that is not finite or reaches beyond 2**23 pixels.
+    """
+    grey = to_grey(np.asarray(frame, np.uint8), format)
+    boxes = np.asarray(boxes, np.float64).reshape(-1, 4)
+    crops = np.zeros((len(boxes), 1, CROP_PX, CROP_PX), np.uint8)
+    for crop, box in zip(crops, boxes, strict=True):
+        if np.abs(box).max() <= FARTHEST_PX:  # False for NaN
+            x, y, side = square(box)
+            rows = axis_weights(y, side, grey.shape[0])  # [64, h]
+            columns = axis_weights(x, side, grey.shape[1])  # [64, w]
+            crop[0] = np.floor(rows @ grey @ columns.T + 0.5)
+    return crops
+
+
+def to_grey(frame: NDArray[np.uint8], format: str = "bgr") -> Doubles:
+    """Return the grey levels of a frame, ``float64 [h, w]``, whole numbers (ITU-R BT.601)."""
+    if format == "bgr":
+        weights = np.array([3735, 19235, 9798])  # of 2**15: 0.114, 0.587, 0.299
+        return np.asarray(np.floor(frame.astype(np.float64) @ weights / 2**15 + 0.5))
+    luma = np.asarray(frame[: frame.shape[0] * 2 // 3], np.float64)
+    if format == "nv12":
+        luma = np.clip(np.floor((luma - 16) * 255 / 219 + 0.5), 0, 255)
+    return luma
+
+
+def square(box: Doubles) -> tuple[int, int, int]:
+    """Return ``(x, y, side)`` of the square around a box; whole pixels, halves to even."""
+    side = max(1, int(np.rint(max(box[2] - box[0], box[3] - box[1]))))
+    x, y = np.rint((box[:2] + box[2:] - side) / 2)
+    return int(x), int(y), side
+
+
+def axis_weights(start: int, side: int, length: int) -> Doubles:
+    """Return the share of each of ``length`` pixels in each of 64 output pixels, ``[64, length]``.
+
+    The 64 cover ``side`` pixels from ``start`` on; what lies outside goes to the pixel at the edge.
+    """
+    out = np.arange(CROP_PX)[:, None]
+    if side > CROP_PX:
+        left = np.arange(length, dtype=np.float64)
+        right = left + 1
+        left[0], right[-1] = -np.inf, np.inf
+        begin = start + out * side / CROP_PX
+        shared = np.minimum(right, begin + side / CROP_PX) - np.maximum(left, begin)
+        return np.asarray(np.maximum(shared, 0) * CROP_PX / side)
+    centre = (out + 0.5) * side / CROP_PX - 0.5
+    first = np.floor(centre)
+    weights = np.zeros((CROP_PX, length))
+    for at, share in ((first, 1 - (centre - first)), (first + 1, centre - first)):
+        pixel = np.clip(start + np.clip(at, 0, side - 1), 0, length - 1).astype(int)
+        np.add.at(weights, (out, pixel), share)
+    return weights
+
+
+def track_argmax(
+    scores: ArrayLike,
+    slots: ArrayLike,
+    frames: ArrayLike,
+    best_scores: NDArray[np.float32],
+    best_frames: NDArray[np.int64],
+) -> NDArray[np.uint8]:
+    """Update each track's best so far, and say which faces are a new best.
+
+    A face wins with a score above its track's best; of equal ones the first. A NaN never wins. Of
+    several faces of one track only the last winner counts.
+
+    Args:
+        scores: ``float32 [n]``.
+        slots: ``int32 [n]``, the row of each face's track in the table; others are passed over.
+        frames: ``int64 [n]``, the frame of each face.
+        best_scores: ``float32 [t]``, the table, -inf at first; altered.
+        best_frames: ``int64 [t]``, the frame of each best; altered.
+
+    Returns:
+        ``uint8 [n]``, 1 where the face is a new best.
+    """
+    scores, slots, frames = np.asarray(scores), np.asarray(slots), np.asarray(frames)
+    winner: dict[int, int] = {}
+    for i, slot in enumerate(slots.tolist()):
+        if 0 <= slot < len(best_scores) and scores[i] > best_scores[slot]:
+            best_scores[slot], best_frames[slot] = scores[i], frames[i]
+            winner[slot] = i
+    won = np.zeros(len(scores), np.uint8)
+    won[list(winner.values())] = 1
+    return won
