@@ -48,7 +48,7 @@ class Fact(Generic[T]):
 
 @dataclass(frozen=True)
 class Compute:
-    """What the accelerator reaches at most; dense arithmetic, a multiply-accumulate is 2 operations.
+    """What the accelerator reaches at most, dense; a multiply-accumulate is 2 operations.
 
     The rates are those of the highest clocks, for one number format each. Absent is unknown, or not
     there: a rate that a board lacks is never guessed from another.
@@ -242,8 +242,11 @@ def _signs(raw: Mapping[str, Any]) -> Signs:
 def _software(raw: Mapping[str, Any], sources: Mapping[str, str]) -> Software:
     where = "[[software]]"
     _only(raw, [field.name for field in fields(Software)], where)
-    texts = {k: _text(raw, k, where) for k in ("jetpack", "cuda", "tensorrt", "python")}
-    return Software(l4t=_texts(raw, "l4t", where), **texts, **_trust(raw, where, sources))
+    jetpack, cuda, tensorrt, python = (
+        _text(raw, key, where) for key in ("jetpack", "cuda", "tensorrt", "python")
+    )
+    l4t = _texts(raw, "l4t", where)
+    return Software(jetpack, l4t, cuda, tensorrt, python, *_trust(raw, where, sources))
 
 
 def _power_mode(raw: Mapping[str, Any], sources: Mapping[str, str]) -> PowerMode:
@@ -252,19 +255,19 @@ def _power_mode(raw: Mapping[str, Any], sources: Mapping[str, str]) -> PowerMode
     number = raw.get("id")
     if number is not None and (type(number) is not int or number < 0):
         raise ProfileError(f"{where} id: {number!r} is not a whole number")
-    caps = {
-        key: _number(raw[key], f"{where} {key}") if key in raw else None
+    watts, mhz, sms, gb_s = (
+        _number(raw[key], f"{where} {key}") if key in raw else None
         for key in ("watts", "gpu_mhz", "gpu_sms", "memory_gb_s")
-    }
+    )
     name = _text(raw, "name", where)
-    return PowerMode(name=name, id=number, **caps, **_trust(raw, where, sources))
+    return PowerMode(name, number, watts, mhz, sms, gb_s, *_trust(raw, where, sources))
 
 
 def _rail(raw: Mapping[str, Any], sources: Mapping[str, str]) -> Rail:
     where = "[[rails]]"
     _only(raw, [field.name for field in fields(Rail)], where)
     label, total = _text(raw, "label", where), _bool(raw, "total", where)
-    return Rail(label=label, total=total, **_trust(raw, where, sources))
+    return Rail(label, total, *_trust(raw, where, sources))
 
 
 def _fact(raw: Mapping[str, Any], key: str, sources: Mapping[str, str]) -> Fact[Any]:
@@ -274,14 +277,14 @@ def _fact(raw: Mapping[str, Any], key: str, sources: Mapping[str, str]) -> Fact[
     _only(row, ("value", "source", "verified"), key)
     if "value" not in row:
         raise ProfileError(f"{key} has no value")
-    return Fact(value=row["value"], **_trust(row, key, sources))
+    return Fact(row["value"], *_trust(row, key, sources))
 
 
-def _trust(raw: Mapping[str, Any], where: str, sources: Mapping[str, str]) -> dict[str, Any]:
+def _trust(raw: Mapping[str, Any], where: str, sources: Mapping[str, str]) -> tuple[str, bool]:
     source = _text(raw, "source", where)
     if source not in sources:
         raise ProfileError(f"{where}: the source {source!r} is not under [sources]")
-    return {"source": sources[source], "verified": _bool(raw, "verified", where)}
+    return sources[source], _bool(raw, "verified", where)
 
 
 def _only(raw: Mapping[str, Any], known: Any, where: str) -> None:

@@ -17,6 +17,7 @@ from sealshot.runtime.run import Progress, Summary, run
 from sealshot.runtime.seal.epochs import EpochKeys
 from sealshot.runtime.seal.keys import parse_recipients
 from sealshot.runtime.select import Choice, Emit
+from sealshot.runtime.sources.board import board_source, find_board
 from sealshot.runtime.stages import Settings
 from sealshot.runtime.terminal import fail, note, progress, say, say_json, table, warn
 from sealshot.runtime.upload import Uploads, open_target
@@ -59,6 +60,8 @@ address, or a GStreamer pipeline.
   --engine NAME       {", ".join(ENGINES)} (the first is the default)
   --fps N             frame rate of a folder of images (default 1)
   --stop-after S      stop after S seconds of the source
+  --board NAME        read the camera through the GStreamer pipeline of a board of `sealshot board
+                      list`, or of this one (auto): csi:0, rtsp:// decoded in hardware, /dev/video0
   --give-up-after S   stop when a camera was away for S seconds (default: wait for ever)
   --json              print the summary as JSON
 
@@ -66,6 +69,7 @@ examples:
   sealshot run rtsp://camera/stream --policy camera-north/policy.toml --vault vault/
   sealshot run crowd.mp4 --to age1... --vault vault/
   sealshot run rtsp://camera/stream --to judges.txt --vault vault/ --emit timely --within 10
+  sealshot run csi:0 --board auto --policy camera-north/policy.toml --vault vault/
 """
 
 
@@ -94,6 +98,7 @@ def main(argv: list[str]) -> int:
     add("--engine", choices=ENGINES, default=ENGINES[0])
     add("--fps", type=float)
     add("--stop-after", type=seconds)
+    add("--board")
     add("--give-up-after", type=seconds)
     add("--json", action="store_true")
     given = arguments.parse_args(argv)
@@ -103,7 +108,7 @@ def main(argv: list[str]) -> int:
         )
     sealing = _sealing(arguments, given)
     settings = Settings(
-        source=given.source,
+        source=board_source(find_board(given.board), given.source) if given.board else given.source,
         detector=given.detector,
         tracker=given.tracker,
         score=given.score,
