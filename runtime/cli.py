@@ -41,6 +41,10 @@ COMMANDS = {
     ),
     "train": ("sealshot.export.train", "train the model on a folder of faces"),
     "erc": ("sealshot.benchmarks.erc.command", "error-versus-reject curves of quality scores"),
+    "board": (
+        "sealshot.runtime.commands.board",
+        "what boards can do; which one this is; prove it",
+    ),
     "show-env": (
         "sealshot.runtime.commands.show_env",
         "print versions and devices for a bug report",
