@@ -123,7 +123,7 @@ def _choose(
     other = f"; the GPU {gpus[0]} has no profile" if gpus else ""
     for board in able:
         if board.kind == "cpu" and board.architecture == architecture:
-            return board, f"no board is named, so it is a {architecture} processor{other}"
+            return board, f"nothing names a board; the processor is {architecture}{other}"
     return None, f"nothing names a board that has a profile{other}"
 
 

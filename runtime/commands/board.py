@@ -90,7 +90,7 @@ def _row(board: Board) -> tuple[str, ...]:
     compute = board.compute
     rates = (compute.sm, compute.memory_gb_s, compute.fp32_tflops, compute.int8_tops)
     watts = [mode.watts for mode in board.power_modes if mode.watts]
-    power = f"{min(watts):g}-{max(watts):g}" if len(set(watts)) > 1 else f"{(watts or [''])[0]}"
+    power = "-".join(f"{watt:g}" for watt in sorted({min(watts), max(watts)})) if watts else ""
     cells = (_value(rate) if rate else "" for rate in rates)
     return board.name, board.title, *cells, power, board.on_board or "never"
 
@@ -108,6 +108,10 @@ def _show(argv: list[str]) -> int:
     if board.note:
         say(board.note)
     table(("fact", "value", "checked", "source"), _facts(board))
+    for kind in ("csi", "rtsp", "v4l2"):
+        pipeline: Fact[str] | None = getattr(board.camera, kind)
+        if pipeline is not None:
+            say(f"\n{kind} camera ({pipeline.source}):\n  {pipeline.value}")
     checked = f"checked on such a board on {board.on_board}" if board.on_board else ""
     note(checked or "never checked on such a board: `sealshot board check` does it there")
     return 0
@@ -130,10 +134,6 @@ def _facts(board: Board) -> Iterator[tuple[str, str, str, str]]:
     for rail in board.rails:
         what = "all that the module draws" if rail.total else "a part"
         yield f"power rail {rail.label}", what, _yes(rail.verified), rail.source
-    for kind in ("csi", "rtsp", "v4l2"):
-        pipeline: Fact[str] | None = getattr(board.camera, kind)
-        if pipeline is not None:
-            yield f"camera, {kind}", pipeline.value, _yes(pipeline.verified), pipeline.source
 
 
 def _caps(mode: PowerMode) -> str:
