@@ -1,0 +1,226 @@
+"""TensorRT on an NVIDIA GPU: runs what `sealshot export --engine tensorrt` built on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sealshot.boards import detect
+from sealshot.kernels.device import DeviceKernels
+from sealshot.kernels.driver import Device, Stream, open_device
+from sealshot.kernels.errors import DeviceError
+from sealshot.kernels.memory import DeviceArray, PinnedArray
+from sealshot.runtime.crops import CROP_PX
+from sealshot.runtime.engines.base import Engine
+from sealshot.runtime.engines.plans import (
+    Batch,
+    Target,
+    find_plan,
+    read_plan,
+    read_plan_manifest,
+)
+from sealshot.runtime.errors import InputError, SealshotError
+from sealshot.runtime.manifest import load_manifest
+from sealshot.runtime.types import Floats
+
+if TYPE_CHECKING:
+    from sealshot.runtime.engines.tensorrt_api import Plan
+
+PIXELS = CROP_PX * CROP_PX
+
+
+@dataclass(frozen=True)
+class TensorRt:
+    """TensorRT, and the GPU that it works on."""
+
+    device: Device
+    target: Target
+    board: str | None
+    """Name of the board's profile."""
+
+
+@cache
+def open_tensorrt() -> TensorRt:
+    """Find TensorRT and a GPU.
+
+    Raises:
+        InputError: TensorRT is not installed or of another age, or there is no GPU.
+    """
+    try:
+        from sealshot.runtime.engines import tensorrt_api as api
+    except (ImportError, OSError) as error:  # the package, or the libraries that it wraps
+        raise InputError(
+            f"TensorRT is not installed for this Python: {error}",
+            hint="it comes with JetPack (make the venv with --system-site-packages); on a PC: "
+            "pip install tensorrt",
+        ) from error
+    api.check_version()
+    try:
+        device = open_device()
+    except DeviceError as error:
+        raise InputError(error.fact, hint=error.hint) from error
+    board = detect()
+    release = board.jetpack or (f"L4T-{board.l4t}" if board.l4t else "")
+    capability = f"{device.sm // 10}.{device.sm % 10}"
+    return TensorRt(device, Target(api.VERSION, capability, device.name, release), board.board)
+
+
+@contextmanager
+def device_errors() -> Iterator[None]:
+    """Turn what goes wrong on the GPU into an error of ours."""
+    try:
+        yield
+    except DeviceError as error:
+        raise SealshotError(
+            error.fact, hint=error.hint or "check the board, or use --engine onnxruntime"
+        ) from error
+
+
+class PlanScorer:
+    """A plan and the device memory that it works in: crops in, scores out, on one stream.
+
+    A plan gives scores, or the Gaussians of the pixels; the likelihood of those is a kernel of
+    ours, which reads them where TensorRT put them.
+    """
+
+    def __init__(self, plan: Plan, device: Device) -> None:
+        """Allocate for the largest batch of the plan.
+
+        Raises:
+            InputError: the plan is of no score graph.
+            SealshotError: the GPU has no memory left, or the kernel cannot be compiled.
+        """
+        takes = [(t.name, np.dtype(t.dtype), t.shape) for t in plan.inputs]
+        gives = {t.name: t for t in plan.outputs}
+        if takes != [("crops", np.dtype(np.uint8), (1, CROP_PX, CROP_PX))]:
+            raise InputError(
+                "the plan is of no score graph: it must take `crops` uint8 [n,1,64,64]",
+                hint="build it from a file that `sealshot train` or `sealshot export` wrote",
+            )
+        self.batch: Batch = plan.batch
+        self._plan = plan
+        n = plan.batch.largest
+        self.stream = Stream()
+        self.crops = DeviceArray.empty((n, 1, CROP_PX, CROP_PX), np.uint8)
+        self.scores = DeviceArray.empty((n,), np.float32)
+        self._pixels: tuple[DeviceArray, DeviceArray] | None = None
+        plan.bind("crops", self.crops.ptr)
+        if gives.keys() == {"mu", "log_var"}:
+            shape = gives["mu"].shape  # [L, 4096]
+            if len(shape) != 2 or shape != gives["log_var"].shape or shape[1] != PIXELS:
+                raise InputError(
+                    f"the plan gives `mu` {shape}, not [n, L, {PIXELS}]", hint="export it again"
+                )
+            mu, log_var = (
+                DeviceArray.empty((n, *shape), gives[name].dtype) for name in ("mu", "log_var")
+            )
+            self._kernels = DeviceKernels(device)
+            self._workspace = self._kernels.rp_workspace(n, shape[0])
+            self._pixels = mu, log_var
+            plan.bind("mu", mu.ptr)
+            plan.bind("log_var", log_var.ptr)
+        elif [(np.dtype(t.dtype), t.shape) for t in plan.outputs] == [(np.dtype(np.float32), ())]:
+            plan.bind(plan.outputs[0].name, self.scores.ptr)
+        else:
+            raise InputError(
+                f"the plan gives {', '.join(gives)}: neither one float32 score nor `mu`, `log_var`",
+                hint="build it from a file that `sealshot train` or `sealshot export` wrote",
+            )
+
+    @property
+    def form(self) -> str:
+        """What is done where, in words."""
+        return "likelihood in our kernel" if self._pixels else "likelihood in the plan"
+
+    def enqueue(self, n: int) -> None:
+        """Queue the scores of the first n of :attr:`crops` into :attr:`scores`.
+
+        Args:
+            n: between the smallest and the largest batch of the plan.
+        """
+        self._plan.set_batch(n)
+        self._plan.enqueue(self.stream.handle)
+        if self._pixels is not None:
+            mu, log_var = (a.view((n, *a.shape[1:])) for a in self._pixels)
+            self._kernels.rp_likelihood(
+                self.crops.view((n, PIXELS)),
+                mu,
+                log_var,
+                self.scores.view((n,)),
+                workspace=self._workspace,
+                stream=self.stream,
+            )
+
+
+class TensorRtEngine(Engine):
+    """A score graph as a TensorRT plan."""
+
+    def __init__(self, model: Path) -> None:
+        """Load the plan of a model and run it once.
+
+        Args:
+            model: ``NAME.onnx``, whose plan is looked for in the cache; or ``NAME.plan``. Each has
+                its manifest ``NAME.json`` beside it.
+
+        Raises:
+            InputError: TensorRT is not usable here, or there is no plan that fits this machine; the
+                hint says what to run.
+        """
+        tensorrt = open_tensorrt()
+        from sealshot.runtime.engines import tensorrt_api as api
+
+        if model.suffix == ".plan":
+            plan, source = model, "MODEL.onnx"
+        else:
+            plan = find_plan(model, load_manifest(model), tensorrt.target)
+            source = str(model)
+        data = read_plan(plan, tensorrt.target, source)
+        manifest = read_plan_manifest(plan)
+        self.manifest = manifest.model
+        with device_errors():
+            tensorrt.device.use()
+            loaded = api.Plan(data)
+            if loaded.batch != manifest.batch:
+                raise InputError(
+                    f"{plan} takes batches of {loaded.batch}, its manifest says {manifest.batch}",
+                    hint="build it again with `sealshot export --engine tensorrt`",
+                )
+            self._device, self._scorer = tensorrt.device, PlanScorer(loaded, tensorrt.device)
+            n = manifest.batch.largest
+            self._crops = PinnedArray((n, 1, CROP_PX, CROP_PX), np.uint8)
+            self._scores = PinnedArray((n,), np.float32)
+        where = "" if manifest.dla_core is None else f" with DLA core {manifest.dla_core}"
+        self.description = (
+            f"TensorRT {api.VERSION}, {tensorrt.device.name}{where}, {self.manifest.precision}"
+        )
+        self.score(np.zeros((1, 1, CROP_PX, CROP_PX), np.uint8))
+
+    def score(self, crops: NDArray[np.uint8]) -> Floats:
+        """See :meth:`Engine.score`.
+
+        Raises:
+            SealshotError: the GPU failed.
+        """
+        scores = np.empty(len(crops), np.float32)
+        smallest, _, largest = self._scorer.batch
+        with device_errors():
+            self._device.use()  # crops may come from another thread than the one that opened it
+            for i in range(0, len(crops), largest):
+                part = crops[i : i + largest]
+                n = max(len(part), smallest)
+                self._crops.host[: len(part)] = part
+                self._crops.host[len(part) : n] = 0
+                scorer = self._scorer
+                scorer.crops.view((n, 1, CROP_PX, CROP_PX)).set(self._crops.host[:n], scorer.stream)
+                scorer.enqueue(n)
+                scorer.scores.view((n,)).get(self._scores.host[:n], scorer.stream)
+                scorer.stream.synchronize()
+                scores[i : i + largest] = self._scores.host[: len(part)]
+        return scores
