@@ -5,18 +5,19 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sealshot.export.frontality import frontality
-from sealshot.export.robustness import Robustness
+from sealshot.export.align import align
+from sealshot.export.robustness import Looker
 from sealshot.runtime.crops import CROP_PX, crop_resize_grey, cut, square
 from sealshot.runtime.detect import open_detector
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.terminal import note, progress
-from sealshot.runtime.types import Face, Floats, Image
+from sealshot.runtime.types import Face, Image
 
 PICTURES = {".jpg", ".jpeg", ".png", ".bmp", ".webp"}
 MIN_FACE_PX = 24
@@ -35,9 +36,13 @@ class FaceCrops:
     context: NDArray[np.uint8]
     """``uint8 [n, 112, 112]``, grey: the crop and what is around it."""
     robustness: NDArray[np.float32]
-    """``float32 [n, 4]``, see :class:`~sealshot.export.robustness.Robustness`."""
-    frontality: NDArray[np.float32]
-    """``float32 [n]``, see :func:`~sealshot.export.frontality.frontality`."""
+    """``float32 [n, 4]``, see :class:`~sealshot.export.robustness.Look`."""
+    features: NDArray[np.float32]
+    """``float32 [n, 1152]``, see :class:`~sealshot.export.robustness.Look`."""
+    aligned: NDArray[np.uint8]
+    """``uint8 [n, 32, 32]``, see :func:`~sealshot.export.align.align`."""
+    landmarks: NDArray[np.float32]
+    """``float32 [n, 5, 2]``, as in :class:`~sealshot.runtime.types.Face`."""
 
     @property
     def sha256(self) -> str:
@@ -46,14 +51,11 @@ class FaceCrops:
 
     def save(self, path: Path) -> None:
         """Write to an ``.npz`` file."""
-        np.savez_compressed(
-            path,
-            names=np.array(self.names),
-            crops=self.crops,
-            context=self.context,
-            robustness=self.robustness,
-            frontality=self.frontality,
-        )
+        arrays = {name: getattr(self, name) for name in ARRAYS}
+        np.savez_compressed(path, names=np.array(self.names), **arrays)
+
+
+ARRAYS = ("crops", "context", "robustness", "features", "aligned", "landmarks")
 
 
 def load_crops(path: Path) -> FaceCrops:
@@ -64,10 +66,7 @@ def load_crops(path: Path) -> FaceCrops:
     """
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            faces = FaceCrops(
-                tuple(map(str, arrays["names"])),
-                *(arrays[k] for k in ("crops", "context", "robustness", "frontality")),
-            )
+            faces = FaceCrops(tuple(map(str, arrays["names"])), *(arrays[k] for k in ARRAYS))
     except (OSError, ValueError, KeyError) as error:
         raise InputError(f"{path} does not hold face crops: {error}", hint="delete it") from None
     if faces.crops.shape[1:] != (1, CROP_PX, CROP_PX) or faces.crops.dtype != np.uint8:
@@ -88,15 +87,12 @@ def cut_faces(folders: list[Path], detector: str = "mtcnn") -> FaceCrops:
             raise InputError(f"there is no folder {folder}", hint="name a folder of pictures")
     pictures = [p for f in folders for p in sorted(f.rglob("*")) if p.suffix.lower() in PICTURES]
     find = open_detector(detector, min_face_px=MIN_FACE_PX)
-    judge = Robustness()
-    crops: list[NDArray[np.uint8]] = []
-    contexts: list[NDArray[np.uint8]] = []
-    robustness: list[Floats] = []
-    frontalities: list[float] = []
+    looker = Looker()
+    rows: list[tuple[NDArray[Any], ...]] = []
     unread = 0
     with progress("cutting faces", len(pictures)) as bar:
         for i, path in enumerate(pictures):
-            bar.update(i, f"{len(crops)} faces")
+            bar.update(i, f"{len(rows)} faces")
             image = cv2.imread(str(path), cv2.IMREAD_COLOR)
             if image is None:
                 unread += 1
@@ -104,25 +100,27 @@ def cut_faces(folders: list[Path], detector: str = "mtcnn") -> FaceCrops:
             pixels = np.asarray(image, np.uint8)
             if found := find.detect(pixels):
                 face = _subject(found, pixels.shape[1], pixels.shape[0])
-                crops.append(crop_resize_grey(pixels, [face.box])[0])
-                contexts.append(_context(pixels, face))
-                robustness.append(judge.measure(pixels, face.box))
-                frontalities.append(frontality(face.landmarks))
-    if not crops:
+                look = looker.look(pixels, face.box)
+                rows.append(
+                    (
+                        crop_resize_grey(pixels, [face.box])[0],
+                        _context(pixels, face),
+                        look.robustness,
+                        look.features,
+                        align(pixels, face.landmarks),
+                        face.landmarks,
+                    )
+                )
+    if not rows:
         raise InputError(
             f"no face was found in {len(pictures)} pictures", hint="name a folder of face pictures"
         )
     note(
-        f"{len(crops)} faces in {len(pictures)} pictures; {unread} could not be read, "
-        f"{len(pictures) - unread - len(crops)} show no face"
+        f"{len(rows)} faces in {len(pictures)} pictures; {unread} could not be read, "
+        f"{len(pictures) - unread - len(rows)} show no face"
     )
-    return FaceCrops(
-        tuple(f.resolve().name for f in folders),
-        np.stack(crops),
-        np.stack(contexts),
-        np.stack(robustness),
-        np.array(frontalities, np.float32),
-    )
+    names = tuple(f.resolve().name for f in folders)
+    return FaceCrops(names, *(np.stack(column) for column in zip(*rows, strict=True)))
 
 
 def _context(image: Image, face: Face) -> NDArray[np.uint8]:

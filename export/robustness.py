@@ -1,4 +1,4 @@
-"""How surely a face is still seen as a face when the view of it is disturbed.
+"""What the detector makes of a face, and how surely it still sees it when the view is disturbed.
 
 The last network of the detector looks at views of the face that are shifted, turned and too tight.
 A clear, frontal, whole face survives that; a turned, hidden or blurred one does not. It is a
@@ -10,14 +10,16 @@ from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
+import onnx
+import onnxruntime as ort
 from numpy.typing import NDArray
 
 from sealshot.runtime.crops import square
 from sealshot.runtime.models import FOLDER
-from sealshot.runtime.onnx_session import open_session
 from sealshot.runtime.types import Floats, Image
 
 ONET_PX = 48
@@ -36,25 +38,48 @@ GROUPS: dict[str, list[tuple[float, float, float, float]]] = {
 }
 
 
-class Robustness:
-    """Looks at disturbed views with the detector's O-net."""
+CLOSE_LOOKS = [(0.0, 0.0, 0.0, size) for size in (1.0, 1.2, 0.85)]
+"""Views whose features are averaged."""
+FEATURES = 1152
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """What the detector makes of one face."""
+
+    robustness: Floats
+    """``float32 [4]``, mean logit of each group of disturbed views."""
+    features: Floats
+    """``float32 [1152]``, what the last convolution of O-net gives, mean over the close looks."""
+
+
+class Looker:
+    """Looks at faces with the detector's O-net."""
 
     def __init__(self) -> None:
-        self._onet = open_session(FOLDER / "mtcnn_onet.onnx", threads=1)
+        model = onnx.load(FOLDER / "mtcnn_onet.onnx")
+        (flat,) = (n.output[0] for n in model.graph.node if n.op_type == "Flatten")
+        model.graph.output.append(onnx.helper.make_tensor_value_info(flat, 1, None))
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = 1
+        self._onet = ort.InferenceSession(model.SerializeToString(), options)
+        self._outputs = ["score", flat]
 
-    def measure(self, image: Image, box: Floats) -> Floats:
-        """Return the mean logit of each group of views: ``float32 [4]``.
+    def look(self, image: Image, box: Floats) -> Look:
+        """Look at one face.
 
         Args:
             image: ``uint8 [h, w, 3]`` BGR.
             box: ``float32 [4]``, the face.
         """
-        views = [_view(image, box, *v) for group in GROUPS.values() for v in group]
-        (scores,) = self._onet.run(["score"], {"image": np.stack(views).astype(np.float32)})
-        p = np.clip(scores.astype(np.float64), SMALLEST, 1 - SMALLEST)
+        disturbed = [v for group in GROUPS.values() for v in group]
+        views = np.stack([_view(image, box, *v) for v in (*CLOSE_LOOKS, *disturbed)])
+        scores, features = self._onet.run(self._outputs, {"image": views.astype(np.float32)})
+        n = len(CLOSE_LOOKS)
+        p = np.clip(scores[n:].astype(np.float64), SMALLEST, 1 - SMALLEST)
         ends = np.cumsum([len(group) for group in GROUPS.values()])
         groups = np.split(np.log(p / (1 - p)), ends[:-1])
-        return np.array([g.mean() for g in groups], np.float32)
+        return Look(np.array([g.mean() for g in groups], np.float32), features[:n].mean(axis=0))
 
 
 def _view(

@@ -1,7 +1,9 @@
 """Training of the one-pass student behind `quality`: no label, no identity, no recogniser.
 
-Three teachers say how good a clean crop is: reconstruction probability, how robustly the detector
-sees the face (:mod:`sealshot.export.robustness`), and how squarely it looks at the camera
+Teachers say how good a clean crop is: how robustly the detector sees the face
+(:mod:`sealshot.export.robustness`), how likely the face is under Gaussians of what the detector
+makes of it and of the aligned inner face (:mod:`sealshot.export.typicality`), how likely it is to
+the variational autoencoder (reconstruction probability), and how squarely it looks at the camera
 (:mod:`sealshot.export.frontality`). Degradations say which of two pictures of one face is worse
 (:mod:`sealshot.export.degrade`). The student learns the first by regression, the second by a
 pairwise ranking loss, and to put what is no face below every face.
@@ -20,16 +22,27 @@ from torch.nn.functional import huber_loss, softplus
 
 from sealshot.export.data import FaceCrops
 from sealshot.export.degrade import DEGRADATIONS, Grey, centre, non_face, shift
+from sealshot.export.frontality import frontality, levelness
 from sealshot.export.models.student import Student
 from sealshot.export.models.vae import RpScore, Vae
 from sealshot.export.training import Losses, Schedule, fit, split
+from sealshot.export.typicality import contrast_normalised, typicality
 from sealshot.runtime.types import Floats
 
-SCHEDULE = Schedule(epochs=20, batch=96, learning_rate=2e-3, seed=1)
+Doubles = NDArray[np.float64]
+SCHEDULE = Schedule(epochs=20, batch=96, learning_rate=2e-3, seed=1, averaging=0.995)
 HELD_OUT = 0.04
-ROBUSTNESS_WEIGHT = 2.0
-FRONTALITY_WEIGHT = 0.7
-"""Of these teachers, where RP has 1; all have unit spread."""
+WEIGHTS = {
+    "robustness": 2.0,
+    "typical features": 1.0,
+    "typical inner face": 1.0,
+    "reconstruction probability": 0.5,
+    "levelness": 0.5,
+    "frontality": 0.4,
+}
+"""Of the teachers, all of unit spread; chosen by error-versus-reject curves on lfw-dev."""
+FEATURE_RANK = 500
+INNER_FACE_RANK = 30
 DROP = 3.0
 """How far the score should fall, in units of the targets' spread, from severity 0 to 1."""
 SOFTNESS = 0.3
@@ -46,7 +59,7 @@ def train_quality(
     """
     torch.manual_seed(schedule.seed)
     model = Student()
-    target = torch.from_numpy(np.concatenate([teach(faces, vae) for faces in sets]))
+    target = torch.from_numpy(teach(sets, vae))
     contexts = np.concatenate([faces.context for faces in sets])
 
     def loss(indices: Tensor) -> Tensor:
@@ -72,14 +85,29 @@ def train_quality(
     return model, losses
 
 
-def teach(faces: FaceCrops, vae: Vae) -> Floats:
+def teach(sets: Sequence[FaceCrops], vae: Vae) -> Floats:
     """Return what the teachers say of the clean crops, ``float32 [n]``, unit spread."""
-    with torch.no_grad():
-        rp = batched(RpScore(vae, seed=0, samples=1).eval(), faces.crops)
-    robustness = _standard(np.sum([_standard(group) for group in faces.robustness.T], axis=0))
-    turned = faces.frontality / max(float(faces.frontality.std()), 1e-9)  # mostly 0
-    said = _standard(rp) + ROBUSTNESS_WEIGHT * robustness + FRONTALITY_WEIGHT * turned
-    return np.clip(_standard(said), -4, 3).astype(np.float32)
+    rp = batched(RpScore(vae, seed=0, samples=1).eval(), np.concatenate([s.crops for s in sets]))
+    features = typicality(np.concatenate([s.features for s in sets]), FEATURE_RANK)
+    aligned = contrast_normalised(np.concatenate([s.aligned for s in sets]))
+    inner_face = typicality(aligned, INNER_FACE_RANK)
+    ends = np.cumsum([len(s.crops) for s in sets])
+    parts = zip(sets, *(np.split(x, ends[:-1]) for x in (rp, features, inner_face)), strict=True)
+    return np.concatenate([_teach(*part) for part in parts]).astype(np.float32)
+
+
+def _teach(faces: FaceCrops, rp: Floats, features: Doubles, inner_face: Doubles) -> Doubles:
+    aside = frontality(faces.landmarks)  # mostly 0
+    said = {
+        "robustness": _standard(np.sum([_standard(group) for group in faces.robustness.T], axis=0)),
+        "typical features": _standard(features),
+        "typical inner face": _standard(inner_face),
+        "reconstruction probability": _standard(rp),
+        "levelness": _standard(levelness(faces.landmarks)),
+        "frontality": aside / max(float(aside.std()), 1e-9),
+    }
+    total = sum(weight * np.clip(said[name], -6, 6) for name, weight in WEIGHTS.items())
+    return np.clip(_standard(np.asarray(total)), -4, 3)
 
 
 def batched(graph: nn.Module, crops: NDArray[np.uint8], size: int = 128) -> Floats:
@@ -92,7 +120,7 @@ def batched(graph: nn.Module, crops: NDArray[np.uint8], size: int = 128) -> Floa
     return np.concatenate(parts)
 
 
-def _standard(values: NDArray[np.floating]) -> NDArray[np.float64]:
+def _standard(values: NDArray[np.floating]) -> Doubles:
     """Centre on the median and divide by the spread that a normal distribution would have."""
     low, middle, high = np.quantile(values.astype(np.float64), (0.25, 0.5, 0.75))
     return np.asarray((values - middle) / max(float(high - low), 1e-9) * 1.349)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.files import write_atomic
@@ -31,6 +32,8 @@ class Schedule:
     warm_up: float = 0.02
     """Share of all steps in which the learning rate rises; it falls as a cosine after that."""
     clip_norm: float = 1.0
+    averaging: float = 0.0
+    """How much of the running average of the weights each step keeps; 0: no average is taken."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,9 @@ def fit(
 ) -> Losses:
     """Train a model with Adam and leave it with the weights of the epoch that validated best.
 
+    Where the schedule asks for averaging, these are running averages over the steps (Polyak and
+    Juditsky 1992), which are less noisy than the weights of any one step.
+
     A checkpoint is written after each epoch; the same call goes on from it. Each epoch draws from a
     generator seeded with its number, so that a resumed run ends with the same weights.
 
@@ -70,9 +76,11 @@ def fit(
     optimizer = torch.optim.Adam(model.parameters(), lr=schedule.learning_rate)
     steps = -(-len(train) // schedule.batch)
     total = steps * schedule.epochs
+    keep = get_ema_multi_avg_fn(schedule.averaging)  # type: ignore[no-untyped-call]
+    averaged = AveragedModel(model, multi_avg_fn=keep, use_buffers=True)
     best_state, losses = copy.deepcopy(model.state_dict()), Losses((), ())
     if checkpoint.exists():
-        best_state, losses = _resume(checkpoint, model, optimizer, schedule)
+        best_state, losses = _resume(checkpoint, model, averaged, optimizer, schedule)
         note(f"going on after epoch {len(losses.train)} of {schedule.epochs} ({checkpoint})")
     with progress(label, total) as bar:
         for epoch in range(len(losses.train), schedule.epochs):
@@ -88,15 +96,19 @@ def fit(
                 value.backward()  # type: ignore[no-untyped-call]
                 nn.utils.clip_grad_norm_(model.parameters(), schedule.clip_norm)
                 optimizer.step()
+                averaged.update_parameters(model)
                 sums += value.item() * len(batch)
                 bar.update(step + 1, _text(epoch, schedule.epochs, losses))
+            state = copy.deepcopy(model.state_dict())
+            model.load_state_dict(averaged.module.state_dict())
             losses = Losses(
                 (*losses.train, sums / len(train)),
                 (*losses.validation, evaluate(model, loss, validation, schedule)),
             )
             if losses.validation[-1] == min(losses.validation):
                 best_state = copy.deepcopy(model.state_dict())
-            _save(checkpoint, model, optimizer, schedule, best_state, losses)
+            model.load_state_dict(state)
+            _save(checkpoint, model, averaged, optimizer, schedule, best_state, losses)
     model.load_state_dict(best_state)
     model.eval()
     return losses
@@ -138,6 +150,7 @@ def _text(epoch: int, epochs: int, losses: Losses) -> str:
 def _save(
     path: Path,
     model: nn.Module,
+    averaged: AveragedModel,
     optimizer: torch.optim.Optimizer,
     schedule: Schedule,
     best_state: dict[str, Tensor],
@@ -147,6 +160,7 @@ def _save(
     torch.save(
         {
             "model": model.state_dict(),
+            "averaged": averaged.state_dict(),
             "optimizer": optimizer.state_dict(),
             "schedule": vars(schedule),
             "best": best_state,
@@ -159,7 +173,11 @@ def _save(
 
 
 def _resume(
-    path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, schedule: Schedule
+    path: Path,
+    model: nn.Module,
+    averaged: AveragedModel,
+    optimizer: torch.optim.Optimizer,
+    schedule: Schedule,
 ) -> tuple[dict[str, Tensor], Losses]:
     fix = f"delete {path} to start anew"
     try:
@@ -167,6 +185,7 @@ def _resume(
         if state["schedule"] != vars(schedule):
             raise InputError(f"{path} was trained with other settings", hint=fix)
         model.load_state_dict(state["model"])
+        averaged.load_state_dict(state["averaged"])
         optimizer.load_state_dict(state["optimizer"])
         return state["best"], Losses(tuple(state["train"]), tuple(state["validation"]))
     except InputError:

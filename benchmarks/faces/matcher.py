@@ -19,6 +19,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from sealshot.export.align import similarity
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.onnx_session import open_session
 from sealshot.runtime.types import Floats, Image
@@ -125,27 +126,6 @@ class Matcher:
         )
         norms = np.linalg.norm(embeddings, axis=1, keepdims=True)
         return np.asarray(embeddings / np.maximum(norms, 1e-12), np.float32)
-
-
-def similarity(source: Floats, target: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the least-squares similarity (turn, scale, shift; no mirror) from points to points.
-
-    In complex numbers the map is ``a z + b``, and the two normal equations solve themselves.
-
-    Args:
-        source: ``[n, 2]``, n of 2 or more.
-        target: ``[n, 2]``.
-
-    Returns:
-        ``float64 [2, 3]``, as ``cv2.warpAffine`` takes it.
-    """
-    z = np.asarray(source, float) @ [1, 1j]
-    w = np.asarray(target, float) @ [1, 1j]
-    centred = z - z.mean()
-    spread = float((centred * centred.conj()).real.sum())
-    a = (w * centred.conj()).sum() / spread if spread > 0 else complex(1)
-    b = w.mean() - a * z.mean()
-    return np.array([[a.real, -a.imag, b.real], [a.imag, a.real, b.imag]])
 
 
 def distances(left: Floats, right: Floats, kind: str) -> NDArray[np.float64]:

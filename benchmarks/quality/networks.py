@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from sealshot.benchmarks.faces.cache import file_sha256
 from sealshot.benchmarks.faces.faces import View
-from sealshot.benchmarks.faces.matcher import similarity
 from sealshot.benchmarks.quality.measure import Doubles
+from sealshot.export.align import similarity
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.manifest import load_manifest, sidecar
 from sealshot.runtime.onnx_session import open_session

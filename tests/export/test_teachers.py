@@ -4,54 +4,98 @@ import cv2
 import numpy as np
 import pytest
 
-from sealshot.export.frontality import frontality
-from sealshot.export.robustness import GROUPS, Robustness
+from sealshot.export.align import INNER, align
+from sealshot.export.frontality import frontality, levelness
+from sealshot.export.robustness import FEATURES, GROUPS, Looker
+from sealshot.export.typicality import contrast_normalised, typicality
 from sealshot.runtime.demo.clip import PORTRAIT
 from sealshot.runtime.detect import open_detector
 
 FRONTAL = np.array([[20, 20], [60, 20], [40, 45], [28, 60], [52, 60]], np.float32)
 
 
-def shifted_nose(share):
+def moved_nose(*, aside=0.0, down=0.0):
     landmarks = FRONTAL.copy()
-    landmarks[2, 0] += share * 40
+    landmarks[2] += (aside * 40, down * 40)
     return landmarks
 
 
 def test_a_face_to_the_camera_is_0():
-    assert frontality(FRONTAL) == 0
-    assert frontality(shifted_nose(0.14)) == 0
+    assert (frontality(np.stack([FRONTAL, moved_nose(aside=0.14)])) == 0).all()
 
 
 @pytest.mark.parametrize("side", [-1, 1])
 def test_the_further_turned_the_less(side):
-    values = [frontality(shifted_nose(side * s)) for s in (0.2, 0.3, 0.5)]
+    values = frontality(np.stack([moved_nose(aside=side * s) for s in (0.2, 0.3, 0.5)]))
     assert values == pytest.approx([-0.05, -0.15, -0.35], abs=1e-6)
+
+
+@pytest.mark.parametrize("side", [-1, 1])
+def test_the_further_up_or_down_the_less(side):
+    heights = (0, 0, 0, 0.1 * side, 0.2 * side)
+    values = levelness(np.stack([moved_nose(down=h) for h in heights]))
+    assert values == pytest.approx([0, 0, 0, -0.1, -0.2], abs=1e-6)
 
 
 def test_a_head_tilted_to_the_shoulder_is_still_frontal():
     turn = cv2.getRotationMatrix2D((40, 40), 35, 1.7)
     tilted = (np.c_[FRONTAL, np.ones(5)] @ turn.T).astype(np.float32)
-    assert frontality(tilted) == pytest.approx(0, abs=1e-6)
+    assert frontality(tilted[None]) == pytest.approx(0, abs=1e-6)
 
 
 def test_eyes_in_one_place_are_no_division_by_zero():
-    assert np.isfinite(frontality(np.zeros((5, 2), np.float32)))
+    assert np.isfinite(frontality(np.zeros((1, 5, 2), np.float32)))
+
+
+def test_the_usual_is_more_typical_than_the_odd():
+    rng = np.random.default_rng(0)
+    usual = rng.normal(size=(500, 20)) * np.linspace(3, 0.1, 20)
+    odd = np.zeros((1, 20))
+    odd[0, 0] = 12  # four spreads out
+    far_in_a_small_direction = np.zeros((1, 20))
+    far_in_a_small_direction[0, -1] = 1.5
+    values = typicality(np.concatenate([usual, odd, far_in_a_small_direction]), 20)
+    assert values[-2] < np.quantile(values[:500], 0.02)
+    assert values[-1] < np.quantile(values[:500], 0.02)
+    assert values[:500].mean() == pytest.approx(-20, rel=0.15)  # chi-square of 20 degrees
+    few = typicality(np.concatenate([usual, far_in_a_small_direction]), 5)
+    assert few[-1] > np.quantile(few, 0.9)  # the small direction does not count
+
+
+def test_neither_light_nor_contrast_changes_an_aligned_face():
+    face = np.random.default_rng(1).integers(80, 120, (1, 32, 32)).astype(np.uint8)
+    rows = contrast_normalised(np.concatenate([face, face * 2 - 60, face * 0 + 7]))
+    assert np.corrcoef(rows[0], rows[1])[0, 1] == pytest.approx(1)
+    assert (rows[2] == 0).all()
 
 
 @pytest.fixture(scope="module")
 def portrait():
     image = cv2.imread(str(PORTRAIT))
     (face,) = open_detector("mtcnn", threads=1).detect(image)
-    return image, face.box
+    return image, face
 
 
 def test_robustness_falls_when_the_face_is_blurred_hidden_or_none(portrait):
-    image, box = portrait
-    judge = Robustness()
-    clear = judge.measure(image, box)
-    assert clear.shape == (len(GROUPS),)
+    image, face = portrait
+    box, looker = face.box, Looker()
+    clear = looker.look(image, box)
+    assert clear.robustness.shape == (len(GROUPS),)
+    assert clear.features.shape == (FEATURES,)
     hidden = image.copy()
     hidden[int(box[1]) : int(box[3]), int(box[0]) : int((box[0] + box[2]) / 2)] = 90
     for worse in (cv2.GaussianBlur(image, (0, 0), 9), hidden, np.full_like(image, 128)):
-        assert (judge.measure(worse, box).mean() < clear.mean() - 1).all()
+        assert (looker.look(worse, box).robustness.mean() < clear.robustness.mean() - 1).all()
+
+
+def test_an_aligned_face_is_the_same_when_the_picture_is_turned(portrait):
+    image, face = portrait
+    height, width = image.shape[:2]
+    turn = cv2.getRotationMatrix2D((width / 2, height / 2), 25, 0.8)
+    turned = cv2.warpAffine(image, turn, (width, height))
+    points = (np.c_[face.landmarks, np.ones(5)] @ turn.T).astype(np.float32)
+    upright, again = align(image, face.landmarks), align(turned, points)
+    assert upright.shape == (32, 32)
+    assert np.abs(upright.astype(int) - again).mean() < 4
+    assert INNER.min() > 0
+    assert INNER.max() < 1

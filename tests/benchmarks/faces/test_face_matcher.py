@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sealshot.benchmarks.faces.faces import main_face
-from sealshot.benchmarks.faces.matcher import KNOWN, Matcher, distances, similarity
+from sealshot.benchmarks.faces.matcher import KNOWN, Matcher, distances
+from sealshot.export.align import similarity
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.types import Face
 
