@@ -57,10 +57,9 @@ def read_layers(model: Path, batch: int) -> tuple[Layer, ...]:
         InputError: it is no ONNX file, or its shapes are not known at that batch.
     """
     try:
-        graph = onnx.load(str(model)).graph
-        graph.input[0].type.tensor_type.shape.dim[0].dim_value = batch
-        whole = onnx.helper.make_model(graph, opset_imports=onnx.load(str(model)).opset_import)
-        inferred = onnx.shape_inference.infer_shapes(whole, strict_mode=True, data_prop=True).graph
+        loaded = onnx.load(str(model))
+        loaded.graph.input[0].type.tensor_type.shape.dim[0].dim_value = batch
+        inferred = onnx.shape_inference.infer_shapes(loaded, strict_mode=True, data_prop=True).graph
     except Exception as error:  # protobuf's, ONNX's and the OS's errors share no base class
         raise InputError(
             f"{model} is not an ONNX graph of crops: {str(error).splitlines()[0]}",

@@ -6,6 +6,7 @@ import importlib
 from collections.abc import Iterator
 from dataclasses import asdict, fields
 from pathlib import Path
+from typing import Any
 
 from sealshot.boards import Board, Fact, PowerMode, boards, detect
 from sealshot.runtime.arguments import Arguments, run_action
@@ -119,7 +120,7 @@ def _show(argv: list[str]) -> int:
 
 def _facts(board: Board) -> Iterator[tuple[str, str, str, str]]:
     for field in fields(board.compute):
-        fact: Fact[object] | None = getattr(board.compute, field.name)
+        fact: Fact[Any] | None = getattr(board.compute, field.name)
         if fact is not None:
             yield UNITS[field.name], _value(fact), _yes(fact.verified), fact.source
     for software in board.software:
@@ -146,7 +147,7 @@ def _caps(mode: PowerMode) -> str:
     return ", ".join(f"{cap:g} {unit}" for cap, unit in caps if cap) or "no caps known"
 
 
-def _value(fact: Fact[object]) -> str:
+def _value(fact: Fact[Any]) -> str:
     return f"{fact.value:g}" if isinstance(fact.value, int | float) else str(fact.value)
 
 
