@@ -3,8 +3,8 @@
 A teacher for the quality score that needs no label, no identity and no recogniser. It is the idea
 of reconstruction probability (An and Cho 2015) with a linear model, and looks at what a variational
 autoencoder of 64x64 pixels hardly sees: at what the detector makes of the face
-(:class:`~sealshot.export.robustness.Look`), and at the aligned inner face, where glasses, hands, odd
-light and a turned head stand out.
+(:class:`~sealshot.export.robustness.Look`), and at the aligned inner face, where glasses, hands,
+odd light and a turned head stand out.
 """
 
 from __future__ import annotations

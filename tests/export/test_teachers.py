@@ -51,7 +51,7 @@ def test_the_usual_is_more_typical_than_the_odd():
     rng = np.random.default_rng(0)
     usual = rng.normal(size=(500, 20)) * np.linspace(3, 0.1, 20)
     odd = np.zeros((1, 20))
-    odd[0, 0] = 12  # four spreads out
+    odd[0, 0] = 22  # seven spreads out
     far_in_a_small_direction = np.zeros((1, 20))
     far_in_a_small_direction[0, -1] = 1.5
     values = typicality(np.concatenate([usual, odd, far_in_a_small_direction]), 20)
