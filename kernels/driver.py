@@ -2,8 +2,8 @@
 
 The one module that touches a GPU. It works in the device's primary context, as TensorRT, PyTorch
 and CuPy do, or in the context that is current when the device is opened, such as one that pycuda
-made; so streams of those libraries, and arrays (`memory.py`), are used in place. It needs the driver
-alone: no CUDA toolkit, no headers, nothing to build.
+made; so streams of those libraries, and arrays (`memory.py`), are used in place. It needs the
+driver alone: no CUDA toolkit, no headers, nothing to build.
 
 Names follow the CUDA Driver API reference (https://docs.nvidia.com/cuda/cuda-driver-api/).
 """
@@ -13,7 +13,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from ctypes import byref, c_char_p, c_float, c_int, c_size_t, c_uint, c_ulonglong, c_void_p
+from ctypes import byref, c_char_p, c_float, c_int, c_uint, c_ulonglong, c_void_p
 from dataclasses import dataclass
 from functools import cache
 from typing import Any

@@ -178,7 +178,7 @@ class PinnedArray:
         self._ptr = c_void_p()
         call("cuMemAllocHost_v2", byref(self._ptr), c_size_t(nbytes))
         memory = (ctypes.c_char * nbytes).from_address(self._ptr.value or 0)
-        self.host: NDArray[Any] = np.ndarray(tuple(shape), kind, memory)
+        self.host: NDArray[Any] = np.ndarray(tuple(shape), kind, memoryview(memory))
 
     def close(self) -> None:
         """Free the memory."""

@@ -41,10 +41,9 @@ __device__ inline void unpack(uint4 bits, float (&out)[8]) {
     }
 }
 
-// Load VECTOR<T> elements that are used once; `from` lies on a multiple of 16 bytes.
-template <typename T>
-__device__ inline void load_once(const T* from, float (&out)[VECTOR<T>]) {
-    unpack(__ldcs(reinterpret_cast<const uint4*>(from)), out);
+// Load 128 bits that are used once; `from` lies on a multiple of 16 bytes.
+__device__ inline uint4 load_once(const void* from) {
+    return __ldcs(reinterpret_cast<const uint4*>(from));
 }
 
 __device__ inline unsigned misalignment(const void* pointer) {

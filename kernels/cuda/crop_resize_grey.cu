@@ -133,3 +133,5 @@ __device__ void crop_resize_grey(const uint8_t* frame, int height, int width, in
 KERNEL(crop_resize_grey_bgr, Bgr)
 KERNEL(crop_resize_grey_nv12, Luma)
 KERNEL(crop_resize_grey_nv12_full, FullLuma)
+
+#undef KERNEL

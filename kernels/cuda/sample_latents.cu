@@ -25,3 +25,5 @@ __device__ void sample_latents(const T* mu, const T* log_var, const float* noise
 
 KERNEL(sample_latents_f16, __half)
 KERNEL(sample_latents_f32, float)
+
+#undef KERNEL
