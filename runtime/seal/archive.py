@@ -3,16 +3,40 @@
 from __future__ import annotations
 
 import io
+import struct
 import zipfile
+import zlib
+
+_MEMBER = struct.Struct("<4s5H3I2H")
+_ENTRY = struct.Struct("<4s6H3I5H2I")
+_END = struct.Struct("<4s4H2IH")
+_VERSION, _MADE_BY = 20, 3 << 8 | 20  # ZIP 2.0; attributes as Unix has them
+_DATE = 1 << 5 | 1  # 1 January 1980, the first that there is
+_MODE = 0o600 << 16
+_COUNT_LIMIT, _SIZE_LIMIT = 2**16 - 1, 2**32 - 1  # beyond, a ZIP takes other records
 
 
 def write_zip(members: dict[str, bytes]) -> bytes:
-    """Return an archive; the same members always give the same bytes."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
-        for name, data in members.items():
-            archive.writestr(zipfile.ZipInfo(name), data)  # its date is 1980, always
-    return buffer.getvalue()
+    """Return an archive; the same members always give the same bytes, which FORMAT.md spells out.
+
+    Raises:
+        ValueError: a name is not ASCII, or there is more than a plain ZIP holds.
+    """
+    if len(members) > _COUNT_LIMIT or sum(map(len, members.values())) > _SIZE_LIMIT // 2:
+        raise ValueError("it is more than a ZIP holds")
+    parts: list[bytes] = []
+    directory: list[bytes] = []
+    at = 0
+    for name, content in members.items():
+        encoded, size = name.encode("ascii"), len(content)
+        fields = (_VERSION, 0, 0, 0, _DATE, zlib.crc32(content), size, size, len(encoded), 0)
+        entry = _ENTRY.pack(b"PK\x01\x02", _MADE_BY, *fields, 0, 0, 0, _MODE, at)
+        directory.append(entry + encoded)
+        parts += [_MEMBER.pack(b"PK\x03\x04", *fields), encoded, content]
+        at += _MEMBER.size + len(encoded) + size
+    size, count = sum(map(len, directory)), len(members)
+    end = _END.pack(b"PK\x05\x06", 0, 0, count, count, size, at, 0)
+    return b"".join([*parts, *directory, end])
 
 
 def read_zip(data: bytes, limit: int) -> dict[str, bytes]:

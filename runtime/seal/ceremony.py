@@ -39,7 +39,7 @@ from sealshot.runtime.seal.times import format_time, is_time, parse_time
 from sealshot.runtime.seal.warrant import RefusedError, Warrant, check_scope
 
 KIND = "sealshot/answer/1"
-REQUEST_LIMIT = 100_000  # shots
+REQUEST_LIMIT = 65_535  # shots: what a ZIP holds
 
 Give = Callable[[Container], bytes]
 
@@ -64,7 +64,16 @@ class Answer:
 
 
 def write_request(containers: Sequence[Container]) -> bytes:
-    """Return the file that goes to the authorities and to the custodian."""
+    """Return the file that goes to the authorities and to the custodian.
+
+    Raises:
+        SealError: there are more shots than a request holds.
+    """
+    if len(containers) > REQUEST_LIMIT:
+        raise SealError(
+            f"{len(containers):,} shots are too many for one request",
+            hint=f"ask for {REQUEST_LIMIT:,} at most: name fewer objects",
+        )
     return write_zip({f"{c.header.id}.sealed": strip(c) for c in containers})
 
 

@@ -2,8 +2,7 @@
 
     {"kind": "sealshot/warrant/1", "body": {...}, "signatures": [{"key": ..., "signature": ...}]}
 
-What is signed is the kind, a line feed, and the body as JSON without spaces, keys sorted, ASCII
-only: RFC 8785 for the texts, whole numbers and lists that our bodies are made of. The kind keeps a
+What is signed is the kind, a line feed, and the body as canonical JSON (RFC 8785). The kind keeps a
 signature on one sort of document from counting on another.
 """
 
@@ -29,7 +28,7 @@ from sealshot.runtime.seal.signing import (
     parse_verify_key,
 )
 
-DOCUMENT_LIMIT = 64 * 1024 * 1024  # bytes; a response for 100,000 shots has about 20 MB
+DOCUMENT_LIMIT = 64 * 1024 * 1024  # bytes; an answer for 65,535 shots has about 8 MB
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +89,14 @@ class Document:
 
 
 def canonical(body: Mapping[str, Any]) -> bytes:
-    """Return the one form of a JSON object of texts, whole numbers, lists and objects."""
-    return json.dumps(body, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+    """Return the canonical form (RFC 8785) of an object of texts, whole numbers, lists, objects.
+
+    Its keys are ASCII. Floats, which that form writes as JavaScript does, are not for it.
+    """
+    text = json.dumps(
+        body, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    )
+    return text.encode()
 
 
 def parse_document(data: bytes, kind: str, checks: Mapping[str, Check]) -> Document:

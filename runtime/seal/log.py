@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import errno
 import fcntl
 import hashlib
 import os
@@ -23,7 +24,7 @@ from typing import Any
 from sealshot.runtime.errors import SealshotError
 from sealshot.runtime.files import fsync_folder, write_atomic
 from sealshot.runtime.seal.documents import canonical
-from sealshot.runtime.seal.fields import parse_json
+from sealshot.runtime.seal.fields import is_name, is_text, is_whole, parse_json
 from sealshot.runtime.seal.signing import SIGNATURE_BYTES, SigningKey, VerifyKey
 
 CHECKPOINT_SUFFIX = ".checkpoint"
@@ -116,19 +117,31 @@ class Log:
             text = canonical(entry)
             signature = self._key.sign(_message(self.name, index, text))
             lines.append(text + b" " + base64.b64encode(signature))
+        data = b"".join(line + b"\n" for line in lines)
         try:
-            os.write(self._fd, b"".join(line + b"\n" for line in lines))
-            os.fsync(self._fd)
+            self._write(data)
             for line in lines:
                 self._tree.add(line)
             self._sign()
         except OSError as error:
             raise _cannot_write(self.path, error) from error
 
+    def _write(self, data: bytes) -> None:
+        """Write all of ``data`` or nothing: on half a line no later entry could be read."""
+        size = os.fstat(self._fd).st_size
+        try:
+            written = os.write(self._fd, data)
+            if written < len(data):  # a disk that is nearly full takes a part, and says no error
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            os.fsync(self._fd)
+        except OSError:
+            os.ftruncate(self._fd, size)
+            raise
+
     def entries(self) -> Iterator[dict[str, Any]]:
         """Return all entries, oldest first."""
         for line in _lines(self.path.read_bytes()):
-            yield parse_json(line.rpartition(b" ")[0])
+            yield _parse_entry(line.rpartition(b" ")[0])
 
     def close(self) -> None:
         """Let go of the log."""
@@ -188,6 +201,13 @@ def verify_log(data: bytes, name: str, key: VerifyKey, notes: Sequence[bytes]) -
                 f"entry {index + 1} of the log was altered, put in, or moved there",
                 "compare with a copy of the log",
             )
+        try:
+            _parse_entry(text)
+        except ValueError:
+            raise LogError(
+                f"entry {index + 1} of the log is signed, but is no entry",
+                "its keeper's program is not sealshot, or was tampered with",
+            ) from None
         tree.add(line)
         if tree.size in wanted:
             roots[tree.size] = tree.root
@@ -224,21 +244,36 @@ def parse_checkpoint(note: bytes, key: VerifyKey) -> Checkpoint:
     text, _, signatures = note[:CHECKPOINT_LIMIT].partition(b"\n\n")
     text += b"\n"
     lines = text.decode(errors="replace").split("\n")
-    if len(lines) != 4 or not lines[0].startswith(ORIGIN) or not lines[1].isascii():
+    name = lines[0].removeprefix(ORIGIN)
+    if len(lines) != 4 or lines[0] != ORIGIN + name or not is_name(name) or not lines[1].isascii():
         raise _no_checkpoint("it does not have the form of one")
     root = _decode(lines[2].encode())
     if not lines[1].isdigit() or len(lines[1]) > 18 or len(root) != hashlib.sha256().digest_size:
         raise _no_checkpoint("its size or its root is not as it should be")
     wanted = _key_id(lines[0], key)
     for line in signatures.decode(errors="replace").splitlines():
-        dash, _, rest = line.partition(" ")
-        name, _, encoded = rest.partition(" ")
+        signer, _, encoded = line.rpartition(" ")
         signed = _decode(encoded.encode())
-        if dash == "—" and name == lines[0] and signed[:4] == wanted:
+        if signer == f"— {lines[0]}" and signed[:4] == wanted:
             if len(signed) == 4 + SIGNATURE_BYTES and key.verifies(text, signed[4:]):
-                return Checkpoint(lines[0].removeprefix(ORIGIN), int(lines[1]), root)
+                return Checkpoint(name, int(lines[1]), root)
             raise _no_checkpoint("its signature is wrong")
     raise _no_checkpoint("it is not signed by that key")
+
+
+def _parse_entry(text: bytes) -> dict[str, Any]:
+    """Read an entry; whoever signed it, what it says may end on a terminal.
+
+    Raises:
+        ValueError: it is no canonical object of printable texts and whole numbers.
+    """
+    entry = parse_json(text)
+    fit = isinstance(entry, dict) and all(
+        is_name(key) and (is_text(value) or is_whole(value)) for key, value in entry.items()
+    )
+    if not fit or canonical(entry) != text:
+        raise ValueError("it is no entry")
+    return dict(entry)
 
 
 def _no_checkpoint(what: str) -> LogError:
