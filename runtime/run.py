@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from sealshot.runtime.engines import Engine
 from sealshot.runtime.errors import SealshotError, VaultError
 from sealshot.runtime.interrupts import hold_interrupts
 from sealshot.runtime.keep import Keeper, Sealing
@@ -80,6 +81,7 @@ def run(
     picture: PictureType = "jpg",
     report: Report,
     on_progress: Callable[[Progress], None] = lambda _: None,
+    on_engine: Callable[[Engine], None] = lambda _: None,
 ) -> Summary:
     """Watch a source and seal the best shot of each person into a vault.
 
@@ -93,6 +95,7 @@ def run(
         picture: how the shots are encoded.
         report: takes sentences that a person should read.
         on_progress: called after each frame.
+        on_engine: called with the engine that was chosen, before the first frame.
 
     Raises:
         InputError: the source or an option is wrong. Nothing was written.
@@ -106,6 +109,7 @@ def run(
         give_up_after_s=settings.give_up_after_s,
     ) as source:
         stages = open_stages(settings, source.fps)
+        on_engine(stages.engine)
         origin = Origin(source.name, stages.engine.manifest.name, stages.engine.manifest.sha256)
         with Keeper(vault_path, sealing, report) as keeper:
             sealer = _Sealer(keeper, origin, picture, stages.stopwatch)

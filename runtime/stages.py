@@ -26,6 +26,7 @@ class Settings:
     tracker: str = "bytetrack"
     score: str = DEFAULT_SCORE
     engine: str = "auto"
+    precision: str = "auto"
     min_face_px: int = MIN_FACE_PX
     min_seen_s: float = 0.2
     """Who is detected in fewer frames than this lasts is a false alarm, not a person."""
@@ -59,7 +60,9 @@ def open_stages(settings: Settings, fps: float | None) -> Stages:
         InputError: one of them does not exist, or its file is missing or wrong.
     """
     threads = max(1, (os.cpu_count() or 1) // 2)  # detection and the rest run side by side
-    engine = open_engine(score_graph(settings.score), settings.engine, threads=threads)
+    engine = open_engine(
+        score_graph(settings.score), settings.engine, settings.precision, threads=threads
+    )
     detector = open_detector(settings.detector, min_face_px=settings.min_face_px, threads=threads)
     min_hits = math.ceil(settings.min_seen_s * fps) if fps else MIN_HITS
     selector = Selector(engine.manifest.percentile, settings.emit, settings.choice, min_hits)

@@ -9,7 +9,7 @@ from pathlib import Path
 from sealshot.runtime.arguments import Arguments, duration, positive_int, seconds, size
 from sealshot.runtime.commands.camera import read_camera
 from sealshot.runtime.detect import MIN_FACE_PX
-from sealshot.runtime.engines import ENGINES
+from sealshot.runtime.engines import ENGINES, PRECISION_CHOICES, Engine
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.keep import Sealing
 from sealshot.runtime.models import DEFAULT_SCORE, SCORES
@@ -56,8 +56,9 @@ address, or a GStreamer pipeline.
   --tracker NAME      bytetrack (default), or euclidean, the tracker of the paper
   --min-seen S        who is detected for fewer seconds in all is a false alarm, not a person
                       (default {Settings.min_seen_s})
-  --score NAME        {", ".join(SCORES)} (default {DEFAULT_SCORE}), or a score graph FILE.onnx
-  --engine NAME       {", ".join(ENGINES)} (the first is the default)
+  --score NAME        {", ".join(SCORES)} (default {DEFAULT_SCORE}), or FILE.onnx, or FILE.plan
+  --engine NAME       {", ".join(ENGINES)}: auto (default) measures what is usable
+  --precision NAME    {", ".join(PRECISION_CHOICES)}: auto (default) takes what is faster
   --fps N             frame rate of a folder of images (default 1)
   --stop-after S      stop after S seconds of the source
   --board NAME        read the camera through the GStreamer pipeline of a board of `sealshot board
@@ -96,6 +97,7 @@ def main(argv: list[str]) -> int:
     add("--min-seen", type=seconds, default=Settings.min_seen_s)
     add("--score", default=DEFAULT_SCORE)
     add("--engine", choices=ENGINES, default=ENGINES[0])
+    add("--precision", choices=PRECISION_CHOICES, default=PRECISION_CHOICES[0])
     add("--fps", type=float)
     add("--stop-after", type=seconds)
     add("--board")
@@ -113,6 +115,7 @@ def main(argv: list[str]) -> int:
         tracker=given.tracker,
         score=given.score,
         engine=given.engine,
+        precision=given.precision,
         min_face_px=given.min_face,
         emit=Emit(given.emit, given.within if given.emit == "timely" else 0.0),
         min_seen_s=given.min_seen,
@@ -135,6 +138,7 @@ def main(argv: list[str]) -> int:
             picture=given.picture,
             report=warn,
             on_progress=show,
+            on_engine=_announce,
         )
     say_json(_as_json(summary)) if given.json else _print(summary, given.vault)
     if summary.failure:
@@ -168,6 +172,10 @@ def _sealing(arguments: Arguments, given: argparse.Namespace) -> Sealing:
         quota_bytes=given.quota,
         uploads=uploads,
     )
+
+
+def _announce(engine: Engine) -> None:
+    note(f"engine: {engine.description} ({engine.why})")
 
 
 def _print(summary: Summary, vault: Path) -> None:

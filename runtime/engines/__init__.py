@@ -1,24 +1,152 @@
-"""Engines that turn crops into quality scores, one file each."""
+"""Engines that turn crops into quality scores, one file each, and the choice among them."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
+
+from sealshot.runtime.crops import CROP_PX
 from sealshot.runtime.engines.base import Engine
 from sealshot.runtime.engines.onnxruntime import OnnxRuntimeEngine
 from sealshot.runtime.errors import InputError
+from sealshot.runtime.manifest import load_manifest
+from sealshot.runtime.models import PRECISIONS, forms
 
-ENGINES = ("auto", "onnxruntime")
-
-__all__ = ["ENGINES", "Engine", "OnnxRuntimeEngine", "open_engine"]
+__all__ = ["ENGINES", "PRECISION_CHOICES", "Engine", "OnnxRuntimeEngine", "open_engine", "survey"]
 
 
-def open_engine(model: Path, engine: str = "auto", *, threads: int = 0) -> Engine:
-    """Open a score graph on the fastest engine that is usable, or on the one that is named.
+def _onnxruntime(model: Path, threads: int) -> Engine:
+    return OnnxRuntimeEngine(model, threads=threads)
+
+
+def _tensorrt(model: Path, threads: int) -> Engine:
+    from sealshot.runtime.engines.tensorrt import TensorRtEngine
+
+    return TensorRtEngine(model)
+
+
+OPENERS: dict[str, Callable[[Path, int], Engine]] = {
+    "onnxruntime": _onnxruntime,
+    "tensorrt": _tensorrt,
+}
+"""How each engine opens a model. Where it is not usable it raises InputError with the reason."""
+ENGINES = ("auto", *OPENERS)
+PRECISION_CHOICES = ("auto", *PRECISIONS)
+
+CPU_ENGINES = ("onnxruntime",)
+"""`auto` does not try them with fp16: a CPU computes it in fp32, with casts in between."""
+PROBE_FACES = 8
+PROBE_ROUNDS = 5
+WORTHWHILE = 1.1
+"""How much faster a lower precision must be to be preferred."""
+
+
+def open_engine(
+    model: Path, engine: str = "auto", precision: str = "auto", *, threads: int = 0
+) -> Engine:
+    """Open a score graph on the fastest engine and precision that are usable, or on those named.
+
+    Where several are usable they are measured, for a fraction of a second, on the machine as it is:
+    int8 is slower than fp32 on many processors. :attr:`Engine.why` says what decided.
+
+    Args:
+        model: ``NAME.onnx``, whose other precisions lie beside it as ``NAME.fp16.onnx`` and
+            ``NAME.int8.onnx``; or one of those, or ``NAME.plan``, which stands for itself alone.
+        engine: one of :data:`ENGINES`.
+        precision: one of :data:`PRECISION_CHOICES`.
+        threads: for the engines of the CPU; 0 takes one a core.
 
     Raises:
-        InputError: there is no such engine, or the model cannot be opened.
+        InputError: there is no such engine or precision, a model file is wrong, or what was named
+            is not usable here; the fact says why.
     """
-    if engine not in ENGINES:
-        raise InputError(f"there is no engine '{engine}'", hint=f"use one of {', '.join(ENGINES)}")
-    return OnnxRuntimeEngine(model, threads=threads)
+    for given, choices, what in (
+        (engine, ENGINES, "engine"),
+        (precision, PRECISION_CHOICES, "precision"),
+    ):
+        if given not in choices:
+            raise InputError(
+                f"there is no {what} '{given}'", hint=f"use one of {', '.join(choices)}"
+            )
+    opened: list[Engine] = []
+    problems: list[InputError] = []
+    for name, file in _candidates(model, engine, precision):
+        try:
+            opened.append(OPENERS[name](file, threads))
+        except InputError as error:
+            problems.append(error)
+    if not opened:
+        raise problems[0]
+    if len(opened) > 1:
+        return _fastest(opened)
+    reasons = dict.fromkeys(error.fact for error in problems)
+    opened[0].why = "; ".join(("the only usable one", *reasons)) if reasons else "the only one"
+    return opened[0]
+
+
+def survey(model: Path) -> Iterator[tuple[str, str, Engine | InputError]]:
+    """Yield each engine and precision of a model: opened, or why it is not usable."""
+    for precision, file in forms(model).items():
+        for name, opener in OPENERS.items():
+            try:
+                yield name, precision, opener(file, 1)
+            except InputError as error:
+                yield name, precision, error
+
+
+def _candidates(model: Path, engine: str, precision: str) -> list[tuple[str, Path]]:
+    """Return the engines and files that a user's choice leaves.
+
+    Raises:
+        InputError: there is no such file, or one of them is wrong.
+    """
+    if model.suffix == ".plan":
+        if engine not in ("auto", "tensorrt"):
+            raise InputError(f"{model} is a plan of TensorRT", hint="leave --engine out")
+        return [("tensorrt", model)]
+    files = forms(model)
+    if precision != "auto":
+        if precision not in files:
+            raise InputError(
+                f"{model} has no {precision} form, only {', '.join(files)}",
+                hint=f"make it with `sealshot export {model} --precision {precision}`",
+            )
+        files = {precision: files[precision]}
+    for file in files.values():
+        load_manifest(file)  # a damaged file is an error, not a reason to take the next
+    return [
+        (name, file)
+        for name in (OPENERS if engine == "auto" else (engine,))
+        for form, file in files.items()
+        if not (name in CPU_ENGINES and form == "fp16" and len(files) > 1)
+    ]
+
+
+def _fastest(engines: Sequence[Engine]) -> Engine:
+    """Measure engines side by side and return the fastest.
+
+    The first is that of the fullest precision; each of the others must be :data:`WORTHWHILE` times
+    as fast as the one chosen so far, so that noise does not decide between equals.
+    """
+    random = np.random.default_rng(0)
+    crops = random.integers(0, 256, (PROBE_FACES, 1, CROP_PX, CROP_PX), np.uint8)
+    best_ms = [float("inf")] * len(engines)
+    for _ in range(PROBE_ROUNDS):
+        for i, engine in enumerate(engines):
+            start = time.perf_counter()
+            engine.score(crops)
+            best_ms[i] = min(best_ms[i], 1e3 * (time.perf_counter() - start) / PROBE_FACES)
+    chosen = 0
+    for i in range(1, len(engines)):
+        if best_ms[i] * WORTHWHILE < best_ms[chosen]:
+            chosen = i
+    others = "; ".join(
+        f"{engine.description} {ms:.2f}"
+        for i, (engine, ms) in enumerate(zip(engines, best_ms, strict=True))
+        if i != chosen
+    )
+    engines[chosen].why = f"measured {best_ms[chosen]:.2f} ms a face; {others}"
+    return engines[chosen]

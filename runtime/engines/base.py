@@ -16,7 +16,9 @@ class Engine(ABC):
 
     manifest: Manifest
     description: str
-    """The engine and the device in a few words, for people."""
+    """The engine, the device and the precision in a few words, for people."""
+    why: str = ""
+    """What decided for this engine, where there was a choice."""
 
     @abstractmethod
     def score(self, crops: NDArray[np.uint8]) -> Floats:

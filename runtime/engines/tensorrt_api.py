@@ -130,7 +130,7 @@ def build_plan(
     profile = builder.create_optimization_profile()
     for i in range(network.num_inputs):
         tensor = network.get_input(i)
-        rest = list(tensor.shape)[1:]
+        rest = tensor.shape[1:]
         profile.set_shape(tensor.name, *(trt.Dims([n, *rest]) for n in options.batch))
     config.add_optimization_profile(profile)
     config.progress_monitor = monitor
@@ -197,7 +197,7 @@ class Plan:
             Tensor(
                 name=name,
                 dtype=_DTYPES[engine.get_tensor_dtype(name)],
-                shape=tuple(engine.get_tensor_shape(name))[1:],
+                shape=engine.get_tensor_shape(name)[1:],
                 is_input=engine.get_tensor_mode(name) == trt.TensorIOMode.INPUT,
             )
             for name in names
