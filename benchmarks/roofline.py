@@ -28,7 +28,7 @@ def draw_roofline(
         precision: which one.
         path: without suffix; an SVG and a PNG.
     """
-    figure = Figure(figsize=(8, 5), layout="constrained")
+    figure = Figure(figsize=(8, 6), layout="constrained")
     axes = figure.add_subplot()
     shown = _thin([b.roof for b in projection.bounds if b.roof.precision == precision])
     intensity = np.array([layer.intensity(precision) for layer in layers])
@@ -54,17 +54,16 @@ def draw_roofline(
     axes.set(
         xscale="log",
         yscale="log",
-        xlabel="operations per byte through memory (a multiply-accumulate is two)",
+        xlabel="operations per byte through memory; each disc is a layer, its area its share",
         ylabel="10⁹ operations a second, at most",
         title=f"{projection.score}, {precision}, batch {projection.batch}: an upper bound",
     )
     axes.grid(which="major", color="#e4e4e4", lw=0.6)
     axes.spines[["top", "right"]].set_visible(False)
     if shown:
-        axes.legend(frameon=False, fontsize=8, loc="lower right")
+        figure.legend(frameon=False, fontsize=8, loc="outside lower center", ncols=2)
     else:
         axes.text(0.5, 0.5, f"no board has a {precision} rate", transform=axes.transAxes)
-    figure.supxlabel("Each disc is a layer, its area the share of the work.", fontsize=8)
     return save(figure, path)
 
 

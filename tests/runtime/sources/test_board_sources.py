@@ -1,0 +1,89 @@
+"""What `run --board` opens: the pipeline of the board, with the source set in safely."""
+
+import pytest
+
+from sealshot.boards import boards
+from sealshot.runtime.errors import InputError
+from sealshot.runtime.sources import RECORDED_PIPELINE, redact
+from sealshot.runtime.sources.board import board_source, find_board
+
+ORIN = boards()["orin-nano-8gb"]
+CPU = boards()["cpu-x86-64"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "begins"),
+    [
+        ("csi:0", "nvarguscamerasrc sensor-id=0 ! "),
+        ("csi:11", "nvarguscamerasrc sensor-id=11 ! "),
+        ("rtsp://camera/stream", 'rtspsrc location="rtsp://camera/stream" '),
+        ("RTSP://camera/a!b", 'rtspsrc location="RTSP://camera/a!b" '),
+        ("rtsps://camera/x", 'rtspsrc location="rtsps://camera/x" '),
+        ("0", 'v4l2src device="/dev/video0" ! '),
+        ("007", 'v4l2src device="/dev/video7" ! '),
+        ("/dev/video12", 'v4l2src device="/dev/video12" ! '),
+    ],
+)
+def test_a_camera_goes_through_the_pipeline_of_the_board(spec, begins):
+    opened = board_source(ORIN, spec)
+    assert opened.startswith(begins)
+    assert " ! " in opened  # so that it is opened as a pipeline
+    assert not RECORDED_PIPELINE.search(opened)  # and as a camera
+    assert "{" not in opened
+
+
+@pytest.mark.parametrize(
+    "spec",
+    ["crowd.mp4", "faces/", "http://camera/a.mjpg", "videotestsrc ! appsink", "", "/dev/null"],
+)
+def test_all_else_is_opened_as_it_is(spec):
+    assert board_source(ORIN, spec) == spec
+
+
+@pytest.mark.parametrize("spec", ["rtsp://camera/stream", "0", "/dev/video0"])
+def test_a_board_without_pipelines_changes_nothing(spec):
+    assert board_source(CPU, spec) == spec
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        'rtsp://camera/" ! filesink location=/tmp/plain ! "',
+        "rtsp://camera/x ! filesink",
+        "rtsp://camera/\\",
+        "rtsp://camera/\n",
+        "rtsp://camera/\x00",
+        "csi:",
+        "csi:0 ! filesink location=x",
+        "csi:-1",
+        "csi:x",
+        "csi:１",
+    ],
+)
+def test_nothing_breaks_out_of_the_pipeline(spec):
+    with pytest.raises(InputError):
+        board_source(ORIN, spec)
+
+
+def test_a_csi_camera_needs_a_board_that_has_one():
+    with pytest.raises(InputError, match="no pipeline for a CSI camera"):
+        board_source(CPU, "csi:0")
+
+
+def test_the_password_in_a_pipeline_is_not_shown():
+    opened = board_source(ORIN, "rtsp://admin:hunter2@camera/stream")
+    assert "hunter2" in opened
+    assert "hunter2" not in redact(opened)
+
+
+def test_the_password_of_a_refused_address_is_not_shown():
+    with pytest.raises(InputError) as caught:
+        board_source(ORIN, 'rtsp://admin:hunter2@camera/"x')
+    assert "hunter2" not in caught.value.fact
+
+
+def test_boards_are_found_by_name_or_by_themselves():
+    assert find_board("thor").name == "thor"
+    assert find_board("auto") in boards().values()
+    with pytest.raises(InputError, match="no board 'toaster'"):
+        find_board("toaster")
