@@ -65,7 +65,7 @@ def crop_resize_grey(frame: ArrayLike, boxes: ArrayLike, format: str = "bgr") ->
     Returns:
         ``uint8 [n, 1, 64, 64]``; zeros for a box that is not finite or reaches beyond 2**23 pixels.
     """
-    grey = to_grey(np.asarray(frame, np.uint8), format)
+    grey = to_grey(pixels_of(np.asarray(frame, np.uint8), format), format)
     boxes = np.asarray(boxes, np.float64).reshape(-1, 4)
     crops = np.zeros((len(boxes), 1, CROP_PX, CROP_PX), np.uint8)
     for crop, box in zip(crops, boxes, strict=True):
@@ -73,19 +73,24 @@ def crop_resize_grey(frame: ArrayLike, boxes: ArrayLike, format: str = "bgr") ->
             x, y, side = square(box)
             rows = axis_weights(y, side, grey.shape[0])  # [64, h]
             columns = axis_weights(x, side, grey.shape[1])  # [64, w]
-            crop[0] = np.floor(rows @ grey @ columns.T + 0.5)
+            crop[0] = np.floor(rows @ grey @ columns.T / (rows[0].sum() * columns[0].sum()) + 0.5)
     return crops
 
 
-def to_grey(frame: NDArray[np.uint8], format: str = "bgr") -> Doubles:
-    """Return the grey levels of a frame, ``float64 [h, w]``, whole numbers (ITU-R BT.601)."""
+def pixels_of(frame: NDArray[np.uint8], format: str) -> NDArray[np.uint8]:
+    """Return what grey is made of: BGR ``[h, w, 3]``, or the luma plane of NV12, ``[h, w]``."""
+    return frame if format == "bgr" else frame[: len(frame) * 2 // 3]
+
+
+def to_grey(pixels: NDArray[np.uint8], format: str) -> Doubles:
+    """Return grey levels, ``float64 [h, w]``, whole numbers (ITU-R BT.601)."""
+    levels = pixels.astype(np.float64)
     if format == "bgr":
         weights = np.array([3735, 19235, 9798])  # of 2**15: 0.114, 0.587, 0.299
-        return np.asarray(np.floor(frame.astype(np.float64) @ weights / 2**15 + 0.5))
-    luma = np.asarray(frame[: frame.shape[0] * 2 // 3], np.float64)
-    if format == "nv12":
-        luma = np.clip(np.floor((luma - 16) * 255 / 219 + 0.5), 0, 255)
-    return luma
+        levels = np.floor(levels @ weights / 2**15 + 0.5)
+    elif format == "nv12":
+        levels = np.clip(np.floor((levels - 16) * 255 / 219 + 0.5), 0, 255)
+    return levels
 
 
 def square(box: Doubles) -> tuple[int, int, int]:
@@ -96,24 +101,26 @@ def square(box: Doubles) -> tuple[int, int, int]:
 
 
 def axis_weights(start: int, side: int, length: int) -> Doubles:
-    """Return the share of each of ``length`` pixels in each of 64 output pixels, ``[64, length]``.
+    """Return the weight of each of ``length`` pixels in each of 64 output pixels, ``[64, length]``.
 
     The 64 cover ``side`` pixels from ``start`` on; what lies outside goes to the pixel at the edge.
+    Weights are whole numbers: 1/64 of a pixel when shrinking (the sum is ``side``), else of 128.
     """
     out = np.arange(CROP_PX)[:, None]
     if side > CROP_PX:
-        left = np.arange(length, dtype=np.float64)
-        right = left + 1
+        left = np.arange(length) * float(CROP_PX)
+        right = left + CROP_PX
         left[0], right[-1] = -np.inf, np.inf
-        begin = start + out * side / CROP_PX
-        shared = np.minimum(right, begin + side / CROP_PX) - np.maximum(left, begin)
-        return np.asarray(np.maximum(shared, 0) * CROP_PX / side)
-    centre = (out + 0.5) * side / CROP_PX - 0.5
-    first = np.floor(centre)
+        begin = start * CROP_PX + out * side
+        return np.asarray(
+            np.maximum(np.minimum(right, begin + side) - np.maximum(left, begin), 0), np.float64
+        )
+    centre = (2 * out + 1) * side - CROP_PX  # in 1/128 of a pixel of the square
+    first, share = np.divmod(centre, 2 * CROP_PX)
     weights = np.zeros((CROP_PX, length))
-    for at, share in ((first, 1 - (centre - first)), (first + 1, centre - first)):
-        pixel = np.clip(start + np.clip(at, 0, side - 1), 0, length - 1).astype(int)
-        np.add.at(weights, (out, pixel), share)
+    for at, weight in ((first, 2 * CROP_PX - share), (first + 1, share)):
+        pixel = np.clip(start + np.clip(at, 0, side - 1), 0, length - 1)
+        np.add.at(weights, (out, pixel), weight)
     return weights
 
 
