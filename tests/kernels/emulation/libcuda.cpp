@@ -139,6 +139,9 @@ int cuMemcpyDtoDAsync_v2(void* to, const void* from, size_t n, void* s) {
 }
 
 int cuStreamCreate(void** stream, unsigned) { return *stream = new EmulatedStream, OK; }
+int cuLaunchHostFunc(void* stream, void (*function)(void*), void* data) {
+    return run(stream, [=] { function(data); });
+}
 int cuStreamDestroy_v2(void* stream) { return delete static_cast<EmulatedStream*>(stream), OK; }
 int cuStreamSynchronize(void* stream) {
     return stream && static_cast<EmulatedStream*>(stream)->capturing ? CAPTURE : OK;
