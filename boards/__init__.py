@@ -5,10 +5,7 @@ The profiles are the ``*.toml`` files beside this one; a name is a file's stem.
 
 from __future__ import annotations
 
-from functools import cache
-from pathlib import Path
-
-from sealshot.boards.detect import Detected, Mode, recognise
+from sealshot.boards.detect import Detected, Mode, detect
 from sealshot.boards.profile import (
     Board,
     Camera,
@@ -18,7 +15,7 @@ from sealshot.boards.profile import (
     ProfileError,
     Rail,
     Software,
-    read_board,
+    boards,
 )
 
 __all__ = [
@@ -35,18 +32,3 @@ __all__ = [
     "boards",
     "detect",
 ]
-
-
-@cache
-def boards() -> dict[str, Board]:
-    """Return the profiles that ship, by name.
-
-    Raises:
-        ProfileError: a profile is malformed.
-    """
-    return {path.stem: read_board(path) for path in sorted(Path(__file__).parent.glob("*.toml"))}
-
-
-def detect(root: Path = Path("/")) -> Detected:
-    """Say which board a system runs on, from the files under ``root``; see :func:`recognise`."""
-    return recognise(root, boards())

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from sealshot.boards.profile import Board
+from sealshot.boards.profile import Board, boards
 
 MOST_BYTES = 1 << 20
 SOCS = {
@@ -58,12 +58,11 @@ class Detected:
     power_modes: tuple[Mode, ...]
 
 
-def recognise(root: Path, boards: Mapping[str, Board]) -> Detected:
-    """Describe the system whose files lie under ``root``. Never raises.
+def detect(root: Path = Path("/")) -> Detected:
+    """Describe the system whose files lie under ``root``. Whatever they hold, it does not raise.
 
     Args:
         root: ``/``, or the top of a recorded tree.
-        boards: profiles to choose from.
     """
     live = root == Path("/")
     tree = root / "proc/device-tree"
@@ -76,7 +75,7 @@ def recognise(root: Path, boards: Mapping[str, Board]) -> Detected:
     gpus = _gpus(root) or (_nvidia_smi() if live else ())
     architecture = platform.machine() if live else _architecture(cpu, compatible)
     l4t = _l4t(_read(root / "etc/nv_tegra_release"))
-    board, why = _choose(boards, model, compatible, modes, gpus, architecture)
+    board, why = _choose(boards(), model, compatible, modes, gpus, architecture)
     software = board.software_of(l4t) if board and l4t else None
     return Detected(
         board=board.name if board else None,
@@ -94,7 +93,7 @@ def recognise(root: Path, boards: Mapping[str, Board]) -> Detected:
 
 
 def _choose(
-    boards: Mapping[str, Board],
+    known: Mapping[str, Board],
     model: str,
     compatible: tuple[str, ...],
     modes: tuple[Mode, ...],
@@ -102,7 +101,7 @@ def _choose(
     architecture: str,
 ) -> tuple[Board | None, str]:
     marks = " ".join((model, *compatible, *(mode.name for mode in modes))).lower()
-    able = [b for b in boards.values() if b.signs.mark.lower() in marks]
+    able = [b for b in known.values() if b.signs.mark.lower() in marks]
     able.sort(key=lambda b: -len(b.signs.mark))  # the more special one first
     for board in able:
         for module in board.signs.modules:

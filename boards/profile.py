@@ -18,6 +18,7 @@ import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from functools import cache
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -160,6 +161,16 @@ class Board:
             if any(l4t == known or l4t.startswith(known + ".") for known in software.l4t):
                 return software
         return None
+
+
+@cache
+def boards() -> dict[str, Board]:
+    """Return the profiles that ship, by name.
+
+    Raises:
+        ProfileError: a profile is malformed.
+    """
+    return {path.stem: read_board(path) for path in sorted(Path(__file__).parent.glob("*.toml"))}
 
 
 def read_board(path: Path) -> Board:
