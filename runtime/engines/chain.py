@@ -1,0 +1,168 @@
+"""From a frame in device memory to each track's best, in one launch.
+
+Crop, encoder, sampling, decoder, likelihood and argmax run on one stream. For each batch size and
+frame they are recorded once as a CUDA graph: few faces at a time are bound by launches, and then
+one launch is all there is. Boxes and track slots go in and scores come out in the same graph;
+nothing else is copied between host and device.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sealshot.kernels.device import DeviceFrame, DeviceKernels
+from sealshot.kernels.driver import Graph, Stream
+from sealshot.kernels.memory import DeviceArray, PinnedArray
+from sealshot.runtime.crops import CROP_PX
+from sealshot.runtime.engines.tensorrt import PlanScorer
+from sealshot.runtime.types import Floats
+
+MOST_GRAPHS = 64
+"""Kept at once; a camera's ring of frame buffers times the batch sizes."""
+NO_SLOT = -1
+
+
+@dataclass(frozen=True, eq=False)
+class Best:
+    """The best face of each track slot so far."""
+
+    scores: Floats
+    """``float32 [t]``, -inf where there was none."""
+    frames: NDArray[np.int64]
+    """``int64 [t]``, index of the frame."""
+
+
+class Chain:
+    """Scores the faces of frames that lie in device memory, and keeps each track's best there.
+
+    Not to be called from two threads at once, nor while its scorer is used elsewhere.
+    """
+
+    def __init__(self, scorer: PlanScorer, kernels: DeviceKernels, tracks: int) -> None:
+        """Allocate for the largest batch of the plan.
+
+        Args:
+            scorer: a plan with its device memory.
+            kernels: ours, compiled for the device.
+            tracks: slots of the table of bests.
+        """
+        self._scorer, self._kernels = scorer, kernels
+        n = scorer.batch.largest
+        self._faces = _Faces(n)
+        self._scores = PinnedArray((n,), np.float32)
+        self._best_scores = DeviceArray.of(np.full(tracks, -np.inf, np.float32))
+        self._best_frames = DeviceArray.of(np.full(tracks, -1, np.int64))
+        self._won = DeviceArray.empty((n,), np.uint8)
+        self._graphs: dict[tuple[int, DeviceFrame], Graph] = {}
+        self._warm: set[int] = set()
+
+    def score(
+        self,
+        frame: DeviceFrame,
+        boxes: Floats,
+        slots: NDArray[np.int32] | None = None,
+        index: int = 0,
+    ) -> Floats:
+        """Score the faces of a frame and update the bests of their tracks.
+
+        Args:
+            frame: the picture. Its memory is read before this returns.
+            boxes: ``float32 [n, 4]``, pixels of the frame.
+            slots: ``int32 [n]``, the row of each face's track in the table; None leaves it alone.
+            index: of the frame.
+
+        Returns:
+            ``float32 [n]``.
+
+        Raises:
+            DeviceError: the GPU failed.
+        """
+        scores = np.empty(len(boxes), np.float32)
+        if slots is None:
+            slots = np.full(len(boxes), NO_SLOT, np.int32)
+        most = self._scorer.batch.largest
+        for i in range(0, len(boxes), most):
+            part = slice(i, i + most)
+            count = len(boxes[part])
+            size = self._size(count)
+            self._faces.fill(boxes[part], slots[part], index, size)
+            self._graph(size, frame).launch(self._scorer.stream)
+            self._scorer.stream.synchronize()
+            scores[part] = self._scores.host[:count]
+        return scores
+
+    def best(self) -> Best:
+        """Copy the table of bests to the host."""
+        return Best(self._best_scores.get(), self._best_frames.get())
+
+    def forget(self, slot: int) -> None:
+        """Empty the slot of a track that ended, for the next one."""
+        self._best_scores.view((1,), slot).set(np.full(1, -np.inf, np.float32))
+        self._best_frames.view((1,), slot).set(np.full(1, -1, np.int64))
+
+    def close(self) -> None:
+        """Give the graphs back."""
+        while self._graphs:
+            self._graphs.popitem()[1].close()
+
+    def _size(self, faces: int) -> int:
+        """Round up to a power of two within the plan's batches: few graphs serve all counts."""
+        smallest, _, largest = self._scorer.batch
+        return min(max(1 << (faces - 1).bit_length(), smallest), largest)
+
+    def _graph(self, size: int, frame: DeviceFrame) -> Graph:
+        if (known := self._graphs.get((size, frame))) is not None:
+            return known
+        scorer = self._scorer
+        if size not in self._warm:
+            # TensorRT allocates and sets up at the first run of a shape, which no capture may see
+            scorer.enqueue(size)
+            scorer.stream.synchronize()
+            self._warm.add(size)
+        with scorer.stream.capture() as graph:
+            self._enqueue(size, frame)
+        if len(self._graphs) == MOST_GRAPHS:
+            self._graphs.pop(next(iter(self._graphs))).close()
+        self._graphs[size, frame] = graph
+        return graph
+
+    def _enqueue(self, size: int, frame: DeviceFrame) -> None:
+        scorer, kernels, stream = self._scorer, self._kernels, self._scorer.stream
+        frames, boxes, slots = self._faces.upload(size, stream)
+        crops = scorer.crops.view((size, 1, CROP_PX, CROP_PX))
+        kernels.crop_resize_grey(frame, boxes, crops, stream=stream)
+        scorer.enqueue(size)
+        scores = scorer.scores.view((size,))
+        won = self._won.view((size,))
+        kernels.track_argmax(
+            scores, slots, frames, self._best_scores, self._best_frames, won, stream=stream
+        )
+        scores.get(self._scores.host[:size], stream)
+
+
+class _Faces:
+    """Frame index, box and slot of each face: pinned on the host, and the same on the device."""
+
+    def __init__(self, most: int) -> None:
+        fields = (((most,), np.int64), ((most, 4), np.float32), ((most,), np.int32))
+        self._host = tuple(PinnedArray(shape, dtype) for shape, dtype in fields)
+        self._device = tuple(DeviceArray.empty(shape, dtype) for shape, dtype in fields)
+
+    def fill(self, boxes: Floats, slots: NDArray[np.int32], index: int, size: int) -> None:
+        """Take the faces of a frame, and fill up to ``size`` with faces that are none."""
+        frames, places, rows = (array.host for array in self._host)
+        frames[:size] = index
+        places[: len(boxes)] = boxes
+        places[len(boxes) : size] = np.nan  # gives a crop of zeros
+        rows[: len(slots)] = slots
+        rows[len(slots) : size] = NO_SLOT
+
+    def upload(self, size: int, stream: Stream) -> tuple[DeviceArray, ...]:
+        """Queue the copy of the first ``size``; return frame indices, boxes and slots."""
+        views = tuple(a.view((size, *a.shape[1:])) for a in self._device)
+        for view, array in zip(views, self._host, strict=True):
+            view.set(array.host[:size], stream)
+        return views
