@@ -22,7 +22,7 @@ from sealshot.boards import boards, detect
 from sealshot.runtime.arguments import Arguments, positive_int
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.manifest import sidecar
-from sealshot.runtime.models import DEFAULT_SCORE, SCORES, score_graph
+from sealshot.runtime.models import DEFAULT_SCORE, SCORES, forms, score_graph
 from sealshot.runtime.onnx_session import open_session
 from sealshot.runtime.sources.board import find_board
 from sealshot.runtime.terminal import note, progress, say, say_json, table
@@ -77,7 +77,8 @@ class Projection:
     bounds: tuple[Bound, ...]
     missing: tuple[str, ...]
     """Boards without a rate for a precision, in words."""
-    check: Check | None
+    checks: tuple[Check, ...]
+    """The machine at hand, each form of the score that it runs; empty where not measured."""
     environment: Environment
 
 
@@ -97,10 +98,10 @@ def main(argv: list[str]) -> int:
     given = arguments.parse_args(argv)
     model = score_graph(given.score)
     layers = read_layers(model, given.batch)
-    check = None
+    checks: tuple[Check, ...] = ()
     if given.rounds > 0:
-        check = measure(model, layers, given.batch, given.threads, given.rounds)
-    projection = project(model, layers, given.batch, given.boards, given.precision, check)
+        checks = measure(model, layers, given.batch, given.threads, given.rounds)
+    projection = project(model, layers, given.batch, given.boards, given.precision, checks)
     if given.json:
         say_json(asdict(projection))
     else:
@@ -123,7 +124,7 @@ def project(
     batch: int,
     names: Sequence[str],
     precisions: Sequence[str],
-    check: Check | None,
+    checks: tuple[Check, ...] = (),
 ) -> Projection:
     """Return the bounds of a score on boards.
 
@@ -133,7 +134,7 @@ def project(
         batch: crops in one pass.
         names: of boards, with all their power modes; none: all boards at their highest clocks.
         precisions: which ones.
-        check: of the machine at hand.
+        checks: of the machine at hand.
 
     Raises:
         InputError: there is no such board.
@@ -146,8 +147,8 @@ def project(
             bounds += [bound(layers, batch, roof) for roof in found]
             if not found and (names or board.kind != "cpu"):
                 missing.append(f"{board.name}: no {precision} rate is known")
-    if check is not None:
-        mine = measured_roofs(check.bound.roof.board, check.peaks)
+    if checks:
+        mine = measured_roofs(checks[0].bound.roof.board, checks[0].peaks)
         bounds += [bound(layers, batch, mine[p]) for p in precisions if p in mine]
     return Projection(
         score=model.stem,
@@ -157,47 +158,56 @@ def project(
         batch=batch,
         bounds=tuple(bounds),
         missing=tuple(missing),
-        check=check,
+        checks=checks,
         environment=environment(("onnx",)),
     )
 
 
-def measure(model: Path, layers: Sequence[Layer], batch: int, threads: int, rounds: int) -> Check:
-    """Measure the peaks of this machine and the score on it, in turn, so that a busy machine slows
-    both.
+def measure(
+    model: Path, layers: Sequence[Layer], batch: int, threads: int, rounds: int
+) -> tuple[Check, ...]:
+    """Measure the peaks of this machine and the score on it, in turn: a busy machine slows both.
 
     Args:
-        model: the score graph, of whatever precision it is.
+        model: the score graph; its int8 form is measured too, where there is one.
         layers: of it, at ``batch``.
         batch: crops in one pass.
         threads: for all.
         rounds: at least 1.
     """
-    session = open_session(model, threads=threads)
+    own = _field(model, "precision")
+    files = {p: f for p, f in forms(model).items() if p != "fp16"} or {own: model}
+    sessions = {p: open_session(file, threads=threads) for p, file in files.items()}
     crops = np.random.default_rng(0).integers(0, 256, (batch, 1, 64, 64)).astype(np.uint8)
     meter = PeakMeter(threads)
-    rates = []
+    rates: dict[str, list[float]] = {precision: [] for precision in sessions}
     with progress("measuring this machine", rounds) as bar:
         for turn in range(rounds):
             peaks = meter.round()
-            session.run(None, {"crops": crops})
-            start, passes = time.perf_counter(), 0
-            while passes < 3 or time.perf_counter() - start < 0.3:
+            for precision, session in sessions.items():
                 session.run(None, {"crops": crops})
-                passes += 1
-            rates.append(passes * batch / (time.perf_counter() - start))
-            bar.update(turn + 1, f"{rates[-1]:.0f} faces/s")
-    roof = measured_roofs(detect().board or "this machine", peaks)[_arithmetic(model)]
-    limit = bound(layers, batch, roof)
-    return Check(
-        bound=limit,
-        peaks=peaks,
-        model=model.name,
-        faces_per_s=median(rates),
-        faces_per_s_best=max(rates),
-        share=max(rates) / limit.faces_per_s,
-        rounds=rounds,
-    )
+                start, passes = time.perf_counter(), 0
+                while passes < 3 or time.perf_counter() - start < 0.3:
+                    session.run(None, {"crops": crops})
+                    passes += 1
+                rates[precision].append(passes * batch / (time.perf_counter() - start))
+            bar.update(turn + 1)
+    mine = measured_roofs(detect().board or "this machine", peaks)
+    checks = []
+    for precision, measured in rates.items():  # fp16 files run in fp32 on a processor
+        limit = bound(layers, batch, mine["int8" if precision == "int8" else "fp32"])
+        checks.append(
+            Check(
+                bound=limit,
+                peaks=peaks,
+                model=files[precision].name,
+                faces_per_s=median(measured),
+                faces_per_s_best=max(measured),
+                share=max(measured) / limit.faces_per_s,
+                rounds=rounds,
+            )
+        )
+    return tuple(checks)
 
 
 def _precisions(text: str) -> tuple[str, ...]:
@@ -205,11 +215,6 @@ def _precisions(text: str) -> tuple[str, ...]:
     if not set(names) <= set(PRECISIONS):
         raise argparse.ArgumentTypeError(f"'{text}' is not some of {','.join(PRECISIONS)}")
     return names
-
-
-def _arithmetic(model: Path) -> str:
-    """Return the precision that a file's arithmetic has on a processor: fp16 files run in fp32."""
-    return "int8" if _field(model, "precision") == "int8" else "fp32"
 
 
 def _sha256(model: Path) -> str:
@@ -269,8 +274,7 @@ def _print(projection: Projection) -> None:
     )
     for sentence in projection.missing:
         note(sentence)
-    check = projection.check
-    if check is not None:
+    for check in projection.checks:
         say(
             f"checked here, {check.model}, {check.peaks.threads} thread(s): at most "
             f"{check.bound.faces_per_s:.0f} faces/s, layer by layer "

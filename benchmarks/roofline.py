@@ -44,8 +44,9 @@ def draw_roofline(
             axes.scatter(
                 intensity, reach(roof, intensity), s=size, color=colour, alpha=0.55, linewidths=0
             )
-    check = projection.check
-    if check is not None and check.bound.roof.precision == precision:
+    for check in projection.checks:
+        if check.bound.roof.precision != precision:
+            continue
         operations = 2 * sum(layer.macs for layer in layers)
         at = operations / sum(layer.bytes(precision) for layer in layers)
         measured = check.faces_per_s_best * operations / projection.batch / 1e9
