@@ -173,6 +173,9 @@ def read_answer(
         raise SealError(
             f"the answer of {party.name} is for another warrant", hint=f"ask {party.name} again"
         )
+    shots = [entry["id"] for entry in (*body["secrets"], *body["refusals"])]
+    if len(set(shots)) < len(shots):
+        raise SealError(f"{party.name} answered for a shot twice", hint=f"ask {party.name} again")
     return Answer(
         party,
         {entry["id"]: base64.b64decode(entry["secret"]) for entry in body["secrets"]},

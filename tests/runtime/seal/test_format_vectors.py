@@ -1,0 +1,243 @@
+"""The vectors of tests/data/seal: for us, a reader made from FORMAT.md, and stock programs."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import importlib.util
+import json
+import shutil
+import subprocess
+import sys
+from datetime import datetime, timezone
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from sealshot.runtime.seal import age
+from sealshot.runtime.seal.archive import read_zip, write_zip
+from sealshot.runtime.seal.ceremony import open_with_answers, read_answer, read_request
+from sealshot.runtime.seal.container import read_container
+from sealshot.runtime.seal.envelope import unseal
+from sealshot.runtime.seal.epochs import parse_epoch_key
+from sealshot.runtime.seal.keys import parse_identity
+from sealshot.runtime.seal.log import verify_log
+from sealshot.runtime.seal.payload import unpack
+from sealshot.runtime.seal.policy import Policy, parse_policy, read_party
+from sealshot.runtime.seal.quorum import open_epoch, open_share, payload_identity
+from sealshot.runtime.seal.shamir import combine
+from sealshot.runtime.seal.signing import SigningKey, parse_signing_key, parse_verify_key
+from sealshot.runtime.seal.warrant import Warrant, check_warrant, parse_warrant
+
+VECTORS = Path(__file__).parents[2] / "data" / "seal"
+KINDS = ("classical", "hybrid")
+NOW = datetime(2026, 11, 21, 12, tzinfo=timezone.utc)
+AUTHORITIES = ("judge", "police", "ombudsman")
+ANSWERS = ("judge", "police", "custodian")
+PAYLOAD = (VECTORS / "payload.zip").read_bytes()
+
+
+def _module(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = sys.modules[path.stem] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+other = _module(Path(__file__).with_name("independent_reader.py"))
+
+
+def vector(kind: str, name: str) -> bytes:
+    return (VECTORS / kind / name).read_bytes()
+
+
+def facts(kind: str) -> dict[str, Any]:
+    known: dict[str, Any] = json.loads(vector(kind, "facts.json"))
+    return known
+
+
+def policy_and_warrant(kind: str) -> tuple[Policy, Warrant]:
+    return parse_policy(vector(kind, "policy.toml")), parse_warrant(vector(kind, "warrant.json"))
+
+
+def test_the_other_reader_is_another() -> None:
+    lines = Path(other.__file__ or "").read_text().splitlines()
+    imports = [line for line in lines if line.lstrip().startswith(("import ", "from "))]
+    assert len(imports) > 10
+    assert not [line for line in imports if "sealshot" in line or "age" in line.split()]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_we_open_the_vectors(kind: str) -> None:
+    known = facts(kind)
+    policy, warrant = policy_and_warrant(kind)
+    check_warrant(warrant, policy, NOW)
+    assert (policy.digest, warrant.digest) == (known["policy_sha256"], known["warrant_sha256"])
+    container = read_container(vector(kind, "shot.sealed"))
+    assert container.header.digest.hex() == known["header_sha256"]
+    (asked,) = read_request(vector(kind, "request.zip"))
+    assert (asked.header, asked.payload) == (container.header, None)
+    me = parse_identity(known["identities"]["investigator"])
+    answers = [read_answer(vector(kind, f"{n}.answer"), warrant, policy, [me]) for n in ANSWERS]
+    assert open_with_answers(container, warrant, policy, answers) == unpack(PAYLOAD)
+    assert unseal(vector(kind, "alone.age"), [me]) == unpack(PAYLOAD)
+    key = parse_epoch_key(vector(kind, "2026-11-21.json"), policy, "2026-11-21")
+    assert str(key.recipient) == known["recipients"]["epoch"]
+    camera = read_party(VECTORS / kind / "cam1.pub", "camera")
+    assert warrant.cameras == {camera.name: str(camera.verify_key)}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_steps_between_are_those_of_the_vectors(kind: str) -> None:
+    known = facts(kind)
+    identities = {name: parse_identity(text) for name, text in known["identities"].items()}
+    for name, identity in identities.items():
+        assert str(identity.recipient) == known["recipients"][name]
+    for name in AUTHORITIES:
+        derived = SigningKey.of_authority(identities[name])
+        assert derived == parse_signing_key(known["signing_keys"][name])
+    container = read_container(vector(kind, "shot.sealed"))
+    shares = [open_share(container, name, identities[name]) for name in AUTHORITIES]
+    assert [share.hex() for share in shares] == list(known["shares"].values())
+    for chosen in (shares[:2], shares[1:], [shares[2], shares[0]], shares):
+        assert combine(chosen).hex() == known["quorum_secret"]
+    epoch_secret = open_epoch(container, identities["epoch"])
+    assert epoch_secret.hex() == known["epoch_secret"]
+    key = payload_identity(combine(shares), epoch_secret, container.header)
+    assert key.secret_text() == known["identities"]["payload"]
+    assert hashlib.sha256(PAYLOAD).hexdigest() == known["payload_sha256"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_reader_made_from_the_format_alone_opens_them(kind: str) -> None:
+    known = facts(kind)
+    opened = other.open_shot(
+        vector(kind, "shot.sealed"),
+        vector(kind, "policy.toml"),
+        vector(kind, "warrant.json"),
+        [vector(kind, f"{name}.answer") for name in ANSWERS],
+        known["identities"]["investigator"],
+        "2026-11-21T12:00:00Z",
+    )
+    assert opened == PAYLOAD
+    me = other.read_identity(known["identities"]["investigator"])
+    assert other.age_open(vector(kind, "alone.age"), me) == PAYLOAD
+    policy, digest = other.read_policy(vector(kind, "policy.toml"))
+    assert digest == known["policy_sha256"]
+    body, _, signers = other.read_document(vector(kind, "2026-11-21.json"), "sealshot/epoch-key/1")
+    assert signers == {policy["custodian"]["verify_key"]}
+    assert body["recipient"] == known["recipients"]["epoch"]
+    (name, asked), *more = other.read_zip(vector(kind, "request.zip")).items()
+    camera_key = known["signing_keys"]["camera"]
+    header, members = other.read_container(asked, str(parse_signing_key(camera_key).verify_key))
+    assert (name, more) == (f"{header['id']}.sealed", [])
+    for number, authority in enumerate(AUTHORITIES, 1):
+        identity = known["identities"][authority]
+        member = f"share-{number}.age"
+        share = other.open_member(members, member, other.read_identity(identity))
+        other.check_share(header, number, share)
+        assert share.hex() == known["shares"][authority]
+        key = policy["authorities"][number - 1]["verify_key"]
+        assert other.authority_verify_key(identity) == parse_verify_key(key).key
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_other_reader_refuses_what_was_changed(kind: str) -> None:
+    sealed = vector(kind, "shot.sealed")
+    key = json.loads(other.read_zip(sealed)["header.json"])["camera_key"]
+    other.read_container(sealed, key)
+    for at in range(0, len(sealed), 97):
+        flipped = bytearray(sealed)
+        flipped[at] ^= 1 << at % 8
+        with pytest.raises(Exception):  # noqa: B017, PT011
+            other.read_container(bytes(flipped), key)
+
+
+def test_the_log() -> None:
+    known = json.loads((VECTORS / "log-facts.json").read_bytes())
+    data = (VECTORS / "log").read_bytes()
+    notes = [(VECTORS / f"log.{n}").read_bytes() for n in ("early-checkpoint", "checkpoint")]
+    key = parse_verify_key(known["verify_key"])
+    tree = verify_log(data, known["name"], key, notes)
+    assert (tree.size, tree.root.hex()) == (known["size"], known["root"])
+    entries = other.read_log(data, known["name"], known["verify_key"], notes)
+    assert [entry["event"] for entry in entries] == [
+        "sealed",
+        "sealed",
+        "uploaded",
+        *["purged"] * 2,
+    ]
+    assert other.root(data.split(b"\n")[:-1]).hex() == known["root"]
+    with pytest.raises(ValueError, match="changed"):
+        other.read_log(b"".join(data.splitlines(keepends=True)[:4]), "cam1", str(key), notes)
+
+
+def test_stock_programs_open_the_classical_vector(stock_age, tmp_path: Path) -> None:
+    """`unzip`, `sha256sum` and `age`; by hand, only the secret is put together."""
+    if shutil.which("unzip") is None:
+        pytest.skip("`unzip` is not installed (apt-get install unzip)")
+    known = facts("classical")
+    subprocess.run(["unzip", "-q", VECTORS / "classical" / "shot.sealed"], cwd=tmp_path, check=True)
+    subprocess.run(
+        ["sha256sum", "--quiet", "--strict", "-c", "SHA256SUMS"], cwd=tmp_path, check=True
+    )
+
+    def opened(part: str, owner: str) -> bytes:
+        (tmp_path / "key").write_text(known["identities"][owner])
+        plain: bytes = stock_age("age", "-d", "-i", tmp_path / "key", tmp_path / part)
+        return plain
+
+    head = b"\x01" + bytes.fromhex(known["header_sha256"])
+    for number, name in enumerate(AUTHORITIES, 1):
+        assert opened(f"share-{number}.age", name) == head + bytes.fromhex(known["shares"][name])
+    assert opened("epoch.age", "epoch") == head + bytes.fromhex(known["epoch_secret"])
+    assert opened("payload.age", "payload") == PAYLOAD
+
+
+def test_npm_opens_the_hybrid_vector(npm_peer) -> None:
+    known = facts("hybrid")
+    members = read_zip(vector("hybrid", "shot.sealed"), limit=20)
+    parts = {f"share-{n}.age": name for n, name in enumerate(AUTHORITIES, 1)}
+    parts |= {"epoch.age": "epoch", "payload.age": "payload"}
+    shares = [base64.b64encode(bytes.fromhex(s)).decode() for s in known["shares"].values()]
+    *opened, secret = npm_peer(
+        *(
+            {"op": "decrypt", "identity": known["identities"][owner], "data": members[part]}
+            for part, owner in parts.items()
+        ),
+        {"op": "combine", "shares": shares[1:]},
+    )
+    plains = [base64.b64decode(answer) for answer in opened]
+    assert [plain[33:].hex() for plain in plains[:3]] == list(known["shares"].values())
+    assert plains[3][33:].hex() == known["epoch_secret"]
+    assert plains[4] == PAYLOAD
+    assert base64.b64decode(secret).hex() == known["quorum_secret"]
+
+
+def test_the_vectors_come_out_the_same_again(tmp_path: Path) -> None:
+    _module(VECTORS / "make_vectors.py").write_all(tmp_path)
+    made = {path.relative_to(tmp_path): path for path in tmp_path.rglob("*") if path.is_file()}
+    assert len(made) == 2 * 11 + 4
+    for name, path in made.items():
+        kept = VECTORS / name
+        if name.parts[0] == "hybrid" and name.suffix in (".age", ".answer", ".sealed", ".zip"):
+            assert path.stat().st_size == kept.stat().st_size  # ML-KEM draws its own randomness
+        else:
+            assert path.read_bytes() == kept.read_bytes(), name
+    for kind in KINDS:
+        key = parse_identity(facts(kind)["identities"]["investigator"])
+        assert age.decrypt((tmp_path / kind / "alone.age").read_bytes(), [key]) == PAYLOAD
+
+
+def test_the_archive_is_that_of_the_format() -> None:
+    members = {"a": b"", "b.age": b"one", "SHA256SUMS": bytes(300)}
+    for count in range(4):
+        some = dict(list(members.items())[:count])
+        assert write_zip(some) == other.exact_zip(some)
+        assert read_zip(write_zip(some), limit=3) == some
+    with pytest.raises(ValueError, match="more than a ZIP holds"):
+        write_zip({str(number): b"" for number in range(65_536)})
