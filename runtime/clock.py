@@ -1,16 +1,23 @@
 """Time that a wrong system clock cannot move: nothing is deleted early because a clock jumped.
 
-What was last known is kept in a file, with the time since boot, which no clock change touches. As
-long as the machine runs, a jump is seen and the time since boot is trusted; after a restart, a
-clock that went back, or far ahead, is not trusted until somebody says that it is right.
+What was last known is kept in a file, with the time since boot, which no clock change touches.
+
+- While the machine runs, the time since boot says what the clock must show, to an hour in all.
+  Where it shows something else, the time since boot is taken.
+- After a restart nothing says how long the machine was off. A clock that went back is not taken,
+  nor one that is more than a week ahead; one that is ahead by more than an hour is, with a warning.
+- A clock that was not taken after a restart, as one without a battery that says 1970, is taken
+  again as soon as it shows a time within that week: when the network has set it.
+
+Whatever is not taken is told, and stays so until somebody says that the clock is right.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
@@ -63,6 +70,21 @@ class Trusted:
     warning: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Memory:
+    """What was known when it was last asked for."""
+
+    time: datetime
+    """The last time that was trusted."""
+    boot_id: str
+    anchor: datetime
+    """The first time that was trusted in this boot."""
+    anchor_s: float
+    """Seconds since boot, then."""
+    believed: bool
+    """Whether the anchor is what the system's clock showed."""
+
+
 class TrustedClock:
     """A clock with a memory.
 
@@ -72,66 +94,106 @@ class TrustedClock:
         accept: take the system's clock as right, whatever was known before.
 
     Raises:
-        VaultError: the file cannot be written.
+        VaultError: the file cannot be read or written.
     """
 
     def __init__(self, state: Path, clock: Clock | None = None, *, accept: bool = False) -> None:
         self._state, self._clock = state, clock or SystemClock()
         if accept:
-            self._remember(self._clock.wall())
+            self._remember(self._anchored(self._clock.wall(), believed=True))
 
     def now(self) -> Trusted:
         """Return the time that may be trusted, and remember it."""
-        trusted = self._judge(self._clock.wall(), self._clock.since_boot_s())
-        self._remember(trusted.time)
+        trusted, memory = self._judge()
+        self._remember(memory)
         return trusted
 
-    def _judge(self, wall: datetime, since_boot_s: float) -> Trusted:
-        known = self._recall()
-        if known is None:
-            return Trusted(wall, "")
-        last, last_since_boot_s, boot_id = known
-        if boot_id == self._clock.boot_id() and since_boot_s >= last_since_boot_s:
-            expected = last + timedelta(seconds=since_boot_s - last_since_boot_s)
-            if abs(wall - expected) <= TOLERANCE:
-                return Trusted(wall, "")
-            return Trusted(expected, _jumped(wall, expected))
-        if wall < last - TOLERANCE:
-            return Trusted(last, _jumped(wall, last) + "; shots may be kept too long")
-        if wall > last + LONGEST_OFF + timedelta(seconds=since_boot_s):
-            expected = last + timedelta(seconds=since_boot_s)
-            return Trusted(expected, _jumped(wall, expected) + "; shots may be kept too long")
-        return Trusted(wall, "")
+    def peek(self) -> Trusted:
+        """Return the time that may be trusted; nothing is written."""
+        return self._judge()[0]
 
-    def _recall(self) -> tuple[datetime, float, str] | None:
+    def _judge(self) -> tuple[Trusted, _Memory]:
+        wall, since_boot_s = self._clock.wall(), self._clock.since_boot_s()
+        memory = self._recall()
+        if memory is None:
+            return Trusted(wall, ""), self._anchored(wall, believed=True)
+        same_boot = memory.boot_id == self._clock.boot_id() != "" and (
+            since_boot_s >= memory.anchor_s
+        )
+        if same_boot:
+            expected = memory.anchor + timedelta(seconds=since_boot_s - memory.anchor_s)
+            latest = expected + (TOLERANCE if memory.believed else LONGEST_OFF)
+        else:
+            expected = memory.time + timedelta(seconds=since_boot_s)  # at least
+            latest = expected + LONGEST_OFF
+        if not expected - TOLERANCE <= wall <= latest:
+            if same_boot:
+                return Trusted(expected, _jumped(wall, expected)), replace(memory, time=expected)
+            return Trusted(expected, _jumped(wall, expected)), self._anchored(
+                expected, believed=False
+            )
+        if same_boot and memory.believed:
+            return Trusted(wall, ""), replace(memory, time=wall)
+        return Trusted(wall, _was_off(wall, expected)), self._anchored(wall, believed=True)
+
+    def _anchored(self, time: datetime, *, believed: bool) -> _Memory:
+        boot_id, since_boot_s = self._clock.boot_id(), self._clock.since_boot_s()
+        return _Memory(time, boot_id, time, since_boot_s, believed)
+
+    def _recall(self) -> _Memory | None:
         try:
             known = json.loads(self._state.read_text())
-            return parse_time(known["time"]), float(known["since_boot_s"]), str(known["boot_id"])
+            return _Memory(
+                time=parse_time(known["time"]),
+                boot_id=str(known["boot_id"]),
+                anchor=parse_time(known["anchor"]),
+                anchor_s=float(known["anchor_s"]),
+                believed=bool(known["believed"]),
+            )
         except FileNotFoundError:
             return None
+        except OSError as error:
+            raise VaultError(f"cannot read {self._state}: {error.strerror}") from error
         except Exception as error:
             raise VaultError(
                 f"{self._state} is damaged: it remembers the time",
                 hint="check this machine's clock, then delete the file",
             ) from error
 
-    def _remember(self, now: datetime) -> None:
+    def _remember(self, memory: _Memory) -> None:
         known = {
-            "time": format_time(now),
-            "since_boot_s": self._clock.since_boot_s(),
-            "boot_id": self._clock.boot_id(),
+            "time": format_time(memory.time),
+            "boot_id": memory.boot_id,
+            "anchor": format_time(memory.anchor),
+            "anchor_s": memory.anchor_s,
+            "believed": memory.believed,
         }
         try:
             write_atomic(self._state, json.dumps(known).encode())
         except OSError as error:
-            raise VaultError(f"cannot write {self._state}: {error.strerror}") from error
+            raise VaultError(
+                f"cannot write {self._state}: {error.strerror}",
+                hint="check the folder and its free space",
+            ) from error
 
 
 def _jumped(wall: datetime, expected: datetime) -> str:
-    apart = wall.astimezone(timezone.utc) - expected
-    hours = abs(apart.total_seconds()) / 3600
+    way = "ahead of" if wall > expected else "behind"
     return (
-        f"the clock says {format_time(wall)}, {hours:,.0f} hours "
-        f"{'ahead of' if apart > timedelta() else 'behind'} what is known; "
-        f"{format_time(expected)} is taken until `--clock-is-right` is given"
+        f"the clock says {format_time(wall)}, {_hours(wall, expected)} {way} what is known; "
+        f"{format_time(expected)} is taken, and shots may be kept too long, until "
+        "`--clock-is-right` is given"
     )
+
+
+def _was_off(wall: datetime, expected: datetime) -> str:
+    if wall - expected <= TOLERANCE:
+        return ""
+    return (
+        f"by its clock, {format_time(wall)}, this machine was off for {_hours(wall, expected)}: if "
+        "that is wrong, shots are deleted early; check the clock"
+    )
+
+
+def _hours(wall: datetime, expected: datetime) -> str:
+    return f"{abs((wall - expected).total_seconds()) / 3600:,.0f} hours"

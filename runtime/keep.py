@@ -2,6 +2,10 @@
 
 One :class:`Keeper` is one run's hold on its vault. With recipients, each of them opens a shot
 alone. With an enrolled camera, a quorum does (see `seal/quorum.py`), and all is logged.
+
+What leaves the vault leaves for one of four reasons, and each is logged: a better shot of the
+person came; its retention time is over; the quota is reached (see `vault_quota.py`); a server has
+it and ``--after-upload delete`` was chosen. The last three spare what is on legal hold.
 """
 
 from __future__ import annotations
@@ -12,23 +16,25 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
-from sealshot.runtime.clock import TrustedClock
-from sealshot.runtime.errors import InputError, VaultError
+from sealshot.runtime.clock import Clock, Trusted, TrustedClock
+from sealshot.runtime.errors import InputError, SealshotError, VaultError
 from sealshot.runtime.seal import age
 from sealshot.runtime.seal.envelope import seal
 from sealshot.runtime.seal.epochs import EpochKey, EpochKeys
 from sealshot.runtime.seal.log import Log
 from sealshot.runtime.seal.payload import Origin, PictureType, pack
 from sealshot.runtime.seal.quorum import Camera, seal_to_quorum
-from sealshot.runtime.seal.times import epoch_end, epoch_of, format_hour
+from sealshot.runtime.seal.times import epoch_end, epoch_of, epoch_start
 from sealshot.runtime.types import Shot
 from sealshot.runtime.upload import Uploads
 from sealshot.runtime.vault import AGE, SEALED, Vault, VaultObject, list_objects
+from sealshot.runtime.vault_holds import Holds, read_holds
+from sealshot.runtime.vault_quota import Quota
+from sealshot.runtime.vault_record import Record
 
 CLOCK, LOG = ".clock", "log"
-PURGE_EVERY_S = 600.0
+TICK_EVERY_S = 600.0
 KEYS_AHEAD = timedelta(days=7)
 
 
@@ -45,9 +51,11 @@ class Sealing:
     retention: timedelta | None = None
     """After the end of its epoch a shot is deleted here. None keeps it."""
     quota_bytes: int | None = None
-    """Above it the oldest shots go, those that are uploaded first."""
+    """Above it the oldest shots go, those that wait for their upload last."""
     uploads: Uploads | None = None
     """Sends sealed shots away in the background."""
+    clock_is_right: bool = False
+    """Take the system's clock although it jumped."""
 
 
 class Keeper:
@@ -57,6 +65,7 @@ class Keeper:
         path: folder of the vault; made if it is missing.
         sealing: whom to seal to.
         report: takes sentences that a person should read.
+        clock: where time comes from.
 
     Raises:
         InputError: there is no key for the present epoch.
@@ -64,23 +73,35 @@ class Keeper:
         LogError: its log was altered.
     """
 
-    def __init__(self, path: Path, sealing: Sealing, report: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        sealing: Sealing,
+        report: Callable[[str], None],
+        clock: Clock | None = None,
+    ) -> None:
         self._sealing, self._report = sealing, report
         self._vault = Vault(path)
         self._log: Log | None = None
+        self._quota = Quota(sealing.quota_bytes) if sealing.quota_bytes else None
+        self._holds = Holds(path, (), None)
         self._warned: dict[str, str] = {}
-        self._purge_at = 0.0
+        self._tick_at = 0.0
+        self._pushed_out = [0, 0]  # by the quota: shots, of them not uploaded
         try:
-            self._clock = TrustedClock(path / CLOCK)
-            self._set_time()
+            self._clock = TrustedClock(path / CLOCK, clock, accept=sealing.clock_is_right)
+            self._set_time(self._clock.peek())
             if sealing.camera and sealing.epoch_keys:
                 self._log = Log(path / LOG, sealing.camera.name, sealing.camera.key)
                 sealing.epoch_keys.prefetch(self._now(), KEYS_AHEAD)
                 self._epoch_key()
-            self._log_unlogged()
+            key = sealing.camera.key.verify_key if sealing.camera else None
+            self._record = Record(self._vault, self._log, key, report)
+            self._record.finish()
             if sealing.uploads:
                 sealing.uploads.start(self._vault, report)
-            self.tick()
+            self.tick()  # before anything is logged: what is over may have filled the disk
+            self._record.adopt(self._now())
         except BaseException:
             self.close()
             raise
@@ -108,40 +129,36 @@ class Keeper:
         else:
             sealed = seal(shot, sealing.recipients, origin, picture=picture)
             name = f"{epoch_of(now, 'day')}/{shot_id}{AGE}"
-        self._make_room(len(sealed), spare=replaces)
+        self._make_room(len(sealed), replaces)
         if sealing.uploads:
             sealing.uploads.expect(name)
-        object_id = self._vault.put(sealed, replaces, name=name)
-        entries: list[dict[str, Any]] = [
-            {"event": "sealed", "id": object_id, "time": format_hour(now)}
-        ]
-        if replaces:
-            entries.append(
-                {
-                    "event": "purged",
-                    "id": replaces,
-                    "reason": "a better shot of the person",
-                    "time": format_hour(now),
-                }
-            )
-        self._write(entries)
+        self._record.put(sealed, name, replaces, now)
+        if self._quota:
+            self._quota.add(name, len(sealed))
+            self._quota.remove([replaces] if replaces else [])
         if sealing.uploads:
-            sealing.uploads.send(object_id)
-        return object_id
+            sealing.uploads.send(name)
+        return name
 
     def tick(self) -> None:
-        """Forget what is over; cheap, to be called often, also while nobody is to be seen."""
+        """Forget what is over; cheap, to be called often, also while nobody is to be seen.
+
+        Raises:
+            VaultError: something could not be deleted.
+            LogError: something could not be logged.
+        """
+        if time.monotonic() >= self._tick_at:
+            self._tick_at = time.monotonic() + TICK_EVERY_S
+            self._set_time(self._clock.peek())
+            holds = self._read_holds()
+            if holds is not None:
+                self._holds = holds
+                self._forget()
+                self._record.log_holds(holds, self._now())
+            self._clock.now()  # last: a disk that was full may have room to remember it now
+            self._tell_pushed_out()
         if self._sealing.uploads:
             self._acknowledge(self._sealing.uploads)
-        if time.monotonic() < self._purge_at:
-            return
-        self._purge_at = time.monotonic() + PURGE_EVERY_S
-        self._set_time()
-        retention = self._sealing.retention
-        if retention is not None:
-            now = self._now()
-            purged = self._vault.purge(lambda epoch: epoch_end(epoch) + retention <= now)
-            self._log_purged(purged, "retention")
 
     def close(self) -> None:
         """Let go of the vault. What is not uploaded yet is, by the next run."""
@@ -158,12 +175,14 @@ class Keeper:
         try:
             if self._sealing.uploads:
                 self._sealing.uploads.drain()
-                self.tick()
+                self._acknowledge(self._sealing.uploads)
+            self._tell_pushed_out()
+        except SealshotError as error:  # what the run did is told all the same
+            self._report(f"{error.fact}; the next run logs what was uploaded")
         finally:
             self.close()
 
-    def _set_time(self) -> None:
-        trusted = self._clock.now()
+    def _set_time(self, trusted: Trusted) -> None:
         self._time, self._time_at = trusted.time, time.monotonic()
         self._warn_once("clock", trusted.warning)
 
@@ -192,57 +211,104 @@ class Keeper:
         )
         return key
 
-    def _make_room(self, size: int, spare: str | None) -> None:
-        """Keep to the quota: what is uploaded goes first, then the oldest; never unsaid."""
-        quota = self._sealing.quota_bytes
+    def _read_holds(self) -> Holds | None:
+        """Return the legal holds, or None where one cannot be used: nothing may be deleted then."""
+        policy = self._sealing.camera.policy if self._sealing.camera else None
+        now = self._now()
+        try:
+            holds = read_holds(self._vault.path, policy, now)
+        except VaultError as error:
+            self._warn_once("holds", f"{error.fact}; {error.hint}")
+            return None
+        self._warn_once("holds", "")
+        return holds
+
+    def _forget(self) -> None:
+        """Delete what is over, and see to the quota's count."""
+        now, retention = self._now(), self._sealing.retention
+        objects = list_objects(self._vault.path)
+        if retention is not None:
+            due = [o.id for o in overdue(objects, retention, now) if not self._holds.of(o.id)]
+            lost = self._not_uploaded(due)
+            self._record.purge(due, "retention", now)
+            gone = set(due)
+            objects = [found for found in objects if found.id not in gone]
+            if lost:
+                self._report(f"{lost} shots were deleted on time that no server had taken")
+            self._warn_once("ahead", _ahead_of(objects, now))
+        self._vault.sweep(lambda epoch: epoch_end(epoch) <= now)
+        if self._quota:
+            self._quota.load(objects)
+
+    def _make_room(self, size: int, replaces: str | None) -> None:
+        """Keep to the quota; never unsaid."""
+        quota, uploads = self._quota, self._sealing.uploads
         if quota is None:
             return
-        objects = [found for found in list_objects(self._vault.path) if found.id != spare]
-        if size > quota:
-            raise VaultError(f"a shot of {size:,} bytes is larger than the quota of {quota:,}")
-        pending = self._sealing.uploads.pending() if self._sealing.uploads else set()
-        total = sum(found.bytes for found in objects) + size
-        gone = []
-        for found in sorted(objects, key=lambda o: (o.id in pending, o.sealed_at, o.id)):
-            if total <= quota:
-                break
-            self._vault.delete(found.id)
-            total -= found.bytes
-            gone.append(found)
-        if gone:
-            self._report(f"the vault is full: {len(gone)} of the oldest shots were deleted")
-            self._log_purged(gone, "quota")
-
-    def _acknowledge(self, uploads: Uploads) -> None:
-        done = uploads.take_done()
-        hour = format_hour(self._now())
-        self._write([{"event": "uploaded", "id": object_id, "time": hour} for object_id in done])
-        if uploads.delete and done:
-            gone = [found for found in list_objects(self._vault.path) if found.id in set(done)]
-            for found in gone:
-                self._vault.delete(found.id)
-            self._log_purged(gone, "uploaded")
-
-    def _log_unlogged(self) -> None:
-        """Log what a killed run had stored and not logged."""
-        if self._log is None:
+        gone = quota.over(
+            size,
+            replaces,
+            uploads.is_pending if uploads else lambda _: False,
+            (lambda object_id: self._holds.of(object_id) is not None) if self._holds else None,
+        )
+        if not gone:
             return
-        known = {entry.get("id") for entry in self._log.entries() if entry["event"] == "sealed"}
-        hour = format_hour(self._now())
-        found = [o.id for o in list_objects(self._vault.path) if o.id not in known]
-        self._write([{"event": "sealed", "id": o, "time": hour, "late": 1} for o in found])
+        first = not any(self._pushed_out)
+        self._pushed_out[0] += len(gone)
+        self._pushed_out[1] += self._not_uploaded(gone)
+        self._record.purge(gone, "quota", self._now())
+        quota.remove(gone)
+        if first and not self._warned.get("quota"):
+            self._tell_pushed_out()
 
-    def _log_purged(self, purged: Sequence[VaultObject], reason: str) -> None:
-        hour = format_hour(self._now())
-        self._write(
-            [{"event": "purged", "id": o.id, "reason": reason, "time": hour} for o in purged]
+    def _tell_pushed_out(self) -> None:
+        """Tell of the first shot that the quota takes at once, of the others now and then."""
+        gone, lost = self._pushed_out
+        self._pushed_out = [0, 0]
+        if not gone or self._quota is None:
+            return
+        self._warned["quota"] = "told"
+        self._report(
+            f"the vault is at its quota of {self._quota.limit:,} bytes: {gone} of the oldest shots "
+            "were deleted" + (f", {lost} of them not uploaded" if lost else "")
         )
 
-    def _write(self, entries: Sequence[dict[str, Any]]) -> None:
-        if self._log and entries:
-            self._log.append(*entries)
+    def _not_uploaded(self, object_ids: Sequence[str]) -> int:
+        uploads = self._sealing.uploads
+        return sum(uploads.is_pending(object_id) for object_id in object_ids) if uploads else 0
+
+    def _acknowledge(self, uploads: Uploads) -> None:
+        done = uploads.acknowledged()
+        if not done:
+            return
+        now = self._now()
+        self._record.write([{"event": "uploaded", "id": object_id} for object_id in done], now)
+        if uploads.delete:
+            gone = [object_id for object_id in done if not self._holds.of(object_id)]
+            gone = [object_id for object_id in gone if (self._vault.path / object_id).exists()]
+            self._record.purge(gone, "uploaded", now)
+            if self._quota:
+                self._quota.remove(gone)
+        uploads.settle(done)
 
     def _warn_once(self, topic: str, warning: str) -> None:
         if warning and not self._warned.get(topic):
             self._report(warning)
         self._warned[topic] = warning
+
+
+def overdue(
+    objects: Sequence[VaultObject], retention: timedelta, now: datetime
+) -> list[VaultObject]:
+    """Return the objects whose retention time, counted from the end of their epoch, is over."""
+    return [found for found in objects if epoch_end(found.epoch) + retention <= now]
+
+
+def _ahead_of(objects: Sequence[VaultObject], now: datetime) -> str:
+    ahead = [found.epoch for found in objects if epoch_start(found.epoch) > now]
+    if not ahead:
+        return ""
+    return (
+        f"{len(ahead)} shots are of epochs to come, up to {max(ahead)}: they were sealed by a "
+        "wrong clock, and are kept longer than promised"
+    )

@@ -11,6 +11,7 @@ from sealshot.runtime.engines import Engine
 from sealshot.runtime.errors import SealshotError, VaultError
 from sealshot.runtime.interrupts import hold_interrupts
 from sealshot.runtime.keep import Keeper, Sealing
+from sealshot.runtime.seal.log import LogError
 from sealshot.runtime.seal.memory import disable_core_dumps
 from sealshot.runtime.seal.payload import Origin, PictureType
 from sealshot.runtime.sources import Report, Source, ahead, open_source
@@ -145,13 +146,13 @@ def _watch(
         interrupted = True
     except SealshotError as error:
         failure = error
-    if not isinstance(failure, VaultError):
+    if not isinstance(failure, VaultError | LogError):
         try:
             with hold_interrupts():
                 sealer.put(stages.watcher.finish())
         except KeyboardInterrupt:
             interrupted = True
-        except VaultError as error:
+        except SealshotError as error:
             failure = error
     return Summary(
         people=tuple(sealer.people[track] for track in sorted(sealer.people)),

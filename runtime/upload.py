@@ -1,132 +1,32 @@
 """Upload: sealed shots go to where they are kept, as soon as the network lets them.
 
-    vault/.upload/2026-11-21_5f0c...e1.sealed    an empty file for each object that has still to go
+    vault/.upload/2026-11-21_5f0c...e1.sealed        an empty file for each object that is to go
+    vault/.upload/2026-11-21_5f0c...e1.sealed.sent   its name once a server has acknowledged it,
+                                                     until that is logged
 
-The mark is made before the object and taken away once a server has acknowledged it, so that no
-kill, restart or loss of network makes an object forgotten. What failed is tried again, later and
-later.
+The mark is made before the object, so that no kill, restart or loss of network makes an object
+forgotten. What failed is tried again, later and later; one that is not taken holds up no other.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import importlib
-import os
 import random
-import re
 import threading
 import time
-import urllib.error
-import urllib.parse
-import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, Protocol
 
-from sealshot.runtime.errors import InputError, SealshotError, VaultError
+from sealshot.runtime.errors import SealshotError, VaultError
 from sealshot.runtime.files import fsync_folder
+from sealshot.runtime.upload_targets import Target
+from sealshot.runtime.upload_targets import open_target as open_target
 from sealshot.runtime.vault import OBJECT_ID, Vault
 
-SPOOL = ".upload"
+SPOOL, SENT = ".upload", ".sent"
 FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 600.0
-TIMEOUT_S = 30.0
 DRAIN_S = 30.0
-NAME = "{name}"
-
-
-class UploadError(SealshotError):
-    """A server did not take an object. It is tried again."""
-
-
-class Target(Protocol):
-    """Where objects go."""
-
-    def put(self, name: str, data: bytes) -> None:
-        """Store an object; it is acknowledged when this returns.
-
-        Raises:
-            UploadError: it is not.
-        """
-
-
-class HttpPut:
-    """A PUT of each object to an address with its name in it (a presigned prefix, WebDAV, ...)."""
-
-    def __init__(self, template: str) -> None:
-        self._template = template
-
-    def put(self, name: str, data: bytes) -> None:
-        """Store an object."""
-        _http_put(self._template.replace(NAME, name), data)
-
-
-class PresignedPut:
-    """A PUT to an address that a service signs for each object: the camera has no cloud key."""
-
-    def __init__(self, template: str) -> None:
-        self._template = template
-
-    def put(self, name: str, data: bytes) -> None:
-        """Store an object."""
-        address = self._template.replace(NAME, urllib.parse.quote(name))
-        with _answer(urllib.request.Request(address)) as answer:
-            signed = answer.read(16 * 1024).decode("ascii", errors="replace").strip()
-        if not signed.startswith(("https://", "http://")):
-            raise UploadError("the service that signs addresses did not answer with one")
-        _http_put(signed, data)
-
-
-class S3:
-    """A bucket, with credentials from the environment, as every S3 client reads them."""
-
-    def __init__(self, url: str) -> None:
-        try:
-            self._obstore = importlib.import_module("obstore")
-            store = importlib.import_module("obstore.store")
-        except ModuleNotFoundError as error:
-            raise InputError(
-                "uploading to s3:// needs obstore, which is not installed",
-                hint="pip install 'sealshot[s3]'",
-            ) from error
-        http = os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://")
-        options = {"timeout": f"{TIMEOUT_S:.0f}s", "allow_http": http}
-        try:
-            self._store = store.from_url(
-                url, client_options=options, retry_config={"max_retries": 0}
-            )
-        except Exception as error:
-            raise InputError(f"the bucket cannot be used: {error}", "check AWS_*") from error
-
-    def put(self, name: str, data: bytes) -> None:
-        """Store an object."""
-        try:
-            self._obstore.put(self._store, name, data)
-        except Exception as error:  # obstore raises types of its own
-            raise UploadError(f"the bucket did not take it: {_first_line(error)}") from error
-
-
-def open_target(url: str) -> Target:
-    """Return the target that an address names.
-
-    Raises:
-        InputError: there is no such target.
-    """
-    if url.startswith("s3://"):
-        return S3(url)
-    kinds: dict[str, Callable[[str], Target]] = {"": HttpPut, "presign+": PresignedPut}
-    for prefix, kind in kinds.items():
-        address = url.removeprefix(prefix)
-        if url.startswith((prefix + "https://", prefix + "http://")):
-            if NAME not in address:
-                raise InputError(
-                    "the address to upload to has no {name} in it: all would be one object",
-                    hint="put {name} where the name of the object belongs",
-                )
-            return kind(address)
-    raise InputError(
-        "it cannot be uploaded there", hint="give https://.../{name}, presign+https://..., s3://..."
-    )
+STOP_S = 2.0
+"""An upload that takes longer to end is left, and done again by the next run."""
 
 
 class Uploads:
@@ -135,7 +35,8 @@ class Uploads:
     Args:
         target: where to.
         delete: objects are deleted here once they are acknowledged.
-        first_wait_s: after a failure; doubled by each further one, up to ``longest_wait_s``.
+        first_wait_s: after a failure; doubled by each further one, up to ``longest_wait_s``. Half
+            of it is chance, so that the cameras of a town do not come back at one moment.
         longest_wait_s: see there.
     """
 
@@ -151,10 +52,12 @@ class Uploads:
         self._target = target
         self._first_wait_s, self._longest_wait_s = first_wait_s, longest_wait_s
         self._changed = threading.Condition()
-        self._waiting: list[str] = []
-        self._done: list[str] = []
+        self._waiting: dict[str, None] = {}  # in the order in which they are tried
+        self._sent: list[str] = []
+        self._failed: set[str] = set()
+        self._failures, self._retry_at = 0, 0.0
+        self._told = ""
         self._stopped = False
-        self._failing = ""
         self._thread: threading.Thread | None = None
 
     def start(self, vault: Vault, report: Callable[[str], None]) -> None:
@@ -168,10 +71,10 @@ class Uploads:
         try:
             self._spool.mkdir(exist_ok=True)
             fsync_folder(vault.path)
-            marks = sorted(mark.name.replace("_", "/", 1) for mark in self._spool.iterdir())
+            self._waiting = dict.fromkeys(waiting(vault.path))
+            self._sent = _marked(self._spool, SENT)
         except OSError as error:
             raise _spool_error(self._spool, error) from error
-        self._waiting = [name for name in marks if OBJECT_ID.fullmatch(name)]
         self._thread = threading.Thread(target=self._run, name="upload", daemon=True)
         self._thread.start()
 
@@ -190,118 +93,148 @@ class Uploads:
     def send(self, object_id: str) -> None:
         """Send an object that is stored now."""
         with self._changed:
-            self._waiting.append(object_id)
+            self._waiting[object_id] = None
             self._changed.notify_all()
 
-    def pending(self) -> set[str]:
-        """Return the objects that no server has acknowledged."""
+    def is_pending(self, object_id: str) -> bool:
+        """Whether no server has acknowledged an object that is to go."""
         with self._changed:
-            return set(self._waiting)
+            return object_id in self._waiting
 
-    def take_done(self) -> list[str]:
-        """Return the objects that were acknowledged since the last call."""
+    def acknowledged(self) -> list[str]:
+        """Return the objects that a server has, and that are not settled."""
         with self._changed:
-            done, self._done = self._done, []
-            return done
+            return list(self._sent)
+
+    def settle(self, object_ids: Iterable[str]) -> None:
+        """Forget acknowledged objects: that they are is logged now.
+
+        Raises:
+            VaultError: the spool cannot be written to.
+        """
+        done = set(object_ids)
+        try:
+            for object_id in done:
+                self._mark(object_id, SENT).unlink(missing_ok=True)
+            fsync_folder(self._spool)
+        except OSError as error:
+            raise _spool_error(self._spool, error) from error
+        with self._changed:
+            self._sent = [object_id for object_id in self._sent if object_id not in done]
 
     def drain(self, limit_s: float = DRAIN_S) -> int:
-        """Wait until all is sent, or the target fails, or time is up; return how many are left."""
+        """Wait until all is sent, the target fails twice, or time is up; return how many are left.
+
+        Ctrl-C ends the wait.
+        """
         end = time.monotonic() + limit_s
+        try:
+            with self._changed:
+                self._failures, self._retry_at = 0, 0.0  # one more try, however long the wait was
+                self._changed.notify_all()
+                while self._waiting and self._failures < 2 and time.monotonic() < end:
+                    self._changed.wait(0.1)
+        except KeyboardInterrupt:
+            pass
         with self._changed:
-            while self._waiting and not self._failing and time.monotonic() < end:
-                self._changed.wait(0.1)
-            if self._waiting:
-                self._report(f"{len(self._waiting)} shots are not uploaded yet: the next run does")
-            return len(self._waiting)
+            left = len(self._waiting)
+        if left:
+            self._report(f"{_shots(left)} not uploaded yet: the next run with --upload sends them")
+        return left
 
     def stop(self) -> None:
-        """End the thread; an upload that is under way is waited for."""
+        """End the thread; an upload that is under way may go on for a moment."""
         with self._changed:
             self._stopped = True
             self._changed.notify_all()
         if self._thread:
-            self._thread.join(2 * TIMEOUT_S)
+            self._thread.join(STOP_S)
 
     def _run(self) -> None:
-        failures = 0
-        while True:
-            with self._changed:
-                while not self._waiting and not self._stopped:
-                    self._changed.wait()
-                if self._stopped:
-                    return
-                object_id = self._waiting[0]
+        while (object_id := self._next()) is not None:
             try:
-                self._send(object_id)
-            except (SealshotError, OSError) as error:
-                failures += 1
-                self._tell(str(error))
-                with self._changed:  # the others are not held up by one that is not taken
-                    self._waiting.append(self._waiting.pop(0))
-                    wait_s = min(self._first_wait_s * 2 ** (failures - 1), self._longest_wait_s)
-                    if not self._stopped:
-                        self._changed.wait(wait_s * random.uniform(0.5, 1.0))
+                sent = self._send(object_id)
+            except Exception as error:  # whatever it is, the thread must not end unnoticed
+                self._put_off(object_id, error)
             else:
-                failures = 0
-                self._tell("")
+                self._done(object_id, sent)
 
-    def _send(self, object_id: str) -> None:
-        path = self._vault.path / object_id
-        try:
-            data = path.read_bytes()
-        except FileNotFoundError:  # replaced or purged meanwhile, or never stored
-            sent = False
-        else:
-            self._target.put(object_id, data)
-            sent = True
-        self._mark(object_id).unlink(missing_ok=True)
-        fsync_folder(self._spool)
+    def _next(self) -> str | None:
         with self._changed:
-            self._waiting.remove(object_id)
-            self._done += [object_id] if sent else []
+            while not self._stopped:
+                wait_s = self._retry_at - time.monotonic()
+                if self._waiting and wait_s <= 0:
+                    return next(iter(self._waiting))
+                self._changed.wait(wait_s if self._waiting else None)
+        return None
+
+    def _send(self, object_id: str) -> bool:
+        """Send an object and mark it as sent; False where it is gone: replaced, or purged."""
+        try:
+            data = (self._vault.path / object_id).read_bytes()
+        except FileNotFoundError:
+            self._mark(object_id).unlink(missing_ok=True)
+            return False
+        self._target.put(object_id, data)
+        self._mark(object_id).replace(self._mark(object_id, SENT))
+        fsync_folder(self._spool)
+        return True
+
+    def _done(self, object_id: str, sent: bool) -> None:
+        with self._changed:
+            self._waiting.pop(object_id, None)
+            self._sent += [object_id] if sent else []
+            self._failures, self._retry_at = 0, 0.0
+            self._failed.discard(object_id)
+            recovered = self._told and not self._failed
             self._changed.notify_all()
+        if recovered:
+            self._told = ""
+            self._report("upload works again")
 
-    def _tell(self, failing: str) -> None:
-        """Report a failure when it begins and when it ends, not each time."""
-        if bool(failing) != bool(self._failing):
-            waiting = len(self.pending())
+    def _put_off(self, object_id: str, error: Exception) -> None:
+        with self._changed:
+            if object_id in self._waiting:  # the others are not held up by one that is not taken
+                del self._waiting[object_id]
+                self._waiting[object_id] = None
+                self._failed.add(object_id)
+            doublings = min(self._failures, 30)
+            wait_s = min(self._first_wait_s * 2**doublings, self._longest_wait_s)
+            self._failures += 1
+            self._retry_at = time.monotonic() + wait_s * random.uniform(0.5, 1.0)
+            left = len(self._waiting)
+            self._changed.notify_all()
+        fact = str(error) or type(error).__name__
+        if fact != self._told:  # once for each reason, not each time
+            self._told = fact
+            hint = error.hint if isinstance(error, SealshotError) else ""
             self._report(
-                f"upload fails: {failing}; {waiting} shots wait and are tried again"
-                if failing
-                else "upload works again"
+                f"upload fails: {fact}; {_shots(left)} kept here and tried again"
+                + (f" (hint: {hint})" if hint else "")
             )
-        self._failing = failing
 
-    def _mark(self, object_id: str) -> Path:
-        return self._spool / object_id.replace("/", "_", 1)
-
-
-def _http_put(address: str, data: bytes) -> None:
-    request = urllib.request.Request(address, data=data, method="PUT")
-    request.add_header("Content-Type", "application/octet-stream")
-    digest = hashlib.md5(data, usedforsecurity=False).digest()  # what S3 checks and answers with
-    request.add_header("Content-MD5", base64.b64encode(digest).decode())
-    with _answer(request) as answer:
-        etag = answer.headers.get("ETag", "").strip('"')
-        if re.fullmatch("[0-9a-f]{32}", etag) and etag != digest.hex():
-            raise UploadError("the server stored something else than was sent")
+    def _mark(self, object_id: str, suffix: str = "") -> Path:
+        return self._spool / (object_id.replace("/", "_", 1) + suffix)
 
 
-def _answer(request: urllib.request.Request) -> Any:
-    """Open a request; errors never quote the address, which may carry a signature."""
-    host = urllib.parse.urlsplit(request.full_url).hostname
-    try:
-        return urllib.request.urlopen(request, timeout=TIMEOUT_S)
-    except urllib.error.HTTPError as error:
-        error.close()
-        raise UploadError(f"{host} answered {error.code} {error.reason}") from None
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "reason", error)
-        raise UploadError(f"{host} cannot be reached: {reason}") from None
+def waiting(vault: Path) -> list[str]:
+    """Return the objects of a vault that no server has acknowledged, oldest epoch first.
+
+    Raises:
+        OSError: the spool cannot be read.
+    """
+    spool = vault / SPOOL
+    return _marked(spool, "") if spool.is_dir() else []
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0][:200]
+def _marked(spool: Path, suffix: str) -> list[str]:
+    names = [mark.name.replace("_", "/", 1) for mark in spool.iterdir()]
+    ids = [name.removesuffix(suffix) for name in names if name.endswith(suffix)]
+    return sorted(object_id for object_id in ids if OBJECT_ID.fullmatch(object_id))
+
+
+def _shots(count: int) -> str:
+    return "1 shot is" if count == 1 else f"{count} shots are"
 
 
 def _spool_error(spool: Path, error: OSError) -> VaultError:

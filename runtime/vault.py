@@ -2,6 +2,7 @@
 
     vault/2026-11-21/5f0c...e1.sealed  one folder an epoch (a UTC day or hour), one file a shot
     vault/.lock                        held while a run writes
+    vault/log, vault/.upload, ...      what belongs to the other modules of the vault
 
 A shot that is sealed to recipients, not under a policy, ends in ``.age``. Its name is 128 random
 bits: it says nothing, and nobody can guess it. An object is whole or absent; once :meth:`Vault.put`
@@ -16,6 +17,7 @@ import os
 import re
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -84,18 +86,23 @@ class Vault:
             raise _vault_error(path, error) from error
 
     def _clean(self) -> None:
-        """Delete what a killed run left half-written, unless another run may be writing now."""
+        """Delete what a killed run left behind, unless another run may be writing now."""
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             pass  # the other run's own files look the same; the next run that is alone cleans up
         else:
-            for path in self.path.glob(f"*/*{PART}"):
-                if _PART_ID.fullmatch(_id(path)):
-                    path.unlink()
+            self._sweep(lambda _: True)
         fcntl.flock(self._lock, fcntl.LOCK_SH)
 
-    def put(self, sealed: bytes, replaces: str | None = None, *, name: str | None = None) -> str:
+    def put(
+        self,
+        sealed: bytes,
+        replaces: str | None = None,
+        *,
+        name: str | None = None,
+        stored: Callable[[str], None] = lambda _: None,
+    ) -> str:
         """Store a sealed object durably and return its id.
 
         Args:
@@ -103,6 +110,7 @@ class Vault:
             replaces: id of an older object to delete, once this one is durable. A crash between
                 the two leaves both.
             name: ``<epoch>/<32 hexadecimal digits>.sealed``; else a random one of this day.
+            stored: called with the id between the two.
 
         Raises:
             VaultError: it could not be stored. What was stored before is kept.
@@ -116,52 +124,56 @@ class Vault:
         try:
             _make_folder(path.parent)
             write_atomic(path, sealed)
-            if replaces is not None:
-                old = self.path / replaces
-                old.unlink(missing_ok=True)  # it may have been uploaded and purged
-                fsync_folder(old.parent)
         except OSError as error:
             raise _vault_error(self.path, error) from error
+        stored(object_id)
+        if replaces is not None:
+            self.delete(replaces)  # it may have been uploaded and purged
         return object_id
 
-    def delete(self, object_id: str) -> None:
-        """Delete an object durably; one that is gone already is no error.
-
-        Raises:
-            VaultError: it could not be deleted.
-        """
-        if not OBJECT_ID.fullmatch(object_id):
-            raise ValueError("it is not the id of an object")
-        path = self.path / object_id
-        try:
-            path.unlink(missing_ok=True)
-            if path.parent.is_dir():
-                fsync_folder(path.parent)
-        except OSError as error:
-            raise _vault_error(self.path, error) from error
-
-    def purge(self, is_over: Callable[[str], bool]) -> list[VaultObject]:
-        """Delete all objects of the epochs that are over, and their folders; return them.
+    def delete(self, *object_ids: str) -> list[str]:
+        """Delete objects durably; return those that were there: to be gone already is no error.
 
         Raises:
             VaultError: one could not be deleted; those before it are.
         """
-        purged = [found for found in list_objects(self.path) if is_over(found.epoch)]
+        if not all(OBJECT_ID.fullmatch(object_id) for object_id in object_ids):
+            raise ValueError("it is not the id of an object")
+        deleted = []
         try:
-            for found in purged:
-                found.path.unlink(missing_ok=True)
-            for folder in list(self.path.iterdir()):
-                if folder.is_dir() and _EPOCH.fullmatch(folder.name) and is_over(folder.name):
-                    for part in folder.glob(f"*{PART}"):
-                        if _PART_ID.fullmatch(_id(part)):
-                            part.unlink()
-                    fsync_folder(folder)
-                    if not any(folder.iterdir()):  # what is not ours stays, and its folder too
-                        folder.rmdir()
-            fsync_folder(self.path)
+            for object_id in object_ids:
+                try:
+                    (self.path / object_id).unlink()
+                except (FileNotFoundError, NotADirectoryError):
+                    continue
+                deleted.append(object_id)
+            for folder in {(self.path / object_id).parent for object_id in deleted}:
+                fsync_folder(folder)
         except OSError as error:
             raise _vault_error(self.path, error) from error
-        return purged
+        return deleted
+
+    def sweep(self, is_over: Callable[[str], bool]) -> None:
+        """Delete the empty folders of the epochs that are over, and what was half-written there.
+
+        Raises:
+            VaultError: one could not be deleted.
+        """
+        try:
+            self._sweep(is_over)
+        except OSError as error:
+            raise _vault_error(self.path, error) from error
+
+    def _sweep(self, is_over: Callable[[str], bool]) -> None:
+        for folder in list(self.path.iterdir()):
+            if not (_EPOCH.fullmatch(folder.name) and folder.is_dir() and is_over(folder.name)):
+                continue
+            for part in folder.glob(f"*{PART}"):
+                if _PART_ID.fullmatch(_id(part)):
+                    part.unlink()
+            if not any(folder.iterdir()):  # what is not ours stays, and its folder too
+                folder.rmdir()
+                fsync_folder(self.path)
 
     def close(self) -> None:
         """Let go of the vault."""
@@ -188,18 +200,23 @@ def list_objects(path: Path) -> list[VaultObject]:
     objects = []
     try:
         for entry in path.iterdir():
-            if not entry.is_dir():
+            if not _EPOCH.fullmatch(entry.name) or not entry.is_dir():
                 continue
-            for file in entry.iterdir():
-                if OBJECT_ID.fullmatch(_id(file)):
-                    status = file.stat()
-                    time = datetime.fromtimestamp(status.st_mtime, timezone.utc)
-                    objects.append(VaultObject(_id(file), file, status.st_size, time))
+            with suppress(FileNotFoundError):  # a run purges meanwhile
+                for file in entry.iterdir():
+                    if OBJECT_ID.fullmatch(_id(file)):
+                        objects.append(_describe(file))
     except OSError as error:
         raise InputError(
             f"cannot read the vault {path}: {error.strerror}", hint="check the path"
         ) from error
     return sorted(objects, key=lambda o: (o.sealed_at, o.id))
+
+
+def _describe(file: Path) -> VaultObject:
+    status = file.lstat()
+    time = datetime.fromtimestamp(status.st_mtime, timezone.utc)
+    return VaultObject(_id(file), file, status.st_size, time)
 
 
 def _id(path: Path) -> str:

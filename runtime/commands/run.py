@@ -20,7 +20,8 @@ from sealshot.runtime.select import Choice, Emit
 from sealshot.runtime.sources.board import board_source, find_board
 from sealshot.runtime.stages import Settings
 from sealshot.runtime.terminal import fail, note, progress, say, say_json, table, warn
-from sealshot.runtime.upload import Uploads, open_target
+from sealshot.runtime.upload import Uploads
+from sealshot.runtime.upload_targets import open_target
 
 USAGE = f"""
 usage: sealshot run SOURCE --policy FILE --vault DIR [options]
@@ -39,10 +40,11 @@ address, or a GStreamer pipeline.
   --vault DIR         folder for the sealed shots
   --retention TIME    with --to: delete shots this long after their day, as 30d (default: never)
   --quota SIZE        as 500M or 20G: above it the oldest shots are deleted, with a warning, those
-                      that are uploaded first (default: none)
+                      that wait for their upload last, those on legal hold never (default: none)
   --upload URL        send shots to https://.../{{name}} (PUT), to the address that the service
                       presign+https://.../{{name}} answers with, or to s3://bucket/prefix
   --after-upload DO   keep (default) or delete them here once the server has acknowledged them
+  --clock-is-right    take the system's clock although it jumped: what it says is over is deleted
   --emit WHEN         end: when the person has left (default); timely: within --within seconds
                       of the first detection, and again if a better one comes; live: each
                       improvement
@@ -85,6 +87,7 @@ def main(argv: list[str]) -> int:
     add("--quota", type=size)
     add("--upload")
     add("--after-upload", choices=("keep", "delete"))
+    add("--clock-is-right", action="store_true")
     add("--vault", type=Path, required=True)
     add("--emit", choices=("end", "timely", "live"), default="end")
     add("--within", type=seconds, default=5.0)
@@ -160,6 +163,7 @@ def _sealing(arguments: Arguments, given: argparse.Namespace) -> Sealing:
             retention=given.retention,
             quota_bytes=given.quota,
             uploads=uploads,
+            clock_is_right=given.clock_is_right,
         )
     if given.retention is not None:
         arguments.error("the policy says how long shots are kept: leave --retention out")
@@ -171,6 +175,7 @@ def _sealing(arguments: Arguments, given: argparse.Namespace) -> Sealing:
         retention=camera.policy.retention_time,
         quota_bytes=given.quota,
         uploads=uploads,
+        clock_is_right=given.clock_is_right,
     )
 
 

@@ -93,8 +93,7 @@ def test_only_an_object_can_be_replaced(tmp_path: Path) -> None:
 def test_the_order_of_writes_is_durable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Data, then its name, then the name of its folder; the old object goes last."""
     with Vault(tmp_path / "vault") as store:
-        first = store.put(b"first")
-        shutil.rmtree(tmp_path / "vault" / first[:10])
+        first = store.put(b"first", name=f"2026-11-20/{'0' * 32}.sealed")
         calls: list[str] = []
 
         def record(target: object, name: str, tell: Callable[..., str]) -> None:
@@ -114,16 +113,17 @@ def test_the_order_of_writes_is_durable(tmp_path: Path, monkeypatch: pytest.Monk
         record(Path, "replace", lambda *_: "rename")
         record(Path, "mkdir", lambda path: "mkdir")
         record(Path, "unlink", lambda path: "unlink")
-        store.put(b"second", replaces=first)
-    day = first[:10]
+        second = store.put(b"second", replaces=first, stored=lambda _: calls.append("stored"))
+    day = second[:10]
     assert calls == [
         "mkdir",
         "fsync vault",
         "fsync data",
         "rename",
         f"fsync {day}",
+        "stored",
         "unlink",
-        f"fsync {day}",
+        "fsync 2026-11-20",
     ]
 
 
@@ -136,6 +136,54 @@ def test_what_a_killed_run_left_is_cleaned_and_nothing_else(tmp_path: Path) -> N
     (tmp_path / "music.part").write_bytes(b"not ours")
     Vault(tmp_path).close()
     assert sorted(_files(tmp_path)) == sorted([kept, f"{day.name}/mine.part", "music.part"])
+
+
+def test_empty_epochs_go_when_they_are_over_and_what_is_not_ours_stays(tmp_path: Path) -> None:
+    with Vault(tmp_path) as store:
+        old, new = f"2026-01-01/{'a' * 32}.sealed", f"2026-01-02/{'b' * 32}.sealed"
+        for name in (old, new):
+            store.put(b"x", name=name)
+            (tmp_path / f"{name}.part").write_bytes(b"half")
+        assert store.delete(old, old, new) == [old, new]
+        (tmp_path / "2026-01-03").mkdir()
+        (tmp_path / "2026-01-03" / "mine").write_bytes(b"x")
+        (tmp_path / "holiday").mkdir()
+        store.sweep(lambda epoch: epoch < "2026-01-02")
+        assert sorted(path.name for path in tmp_path.iterdir() if path.is_dir()) == [
+            "2026-01-02",
+            "2026-01-03",
+            "holiday",
+        ]
+    Vault(tmp_path).close()  # alone, it takes all empty epochs
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_dir()) == [
+        "2026-01-03",
+        "holiday",
+    ]
+    assert list(_files(tmp_path)) == ["2026-01-03/mine"]
+
+
+def test_only_objects_can_be_deleted(tmp_path: Path) -> None:
+    (tmp_path / "precious").write_bytes(b"x")
+    with Vault(tmp_path / "vault") as store:
+        kept = store.put(b"kept")
+        for wrong in ("../precious", "", f"{kept}.part"):
+            with pytest.raises(ValueError, match="id of an object"):
+                store.delete(kept, wrong)
+        assert _files(tmp_path / "vault") == {kept: b"kept"}
+
+
+def test_listing_while_a_run_purges(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Vault(tmp_path) as store:
+        kept = store.put(b"kept", name=f"2026-01-01/{'a' * 32}.sealed")
+        gone = store.put(b"gone", name=f"2026-01-02/{'b' * 32}.sealed")
+        real = Path.lstat
+
+        def lstat(path: Path) -> os.stat_result:
+            store.delete(gone)
+            return real(path)
+
+        monkeypatch.setattr(Path, "lstat", lstat)
+        assert [found.id for found in list_objects(tmp_path)] == [kept]
 
 
 def test_a_run_does_not_clean_up_after_one_that_lives(tmp_path: Path) -> None:

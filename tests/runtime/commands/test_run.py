@@ -134,11 +134,11 @@ def test_a_vault_that_fails_half_way_keeps_what_was_acknowledged(
 ):
     put, calls = Vault.put, []
 
-    def failing(self, sealed, replaces=None, *, name=None):
+    def failing(self, sealed, *args, **options):
         calls.append(sealed)
         if len(calls) == 2:
             monkeypatch.setattr(os, "fsync", _no_space)
-        return put(self, sealed, replaces, name=name)
+        return put(self, sealed, *args, **options)
 
     monkeypatch.setattr(Vault, "put", failing)
     argv = ["run", demo.clip, "--to", demo.recipient, "--vault", tmp_path / "v", "--json"]

@@ -1,0 +1,215 @@
+"""Where sealed shots are uploaded to: a PUT, a PUT to a presigned address, an S3 bucket."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import http.client
+import importlib
+import io
+import os
+import re
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from sealshot.runtime.errors import InputError, SealshotError
+
+NAME = "{name}"
+TIMEOUT_S = 30.0
+"""Without a byte either way."""
+S3_TIMEOUT_S = 600.0
+"""For one object: 5 MB at 70 kbit/s."""
+ANSWER_LIMIT = 16 * 1024
+
+_CREDENTIALS = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_SKIP_SIGNATURE",
+)
+
+
+class UploadError(SealshotError):
+    """A server did not take an object. It is tried again."""
+
+
+class Target(Protocol):
+    """Where objects go."""
+
+    def put(self, name: str, data: bytes) -> None:
+        """Store an object; it is acknowledged when this returns.
+
+        Raises:
+            UploadError: it is not.
+        """
+
+
+class HttpPut:
+    """A PUT of each object to an address with its name in it (a presigned prefix, WebDAV, ...)."""
+
+    def __init__(self, template: str) -> None:
+        self._template = template
+
+    def put(self, name: str, data: bytes) -> None:
+        """Store an object."""
+        _http_put(self._template.replace(NAME, name), data)
+
+
+class PresignedPut:
+    """A PUT to an address that a service signs for each object: the camera has no cloud key."""
+
+    def __init__(self, template: str) -> None:
+        self._template = template
+
+    def put(self, name: str, data: bytes) -> None:
+        """Store an object."""
+        address = self._template.replace(NAME, urllib.parse.quote(name))
+        answer, _ = _ask(urllib.request.Request(address))
+        signed = answer.decode("ascii", errors="replace").strip()
+        if not signed.startswith(("https://", "http://")):
+            raise UploadError(
+                "the service that signs addresses did not answer with one",
+                hint="it answers a GET with one line, the address to PUT the object to",
+            )
+        _http_put(signed, data)
+
+
+class S3:
+    """A bucket, with credentials from the environment, as every S3 client reads them."""
+
+    def __init__(self, url: str) -> None:
+        try:
+            self._obstore = importlib.import_module("obstore")
+            self._errors = importlib.import_module("obstore.exceptions")
+            store = importlib.import_module("obstore.store")
+        except ModuleNotFoundError as error:
+            raise InputError(
+                "uploading to s3:// needs obstore, which is not installed",
+                hint="pip install 'sealshot[s3]'",
+            ) from error
+        self._bucket = urllib.parse.urlsplit(url).netloc
+        if not self._bucket:
+            raise InputError(
+                f"{url} names no bucket", hint="give s3://BUCKET or s3://BUCKET/PREFIX"
+            )
+        if not any(os.environ.get(name) for name in _CREDENTIALS):
+            raise InputError(
+                "there are no credentials for S3 in the environment",
+                hint="set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION, and for a "
+                "server of your own AWS_ENDPOINT_URL",
+            )
+        http = os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://")
+        options = {
+            "connect_timeout": f"{TIMEOUT_S:.0f}s",
+            "timeout": f"{S3_TIMEOUT_S:.0f}s",
+            "allow_http": http,
+        }
+        try:
+            self._store = store.from_url(
+                url, client_options=options, retry_config={"max_retries": 0}
+            )
+        except Exception as error:
+            raise InputError(
+                f"the bucket cannot be used: {_reason(error)}",
+                hint="check the address and the AWS_ variables of the environment",
+            ) from error
+
+    def put(self, name: str, data: bytes) -> None:
+        """Store an object."""
+        try:
+            self._obstore.put(self._store, name, data, use_multipart=False)
+        except self._errors.NotFoundError as error:
+            raise UploadError(
+                f"the server has no bucket '{self._bucket}'", hint="make it, or check its name"
+            ) from error
+        except (self._errors.PermissionDeniedError, self._errors.UnauthenticatedError) as error:
+            raise UploadError(
+                f"the server refuses these credentials for the bucket '{self._bucket}'",
+                hint="check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION, and the "
+                "clock of this machine",
+            ) from error
+        except Exception as error:  # obstore raises types of its own
+            raise UploadError(f"the bucket did not take it: {_reason(error)}") from error
+
+
+def open_target(url: str) -> Target:
+    """Return the target that an address names.
+
+    Raises:
+        InputError: there is no such target.
+    """
+    if url.startswith("s3://"):
+        return S3(url)
+    kinds: dict[str, Callable[[str], Target]] = {"": HttpPut, "presign+": PresignedPut}
+    for prefix, kind in kinds.items():
+        address = url.removeprefix(prefix)
+        if url.startswith((prefix + "https://", prefix + "http://")):
+            _check_address(address)
+            return kind(address)
+    raise InputError(
+        "it cannot be uploaded there",
+        hint=f"give https://.../{NAME}, presign+https://.../{NAME} or s3://bucket/prefix",
+    )
+
+
+def _check_address(address: str) -> None:
+    if NAME not in address:
+        raise InputError(
+            f"the address to upload to has no {NAME} in it: all would be one object",
+            hint=f"put {NAME} where the name of the object belongs",
+        )
+    try:
+        parts = urllib.parse.urlsplit(address)
+        host, _ = parts.hostname, parts.port  # the port is only checked when it is asked for
+    except ValueError as error:
+        raise InputError(f"the address to upload to is none: {error}", hint="check it") from None
+    if not host or NAME in parts.netloc or re.search(r"\s", address):
+        raise InputError("the address to upload to is none", hint=f"give https://HOST/.../{NAME}")
+    if "@" in parts.netloc:
+        raise InputError(
+            "the address to upload to has a password in it, which a PUT does not send",
+            hint="give a presigned address, or presign+https://",
+        )
+
+
+def _http_put(address: str, data: bytes) -> None:
+    # A file-like body is sent in blocks, so that the time limit is for each and not for all.
+    request = urllib.request.Request(address, data=io.BytesIO(data), method="PUT")
+    request.add_header("Content-Length", str(len(data)))
+    request.add_header("Content-Type", "application/octet-stream")
+    digest = hashlib.md5(data, usedforsecurity=False).digest()  # what S3 checks and answers with
+    request.add_header("Content-MD5", base64.b64encode(digest).decode())
+    _, headers = _ask(request)
+    etag = headers.get("ETag", "").strip('"')
+    if re.fullmatch("[0-9a-f]{32}", etag) and etag != digest.hex():
+        raise UploadError("the server stored something else than was sent")
+
+
+def _ask(request: urllib.request.Request) -> tuple[bytes, Any]:
+    """Return the start of the answer and its headers.
+
+    Raises:
+        UploadError: the address is never quoted: it may carry a signature.
+    """
+    host = urllib.parse.urlsplit(request.full_url).hostname
+    try:
+        with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:
+            return answer.read(ANSWER_LIMIT), answer.headers
+    except urllib.error.HTTPError as error:
+        error.close()
+        hint = "check the address and what it allows" if error.code in (401, 403, 404) else ""
+        raise UploadError(f"{host} answered {error.code} {error.reason}", hint) from None
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        reason = getattr(error, "reason", error)
+        text = getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
+        raise UploadError(f"{host} cannot be reached: {text}") from None
+
+
+def _reason(error: Exception) -> str:
+    """The last words of the first line: without the address, and how long it took."""
+    line = str(error).partition("\n")[0]
+    return line.rpartition(" - ")[2].rpartition(": ")[2][:200]
