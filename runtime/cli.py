@@ -45,6 +45,7 @@ COMMANDS = {
         "sealshot.runtime.commands.board",
         "what boards can do; which one this is; prove it",
     ),
+    "bench": ("sealshot.benchmarks.bench", "measure speed and energy; report and compare"),
     "show-env": (
         "sealshot.runtime.commands.show_env",
         "print versions and devices for a bug report",

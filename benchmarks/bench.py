@@ -1,0 +1,46 @@
+"""`sealshot bench`: throughput, energy, kernels; reports and comparisons."""
+
+from __future__ import annotations
+
+import importlib
+
+from sealshot.runtime.arguments import run_action
+
+ACTIONS = {
+    "throughput": "sealshot.benchmarks.throughput.command",
+    "energy": "sealshot.benchmarks.energy",
+    "kernels": "sealshot.benchmarks.kernels",
+    "report": "sealshot.benchmarks.report.command",
+    "compare": "sealshot.benchmarks.compare",
+    "all": "sealshot.benchmarks.everything",
+}
+
+USAGE = """
+usage: sealshot bench ACTION ...
+
+Measure how fast this machine is and what it draws.
+
+  throughput   faces and frames per second, latency, memory, beside peers in the same run
+  energy       joules a face and a selected person, watts idle and loaded, where there is a meter
+  kernels      bandwidth of the CUDA kernels
+  report       make one page of results
+  compare      set two results side by side; exit 1 on a regression
+  all          throughput, energy and kernels, and the page of them
+
+`sealshot bench ACTION --help` explains an action.
+
+examples:
+  sealshot bench all -o bench/
+  sealshot bench throughput --engines all --batch 1,4,16,64 -o throughput.json
+  sealshot bench compare before.json after.json
+"""
+
+
+def main(argv: list[str]) -> int:
+    """Run the command."""
+
+    def run(module: str, rest: list[str]) -> int:
+        return int(importlib.import_module(module).main(rest))
+
+    actions = {name: lambda rest, m=module: run(m, rest) for name, module in ACTIONS.items()}
+    return run_action("bench", USAGE, actions, argv)
