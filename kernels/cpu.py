@@ -29,9 +29,10 @@ def sample_latents(
     mu: NDArray[Any], log_var: NDArray[Any], noise: NDArray[np.float32]
 ) -> NDArray[Any]:
     """Return :func:`sealshot.kernels.reference.sample_latents` in ``mu``'s dtype."""
-    sigma = np.exp(log_var.astype(np.float32) / 2)
-    z = mu.astype(np.float32)[:, None] + sigma[:, None] * noise
-    return np.asarray(z, mu.dtype)
+    with np.errstate(over="ignore", invalid="ignore"):
+        sigma = np.exp(log_var.astype(np.float32) / 2)
+        z = mu.astype(np.float32)[:, None] + sigma[:, None] * noise
+        return np.asarray(z, mu.dtype)
 
 
 def rp_likelihood(x: NDArray[Any], mu: NDArray[Any], log_var: NDArray[Any]) -> NDArray[np.float32]:

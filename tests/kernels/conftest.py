@@ -80,10 +80,8 @@ def emulation(
 
 
 @pytest.fixture
-def real_gpu(request: pytest.FixtureRequest) -> Iterator[None]:
-    """A real GPU; asked for by `pytest -m gpu`, without one that fails."""
-    if "gpu" not in (request.config.getoption("-m") or ""):
-        pytest.skip("needs a GPU: `pytest -m gpu` on a machine that has one")
+def real_gpu() -> Iterator[None]:
+    """A real GPU; without one the test fails."""
     with _reopened():
         yield
 
@@ -98,17 +96,25 @@ def _reopened() -> Iterator[None]:
         opened.cache_clear()
 
 
-ON_DEVICE = ("emulation", pytest.param("gpu", marks=pytest.mark.gpu))
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what takes `device` or `functions` on each of them; on a GPU under `pytest -m gpu`."""
+    places = ["emulation"]
+    if "gpu" in (metafunc.config.getoption("-m") or ""):
+        places = [pytest.param("gpu", marks=pytest.mark.gpu)]
+    if "device" in metafunc.fixturenames:
+        metafunc.parametrize("device", places, indirect=True)
+    if "functions" in metafunc.fixturenames:
+        metafunc.parametrize("functions", ["cpu", *places], indirect=True)
 
 
-@pytest.fixture(params=ON_DEVICE)
+@pytest.fixture
 def device(request: pytest.FixtureRequest) -> gpu.DeviceKernels:
-    """The kernels on a device: the emulated one, and a real one."""
+    """The kernels on a device: the emulated one, or a real one."""
     request.getfixturevalue({"emulation": "emulation", "gpu": "real_gpu"}[request.param])
     return gpu.kernels()
 
 
-@pytest.fixture(params=("cpu", *ON_DEVICE))
+@pytest.fixture
 def functions(request: pytest.FixtureRequest) -> ModuleType:
     """The kernels in NumPy: on the CPU, on the emulated device, on a real one."""
     if request.param == "cpu":

@@ -33,7 +33,7 @@ def inputs(n: int, samples: int, pixels: int, x: str, m: str, seed: int = 0) -> 
 def error(got: NDArray[Any], arrays: Inputs) -> float:
     """Largest error, relative to the reference."""
     want = reference.rp_likelihood(*arrays)
-    assert got.dtype == np.float32 and got.shape == want.shape
+    assert (got.dtype, got.shape) == (np.float32, want.shape)
     return float(np.max(np.abs(got - want) / np.maximum(np.abs(want), 1), initial=0))
 
 
