@@ -150,15 +150,18 @@ def exchange(private: bytes, public: bytes) -> tuple[bytes, bytes]:
 
 def xwing(seed: bytes, share: bytes) -> bytes:
     grown = hashlib.shake_256(seed).digest(96)
-    ciphertext, ephemeral = share[:1088], share[1088:]
-    first = MLKEM768PrivateKey.from_seed_bytes(grown[:64]).decapsulate(ciphertext)
-    second, public = exchange(grown[64:], ephemeral)
+    first = MLKEM768PrivateKey.from_seed_bytes(grown[:64]).decapsulate(share[:1088])
+    return xwing_secret(first, grown[64:], share[1088:])
+
+
+def xwing_secret(first: bytes, private: bytes, ephemeral: bytes) -> bytes:
+    second, public = exchange(private, ephemeral)
     label = bytes.fromhex("5c2e2f2f5e5c")
     return hashlib.sha3_256(first + second + ephemeral + public + label).digest()
 
 
-def hpke_open(secret: bytes, info: bytes, sealed: bytes) -> bytes:
-    """RFC 9180, sections 4 and 5.1: base mode, one message, suite 647a/0001/0003."""
+def hpke_key(secret: bytes, info: bytes) -> tuple[ChaCha20Poly1305, bytes]:
+    """RFC 9180, sections 4 and 5.1: key and first nonce, base mode, suite 647a/0001/0003."""
     suite = b"HPKE" + struct.pack(">HHH", 0x647A, 1, 3)
 
     def extract(salt: bytes, label: bytes, ikm: bytes) -> bytes:
@@ -170,11 +173,8 @@ def hpke_open(secret: bytes, info: bytes, sealed: bytes) -> bytes:
 
     context = b"\x00" + extract(b"", b"psk_id_hash", b"") + extract(b"", b"info_hash", info)
     scheduled = extract(secret, b"secret", b"")
-    key, nonce = (
-        expand(scheduled, b"key", context, 32),
-        expand(scheduled, b"base_nonce", context, 12),
-    )
-    return ChaCha20Poly1305(key).decrypt(nonce, sealed, None)
+    key = expand(scheduled, b"key", context, 32)
+    return ChaCha20Poly1305(key), expand(scheduled, b"base_nonce", context, 12)
 
 
 def unwrap(identity: Identity, stanza: list[bytes], body: bytes) -> bytes:
@@ -184,7 +184,8 @@ def unwrap(identity: Identity, stanza: list[bytes], body: bytes) -> bytes:
         secret, public = exchange(identity.key, share)
         key = hkdf(secret, share + public, b"age-encryption.org/v1/X25519")
         return ChaCha20Poly1305(key).decrypt(bytes(12), body, None)
-    return hpke_open(xwing(identity.key, share), b"age-encryption.org/mlkem768x25519", body)
+    aead, nonce = hpke_key(xwing(identity.key, share), b"age-encryption.org/mlkem768x25519")
+    return aead.decrypt(nonce, body, None)
 
 
 def age_open(data: bytes, identity: Identity) -> bytes:
