@@ -47,12 +47,19 @@ def _expand(prefix: str) -> list[int]:
 def _polymod(values: Iterable[int]) -> int:
     remainder = 1
     for value in values:
-        top = remainder >> 25
-        remainder = (remainder & 0x1FFFFFF) << 5 ^ value
-        for bit, generator in enumerate(_GENERATOR):
-            if top >> bit & 1:
-                remainder ^= generator
+        remainder = (remainder & 0x1FFFFFF) << 5 ^ value ^ _REDUCED[remainder >> 25]
     return remainder
+
+
+def _reduce(top: int) -> int:
+    """Return what the five bits that leave the remainder add to it."""
+    remainder = 0
+    for bit, generator in enumerate(_GENERATOR):
+        remainder ^= generator * (top >> bit & 1)
+    return remainder
+
+
+_REDUCED = [_reduce(top) for top in range(32)]
 
 
 def _regroup(values: Iterable[int], width: int, new_width: int) -> list[int]:
