@@ -195,9 +195,16 @@ class Yard:
 
     # Running a writer
 
+    def order(self, vault: Path, **options: Any) -> Order:
+        """What a writer is to do with a vault."""
+        return Order(vault, **options)
+
+    def told(self, lines: Iterable[str]) -> Told:
+        """What a writer told, from what was kept of it."""
+        return Told([json.loads(line) for line in lines])
+
     def start(self, order: Order) -> int:
         """Have a writer ready; return the number of its process."""
-        self._order = order
         fields = {
             **order.__dict__, "vault": str(order.vault), "policy": str(self.parties.camera_policy)
         }  # fmt: skip

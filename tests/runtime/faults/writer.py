@@ -78,28 +78,32 @@ def _write(order: dict[str, Any]) -> None:
     next(_lines())
     _break(order["flaw"])
     known: dict[int, str] = {}
+
+    def tell(**what: object) -> None:
+        _tell(**what)
+        if order["waits"]:
+            next(_lines())
+
     failed = None
     try:
         sealing = open_sealing(Path(order["policy"]), order["quota_bytes"], order["upload"])
         with Keeper(Path(order["vault"]), sealing, lambda text: _tell(reported=text)) as keeper:
             for frame, track, replaces in order["steps"]:
-                _tell(begun=frame)
+                tell(begun=frame)
                 if order["flaw"] == "hasty":
-                    _tell(stored=frame)
+                    tell(stored=frame)
                 try:
                     shot = make_shot(track, frame)
                     before = known.get(replaces) if replaces else None
                     known[frame] = keeper.put(shot, ORIGIN, "jpg", before)
                 except SealshotError as error:
                     failed = error
-                    _tell(failed=frame, fact=error.fact, hint=error.hint, code=error.exit_code)
+                    tell(failed=frame, fact=error.fact, hint=error.hint, code=error.exit_code)
                     if order["gives_up"]:
                         break
                 else:
                     if order["flaw"] != "hasty":
-                        _tell(stored=frame)
-                if order["waits"]:
-                    next(_lines())
+                        tell(stored=frame)
     except SealshotError as error:
         failed = error
         _tell(failed=0, fact=error.fact, hint=error.hint, code=error.exit_code)
