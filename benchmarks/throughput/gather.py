@@ -43,6 +43,11 @@ class LeftOut:
     why: str
 
 
+def left_out_because(what: str, model: Path, error: InputError) -> LeftOut:
+    """Say why; a result names files, not where they lay."""
+    return LeftOut(what, error.fact.replace(f"{model.parent}/", ""))
+
+
 def gather(
     models: Sequence[Path], engines: Sequence[str], folder: Path
 ) -> tuple[list[Contender], list[LeftOut]]:
@@ -81,7 +86,9 @@ def gather(
                 except ImportError:
                     left_out.append(_not_installed(f"{model.stem}, {OTHERS[engine]}", engine))
                 except InputError as error:
-                    left_out.append(LeftOut(f"{model.stem}, {OTHERS[engine]}", error.fact))
+                    left_out.append(
+                        left_out_because(f"{model.stem}, {OTHERS[engine]}", model, error)
+                    )
     if "peers" in engines:
         try:
             found += _peers(folder)

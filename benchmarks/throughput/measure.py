@@ -21,7 +21,7 @@ from sealshot.benchmarks.throughput.contenders import (
 )
 from sealshot.benchmarks.throughput.frames import Clip, Frames, describe_clip
 from sealshot.benchmarks.throughput.frames import measure as measure_frames
-from sealshot.benchmarks.throughput.gather import NEEDS, LeftOut, faces_of, gather
+from sealshot.benchmarks.throughput.gather import NEEDS, LeftOut, faces_of, gather, left_out_because
 from sealshot.benchmarks.throughput.race import (
     LOAD,
     Closed,
@@ -163,7 +163,7 @@ def _open(
                 with pinned(count):  # the threads of an engine stay where they were started
                     ready.append((contender, count, contender.open(count)))
         except InputError as error:
-            left_out.append(LeftOut(contender.name, error.fact))
+            left_out.append(left_out_because(contender.name, contender.model, error))
         except ImportError as error:
             left_out.append(LeftOut(contender.name, str(error)))
     return ready, left_out
@@ -188,7 +188,7 @@ def _agreement(
         except ImportError as error:
             left_out.append(LeftOut(what, str(error)))
         except InputError as error:
-            left_out.append(LeftOut(what, error.fact))
+            left_out.append(left_out_because(what, model, error))
     return found, left_out
 
 

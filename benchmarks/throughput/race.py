@@ -142,7 +142,8 @@ def open_loop(entry: Entry, crops: Crops, per_s: float, seconds: float) -> Open:
     seconds = max(seconds, min(FEWEST_ARRIVALS / per_s, LONGEST_ARRIVALS_S))
     chance = np.random.default_rng(0)
     count = max(1, round(per_s * seconds))
-    arrivals = np.cumsum(chance.exponential(1 / per_s, count))
+    arrivals = np.cumsum(chance.exponential(size=count))
+    arrivals *= count / per_s / arrivals[-1]
     done = np.empty(count)
     served = most_waiting = 0
     with pinned(entry.threads):
