@@ -26,6 +26,8 @@ class Golden:
     """``[n]``."""
     origin: str
     """Where the scores come from, for people."""
+    made_by: tuple[str, str] | None
+    """Engine and precision on this machine that gave them; None where they came from elsewhere."""
 
 
 def golden(score: str) -> Golden:
@@ -40,7 +42,10 @@ def golden(score: str) -> Golden:
     crops = demo_crops()
     engine = open_engine(score_graph(score), "onnxruntime", "fp32")
     return Golden(
-        crops, np.asarray(engine.score(crops), np.float64), "ONNX Runtime fp32 on this machine"
+        crops=crops,
+        scores=np.asarray(engine.score(crops), np.float64),
+        origin="ONNX Runtime fp32 on this machine",
+        made_by=("onnxruntime", "fp32"),
     )
 
 
