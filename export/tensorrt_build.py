@@ -9,9 +9,9 @@ one, and is skipped where the same plan was built before. Ctrl-C ends it and lea
 from __future__ import annotations
 
 import hashlib
-import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
@@ -180,29 +180,16 @@ def in_thread(work: Callable[[], T], tick: Callable[[], None], stop: Callable[[]
     end the process. So the main thread waits here; on Ctrl-C it asks the work to ``stop``, waits
     until it has, and raises KeyboardInterrupt.
     """
-    results: list[T] = []
-    errors: list[BaseException] = []
-
-    def run() -> None:
+    with ThreadPoolExecutor(1, "build") as pool:  # waits for the thread at its end
+        result = pool.submit(work)
         try:
-            results.append(work())
-        except BaseException as error:  # raised again in the thread that waits
-            errors.append(error)
-
-    thread = threading.Thread(target=run, name="build", daemon=True)
-    thread.start()
-    try:
-        while thread.is_alive():
-            thread.join(POLL_S)
-            tick()
-    except KeyboardInterrupt:
-        stop()
-        note("stopping as soon as TensorRT has ended the step that it is in")
-        thread.join()
-        raise
-    if errors:
-        raise errors[0]
-    return results[0]
+            while not wait([result], POLL_S).done:
+                tick()
+        except KeyboardInterrupt:
+            stop()
+            note("stopping as soon as TensorRT has ended the step that it is in")
+            raise
+        return result.result()
 
 
 def _name(target: Target) -> str:

@@ -122,8 +122,8 @@ class PlanScorer:
                 DeviceArray.empty((n, *shape), gives[name].dtype) for name in ("mu", "log_var")
             )
             self._kernels = DeviceKernels(device)
-            self._workspace = self._kernels.rp_workspace(n, shape[0])
             self._pixels = mu, log_var
+            self._workspaces: dict[int, DeviceArray] = {}
             plan.bind("mu", mu.ptr)
             plan.bind("log_var", log_var.ptr)
         elif [(np.dtype(t.dtype), t.shape) for t in plan.outputs] == [(np.dtype(np.float32), ())]:
@@ -149,12 +149,14 @@ class PlanScorer:
         self._plan.enqueue(self.stream.handle)
         if self._pixels is not None:
             mu, log_var = (a.view((n, *a.shape[1:])) for a in self._pixels)
+            if n not in self._workspaces:  # its layout depends on the number of items
+                self._workspaces[n] = self._kernels.rp_workspace(n, mu.shape[1])
             self._kernels.rp_likelihood(
                 self.crops.view((n, PIXELS)),
                 mu,
                 log_var,
                 self.scores.view((n,)),
-                workspace=self._workspace,
+                workspace=self._workspaces[n],
                 stream=self.stream,
             )
 

@@ -72,7 +72,7 @@ class Monitor(trt.IProgressMonitor):  # type: ignore[misc, unused-ignore]
     ) -> None:
         trt.IProgressMonitor.__init__(self)
         self._started, self._stepped, self._finished = started, stepped, finished
-        self._go_on = go_on
+        self.go_on = go_on
 
     def phase_start(self, phase_name: str, parent_phase: str | None, num_steps: int) -> None:
         """See the base class."""
@@ -81,7 +81,7 @@ class Monitor(trt.IProgressMonitor):  # type: ignore[misc, unused-ignore]
     def step_complete(self, phase_name: str, step: int) -> bool:
         """See the base class; False ends the build."""
         self._stepped(phase_name, step)
-        return self._go_on()
+        return self.go_on()
 
     def phase_finish(self, phase_name: str) -> None:
         """See the base class."""
@@ -146,10 +146,10 @@ def build_plan(
         config.default_device_type = trt.DeviceType.DLA
         config.DLA_core = options.dla_core
         config.set_flag(trt.BuilderFlag.GPU_FALLBACK)  # input cast and likelihood are no DLA layers
-    timings = config.create_timing_cache(timing_cache)
-    if timings is None or not config.set_timing_cache(timings, ignore_mismatch=False):
-        # the file is damaged or of another machine: measure afresh
-        config.set_timing_cache(config.create_timing_cache(b""), ignore_mismatch=False)
+    for known in (timing_cache, b""):  # a damaged one, or of another machine: measure afresh
+        timings = config.create_timing_cache(known)
+        if timings is not None and config.set_timing_cache(timings, ignore_mismatch=False):
+            break
     plan = builder.build_serialized_network(network, config)
     if plan is None:
         if not monitor.go_on():
