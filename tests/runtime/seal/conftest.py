@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
 import runpy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -14,6 +16,7 @@ import pytest
 
 from sealshot.runtime.commands.custodian import SECRETS
 from sealshot.runtime.commands.parties import read_signing_key, single_identity
+from sealshot.runtime.errors import SealError
 from sealshot.runtime.seal.ceremony import Answer, answer, read_answer
 from sealshot.runtime.seal.container import Container, read_container
 from sealshot.runtime.seal.keys import PrivateKey
@@ -105,9 +108,52 @@ def make_world(parties) -> World:
     )
 
 
+class Tally:
+    """Counts of attacks: how many were tried, and how many got through."""
+
+    def __init__(self) -> None:
+        self.counts: dict[str, dict[str, int]] = {}
+
+    def add(self, attack: str, got_through: bool | int, tried: int = 1) -> None:
+        count = self.counts.setdefault(attack, {"tried": 0, "got_through": 0})
+        count["tried"] += tried
+        count["got_through"] += int(got_through)
+        assert not got_through, attack
+
+    def refused(
+        self,
+        attack: str,
+        attempt: Callable[[], object],
+        errors: type[Exception] | tuple[type[Exception], ...] = SealError,
+    ) -> Exception | None:
+        """Count an attempt that must end in one of these errors; return the error."""
+        try:
+            attempt()
+        except errors as error:
+            self.add(attack, False)
+            return error
+        self.add(attack, True)
+        return None
+
+
+@pytest.fixture(scope="session")
+def tally() -> Iterator[Tally]:
+    """Counts the attacks of a session; the file $SEALSHOT_TALLY gets them as JSON."""
+    counted = Tally()
+    yield counted
+    if file := os.environ.get("SEALSHOT_TALLY"):
+        Path(file).write_text(json.dumps(counted.counts, indent=1, sort_keys=True) + "\n")
+
+
 @pytest.fixture(scope="session")
 def world(parties) -> World:
     return make_world(parties)
+
+
+@pytest.fixture(scope="session")
+def classical(classical_parties) -> World:
+    """The same with X25519 keys: smaller and faster, where attacks are many."""
+    return make_world(classical_parties)
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -101,11 +102,14 @@ TAMPERINGS: dict[str, Callable[[Lines, int], Lines]] = {
 
 @pytest.mark.parametrize("tamper", TAMPERINGS.values(), ids=TAMPERINGS.keys())
 @pytest.mark.parametrize("at", range(COUNT))
-def test_tampering_is_found(log: Path, tamper: Callable[[Lines, int], Lines], at: int) -> None:
+def test_tampering_is_found(
+    log: Path, tamper: Callable[[Lines, int], Lines], at: int, tally
+) -> None:
     lines = log.read_bytes().split(b"\n")[:-1]
     altered = b"".join(line + b"\n" for line in tamper(lines, at))
-    with pytest.raises(LogError):
-        _verify(altered, checkpoint_path(log).read_bytes())
+    note = checkpoint_path(log).read_bytes()
+    attack = "an entry edited, deleted, moved, doubled, put in, cut off"
+    tally.refused(attack, lambda: _verify(altered, note), LogError)
     log.write_bytes(altered)
     with pytest.raises(LogError):  # nor is it ever signed
         Log(log, "cam1", KEY)
@@ -113,7 +117,7 @@ def test_tampering_is_found(log: Path, tamper: Callable[[Lines, int], Lines], at
 
 @pytest.mark.parametrize("at", range(COUNT - 1))
 def test_the_owner_of_the_key_cannot_rewrite_what_a_kept_checkpoint_covers(
-    at: int, log: Path, tmp_path: Path
+    at: int, log: Path, tmp_path: Path, tally
 ) -> None:
     kept = checkpoint_path(log).read_bytes()
     with Log(tmp_path / "rewritten", "cam1", KEY) as rewritten:
@@ -122,20 +126,39 @@ def test_the_owner_of_the_key_cannot_rewrite_what_a_kept_checkpoint_covers(
                 rewritten.append({"event": "sealed", "number": number})
     rewritten_log = (tmp_path / "rewritten").read_bytes()
     assert _verify(rewritten_log, checkpoint_path(tmp_path / "rewritten").read_bytes())
-    with pytest.raises(LogError, match="not those that were signed"):
-        _verify(rewritten_log, kept)
+    attack = "a log rewritten and signed again, against a kept checkpoint"
+    error = tally.refused(attack, lambda: _verify(rewritten_log, kept), LogError)
+    assert "not those that were signed" in str(error)
 
 
-def test_each_flipped_bit_is_found(log: Path) -> None:
-    data, note = log.read_bytes(), checkpoint_path(log).read_bytes()
-    tried = 0
-    for bit in range(0, 8 * len(data), 37):
+def test_each_flipped_bit_is_found(tmp_path: Path, tally) -> None:
+    with Log(tmp_path / "log", "cam1", KEY) as made:
+        made.append({"event": "sealed", "number": 0}, {"event": "purged", "number": 0})
+    data, note = made.path.read_bytes(), checkpoint_path(made.path).read_bytes()
+    for bit in range(8 * len(data)):
         flipped = bytearray(data)
         flipped[bit // 8] ^= 1 << bit % 8
-        with pytest.raises(LogError):
-            _verify(bytes(flipped), note)
-        tried += 1
-    assert tried > COUNT * 20
+        attempt = partial(_verify, bytes(flipped), note)
+        tally.refused("each bit flipped of a log", attempt, LogError)
+
+
+UNFIT = {
+    "no JSON": b"{",
+    "a list": b"[1]",
+    "not canonical": b'{"b": 1}',
+    "a fraction": b'{"b":1.5}',
+    "a list inside": b'{"b":[1]}',
+    "a code for a terminal": b'{"event":"\\u001b[2J"}',
+    "a name that is none": b'{"a\\u001b":1}',
+}
+
+
+@pytest.mark.parametrize("text", UNFIT.values(), ids=UNFIT.keys())
+def test_a_signed_entry_that_is_none_is_refused(text: bytes) -> None:
+    signature = KEY.sign(b"sealshot/log/1\ncam1\n0\n" + text)
+    line = text + b" " + base64.b64encode(signature) + b"\n"
+    with pytest.raises(LogError, match="is signed, but is no entry"):
+        verify_log(line, "cam1", KEY.verify_key, [])
 
 
 def test_each_flipped_bit_of_a_checkpoint_is_found() -> None:

@@ -6,8 +6,9 @@ import dataclasses
 import itertools
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
@@ -38,9 +39,6 @@ from sealshot.runtime.seal.signing import SigningKey
 from sealshot.runtime.seal.times import utc_now
 from sealshot.runtime.seal.warrant import (
     RefusedError,
-    check_scope,
-    check_warrant,
-    parse_warrant,
 )
 
 QUORUMS = [["judge", "police"], ["judge", "ombudsman"], ["police", "ombudsman"]]
@@ -56,7 +54,7 @@ def test_every_quorum_with_the_custodian_opens(names: list[str], world, containe
     assert opened.picture.startswith(b"\xff\xd8\xff")
 
 
-def test_no_smaller_coalition_opens(world, container) -> None:
+def test_no_smaller_coalition_opens(world, container, tally) -> None:
     """All 16 coalitions of the four parties; 4 may open."""
     warrant = world.warrant("judge", "police")
     tried = opened = 0
@@ -69,6 +67,7 @@ def test_no_smaller_coalition_opens(world, container) -> None:
                 open_with_answers(container, warrant, world.policy, answers)
             except SealError:
                 assert not allowed
+                tally.add("a coalition below the quorum, or without the custodian", False)
             else:
                 assert allowed
                 opened += 1
@@ -93,7 +92,7 @@ def test_a_coalition_below_the_quorum_knows_no_payload_key(world, container) -> 
     assert age.decrypt(container.payload, [key])
 
 
-def test_nobody_opens_a_part_that_is_not_theirs(world, container) -> None:
+def test_nobody_opens_a_part_that_is_not_theirs(world, container, tally) -> None:
     keys = {**world.identities, "custodian": world.epoch_identity, "me": world.investigator}
     parts = {
         "share-1.age": "judge",
@@ -102,47 +101,61 @@ def test_nobody_opens_a_part_that_is_not_theirs(world, container) -> None:
         EPOCH: "custodian",
         PAYLOAD: "",
     }
-    tried = got_through = 0
     for part, owner in parts.items():
         for name, key in keys.items():
-            tried += 1
-            try:
-                age.decrypt(container.parts[part], [key])
-            except SealError:
-                assert name != owner
-            else:
-                got_through += name != owner
-    assert (tried, got_through) == (25, 0)
+            if name == owner:
+                assert age.decrypt(container.parts[part], [key])
+                continue
+            attempt = partial(age.decrypt, container.parts[part], [key])
+            tally.refused("a part opened with a key that it is not for", attempt)
 
 
-def test_each_flipped_bit_is_found(sealed: bytes) -> None:
-    """Every bit of every part, the ZIP around them included: in turn over all bytes."""
-    tried = got_through = 0
+def _flipped(data: bytes, bit: int) -> bytes:
+    changed = bytearray(data)
+    changed[bit // 8] ^= 1 << bit % 8
+    return bytes(changed)
+
+
+def test_a_flipped_bit_in_each_byte_is_found(sealed: bytes, tally) -> None:
+    """In turn over all bytes, those of the ZIP around the parts included."""
     for at in range(len(sealed)):
-        flipped = bytearray(sealed)
-        flipped[at] ^= 1 << at % 8
-        tried += 1
-        try:
-            read_container(bytes(flipped))
-        except SealError:
-            continue
-        got_through += 1
-    assert tried == len(sealed) > 8000
-    assert got_through == 0
+        attempt = partial(read_container, _flipped(sealed, 8 * at + at % 8))
+        tally.refused("one bit flipped in each byte of a hybrid container", attempt)
 
 
-def test_each_bit_of_the_header_the_sums_and_the_signature(sealed: bytes) -> None:
-    members = read_zip(sealed, limit=20)
-    tried = 0
-    for name in (HEADER, SUMS, SIGNATURE):
-        start = sealed.index(members[name])
-        for bit in range(8 * len(members[name])):
-            flipped = bytearray(sealed)
-            flipped[start + bit // 8] ^= 1 << bit % 8
-            tried += 1
-            with pytest.raises(SealError):
-                read_container(bytes(flipped))
-    assert tried > 8_000
+def test_each_flipped_bit_is_found(classical, tally) -> None:
+    """Every bit but those of the payload, which are as many again and have a hash as the others."""
+    sealed = classical.seal()
+    payload = read_zip(sealed, limit=20)[PAYLOAD]
+    start = sealed.index(payload)
+    bits = [*range(8 * start), *range(8 * (start + len(payload)), 8 * len(sealed))]
+    assert len(bits) > 20_000
+    for bit in bits:
+        attempt = partial(read_container, _flipped(sealed, bit))
+        tally.refused("each bit flipped of header, shares, epoch, hashes, signature, ZIP", attempt)
+
+
+def test_each_flipped_bit_of_a_part_is_found_even_under_a_good_signature(classical, tally) -> None:
+    """Somebody has the camera's key, and signs what they changed: then the parties find it."""
+    container = read_container(classical.seal())
+
+    def changed(part: str, bit: int) -> Container:
+        parts = {**container.parts, part: _flipped(container.parts[part], bit)}
+        return dataclasses.replace(container, parts=parts)
+
+    for part, open_it in (
+        ("share-1.age", lambda c: open_share(c, "judge", classical.identities["judge"])),
+        (EPOCH, lambda c: open_epoch(c, classical.epoch_identity)),
+    ):
+        assert open_it(container)  # the control
+        for bit in range(8 * len(container.parts[part])):
+            tally.refused("each bit of a signed share, epoch", partial(open_it, changed(part, bit)))
+    shares = {n: open_share(container, n, classical.identities[n]) for n in ("judge", "police")}
+    secret = open_epoch(container, classical.epoch_identity)
+    assert open_payload(container, shares, secret)  # the control
+    for bit in range(0, 8 * len(container.parts[PAYLOAD]), 7):
+        attempt = partial(open_payload, changed(PAYLOAD, bit), shares, secret)
+        tally.refused("each seventh bit of a signed payload", attempt)
 
 
 def _resigned(container: Container, key: SigningKey, parts: Mapping[str, bytes]) -> Container:
@@ -151,30 +164,37 @@ def _resigned(container: Container, key: SigningKey, parts: Mapping[str, bytes])
     return read_container(write_container(header, kept, key))
 
 
-def test_parts_of_another_shot_are_found_even_under_a_good_signature(world) -> None:
-    """Somebody has the camera's key, and puts the secrets of one shot under another's header."""
-    one, two = read_container(world.seal()), read_container(world.seal())
-    warrant = world.warrant("judge", "police")
-    tried = got_through = 0
-    for part in ("share-1.age", "share-2.age", "share-3.age", EPOCH, PAYLOAD):
-        swapped = _resigned(one, world.camera.key, {**one.parts, part: two.parts[part]})
-        answers = [world.answer_of(name, [swapped], warrant) for name in EVERYBODY]
-        owner = {"share-1.age": 0, "share-2.age": 1, "share-3.age": 2, EPOCH: 3}.get(part)
-        if owner is not None:  # the party itself sees it and does not answer
-            assert not answers[owner].secrets
-            assert "for another shot" in answers[owner].refusals[0].fact
-        tried += 1
-        if part.startswith("share"):
-            continue  # the other two authorities open the right shot
-        try:
-            open_with_answers(swapped, warrant, world.policy, answers)
-        except SealError:
-            continue
-        got_through += 1
-    assert (tried, got_through) == (5, 0)
+def test_parts_that_were_swapped_are_found(classical, tally) -> None:
+    """Each part in the place of each other one, of the same shot and of another one.
+
+    First as it is, and then under a signature that somebody with the camera's key makes: the
+    secrets of one shot under the header of another, to have them opened for it.
+    """
+    one, two = read_container(classical.seal()), read_container(classical.seal())
+    warrant = classical.warrant("judge", "police")
+    owners = {"share-1.age": "judge", "share-2.age": "police", "share-3.age": "ombudsman"}
+    owners |= {EPOCH: "custodian", PAYLOAD: ""}
+    everybody = [classical.answer_of(name, [one], warrant) for name in EVERYBODY]
+    for place, owner in owners.items():
+        for shot, part in itertools.product((one, two), owners):
+            if shot is one and part == place:
+                continue
+            parts = {**one.parts, place: shot.parts[part]}
+            tally.refused("a part swapped", partial(read_container, write_zip(parts)))
+            swapped = _resigned(one, classical.camera.key, parts)
+            if owner:
+                answer = classical.answer_of(owner, [swapped], warrant)
+                tally.add("a part swapped and signed again", len(answer.secrets))
+                if part == place:
+                    assert "for another shot" in answer.refusals[0].fact
+            else:
+                attempt = partial(open_with_answers, swapped, warrant, classical.policy, everybody)
+                tally.refused("a part swapped and signed again", attempt)
 
 
-def test_a_share_is_not_given_out_under_a_header_made_to_fit_a_warrant(world, container) -> None:
+def test_a_share_is_not_given_out_under_a_header_made_to_fit_a_warrant(
+    world, container, tally
+) -> None:
     """The way to open what no warrant is for: its shares under a header that one is for."""
     attacker = SigningKey.generate()
     header = dataclasses.replace(container.header, id="f" * 32, camera_key=str(attacker.verify_key))
@@ -184,7 +204,8 @@ def test_a_share_is_not_given_out_under_a_header_made_to_fit_a_warrant(world, co
     for cameras in ([world.camera_party], [own]):  # even if a warrant names the attacker's camera
         warrant = world.warrant("judge", "police", cameras=cameras)
         for name in EVERYBODY:
-            assert not world.answer_of(name, [forged], warrant).secrets
+            given = world.answer_of(name, [forged], warrant).secrets
+            tally.add("secrets under a header made to fit a warrant", len(given))
 
 
 def test_wrong_answers_are_named(world, container) -> None:
@@ -234,103 +255,6 @@ def test_answers_are_for_one_investigator_and_one_warrant(world, container) -> N
         read_answer(forged, warrant, world.policy, [world.investigator])
 
 
-REFUSALS: dict[str, tuple[tuple[str, ...], dict[str, object]]] = {
-    "too-few-signatures": (("judge",), {}),
-    "expired": (("judge", "police"), {"validity": (-3, -1)}),
-    "not-yet-valid": (("judge", "police"), {"validity": (1, 2)}),
-    "other-purpose": (("judge", "police"), {"purpose": "hold"}),
-    "other-policy": (("judge", "police"), {"policy": "other"}),
-}
-
-
-@pytest.mark.parametrize("reason", REFUSALS)
-def test_a_warrant_that_is_not_in_force(reason: str, world) -> None:
-    signers, changes = REFUSALS[reason]
-    now = utc_now().replace(microsecond=0)
-    if "validity" in changes:
-        start, end = changes["validity"]
-        changes = {"validity": (now + timedelta(hours=start), now + timedelta(hours=end))}
-    if "policy" in changes:
-        changes = {"policy": dataclasses.replace(world.policy, quorum=1)}
-    with pytest.raises(RefusedError) as caught:
-        check_warrant(world.warrant(*signers, **changes), world.policy, now)
-    assert caught.value.reason == reason
-
-
-def test_signatures_that_do_not_count(world) -> None:
-    warrant = world.warrant("judge")
-    twice = parse_warrant(
-        warrant.document.signed(SigningKey.of_authority(world.identities["judge"])).encode()
-    )
-    with pytest.raises(RefusedError, match="1 of the 2"):
-        check_warrant(twice, world.policy, utc_now())
-    stranger = parse_warrant(warrant.document.signed(SigningKey.generate()).encode())
-    with pytest.raises(RefusedError) as caught:
-        check_warrant(stranger, world.policy, utc_now())
-    assert caught.value.reason == "foreign-signature"
-    custodian = parse_warrant(warrant.document.signed(world.custodian_key).encode())
-    with pytest.raises(RefusedError):
-        check_warrant(custodian, world.policy, utc_now())
-
-
-def test_each_field_of_a_signed_warrant_is_covered(world) -> None:
-    warrant = world.warrant("judge", "police")
-    others = {
-        "id": "0" * 32,
-        "case": "another",
-        "purpose": "hold",
-        "policy": "0" * 64,
-        "cameras": [{"name": "cam2", "key": str(SigningKey.generate().verify_key)}],
-        "from": "2020-01-01T00:00:00Z",
-        "to": "2030-01-01T00:00:00Z",
-        "issued": "2020-01-01T00:00:00Z",
-        "expires": "2030-01-01T00:00:00Z",
-        "investigator": str(world.identities["police"].recipient),
-    }
-    assert others.keys() == warrant.document.body.keys()
-    for field, value in others.items():
-        body = {**warrant.document.body, field: value}
-        altered = parse_warrant(dataclasses.replace(warrant.document, body=body).encode())
-        with pytest.raises(RefusedError):
-            check_warrant(altered, world.policy, utc_now(), altered.purpose)
-
-
-def test_each_flipped_bit_of_a_warrant_is_refused(world) -> None:
-    data = json.dumps(json.loads(world.warrant("judge", "police").document.encode())).encode()
-    tried = got_through = 0
-    for at in range(0, len(data), 3):
-        flipped = bytearray(data)
-        flipped[at] ^= 1 << (at // 3) % 8
-        tried += 1
-        try:
-            check_warrant(parse_warrant(bytes(flipped)), world.policy, utc_now())
-        except SealError:
-            continue
-        got_through += json.loads(flipped) != json.loads(data)
-    assert tried > 900
-    assert got_through == 0
-
-
-def test_the_scope_is_kept(world, container) -> None:
-    now = utc_now().replace(microsecond=0)
-    day = timedelta(days=1)
-    other = dataclasses.replace(world.camera_party, name="cam2")
-    false = dataclasses.replace(world.camera_party, verify_key=SigningKey.generate().verify_key)
-    cases = {
-        "other-camera": {"cameras": [other]},
-        "false-camera": {"cameras": [false]},
-        "outside-time": {"period": (now + day, now + 2 * day)},
-    }
-    for reason, changes in cases.items():
-        warrant = world.warrant("judge", "police", **changes)
-        with pytest.raises(RefusedError) as caught:
-            check_scope(warrant, container, world.policy)
-        assert caught.value.reason == reason
-        for name in EVERYBODY:
-            refusal = world.answer_of(name, [container], warrant).refusals[0]
-            assert refusal.reason == reason
-
-
 def test_the_exact_time_is_checked_inside(world, container) -> None:
     """The hour outside fits both; the shot was taken before one of them begins."""
     now = utc_now().replace(microsecond=0)
@@ -342,13 +266,6 @@ def test_the_exact_time_is_checked_inside(world, container) -> None:
     answers = [world.answer_of(name, [container], warrant) for name in EVERYBODY]
     with pytest.raises(RefusedError, match="outside"):
         open_with_answers(container, warrant, world.policy, answers)
-
-
-def test_a_replayed_warrant(world, container) -> None:
-    warrant = world.warrant("judge", "police")
-    answer = world.answer_of("judge", [container], warrant, answered=lambda _: True)
-    assert not answer.secrets
-    assert answer.refusals[0].reason == "replayed"
 
 
 def test_another_custodian_cannot_publish(parties, world) -> None:
@@ -383,6 +300,3 @@ def test_a_request_has_no_payload_and_is_verified(world, container) -> None:
         )
     with pytest.raises(SealError, match="not what its name says"):
         read_request(write_zip({"0" * 32 + ".sealed": strip(container)}))
-
-
-Change = Callable[[dict[str, bytes]], dict[str, bytes]]
