@@ -38,7 +38,7 @@ def check(tmp_path_factory):
             f"--cache-dir={stub / 'cache'}",
         ]
         return subprocess.run(
-            [sys.executable, "-m", "mypy", *options, str(target)],
+            [sys.executable, "-m", "mypy", *options, str(target), str(stub / "tensorrt.pyi")],
             env={"MYPYPATH": f"{folder}:{stub}", "PATH": ""},
             cwd=folder,
             capture_output=True,
