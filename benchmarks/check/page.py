@@ -17,15 +17,22 @@ STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem;
        color: #222; background: #fff; }
 h1 { margin-bottom: 0; }
-.wide { overflow-x: auto; }
+.wide { overflow-x: auto; }  /* a table scrolls, the page does not */
 table { border-collapse: collapse; margin: .6rem 0 1.4rem; font-variant-numeric: tabular-nums; }
 td, th { padding: .25rem .9rem .25rem 0; text-align: left; vertical-align: top;
-         border-bottom: 1px solid #ddd; overflow-wrap: anywhere; }
+         border-bottom: 1px solid #ddd; }
 td.number, th.number { text-align: right; white-space: nowrap; }
 .passed { color: #1a6b2f; } .failed { color: #a11; } .other { color: #666; }
 .verdict { font-weight: 600; white-space: nowrap; }
 code { background: #f4f4f4; padding: .1rem .3rem; overflow-wrap: anywhere; }
 .small { font-size: .9rem; color: #555; }
+@media (max-width: 40rem) {  /* a step a paragraph */
+  .steps th { display: none; }
+  .steps tr { display: block; padding: .5rem 0; border-bottom: 1px solid #ddd; }
+  .steps td { display: inline; border: 0; }
+  .steps td:first-child { font-weight: 600; }
+  .steps td:last-child { display: block; }
+}
 @media print { body { margin: 0; max-width: none; font-size: 11px; } .wide { overflow: visible; }
                h2 { break-after: avoid; } tr { break-inside: avoid; } }
 """
@@ -50,7 +57,8 @@ def write_page(report: Report, path: Path) -> None:
                     "why": step.outcome.why,
                 }
                 for step in report.steps
-            ]
+            ],
+            "steps",
         ),
         *(_section(step) for step in report.steps if step.outcome.rows),
         "<h2>To repeat it</h2>",
@@ -80,7 +88,7 @@ def _section(step: Step) -> str:
     return f"{heading}<p>{escape(step.outcome.why)}</p>{_table(step.outcome.rows)}"
 
 
-def _table(rows: Sequence[dict[str, Any]]) -> str:
+def _table(rows: Sequence[dict[str, Any]], kind: str = "") -> str:
     names = columns(rows)
     numeric = {
         name
@@ -94,7 +102,7 @@ def _table(rows: Sequence[dict[str, Any]]) -> str:
         + "</tr>"
         for row in rows
     )
-    return f'<div class="wide"><table><tr>{head}</tr>{body}</table></div>'
+    return f'<div class="wide {kind}"><table><tr>{head}</tr>{body}</table></div>'
 
 
 def _class(number: bool) -> str:
