@@ -9,7 +9,12 @@ from pathlib import Path
 
 import onnxruntime as ort
 
+from sealshot.boards import detect
+from sealshot.kernels.driver import open_device
+from sealshot.kernels.errors import DeviceError
 from sealshot.runtime.arguments import Arguments
+from sealshot.runtime.engines import survey
+from sealshot.runtime.engines.plans import plans_folder
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.manifest import load_manifest
 from sealshot.runtime.models import SCORES, score_graph
@@ -18,7 +23,8 @@ from sealshot.runtime.terminal import say_json, table
 USAGE = """
 usage: sealshot show-env [--json]
 
-Print the versions, the device and the models that this installation uses.
+Print the versions, the devices, the models, and which engines and precisions are usable here or
+why not.
 
 example:
   sealshot show-env
@@ -38,6 +44,7 @@ PACKAGES = (
     "matplotlib",
     "pycuda",
     "tensorrt",
+    "openvino",
 )
 
 
@@ -63,7 +70,35 @@ def collect() -> dict[str, str]:
     }
     facts |= {name: _version(name) for name in PACKAGES}
     facts["onnxruntime providers"] = ", ".join(ort.get_available_providers())
-    return facts | {f"score {name}": _model(name) for name in SCORES}
+    facts |= _devices()
+    facts |= {f"score {name}": _model(name) for name in SCORES}
+    facts["plans of TensorRT"] = f"{len(list(plans_folder().glob('*.plan')))} in {plans_folder()}"
+    facts |= {
+        f"{score} on {engine}, {precision}": (
+            f"not usable: {opened.fact}"
+            if isinstance(opened, InputError)
+            else f"usable: {opened.description}"
+        )
+        for score in SCORES
+        for engine, precision, opened in survey(score_graph(score))
+    }
+    return facts
+
+
+def _devices() -> dict[str, str]:
+    """Say which board this is, and which GPU the CUDA driver finds."""
+    board = detect()
+    try:
+        gpu = open_device()
+        found = f"{gpu.name}, compute capability {gpu.sm / 10}, driver for CUDA {gpu.driver}"
+    except DeviceError as error:
+        found = f"none: {error.fact}"
+    release = f"{board.jetpack or 'unknown'} (Jetson Linux {board.l4t})" if board.l4t else ""
+    return {
+        "board": f"{board.board or 'not known'}: {board.why}",
+        "JetPack": release or "none",
+        "GPU": found,
+    }
 
 
 def processor() -> str:

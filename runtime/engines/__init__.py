@@ -15,7 +15,15 @@ from sealshot.runtime.errors import InputError
 from sealshot.runtime.manifest import load_manifest
 from sealshot.runtime.models import PRECISIONS, forms
 
-__all__ = ["ENGINES", "PRECISION_CHOICES", "Engine", "OnnxRuntimeEngine", "open_engine", "survey"]
+__all__ = [
+    "ENGINES",
+    "PRECISION_CHOICES",
+    "Engine",
+    "OnnxRuntimeEngine",
+    "engine_forms",
+    "open_engine",
+    "survey",
+]
 
 
 def _onnxruntime(model: Path, threads: int) -> Engine:
@@ -34,6 +42,8 @@ OPENERS: dict[str, Callable[[Path, int], Engine]] = {
 }
 """How each engine opens a model. Where it is not usable it raises InputError with the reason."""
 ENGINES = ("auto", *OPENERS)
+RECIPES = {"tensorrt": "tensorrt"}
+"""The int8 recipe of an engine, where it is not that of the processor."""
 PRECISION_CHOICES = ("auto", *PRECISIONS)
 
 CPU_ENGINES = ("onnxruntime",)
@@ -87,10 +97,15 @@ def open_engine(
     return opened[0]
 
 
+def engine_forms(model: Path, engine: str) -> dict[str, Path]:
+    """Return the files of a model that are for an engine, by precision; see :func:`forms`."""
+    return forms(model, RECIPES.get(engine))
+
+
 def survey(model: Path) -> Iterator[tuple[str, str, Engine | InputError]]:
     """Yield each engine and precision of a model: opened, or why it is not usable."""
-    for precision, file in forms(model).items():
-        for name, opener in OPENERS.items():
+    for name, opener in OPENERS.items():
+        for precision, file in engine_forms(model, name).items():
             try:
                 yield name, precision, opener(file, 1)
             except InputError as error:
@@ -107,21 +122,24 @@ def _candidates(model: Path, engine: str, precision: str) -> list[tuple[str, Pat
         if engine not in ("auto", "tensorrt"):
             raise InputError(f"{model} is a plan of TensorRT", hint="leave --engine out")
         return [("tensorrt", model)]
-    files = forms(model)
+    names = tuple(OPENERS) if engine == "auto" else (engine,)
+    files = {name: engine_forms(model, name) for name in names}
     if precision != "auto":
-        if precision not in files:
+        having = dict.fromkeys(p for each in files.values() for p in each)
+        if precision not in having:
             raise InputError(
-                f"{model} has no {precision} form, only {', '.join(files)}",
+                f"{model} has no {precision} form for {' or '.join(names)}, "
+                f"only {', '.join(having)}",
                 hint=f"make it with `sealshot export {model} --precision {precision}`",
             )
-        files = {precision: files[precision]}
-    for file in files.values():
+        files = {n: {p: f for p, f in each.items() if p == precision} for n, each in files.items()}
+    for file in dict.fromkeys(f for each in files.values() for f in each.values()):
         load_manifest(file)  # a damaged file is an error, not a reason to take the next
     return [
         (name, file)
-        for name in (OPENERS if engine == "auto" else (engine,))
-        for form, file in files.items()
-        if not (name in CPU_ENGINES and form == "fp16" and len(files) > 1)
+        for name, each in files.items()
+        for form, file in each.items()
+        if not (name in CPU_ENGINES and form == "fp16" and len(each) > 1)
     ]
 
 
