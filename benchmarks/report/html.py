@@ -12,7 +12,8 @@ body { max-width: 64rem; }
 h2 { margin-top: 2.2rem; border-top: 2px solid #0b6e99; padding-top: .6rem; }
 table { width: 100%; }
 th { font-weight: 600; vertical-align: bottom; font-size: .9rem; }
-td:nth-child(-n+2):not(.n), th:nth-child(-n+2):not(.n) { text-align: left; }
+td.text, th.text { text-align: left; }
+td.v { white-space: nowrap; }
 td { vertical-align: top; }
 td:last-child, th:last-child { padding-right: 0; }
 figure { margin: 1rem 0; text-align: center; }
@@ -24,15 +25,18 @@ dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1.2rem; }
 dt { color: #555; } dd { margin: 0; overflow-wrap: anywhere; }
 @media screen and (max-width: 44rem) {
   body { margin: 1rem auto; }
-  table, tbody, tr, td { display: block; }
-  tr.head { display: none; }
-  tr { border: 1px solid #ddd; border-radius: .4rem; margin: .6rem 0; padding: .4rem .7rem; }
-  td, td:nth-child(-n+2):not(.n) { border: 0; padding: .05rem 0; text-align: right;
+  .cards table, .cards tbody, .cards tr, .cards td { display: block; }
+  .cards thead, .cards td.empty { display: none; }
+  .cards tr { border: 1px solid #ddd; border-radius: .4rem; margin: .6rem 0; padding: .4rem .7rem; }
+  .cards td { border: 0; padding: .05rem 0; text-align: right; white-space: normal;
        display: flex; justify-content: space-between; gap: 1rem; }
-  td::before { content: attr(data-head); color: #555; text-align: left; }
-  td.name { font-weight: 600; }
-  td.name::before { content: none; }
-  td.empty { display: none; }
+  .cards td::before { content: attr(data-head); color: #555; text-align: left; }
+  .cards td.name { font-weight: 600; text-align: left; }
+  .cards td.name::before { content: none; }
+  .wide { overflow-x: auto; }
+  .wide td, .wide th { padding-right: .7rem; font-size: .85rem; }
+  .wide td.name, .wide th:first-child { position: sticky; left: 0; background: #fff; }
+  .wide td.name { max-width: 9rem; }
   dl { grid-template-columns: 1fr; gap: 0; } dd { margin-bottom: .5rem; }
 }
 @media print {
@@ -40,6 +44,8 @@ dt { color: #555; } dd { margin: 0; overflow-wrap: anywhere; }
   body { font-size: 10pt; max-width: none; margin: 0; padding: 0; }
   td, th { padding: .12rem .5rem .12rem 0; font-size: 8pt; }
   tr, figure, li { break-inside: avoid; }
+  thead tr { break-after: avoid; }
+  td.v { white-space: normal; }
   h2, h3 { break-after: avoid; }
   figure svg { width: 125mm; }
 }
@@ -57,24 +63,36 @@ def page(title: str, body: Iterable[str]) -> str:
     )
 
 
-def table(heads: Sequence[str], rows: Iterable[Sequence[str]], source: str = "") -> str:
-    """Return a table; on a narrow screen each row becomes a card.
+def table(
+    heads: Sequence[str], rows: Iterable[Sequence[str]], source: str = "", *, wide: bool = False
+) -> str:
+    """Return a table.
 
     Args:
         heads: of the columns; the first column names the row.
         rows: cells, already HTML.
         source: where its numbers are, for print, where nothing can be pointed at.
+        wide: on a narrow screen it can be moved sideways; otherwise each row becomes a card there.
     """
-    head = "".join(f"<th>{escape(text)}</th>" for text in heads)
+    cells = [list(row) for row in rows]
+    numeric = [any("data-field" in row[i] for row in cells) for i in range(len(heads))]
+    kinds = ["name text", *("v" if is_number else "text" for is_number in numeric[1:])]
+    head = "".join(
+        f'<th class="{kind}">{escape(text)}</th>' for text, kind in zip(heads, kinds, strict=True)
+    )
     lines = []
-    for row in rows:
-        cells = []
-        for i, (text, cell) in enumerate(zip(heads, row, strict=True)):
-            kind = "name" if i == 0 else "empty" if not cell else ""
-            cells.append(f'<td class="{kind}" data-head="{escape(text, quote=True)}">{cell}</td>')
-        lines.append(f"<tr>{''.join(cells)}</tr>")
+    for row in cells:
+        line = "".join(
+            f'<td class="{kind}{"" if cell else " empty"}" data-head="{escape(text, quote=True)}">'
+            f"<span>{cell}</span></td>"
+            for text, kind, cell in zip(heads, kinds, row, strict=True)
+        )
+        lines.append(f"<tr>{line}</tr>")
     below = f'<p class="small">{source}</p>' if source else ""
-    return f'<table><tr class="head">{head}</tr>{"".join(lines)}</table>{below}'
+    return (
+        f'<div class="{"wide" if wide else "cards"}"><table><thead><tr>{head}</tr></thead>'
+        f"<tbody>{''.join(lines)}</tbody></table></div>{below}"
+    )
 
 
 def facts(pairs: Iterable[tuple[str, str]]) -> str:

@@ -48,7 +48,8 @@ def _grid(source: Source, pointer: str, value: Any) -> str:
     heads = ("", *(field[1:].replace("/", " ").replace("_", " ") for field in fields))
     more = len(entries) - MOST_ROWS
     cite = f"From <code>{escape(source.name)}</code>, {escape(pointer[1:])}."
-    return table(heads, rows, cite + (f" {more} more rows are in the file." if more > 0 else ""))
+    note = f" {more} more rows are in the file." if more > 0 else ""
+    return table(heads, rows, cite + note, wide=True)
 
 
 def _is_table(value: Any) -> bool:

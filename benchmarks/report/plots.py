@@ -28,8 +28,9 @@ def bars(entries: Sequence[Bar], label: str, *, log: bool = False) -> str:
     for i, (_, kind, value, low, high) in enumerate(entries):
         axes.barh(i, value, color=COLOURS[kind], height=0.7)
         axes.plot([low, high], [i, i], color="#222222", lw=1)
+        end = (max(high, value), i)
         axes.annotate(
-            f" {_short(value)}", (max(high, value), i), va="center", fontsize=8, color="#222222"
+            _short(value), end, (5, 0), textcoords="offset points", va="center", fontsize=8
         )
     axes.set_yticks(range(len(entries)), [entry[0] for entry in entries], fontsize=8)
     axes.invert_yaxis()

@@ -113,17 +113,20 @@ def section(source: Source) -> Iterator[str]:
     threads = sorted({source.at(f"{p}/threads") for p in every})
     yield f"<h3>By batch size</h3><p>{LOOPS_NOTE}</p>"
     for count in threads:
+        said = f"{count} thread{'s' if count > 1 else ''}"
         rows = [p for p in every if source.at(f"{p}/threads") == count]
-        yield lines(_curves(source, rows), f"batch, {count} threads", "faces/s", log=True)
+        yield lines(_curves(source, rows), f"batch, {said}", "faces/s", log=True)
         yield table(
             CLOSED_HEADS,
             [(_named(source, p), *_closed(source, p)) for p in rows],
-            f"Closed loop, {count} threads. " + _cite(source, "rows[n].closed"),
+            f"Closed loop, {said}. " + _cite(source, "rows[n].closed"),
+            wide=True,
         )
         yield table(
             OPEN_HEADS,
             [(_named(source, p), *_open(source, p)) for p in rows],
-            f"Open loop, {count} threads. " + _cite(source, "rows[n].open"),
+            f"Open loop, {said}. " + _cite(source, "rows[n].open"),
+            wide=True,
         )
     yield from _frames(source)
     yield from _agreement(source)

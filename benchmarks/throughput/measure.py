@@ -210,7 +210,7 @@ def _entries(ready: Sequence[Ready], plan: Plan, crops: Crops) -> tuple[list[Ent
                     a_face_s = expected_s / batch
                     entries.append(entry)
                 else:
-                    what = f"{contender.name}, batch {batch}, {threads} threads"
+                    what = f"{contender.name}, batch {batch}"
                     why = f"one call would take about {expected_s:.0f} s"
                     left_out.append(LeftOut(what, why))
             bar.update(done + 1, contender.name)
