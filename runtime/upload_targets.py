@@ -6,7 +6,6 @@ import base64
 import hashlib
 import http.client
 import importlib
-import io
 import os
 import re
 import urllib.error
@@ -19,9 +18,11 @@ from sealshot.runtime.errors import InputError, SealshotError
 
 NAME = "{name}"
 TIMEOUT_S = 30.0
-"""Without a byte either way."""
-S3_TIMEOUT_S = 600.0
-"""For one object: 5 MB at 70 kbit/s."""
+"""To connect, and to be answered; for an object its bytes by ``SLOWEST`` are added."""
+SLOWEST = 8000.0
+"""Bytes a second: what is sent lies in buffers, and the answer comes when all has arrived."""
+S3_TIMEOUT_S = 900.0
+"""For one object: 7 MB at that speed."""
 ANSWER_LIMIT = 16 * 1024
 
 _CREDENTIALS = (
@@ -68,7 +69,7 @@ class PresignedPut:
     def put(self, name: str, data: bytes) -> None:
         """Store an object."""
         address = self._template.replace(NAME, urllib.parse.quote(name))
-        answer, _ = _ask(urllib.request.Request(address))
+        answer, _ = _ask(urllib.request.Request(address), TIMEOUT_S)
         signed = answer.decode("ascii", errors="replace").strip()
         if not signed.startswith(("https://", "http://")):
             raise UploadError(
@@ -122,7 +123,7 @@ class S3:
         """Store an object."""
         try:
             self._obstore.put(self._store, name, data, use_multipart=False)
-        except self._errors.NotFoundError as error:
+        except FileNotFoundError as error:
             raise UploadError(
                 f"the server has no bucket '{self._bucket}'", hint="make it, or check its name"
             ) from error
@@ -177,19 +178,17 @@ def _check_address(address: str) -> None:
 
 
 def _http_put(address: str, data: bytes) -> None:
-    # A file-like body is sent in blocks, so that the time limit is for each and not for all.
-    request = urllib.request.Request(address, data=io.BytesIO(data), method="PUT")
-    request.add_header("Content-Length", str(len(data)))
+    request = urllib.request.Request(address, data=data, method="PUT")
     request.add_header("Content-Type", "application/octet-stream")
     digest = hashlib.md5(data, usedforsecurity=False).digest()  # what S3 checks and answers with
     request.add_header("Content-MD5", base64.b64encode(digest).decode())
-    _, headers = _ask(request)
+    _, headers = _ask(request, TIMEOUT_S + len(data) / SLOWEST)
     etag = headers.get("ETag", "").strip('"')
     if re.fullmatch("[0-9a-f]{32}", etag) and etag != digest.hex():
         raise UploadError("the server stored something else than was sent")
 
 
-def _ask(request: urllib.request.Request) -> tuple[bytes, Any]:
+def _ask(request: urllib.request.Request, timeout_s: float) -> tuple[bytes, Any]:
     """Return the start of the answer and its headers.
 
     Raises:
@@ -197,19 +196,24 @@ def _ask(request: urllib.request.Request) -> tuple[bytes, Any]:
     """
     host = urllib.parse.urlsplit(request.full_url).hostname
     try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:
+        with urllib.request.urlopen(request, timeout=timeout_s) as answer:
             return answer.read(ANSWER_LIMIT), answer.headers
     except urllib.error.HTTPError as error:
         error.close()
         hint = "check the address and what it allows" if error.code in (401, 403, 404) else ""
-        raise UploadError(f"{host} answered {error.code} {error.reason}", hint) from None
+        raise UploadError(f"{host} answered {error.code} {_plain(error.reason)}", hint) from None
     except (OSError, ValueError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", error)
         text = getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
-        raise UploadError(f"{host} cannot be reached: {text}") from None
+        raise UploadError(f"{host} cannot be reached: {_plain(text)}") from None
 
 
 def _reason(error: Exception) -> str:
-    """The last words of the first line: without the address, and how long it took."""
+    """What an error of obstore says, without the address, how long it took, and XML."""
     line = str(error).partition("\n")[0]
-    return line.rpartition(" - ")[2].rpartition(": ")[2][:200]
+    return _plain(line.rpartition(" - ")[2].partition(": <")[0])
+
+
+def _plain(text: str) -> str:
+    """One short line that is safe on a terminal: a server wrote it."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:200]
