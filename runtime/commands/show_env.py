@@ -15,7 +15,7 @@ from sealshot.kernels.errors import DeviceError
 from sealshot.runtime.arguments import Arguments
 from sealshot.runtime.engines import survey
 from sealshot.runtime.engines.plans import plans_folder
-from sealshot.runtime.errors import InputError
+from sealshot.runtime.errors import InputError, SealshotError
 from sealshot.runtime.manifest import load_manifest
 from sealshot.runtime.models import SCORES, score_graph
 from sealshot.runtime.terminal import say_json, table
@@ -76,7 +76,7 @@ def collect() -> dict[str, str]:
     facts |= {
         f"{score} on {engine}, {precision}": (
             f"not usable: {opened.fact}"
-            if isinstance(opened, InputError)
+            if isinstance(opened, SealshotError)
             else f"usable: {opened.description}"
         )
         for score in SCORES

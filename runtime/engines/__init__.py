@@ -11,7 +11,7 @@ import numpy as np
 from sealshot.runtime.crops import CROP_PX
 from sealshot.runtime.engines.base import Engine
 from sealshot.runtime.engines.onnxruntime import OnnxRuntimeEngine
-from sealshot.runtime.errors import InputError
+from sealshot.runtime.errors import InputError, SealshotError
 from sealshot.runtime.manifest import load_manifest
 from sealshot.runtime.models import PRECISIONS, forms
 
@@ -72,6 +72,7 @@ def open_engine(
     Raises:
         InputError: there is no such engine or precision, a model file is wrong, or what was named
             is not usable here; the fact says why.
+        SealshotError: what was named broke, such as a GPU.
     """
     for given, choices, what in (
         (engine, ENGINES, "engine"),
@@ -82,11 +83,11 @@ def open_engine(
                 f"there is no {what} '{given}'", hint=f"use one of {', '.join(choices)}"
             )
     opened: list[Engine] = []
-    problems: list[InputError] = []
+    problems: list[SealshotError] = []
     for name, file in _candidates(model, engine, precision):
         try:
             opened.append(OPENERS[name](file, threads))
-        except InputError as error:
+        except SealshotError as error:
             problems.append(error)
     if not opened:
         raise problems[0]
@@ -102,13 +103,13 @@ def engine_forms(model: Path, engine: str) -> dict[str, Path]:
     return forms(model, RECIPES.get(engine))
 
 
-def survey(model: Path) -> Iterator[tuple[str, str, Engine | InputError]]:
+def survey(model: Path) -> Iterator[tuple[str, str, Engine | SealshotError]]:
     """Yield each engine and precision of a model: opened, or why it is not usable."""
     for name, opener in OPENERS.items():
         for precision, file in engine_forms(model, name).items():
             try:
                 yield name, precision, opener(file, 1)
-            except InputError as error:
+            except SealshotError as error:
                 yield name, precision, error
 
 

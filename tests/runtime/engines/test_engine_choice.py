@@ -1,0 +1,190 @@
+"""Which engine and precision a user gets, and what is said about it."""
+
+import json
+import time
+
+import numpy as np
+import pytest
+
+from sealshot.runtime import engines, models
+from sealshot.runtime.commands import run, show_env
+from sealshot.runtime.engines import engine_forms, open_engine, survey
+from sealshot.runtime.engines.base import Engine
+from sealshot.runtime.errors import InputError, SealshotError
+from sealshot.runtime.manifest import load_manifest
+from sealshot.runtime.models import forms
+
+
+class Slow(Engine):
+    """An engine that takes a known time a face."""
+
+    def __init__(self, name, file, ms):
+        self.manifest = load_manifest(file)
+        self.description = f"{name} {self.manifest.precision}"
+        self._s = ms / 1e3
+
+    def score(self, crops):
+        time.sleep(self._s * len(crops))
+        return np.zeros(len(crops), np.float32)
+
+
+@pytest.fixture
+def graph(score_model, write_manifest):
+    """NAME.onnx with all its forms beside it."""
+    for form in ("fp16", "int8", "int8-arm", "int8-avx2", "int8-tensorrt"):
+        file = score_model.with_name(f"mean.{form}.onnx")
+        file.write_bytes(score_model.read_bytes())
+        write_manifest(file, form.partition("-")[0])
+    return score_model
+
+
+@pytest.fixture
+def ms(monkeypatch):
+    """Milliseconds a face of each engine and precision; absent raises, and why it does."""
+    table = {}
+
+    def opener(name):
+        def open_one(file, threads):
+            precision = load_manifest(file).precision
+            found = table.get((name, precision), InputError(f"no {name}"))
+            if isinstance(found, Exception):
+                raise found
+            return Slow(name, file, found)
+
+        return open_one
+
+    for name in ("onnxruntime", "tensorrt"):
+        monkeypatch.setitem(engines.OPENERS, name, opener(name))
+    monkeypatch.setattr(models, "cpu_recipe", lambda: "cpu")
+    return table
+
+
+CPU, GPU = "onnxruntime", "tensorrt"
+
+
+@pytest.mark.parametrize(
+    ("table", "engine", "precision", "chosen"),
+    [
+        ({(CPU, "fp32"): 2, (CPU, "int8"): 0.5}, "auto", "auto", "onnxruntime int8"),
+        ({(CPU, "fp32"): 0.5, (CPU, "int8"): 2}, "auto", "auto", "onnxruntime fp32"),
+        ({(CPU, "fp32"): 2, (CPU, "int8"): 1.95}, "auto", "auto", "onnxruntime fp32"),
+        ({(CPU, "fp32"): 2, (CPU, "int8"): 0.5}, "auto", "fp32", "onnxruntime fp32"),
+        ({(CPU, "fp32"): 2, (CPU, "fp16"): 0.1}, "auto", "auto", "onnxruntime fp32"),
+        ({(CPU, "fp32"): 2, (CPU, "fp16"): 0.1}, "auto", "fp16", "onnxruntime fp16"),
+        ({(CPU, "fp32"): 2, (GPU, "fp16"): 0.5}, "auto", "auto", "tensorrt fp16"),
+        ({(CPU, "int8"): 0.5, (GPU, "fp16"): 2}, "auto", "auto", "onnxruntime int8"),
+        ({(CPU, "int8"): 0.5, (GPU, "fp16"): 2}, GPU, "auto", "tensorrt fp16"),
+        ({(CPU, "fp32"): 2, (GPU, "int8"): 1}, CPU, "auto", "onnxruntime fp32"),
+    ],
+)
+def test_the_choice(graph, ms, table, engine, precision, chosen):
+    ms.update(table)
+    opened = open_engine(graph, engine, precision)
+    assert opened.description == chosen
+    assert opened.why
+
+
+def test_the_reason_gives_what_was_measured(graph, ms):
+    ms.update({(CPU, "fp32"): 2, (CPU, "int8"): 0.5})
+    why = open_engine(graph).why
+    assert why.startswith("measured 0.5")
+    assert "onnxruntime fp32 2." in why
+
+
+def test_the_reason_gives_what_is_missing(graph, ms):
+    ms[CPU, "fp32"] = 1
+    ms[GPU, "fp32"] = SealshotError("the GPU is on fire")
+    why = open_engine(graph, precision="fp32").why
+    assert why == "the only usable one; the GPU is on fire"
+
+
+@pytest.mark.parametrize(
+    ("engine", "precision", "fact"),
+    [
+        ("warp", "auto", "no engine 'warp'"),
+        ("auto", "fp64", "no precision 'fp64'"),
+        (GPU, "auto", "no tensorrt"),
+        (CPU, "int8", "no onnxruntime"),
+    ],
+)
+def test_what_is_named_and_not_usable_is_an_error(graph, ms, engine, precision, fact):
+    ms[CPU, "fp32"] = 1
+    with pytest.raises(InputError, match=fact):
+        open_engine(graph, engine, precision)
+
+
+def test_a_form_that_is_not_there_is_an_error_with_the_command(score_model):
+    with pytest.raises(InputError, match="has no int8 form for onnxruntime, only fp32") as caught:
+        open_engine(score_model, "onnxruntime", "int8")
+    assert f"sealshot export {score_model} --precision int8" in caught.value.hint
+
+
+def test_a_damaged_form_is_an_error_and_no_reason_to_take_another(graph):
+    graph.with_name("mean.int8.onnx").write_bytes(b"junk")
+    with pytest.raises(InputError, match="is not the file that"):
+        open_engine(graph.with_name("mean.int8.onnx"))
+
+
+@pytest.mark.parametrize(
+    ("recipe", "int8"),
+    [
+        ("cpu", "mean.int8.onnx"),
+        ("arm", "mean.int8-arm.onnx"),
+        ("avx2", "mean.int8-avx2.onnx"),
+        ("tensorrt", "mean.int8-tensorrt.onnx"),
+    ],
+)
+def test_each_recipe_has_its_int8_form(graph, recipe, int8):
+    found = forms(graph, recipe)
+    assert list(found) == ["fp32", "fp16", "int8"]
+    assert [file.name for file in found.values()] == ["mean.onnx", "mean.fp16.onnx", int8]
+    graph.with_name(int8).unlink()
+    assert list(forms(graph, recipe)) == ["fp32", "fp16"]  # never that of another
+
+
+def test_a_form_stands_for_itself_alone(graph):
+    for name, precision in (("mean.fp16.onnx", "fp16"), ("mean.int8-arm.onnx", "int8")):
+        file = graph.with_name(name)
+        assert forms(file) == {precision: file}
+
+
+def test_tensorrt_gets_its_own_int8(graph):
+    assert engine_forms(graph, "tensorrt")["int8"].name == "mean.int8-tensorrt.onnx"
+
+
+@pytest.mark.parametrize(
+    ("machine", "flags", "recipe"),
+    [
+        ("x86_64", "flags : fpu avx2 avx512_vnni", "cpu"),
+        ("x86_64", "flags : fpu avx2 avx_vnni", "cpu"),
+        ("x86_64", "flags : fpu avx2 avx512f", "avx2"),
+        ("x86_64", "", "avx2"),
+        ("aarch64", "Features : asimd asimddp", "arm"),
+    ],
+)
+def test_the_recipe_of_a_processor(monkeypatch, machine, flags, recipe):
+    monkeypatch.setattr("platform.machine", lambda: machine)
+    monkeypatch.setattr("pathlib.Path.read_text", lambda self, *_: flags)
+    assert models.cpu_recipe.__wrapped__() == recipe
+
+
+def test_the_survey_has_every_engine_with_a_reason(graph, ms):
+    ms[CPU, "fp32"] = 1
+    found = {(e, p): o for e, p, o in survey(graph)}
+    assert found.keys() == {(e, p) for e in (CPU, GPU) for p in ("fp32", "fp16", "int8")}
+    assert [key for key, opened in found.items() if isinstance(opened, Engine)] == [(CPU, "fp32")]
+
+
+def test_show_env_says_why_an_engine_is_not_usable(capsys):
+    assert show_env.main(["--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["quality on onnxruntime, fp32"].startswith("usable: ONNX Runtime")
+    assert facts["quality on tensorrt, fp32"].startswith(("usable: ", "not usable: "))
+    assert facts["GPU"]
+    assert facts["board"]
+
+
+def test_a_run_announces_its_engine(demo, tmp_path, capsys):
+    argv = [str(demo.clip), "--to", demo.recipient, "--vault", str(tmp_path), "--stop-after", "0.2"]
+    assert run.main([*argv, "--engine", "onnxruntime", "--precision", "fp32"]) == 0
+    assert "engine: ONNX Runtime" in capsys.readouterr().err
