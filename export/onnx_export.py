@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from sealshot.export.models.forms import FloatRp
+from sealshot.export.models.vae import RpScore
 from sealshot.runtime.engines.onnxruntime import OnnxRuntimeEngine
 from sealshot.runtime.files import write_atomic
 from sealshot.runtime.manifest import Manifest, quantiles
@@ -43,12 +45,13 @@ def export_score_graph(
     """Write ``path`` and its manifest; score the training crops with it for the percentiles.
 
     Args:
-        graph: takes ``uint8 [n, 1, 64, 64]``, gives ``float32 [n]``.
+        graph: as it was trained; what is written is its fastest float32 form. It takes
+            ``uint8 [n, 1, 64, 64]`` and gives ``float32 [n]``.
         path: the ``.onnx`` file.
         origin: name, architecture, training set.
         training_crops: ``uint8 [n, 1, 64, 64]``.
     """
-    data = to_onnx(fold(graph), ["crops"], ["score"])
+    data = to_onnx(float_form(graph), ["crops"], ["score"])
     write_atomic(path, data)
     manifest = Manifest(
         name=origin.name,
@@ -91,6 +94,12 @@ def to_onnx(graph: nn.Module, inputs: list[str], outputs: list[str]) -> bytes:
     model = onnx.load_from_string(buffer.getvalue())
     onnx.checker.check_model(model, full_check=True)
     return bytes(model.SerializeToString())
+
+
+def float_form(graph: nn.Module) -> nn.Module:
+    """Return the form of a trained score graph that runs fastest in float32."""
+    folded = fold(graph)
+    return FloatRp(folded).eval() if isinstance(folded, RpScore) else folded
 
 
 def fold(graph: nn.Module) -> nn.Module:
