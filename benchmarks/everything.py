@@ -25,7 +25,8 @@ USAGE = """
 usage: sealshot bench all [options]
 
 Measure throughput, energy and the CUDA kernels, as far as they can be measured here, and write
-throughput.json, energy.json, kernels.json and report.html. Takes under ten minutes.
+throughput.json, energy.json, kernels.json and report.html. Takes under ten minutes, so its windows
+of energy are short: `sealshot bench energy` measures five of 10 s each.
 
   --clip FILE         where faces and frames come from (default: the clip of `sealshot demo`)
   --meter METER       of energy; see `sealshot bench energy --help` (default auto)
@@ -44,7 +45,8 @@ def main(argv: list[str]) -> int:
     arguments.add_argument("-o", "--output", type=Path, default=Path("bench"))
     given = arguments.parse_args(argv)
     clip = ["--clip", given.clip] if given.clip else []
-    options = {"throughput": clip, "energy": [*clip, "--meter", given.meter], "kernels": []}
+    energy = [*clip, "--meter", given.meter, "--seconds", "5", "--windows", "3"]
+    options = {"throughput": clip, "energy": energy, "kernels": []}
     start, files = time.monotonic(), []
     for part, module in PARTS.items():
         file = given.output / f"{part}.json"

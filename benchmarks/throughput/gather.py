@@ -21,7 +21,7 @@ from sealshot.benchmarks.throughput.contenders import (
 )
 from sealshot.runtime.crops import crop_resize_grey
 from sealshot.runtime.detect import open_detector
-from sealshot.runtime.engines import ENGINES
+from sealshot.runtime.engines import ENGINES, engine_forms
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.manifest import Manifest, load_manifest
 from sealshot.runtime.models import PRECISIONS, forms
@@ -69,10 +69,10 @@ def gather(
             _described(load_manifest(file), file, OURS, engine)
             for engine in OWN_ENGINES
             if engine in engines
-            for file in files.values()
+            for file in engine_forms(model, engine).values()
         ]
         missing = [p for p in PRECISIONS if p not in files]
-        if missing and len(files) > 1:
+        if missing and "fp32" in files:
             left_out.append(LeftOut(f"{model.stem} {', '.join(missing)}", "there is no such file"))
         others: dict[str, Callable[[Path, Path], Contender]] = {
             "pytorch": lambda model, _: _described(load_manifest(model), model, EAGER, "pytorch"),

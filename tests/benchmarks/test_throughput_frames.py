@@ -1,6 +1,5 @@
 """The benchmark of the whole pipeline: what it measures is what one run did, and no more."""
 
-import json
 import os
 import tempfile
 from dataclasses import replace
@@ -10,9 +9,11 @@ import cv2
 import numpy as np
 import pytest
 
-from sealshot.benchmarks import pipeline
-from sealshot.benchmarks.pipeline import STAGES, main, measure, peak_mb
 from sealshot.benchmarks.script import write_result
+from sealshot.benchmarks.spread import Spread
+from sealshot.benchmarks.throughput import frames
+from sealshot.benchmarks.throughput.frames import STAGES, describe_clip, measure
+from sealshot.benchmarks.throughput.memory import peak_mb
 from sealshot.runtime.errors import InputError, SourceError
 from sealshot.runtime.run import Summary
 from sealshot.runtime.stages import Settings
@@ -23,10 +24,16 @@ def result(demo):
     """The demo clip, measured once, by a parent that holds more memory than a run needs."""
     ballast = np.ones(600_000_000, np.uint8)
     before = set(Path(tempfile.gettempdir()).glob("sealshot-benchmark-*"))
-    measured = measure(Settings(source=str(demo.clip)), 1)
+    (measured,) = measure([Settings(source=str(demo.clip))], 1)
     assert peak_mb() > ballast.nbytes / 1e6
     assert set(Path(tempfile.gettempdir()).glob("sealshot-benchmark-*")) == before
     return measured
+
+
+@pytest.fixture(scope="module")
+def once(demo):
+    """One run in this process."""
+    return frames.run_once(Settings(source=str(demo.clip)))
 
 
 def test_the_memory_is_that_of_the_run_alone(result):
@@ -34,17 +41,17 @@ def test_the_memory_is_that_of_the_run_alone(result):
 
 
 def test_it_measures_a_real_run(result, demo):
-    (once,) = result.runs
-    assert (once.frames, once.people) == (175, 2)
-    assert once.stages_ms.keys() == set(STAGES)
-    assert all(ms > 0 for ms in once.stages_ms.values())
-    assert once.start_s > 0
-    assert result.clip.name == demo.clip.name
-    assert (result.clip.width, result.clip.height, result.clip.fps) == (960, 540, 25)
+    assert (result.frames, result.people) == (175, 2)
+    assert result.stages_ms.keys() == set(STAGES)
+    assert all(ms.median > 0 for ms in result.stages_ms.values())
+    assert result.start_s.median > 0
+    clip = describe_clip(str(demo.clip))
+    assert (clip.name, clip.width, clip.height, clip.fps) == (demo.clip.name, 960, 540, 25)
+    assert len(clip.sha256) == 64
+    assert str(demo.folder) not in repr((result, clip))
 
 
-def test_the_figures_fit_together(result):
-    (once,) = result.runs
+def test_the_figures_fit_together(once):
     wall_ms = 1e3 / once.fps
     beside, rest = ("decode", "detect"), ("track", "score", "select", "seal")
     assert sum(once.stages_ms[stage] for stage in beside) < 1.05 * wall_ms
@@ -52,20 +59,10 @@ def test_the_figures_fit_together(result):
     assert once.cpu_ms < 1.1 * (os.cpu_count() or 1) * wall_ms
 
 
-def test_the_result_says_where_it_comes_from_and_no_path(result, demo):
-    environment = result.environment
-    assert environment.date.endswith("Z")
-    assert environment.machine
-    assert environment.cores >= 1
-    assert {"python", "sealshot", "onnxruntime"} <= environment.versions.keys()
-    assert len(result.clip.sha256) == len(result.model_sha256) == 64
-    assert str(demo.folder) not in repr(result)
-
-
-def test_it_prints_medians_and_writes_them(result, demo, tmp_path, capsys, monkeypatch):
-    runs = [replace(result.runs[0], fps=fps, peak_mb=mb) for fps, mb in ((9, 5), (30, 7), (20, 6))]
-    left = iter(runs)
-    monkeypatch.setattr(pipeline, "run_once", None)  # it would be run in a process of its own
+def test_runs_take_turns_and_are_summed_up(once, demo, monkeypatch):
+    fps = iter([9, 30, 20, 40, 31, 50])
+    asked = []
+    monkeypatch.setattr(frames, "run_once", None)  # it would be run in a process of its own
 
     class Pool:
         def __init__(self, *_args, **_options): ...
@@ -73,22 +70,24 @@ def test_it_prints_medians_and_writes_them(result, demo, tmp_path, capsys, monke
             return self
 
         def __exit__(self, *_): ...
-        def submit(self, *_):
+        def submit(self, _run, settings):
+            asked.append(settings.score)
             return self
 
         def result(self):
-            return next(left)
+            value = next(fps)
+            return replace(once, fps=value, peak_mb=value + 1)
 
-    monkeypatch.setattr(pipeline, "ProcessPoolExecutor", Pool)
-    out = tmp_path / "results" / "pipeline.json"
-    assert main([str(demo.clip), "--repeat", "3", "-o", str(out)]) == 0
-    written = json.loads(out.read_text())
-    assert (written["fps"], written["peak_mb"]) == (20, 7)
-    assert [run["fps"] for run in written["runs"]] == [9, 30, 20]
-    said = capsys.readouterr().out
-    assert "20.0" in said
-    assert "9.0 to 30.0" in said
-    assert "detect, ms a frame" in said
+    monkeypatch.setattr(frames, "ProcessPoolExecutor", Pool)
+    every = [Settings(source=str(demo.clip), score=score) for score in ("quality", "rp")]
+    quality, rp = measure(every, 3)
+    assert asked == ["quality", "rp"] * 3
+    assert (quality.score, rp.score) == ("quality", "rp")
+    assert quality.fps == Spread(20, 9, 31, 3)
+    assert rp.fps == Spread(40, 30, 50, 3)
+    assert (quality.peak_mb, rp.peak_mb) == (32, 51)
+    assert len(quality.model_sha256) == 64
+    assert quality.settings.source == demo.clip.name
 
 
 def test_a_run_that_failed_is_no_measurement(monkeypatch, demo):
@@ -99,28 +98,23 @@ def test_a_run_that_failed_is_no_measurement(monkeypatch, demo):
         rest = {"seconds": 1.0, "stages_ms": {}, "engine": "", "interrupted": False}
         return Summary(**fields, **rest, failure=lost)
 
-    monkeypatch.setattr(pipeline, "run", broken)
+    monkeypatch.setattr(frames, "run", broken)
     with pytest.raises(SourceError, match="gone"):
-        pipeline.run_once(Settings(source=str(demo.clip)))
+        frames.run_once(Settings(source=str(demo.clip)))
 
 
-@pytest.mark.parametrize("case", ["absent", "folder", "text", "bad score"])
-def test_bad_input_is_refused(case, demo, tmp_path):
+@pytest.mark.parametrize("case", ["absent", "folder", "text"])
+def test_what_is_no_clip_is_refused(case, tmp_path):
     text = tmp_path / "letter.mp4"
     text.write_text("Dear reader,\n")
-    argv = {
-        "absent": [str(tmp_path / "absent.mp4")],
-        "folder": [str(tmp_path)],
-        "text": [str(text)],
-        "bad score": [str(demo.clip), "--score", "beauty"],
-    }[case]
+    source = {"absent": tmp_path / "absent.mp4", "folder": tmp_path, "text": text}[case]
     with pytest.raises(InputError):
-        main(argv)
+        describe_clip(str(source))
 
 
 def test_an_error_comes_out_of_the_other_process_whole(demo):
     with pytest.raises(InputError, match="no tracker") as raised:
-        measure(Settings(source=str(demo.clip), tracker="sort"), 1)
+        measure([Settings(source=str(demo.clip), tracker="sort")], 1)
     assert "bytetrack" in raised.value.hint
 
 
@@ -130,7 +124,7 @@ def test_one_frame_is_too_few(tmp_path):
     writer.write(np.zeros((120, 160, 3), np.uint8))
     writer.release()
     with pytest.raises(InputError, match="too few frames"):
-        pipeline.run_once(Settings(source=str(clip)))
+        frames.run_once(Settings(source=str(clip)))
 
 
 def test_a_result_that_cannot_be_written_is_refused(tmp_path):
