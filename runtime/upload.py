@@ -132,7 +132,11 @@ class Uploads:
             with self._changed:
                 self._failures, self._retry_at = 0, 0.0  # one more try, however long the wait was
                 self._changed.notify_all()
-                while self._waiting and self._failures < 2 and time.monotonic() < end:
+                while (
+                    self._waiting
+                    and self._failures < 2
+                    and max(self._retry_at, time.monotonic()) < end
+                ):
                     self._changed.wait(0.1)
         except KeyboardInterrupt:
             pass

@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -182,3 +182,15 @@ def parties(tmp_path_factory: pytest.TempPathFactory) -> Parties:
 @pytest.fixture(scope="session")
 def classical_parties(tmp_path_factory: pytest.TempPathFactory) -> Parties:
     return make_parties(tmp_path_factory.mktemp("classical"), "--classical")
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A real file system of 256 KiB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(folder)]
+    if not shutil.which("mount") or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("mounting a small file system needs root; the injected faults cover the rest")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
