@@ -9,19 +9,18 @@ nothing else is copied between host and device.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sealshot.kernels.device import DeviceFrame, DeviceKernels
-from sealshot.kernels.driver import Graph, Stream
+from sealshot.kernels.driver import Stream
 from sealshot.kernels.memory import DeviceArray, PinnedArray
 from sealshot.runtime.crops import CROP_PX
-from sealshot.runtime.engines.tensorrt import PlanScorer
+from sealshot.runtime.engines.tensorrt import PlanScorer, Recordings
 from sealshot.runtime.types import Floats
 
-MOST_GRAPHS = 64
-"""Kept at once; a camera's ring of frame buffers times the batch sizes."""
 NO_SLOT = -1
 
 
@@ -41,13 +40,16 @@ class Chain:
     Not to be called from two threads at once, nor while its scorer is used elsewhere.
     """
 
-    def __init__(self, scorer: PlanScorer, kernels: DeviceKernels, tracks: int) -> None:
+    def __init__(
+        self, scorer: PlanScorer, kernels: DeviceKernels, tracks: int, *, record: bool = True
+    ) -> None:
         """Allocate for the largest batch of the plan.
 
         Args:
             scorer: a plan with its device memory.
             kernels: ours, compiled for the device.
             tracks: slots of the table of bests.
+            record: launch all as one CUDA graph; else each launch by itself, to compare.
         """
         self._scorer, self._kernels = scorer, kernels
         n = scorer.batch.largest
@@ -56,8 +58,7 @@ class Chain:
         self._best_scores = DeviceArray.of(np.full(tracks, -np.inf, np.float32))
         self._best_frames = DeviceArray.of(np.full(tracks, -1, np.int64))
         self._won = DeviceArray.empty((n,), np.uint8)
-        self._graphs: dict[tuple[int, DeviceFrame], Graph] = {}
-        self._warm: set[int] = set()
+        self._recordings = Recordings(scorer, record=record)
 
     def score(
         self,
@@ -87,10 +88,9 @@ class Chain:
         for i in range(0, len(boxes), most):
             part = slice(i, i + most)
             count = len(boxes[part])
-            size = self._size(count)
+            size = self._scorer.size(count)
             self._faces.fill(boxes[part], slots[part], index, size)
-            self._graph(size, frame).launch(self._scorer.stream)
-            self._scorer.stream.synchronize()
+            self._recordings.launch((size, frame), size, partial(self._enqueue, size, frame))
             scores[part] = self._scores.host[:count]
         return scores
 
@@ -105,29 +105,7 @@ class Chain:
 
     def close(self) -> None:
         """Give the graphs back."""
-        while self._graphs:
-            self._graphs.popitem()[1].close()
-
-    def _size(self, faces: int) -> int:
-        """Round up to a power of two within the plan's batches: few graphs serve all counts."""
-        smallest, _, largest = self._scorer.batch
-        return min(max(1 << (faces - 1).bit_length(), smallest), largest)
-
-    def _graph(self, size: int, frame: DeviceFrame) -> Graph:
-        if (known := self._graphs.get((size, frame))) is not None:
-            return known
-        scorer = self._scorer
-        if size not in self._warm:
-            # TensorRT allocates and sets up at the first run of a shape, which no capture may see
-            scorer.enqueue(size)
-            scorer.stream.synchronize()
-            self._warm.add(size)
-        with scorer.stream.capture() as graph:
-            self._enqueue(size, frame)
-        if len(self._graphs) == MOST_GRAPHS:
-            self._graphs.pop(next(iter(self._graphs))).close()
-        self._graphs[size, frame] = graph
-        return graph
+        self._recordings.close()
 
     def _enqueue(self, size: int, frame: DeviceFrame) -> None:
         scorer, kernels, stream = self._scorer, self._kernels, self._scorer.stream

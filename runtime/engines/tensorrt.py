@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from sealshot.boards import detect
 from sealshot.kernels.device import DeviceKernels
-from sealshot.kernels.driver import Device, Stream, open_device
+from sealshot.kernels.driver import Device, Graph, Stream, open_device
 from sealshot.kernels.errors import DeviceError
 from sealshot.kernels.memory import DeviceArray, PinnedArray
 from sealshot.runtime.crops import CROP_PX
@@ -22,6 +22,7 @@ from sealshot.runtime.engines.base import Engine
 from sealshot.runtime.engines.plans import (
     Batch,
     Target,
+    cache_folder,
     find_plan,
     read_plan,
     read_plan_manifest,
@@ -31,9 +32,11 @@ from sealshot.runtime.manifest import load_manifest
 from sealshot.runtime.types import Floats
 
 if TYPE_CHECKING:
-    from sealshot.runtime.engines.tensorrt_api import Plan
+    from sealshot.runtime.engines.tensorrt_api import Context, Plan, Tensor
 
 PIXELS = CROP_PX * CROP_PX
+MOST_GRAPHS = 64
+"""Kept at once; a camera's ring of frame buffers times the batch sizes."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +98,7 @@ class PlanScorer:
 
         Raises:
             InputError: the plan is of no score graph.
-            SealshotError: the GPU has no memory left, or the kernel cannot be compiled.
+            DeviceError: the GPU has no memory left, or the kernel cannot be compiled.
         """
         takes = [(t.name, np.dtype(t.dtype), t.shape) for t in plan.inputs]
         gives = {t.name: t for t in plan.outputs}
@@ -110,47 +113,50 @@ class PlanScorer:
         self.stream = Stream()
         self.crops = DeviceArray.empty((n, 1, CROP_PX, CROP_PX), np.uint8)
         self.scores = DeviceArray.empty((n,), np.float32)
-        self._pixels: tuple[DeviceArray, DeviceArray] | None = None
-        plan.bind("crops", self.crops.ptr)
-        if gives.keys() == {"mu", "log_var"}:
-            shape = gives["mu"].shape  # [L, 4096]
-            if len(shape) != 2 or shape != gives["log_var"].shape or shape[1] != PIXELS:
-                raise InputError(
-                    f"the plan gives `mu` {shape}, not [n, L, {PIXELS}]", hint="export it again"
-                )
-            mu, log_var = (
-                DeviceArray.empty((n, *shape), gives[name].dtype) for name in ("mu", "log_var")
+        self._pixels: tuple[DeviceArray, ...] = ()
+        if gives.keys() == {"mu", "log_var"} and _are_pixels(gives["mu"], gives["log_var"]):
+            self._pixels = tuple(
+                DeviceArray.empty((n, *gives[name].shape), gives[name].dtype)
+                for name in ("mu", "log_var")
             )
-            self._kernels = DeviceKernels(device)
-            self._pixels = mu, log_var
-            self._workspaces: dict[int, DeviceArray] = {}
-            plan.bind("mu", mu.ptr)
-            plan.bind("log_var", log_var.ptr)
+            self._kernels = DeviceKernels(device, cache_folder() / "kernels")
+            outputs = dict(zip(("mu", "log_var"), self._pixels, strict=True))
         elif [(np.dtype(t.dtype), t.shape) for t in plan.outputs] == [(np.dtype(np.float32), ())]:
-            plan.bind(plan.outputs[0].name, self.scores.ptr)
+            outputs = {plan.outputs[0].name: self.scores}
         else:
             raise InputError(
-                f"the plan gives {', '.join(gives)}: neither one float32 score nor `mu`, `log_var`",
+                f"the plan gives {', '.join(gives)}: neither one float32 score, nor `mu` and "
+                f"`log_var` [n, L, {PIXELS}]",
                 hint="build it from a file that `sealshot train` or `sealshot export` wrote",
             )
+        self._addresses = {name: a.ptr for name, a in {"crops": self.crops, **outputs}.items()}
+        self._contexts: dict[int, Context] = {}
+        self._workspaces: dict[int, DeviceArray] = {}
 
-    @property
-    def form(self) -> str:
-        """What is done where, in words."""
-        return "likelihood in our kernel" if self._pixels else "likelihood in the plan"
+    def size(self, faces: int) -> int:
+        """Round up to a power of two within the plan's batches: few sizes serve all counts."""
+        smallest, _, largest = self.batch
+        return min(max(1 << (faces - 1).bit_length(), smallest), largest)
+
+    def warm(self, n: int) -> None:
+        """Run a size once: TensorRT allocates at its first run, which no recording may see."""
+        if n not in self._contexts:
+            self._contexts[n] = self._plan.context(n, self._addresses)
+            if self._pixels:  # the layout of a workspace depends on the number of items
+                samples = self._pixels[0].shape[1]
+                self._workspaces[n] = self._kernels.rp_workspace(n, samples)
+            self.enqueue(n)
+            self.stream.synchronize()
 
     def enqueue(self, n: int) -> None:
         """Queue the scores of the first n of :attr:`crops` into :attr:`scores`.
 
         Args:
-            n: between the smallest and the largest batch of the plan.
+            n: a :meth:`size` that is :meth:`warm`.
         """
-        self._plan.set_batch(n)
-        self._plan.enqueue(self.stream.handle)
-        if self._pixels is not None:
+        self._contexts[n].enqueue(self.stream.handle)
+        if self._pixels:
             mu, log_var = (a.view((n, *a.shape[1:])) for a in self._pixels)
-            if n not in self._workspaces:  # its layout depends on the number of items
-                self._workspaces[n] = self._kernels.rp_workspace(n, mu.shape[1])
             self._kernels.rp_likelihood(
                 self.crops.view((n, PIXELS)),
                 mu,
@@ -159,6 +165,52 @@ class PlanScorer:
                 workspace=self._workspaces[n],
                 stream=self.stream,
             )
+
+
+def _are_pixels(mu: Tensor, log_var: Tensor) -> bool:
+    same = mu.shape == log_var.shape and mu.dtype == log_var.dtype
+    return same and len(mu.shape) == 2 and mu.shape[1] == PIXELS
+
+
+class Recordings:
+    """Work on a scorer's stream, recorded once for each key and then launched as one."""
+
+    def __init__(self, scorer: PlanScorer, *, record: bool = True) -> None:
+        """Record, or queue the work anew each time: not every engine can be recorded."""
+        self._scorer, self._record = scorer, record
+        self._graphs: dict[Hashable, Graph] = {}
+
+    def launch(self, key: Hashable, n: int, enqueue: Callable[[], None]) -> None:
+        """Do the work of a key and wait for it.
+
+        Args:
+            key: what the work depends on, addresses included.
+            n: the size of the scorer's batch in it.
+            enqueue: puts the work on the stream; called when the key is new.
+        """
+        self._scorer.warm(n)
+        if not self._record:
+            enqueue()
+            self._scorer.stream.synchronize()
+            return
+        graph = self._graphs.get(key)
+        if graph is None:
+            with self._scorer.stream.capture() as graph:
+                enqueue()
+            if len(self._graphs) == MOST_GRAPHS:
+                self._graphs.pop(next(iter(self._graphs))).close()
+            self._graphs[key] = graph
+        graph.launch(self._scorer.stream)
+        self._scorer.stream.synchronize()
+
+    def __len__(self) -> int:
+        """Return how many are kept."""
+        return len(self._graphs)
+
+    def close(self) -> None:
+        """Give the graphs back."""
+        while self._graphs:
+            self._graphs.popitem()[1].close()
 
 
 class TensorRtEngine(Engine):
@@ -198,6 +250,8 @@ class TensorRtEngine(Engine):
             n = manifest.batch.largest
             self._crops = PinnedArray((n, 1, CROP_PX, CROP_PX), np.uint8)
             self._scores = PinnedArray((n,), np.float32)
+            # a DLA is driven outside of CUDA, and its work is in no CUDA graph
+            self._recordings = Recordings(self._scorer, record=manifest.dla_core is None)
         where = "" if manifest.dla_core is None else f" with DLA core {manifest.dla_core}"
         self.description = (
             f"TensorRT {api.VERSION}, {tensorrt.device.name}{where}, {self.manifest.precision}"
@@ -205,24 +259,26 @@ class TensorRtEngine(Engine):
         self.score(np.zeros((1, 1, CROP_PX, CROP_PX), np.uint8))
 
     def score(self, crops: NDArray[np.uint8]) -> Floats:
-        """See :meth:`Engine.score`.
+        """See :meth:`Engine.score`. Copies in and out are part of one recorded launch.
 
         Raises:
             SealshotError: the GPU failed.
         """
         scores = np.empty(len(crops), np.float32)
-        smallest, _, largest = self._scorer.batch
+        scorer, most = self._scorer, self._scorer.batch.largest
         with device_errors():
             self._device.use()  # crops may come from another thread than the one that opened it
-            for i in range(0, len(crops), largest):
-                part = crops[i : i + largest]
-                n = max(len(part), smallest)
+            for i in range(0, len(crops), most):
+                part = crops[i : i + most]
+                n = scorer.size(len(part))
                 self._crops.host[: len(part)] = part
                 self._crops.host[len(part) : n] = 0
-                scorer = self._scorer
-                scorer.crops.view((n, 1, CROP_PX, CROP_PX)).set(self._crops.host[:n], scorer.stream)
-                scorer.enqueue(n)
-                scorer.scores.view((n,)).get(self._scores.host[:n], scorer.stream)
-                scorer.stream.synchronize()
-                scores[i : i + largest] = self._scores.host[: len(part)]
+                self._recordings.launch(n, n, partial(self._enqueue, n))
+                scores[i : i + most] = self._scores.host[: len(part)]
         return scores
+
+    def _enqueue(self, n: int) -> None:
+        scorer = self._scorer
+        scorer.crops.view((n, 1, CROP_PX, CROP_PX)).set(self._crops.host[:n], scorer.stream)
+        scorer.enqueue(n)
+        scorer.scores.view((n,)).get(self._scores.host[:n], scorer.stream)

@@ -7,7 +7,7 @@ Names and signatures are checked in the tests against the published bindings.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -185,15 +185,14 @@ class Plan:
         self._log = _Log()
         self._runtime = trt.Runtime(self._log)  # must outlive the engine
         engine = self._runtime.deserialize_cuda_engine(data)
-        context = engine.create_execution_context() if engine is not None else None
-        if engine is None or context is None:
+        if engine is None:
             raise InputError(
                 f"TensorRT {VERSION} cannot load the plan: {self._log.reason()}",
                 hint="build it again on this machine with `sealshot export --engine tensorrt`",
             )
-        self._engine, self._context = engine, context
+        self._engine = engine
         names = [engine.get_tensor_name(i) for i in range(engine.num_io_tensors)]
-        self.tensors = tuple(
+        tensors = tuple(
             Tensor(
                 name=name,
                 dtype=_DTYPES[engine.get_tensor_dtype(name)],
@@ -202,27 +201,52 @@ class Plan:
             )
             for name in names
         )
-        self.inputs = tuple(t for t in self.tensors if t.is_input)
-        self.outputs = tuple(t for t in self.tensors if not t.is_input)
+        self.inputs = tuple(t for t in tensors if t.is_input)
+        self.outputs = tuple(t for t in tensors if not t.is_input)
         shapes = engine.get_tensor_profile_shape(self.inputs[0].name, 0)
         self.batch = Batch(*(int(shape[0]) for shape in shapes))
 
-    def bind(self, name: str, address: int) -> None:
-        """Say where in device memory a tensor lies."""
-        self._check(self._context.set_tensor_address(name, address))
+    def context(self, n: int, addresses: Mapping[str, int]) -> Context:
+        """Make ready to run batches of one size on fixed memory.
 
-    def set_batch(self, n: int) -> None:
-        """Say how many crops come next, between the smallest and the largest of the profile."""
-        for tensor in self.inputs:
-            self._check(self._context.set_input_shape(tensor.name, (n, *tensor.shape)))
+        A CUDA graph is bound to the state of the context that it was recorded from, so a context
+        is never changed: each size has its own.
+
+        Args:
+            n: crops at once, between the smallest and the largest of the profile.
+            addresses: where in device memory each tensor lies.
+
+        Raises:
+            SealshotError: TensorRT refuses, or has no memory left.
+        """
+        context = self._engine.create_execution_context()
+        if context is None:
+            raise _failed(self._log)
+        done = [context.set_input_shape(t.name, (n, *t.shape)) for t in self.inputs]
+        done += [context.set_tensor_address(name, at) for name, at in addresses.items()]
+        if not all(done):
+            raise _failed(self._log)
+        return Context(context, self._log)
+
+
+class Context:
+    """A plan at one batch size."""
+
+    def __init__(self, context: trt.IExecutionContext, log: _Log) -> None:
+        self._context, self._log = context, log
 
     def enqueue(self, stream: int) -> None:
-        """Run on a CUDA stream, without waiting for the end."""
-        self._check(self._context.execute_async_v3(stream))
+        """Run on a CUDA stream, without waiting for the end.
 
-    def _check(self, done: bool) -> None:
-        if not done:
-            raise SealshotError(
-                f"TensorRT failed: {self._log.reason()}",
-                hint="check the board with `sealshot board check`, or use --engine onnxruntime",
-            )
+        Raises:
+            SealshotError: TensorRT failed.
+        """
+        if not self._context.execute_async_v3(stream):
+            raise _failed(self._log)
+
+
+def _failed(log: _Log) -> SealshotError:
+    return SealshotError(
+        f"TensorRT failed: {log.reason()}",
+        hint="check the board with `sealshot board check`, or use --engine onnxruntime",
+    )

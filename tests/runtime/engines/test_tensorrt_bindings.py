@@ -65,7 +65,7 @@ def test_every_call_is_in_the_bindings(check, release):
         ("builder.build_serialized_network(", "builder.build_engine("),
         ("trt.MemoryPoolType.WORKSPACE", "trt.MemoryPoolType.SCRATCH"),
         ("execute_async_v3(stream)", "execute_async_v2(stream)"),
-        ("set_tensor_address(name, address)", "set_tensor_address(address, name)"),
+        ("set_tensor_address(name, at)", "set_tensor_address(at, name)"),
         ("profile.set_shape(tensor.name, *(", "profile.set_shape(tensor.name, None, *("),
         ("config.progress_monitor = monitor", "config.progress_monitor = log"),
         ("step: int) -> bool", "step: str) -> bool"),

@@ -162,9 +162,12 @@ def test_auto_takes_the_cpu_and_says_why_not_tensorrt(trt, score_model):
 def test_a_failure_of_the_gpu_is_an_error_of_ours(trt, score_model, crops, monkeypatch):
     build(score_model, batch=BATCH)
     engine = TensorRtEngine(score_model)
-    monkeypatch.setattr(engine._scorer._plan._context, "execute_async_v3", lambda stream: False)
+    engine.score(crops[:4])
+    engine._recordings.close()
+    context = engine._scorer._contexts[4]._context
+    monkeypatch.setattr(context, "execute_async_v3", lambda stream: False)
     with pytest.raises(SealshotError, match="TensorRT failed"):
-        engine.score(crops)
+        engine.score(crops[:4])
 
 
 @pytest.fixture
@@ -197,7 +200,7 @@ def test_the_chain_gives_the_scores_of_crops_cut_one_by_one(chain, frame, n):
     on_device = DeviceFrame.of(memory)
     for _ in range(3):  # recorded, then launched again
         assert chain.score(on_device, boxes) == pytest.approx(expected, rel=1e-6)
-    assert len(chain._graphs) <= 3
+    assert len(chain._recordings) <= 3
 
 
 def test_the_chain_reads_a_new_picture_in_the_same_memory(chain, frame):
@@ -207,7 +210,7 @@ def test_the_chain_reads_a_new_picture_in_the_same_memory(chain, frame):
     before = chain.score(on_device, boxes)
     memory.set(255 - frame)
     after = chain.score(on_device, boxes)
-    assert len(chain._graphs) == 1
+    assert len(chain._recordings) == 1
     assert after == pytest.approx(
         engine.score(reference.crop_resize_grey(255 - frame, boxes)), rel=1e-6
     )
@@ -243,21 +246,47 @@ def test_faces_without_a_slot_leave_the_table_alone(chain, frame):
 
 def test_a_ring_of_frames_keeps_a_bounded_number_of_graphs(chain, frame, monkeypatch):
     chain, engine = chain
-    monkeypatch.setattr("sealshot.runtime.engines.chain.MOST_GRAPHS", 2)
+    monkeypatch.setattr("sealshot.runtime.engines.tensorrt.MOST_GRAPHS", 2)
     ring = [DeviceArray.of(frame) for _ in range(5)]
     expected = engine.score(reference.crop_resize_grey(frame, boxes_of(2)))
     for memory in ring * 2:
         assert chain.score(DeviceFrame.of(memory), boxes_of(2)) == pytest.approx(expected, rel=1e-6)
-    assert len(chain._graphs) == 2
+    assert len(chain._recordings) == 2
 
 
-def test_the_stand_in_refuses_a_capture_before_a_run(chain, frame):
+def test_without_recording_the_scores_are_the_same(chain, frame):
+    recorded, engine = chain
+    plain = Chain(engine._scorer, kernels.gpu.kernels(), tracks=4, record=False)
+    memory, boxes = DeviceArray.of(frame), boxes_of(5)
+    on_device = DeviceFrame.of(memory)
+    assert plain.score(on_device, boxes).tolist() == recorded.score(on_device, boxes).tolist()
+    assert len(plain._recordings) == 0
+
+
+def test_the_stand_in_refuses_a_capture_before_a_run(chain, frame, monkeypatch):
     """Else the tests above could not notice a chain that forgets to warm up."""
-    chain, _ = chain
-    chain._warm.add(4)
+    chain, engine = chain
+    scorer = engine._scorer
+    scorer._contexts.clear()
+
+    def warm(n):
+        scorer._contexts[n] = scorer._plan.context(n, scorer._addresses)
+        scorer._workspaces[n] = kernels.gpu.kernels().rp_workspace(n, 3)
+
+    monkeypatch.setattr(scorer, "warm", warm)
     memory = DeviceArray.of(frame)
     with pytest.raises(SealshotError, match="captured before it was run"):
         chain.score(DeviceFrame.of(memory), boxes_of(4))
+
+
+def test_the_stand_in_spoils_a_graph_whose_context_was_changed(trt, score_model, crops):
+    """Else the tests above could not notice a context that serves two sizes."""
+    build(score_model, batch=BATCH)
+    engine = TensorRtEngine(score_model)
+    assert np.isfinite(engine.score(crops[:4])).all()
+    context = engine._scorer._contexts[4]._context
+    assert context.set_input_shape("crops", (2, 1, 64, 64))
+    assert not np.isfinite(engine.score(crops[:4])).any()
 
 
 def test_manifests_are_plain_json(trt, score_model):
