@@ -40,6 +40,7 @@ COMMANDS = {
         "draw tracks, scores and choices (writes plain faces)",
     ),
     "train": ("sealshot.export.train", "train the model on a folder of faces"),
+    "export": ("sealshot.export.command", "write a score as fp32, fp16, int8, or a TensorRT plan"),
     "erc": ("sealshot.benchmarks.erc.command", "error-versus-reject curves of quality scores"),
     "board": (
         "sealshot.runtime.commands.board",

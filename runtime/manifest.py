@@ -45,6 +45,8 @@ class Manifest:
     """Tools that made the file."""
     score_quantiles: tuple[float, ...] = ()
     """Score at 0 %, 1 %, ... 100 % of the training set."""
+    calibration: dict[str, str] = field(default_factory=dict)
+    """Of int8: recipe, method, set and its sha256; empty else."""
 
     def percentile(self, score: float) -> float:
         """Return the share of the training set with a lower score, 0 to 100."""

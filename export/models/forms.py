@@ -239,7 +239,7 @@ class _PaddedConv(torch.autograd.Function):
         return graph.op("Conv", x, weight, bias, kernel_shape_i=[2, 2], pads_i=pads)
 
 
-_padded_conv: Callable[[Tensor, Tensor, Tensor, int, int], Tensor] = _PaddedConv.apply
+_padded_conv: Callable[[Tensor, Tensor, Tensor | None, int, int], Tensor] = _PaddedConv.apply
 
 
 class _SmallUp(nn.Module):
@@ -261,12 +261,13 @@ class _SmallUp(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return ``[n, 2 * h, 2 * h, out]`` for ``[n, h, h, in]``."""
         size, out = int(x.shape[1]), self.out_channels
+        convs = [m for m in self.convs if isinstance(m, nn.Conv2d)]
         x = x.permute(0, 3, 1, 2)
         rows = []
-        for a in (0, 1):
+        for a, pair in enumerate((convs[:2], convs[2:])):
             row = [
                 _padded_conv(x, conv.weight, conv.bias, 1 - a, 1 - b).permute(0, 2, 3, 1)
-                for b, conv in enumerate(self.convs[2 * a : 2 * a + 2])
+                for b, conv in enumerate(pair)
             ]  # [n, h, h, out]
             rows.append(torch.cat(row, 3).reshape(-1, size, 1, 2 * size * out))
         y = torch.cat(rows, 2).reshape(-1, 2 * size, 2 * size, out)

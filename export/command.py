@@ -1,0 +1,185 @@
+"""`sealshot export`: a trained score in the precisions and forms that engines run."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from sealshot.export.golden import golden_crops
+from sealshot.runtime.arguments import Arguments, positive_int
+from sealshot.runtime.errors import InputError
+from sealshot.runtime.models import SCORES, score_graph
+from sealshot.runtime.terminal import say, say_json, table
+
+CALIBRATION_CROPS = 256
+COMPARED = 512
+"""Crops whose scores are compared with float64."""
+
+USAGE = f"""
+usage: sealshot export MODEL -o DIR [--precision LIST] [--calibrate DATA...] [options]
+       sealshot export MODEL.onnx --engine tensorrt [--board NAME] [-o DIR] [options]
+
+Write a trained score as DIR/NAME.onnx (fp32), DIR/NAME.fp16.onnx and DIR/NAME.int8.onnx, each with
+its manifest, and compare each with the trained model in float64. MODEL is a score that ships
+({", ".join(SCORES)}), a FILE.onnx of fp32, or a FILE.ckpt of `sealshot train`. Needs
+`pip install 'sealshot[export]'`. With --engine tensorrt, build the plan of a graph on this board.
+
+  -o DIR              where the files are written
+  --precision LIST    fp32, fp16, int8, with commas between (default fp32)
+  --calibrate DATA    folders of face pictures, or FILE.npz with `crops`; needed for int8. All of
+                      it gives the percentiles, {CALIBRATION_CROPS} of it the ranges of int8
+  --calibration-crops N  (default {CALIBRATION_CROPS})
+  --calibrator RULE   minmax (default), percentile, entropy
+  --recipe NAME       cpu (x86 with VNNI, default), avx2 (x86 without), arm, tensorrt
+  --samples L         latent samples of rp; 0 or mean: the mean alone (default: the model's own)
+  --sensitivity       also measure int8 in each layer alone
+  --json              print the figures as JSON
+
+  --engine tensorrt   build a plan on the machine that will run it
+  --board NAME        refuse to build on any other board
+  --batch LEAST:USUAL:MOST  crops at once (default 1:8:32)
+  --dla CORE          build for this deep-learning accelerator
+  --rebuild           build even if there is a plan
+
+examples:
+  sealshot export rp -o models/ --precision fp32,fp16,int8 --calibrate faces/
+  sealshot export quality.ckpt -o models/ --precision fp32,int8 --calibrate trained/faces-a.npz
+  sealshot export models/rp.fp16.onnx --engine tensorrt --board orin-nano-8gb
+"""
+
+
+def main(argv: list[str]) -> int:
+    """Run the command."""
+    arguments = Arguments("export", USAGE)
+    add = arguments.add_argument
+    add("model")
+    add("-o", dest="out", type=Path)
+    add("--precision", default="fp32")
+    add("--calibrate", type=Path, nargs="+", default=[])
+    add("--calibration-crops", type=positive_int, default=CALIBRATION_CROPS)
+    add("--calibrator", choices=("minmax", "percentile", "entropy"), default="minmax")
+    add("--recipe", choices=("cpu", "avx2", "arm", "tensorrt"), default="cpu")
+    add("--samples", type=_samples)
+    add("--sensitivity", action="store_true")
+    add("--json", action="store_true")
+    add("--engine", choices=("onnxruntime", "tensorrt"), default="onnxruntime")
+    add("--board")
+    add("--batch", type=_batch)
+    add("--dla", type=int)
+    add("--rebuild", action="store_true")
+    given = arguments.parse_args(argv)
+    if given.engine == "tensorrt":
+        return _build_plan(given)
+    if given.out is None:
+        raise InputError("where are the files to be written?", hint="name a folder with -o")
+    wanted = tuple(dict.fromkeys(given.precision.split(",")))
+    if unknown := [p for p in wanted if p not in ("fp32", "fp16", "int8")]:
+        raise InputError(
+            f"there is no precision '{unknown[0]}'", hint="give some of fp32,fp16,int8"
+        )
+    if not given.calibrate and ("int8" in wanted or given.sensitivity):
+        raise InputError("int8 must be calibrated", hint="add --calibrate FOLDER-OF-FACES")
+    return _export(given, wanted)
+
+
+def _export(given: argparse.Namespace, wanted: tuple[str, ...]) -> int:
+    # torch and onnx are loaded here: building a plan on a board needs neither
+    from sealshot.export.precisions import Calibration, compare, export_precision
+    from sealshot.export.sensitivity import sensitivity
+    from sealshot.export.sources import open_crops, open_trained
+
+    graph, manifest, complete = open_trained(given.model, given.samples)
+    crops, calibration = None, None
+    if given.calibrate:
+        crops, name = open_crops(given.calibrate)
+        chosen = np.random.default_rng(0).permutation(len(crops))[: given.calibration_crops]
+        calibration = Calibration(crops[chosen], name, given.calibrator, given.recipe)
+    elif not complete:
+        raise InputError(
+            "the distribution of these scores is not known", hint="add --calibrate FOLDER-OF-FACES"
+        )
+    try:
+        given.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"the folder {given.out} cannot be made: {error.strerror}", hint="name another with -o"
+        ) from error
+    judged = crops[:COMPARED] if crops is not None else golden_crops()
+    exported = []
+    for precision in wanted:
+        infix = "" if precision == "fp32" else f".{precision}"
+        path = given.out / f"{manifest.name}{infix}.onnx"
+        export_precision(graph, manifest, precision, path, calibration, crops)
+        exported.append(compare(graph, path, precision, judged))
+    costs = sensitivity(graph, calibration, judged) if given.sensitivity and calibration else ()
+    if given.json:
+        files = [asdict(e) | {"path": str(e.path)} for e in exported]
+        say_json({"files": files, "sensitivity": [asdict(c) for c in costs]})
+        return 0
+    table(
+        ("file", "precision", ">MB", ">Spearman", ">largest difference", ">mean", ">spread"),
+        (
+            (
+                str(e.path),
+                e.precision,
+                f"{e.size / 1e6:.2f}",
+                f"{e.spearman:.5f}",
+                *(f"{x:.3g}" for x in (e.max_difference, e.mean_difference, e.spread)),
+            )
+            for e in exported
+        ),
+    )
+    if costs:
+        table(
+            ("int8 in", ">Spearman", ">mean difference", ">its spread"),
+            (
+                (
+                    c.layer,
+                    f"{c.spearman:.5f}",
+                    f"{c.mean_difference:.3g}",
+                    f"{c.spread_of_difference:.3g}",
+                )
+                for c in costs
+            ),
+        )
+    say(f"compared with the trained model in float64 on {len(judged)} crops")
+    return 0
+
+
+def _build_plan(given: argparse.Namespace) -> int:
+    from sealshot.export.tensorrt_build import build
+    from sealshot.runtime.engines.plans import DEFAULT_BATCH, Batch
+
+    model = score_graph(given.model)
+    batch = Batch(*given.batch) if given.batch else DEFAULT_BATCH
+    built = build(
+        model,
+        given.out,
+        board=given.board,
+        batch=batch,
+        dla_core=given.dla,
+        rebuild=given.rebuild,
+    )
+    if given.json:
+        say_json({"plan": str(built.plan), "from_cache": built.from_cache})
+    else:
+        say(f"{'found' if built.from_cache else 'built'}: {built.plan}")
+    return 0
+
+
+def _samples(text: str) -> int:
+    if text == "mean":
+        return 0
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number of samples, or mean")
+    return int(text)
+
+
+def _batch(text: str) -> tuple[int, int, int]:
+    parts = [int(p) for p in text.split(":") if p.isdecimal()]
+    if len(parts) != 3 or text.count(":") != 2:
+        raise argparse.ArgumentTypeError(f"'{text}' is no batch such as 1:8:32")
+    return parts[0], parts[1], parts[2]

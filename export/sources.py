@@ -1,0 +1,168 @@
+"""What `sealshot export` takes: a trained score, from a graph or a checkpoint, and face crops."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from sealshot.export.models.student import Student
+from sealshot.export.models.vae import SAMPLES, RpScore, Vae
+from sealshot.export.onnx_export import OPSET, count_macs
+from sealshot.export.rebuild import load_graph
+from sealshot.runtime.crops import CROP_PX, crop_resize_grey
+from sealshot.runtime.detect import open_detector
+from sealshot.runtime.errors import InputError
+from sealshot.runtime.manifest import Manifest, load_manifest, sidecar
+from sealshot.runtime.models import score_graph
+from sealshot.runtime.terminal import progress
+
+PICTURES = {".jpg", ".jpeg", ".png", ".bmp", ".webp"}
+MOST_FACES = 2000
+"""Taken of a folder, in an order drawn with a fixed seed."""
+
+
+def open_trained(spec: str, samples: int | None) -> tuple[nn.Module, Manifest, bool]:
+    """Return a trained score, a manifest for it, and whether that holds the percentiles.
+
+    Args:
+        spec: name of a score that ships, ``FILE.onnx`` of float32, or ``FILE.ckpt`` of
+            `sealshot train`.
+        samples: latent samples instead of the model's own; 0 is the mean alone.
+
+    Raises:
+        InputError: it is none of them, or it has no latent samples.
+    """
+    path = Path(spec)
+    if path.suffix == ".ckpt":
+        graph, manifest = _open_checkpoint(path)
+        complete = bool(manifest.score_quantiles)
+    else:
+        path = score_graph(spec)
+        if path.suffix != ".onnx":
+            raise InputError(f"{path} is no score graph", hint="name its FILE.onnx of float32")
+        manifest = load_manifest(path)
+        graph, complete = load_graph(path, manifest), True
+    if samples is None:
+        return graph, manifest, complete
+    if not isinstance(graph, RpScore):
+        raise InputError(f"{spec} has no latent samples", hint="leave --samples out")
+    samples = max(1, samples)
+    graph = RpScore(graph.vae, manifest.seed, samples).eval()
+    changed = {"samples": samples, "macs_per_face": count_macs(graph)}
+    # the distribution of scores is another one
+    return graph, Manifest(**{**vars(manifest), **changed}), False
+
+
+def _open_checkpoint(path: Path) -> tuple[nn.Module, Manifest]:
+    """The score of a checkpoint; its manifest takes what it can from one that lies beside it."""
+    try:
+        state = torch.load(path, weights_only=True)
+        weights, seed = state["best"], int(state["schedule"]["seed"])
+    except FileNotFoundError:
+        raise InputError(f"there is no file {path}", hint="check the path") from None
+    except Exception as error:  # unpickling raises anything
+        raise InputError(
+            f"{path} is not a checkpoint of `sealshot train`", hint="name one, or a FILE.onnx"
+        ) from error
+    is_vae = any(name.startswith("decoder.") for name in weights)
+    part: nn.Module = Vae() if is_vae else Student()
+    try:
+        part.load_state_dict(weights)
+    except RuntimeError as error:
+        raise InputError(
+            f"{path} is of another architecture: {str(error).splitlines()[0]}",
+            hint="name a checkpoint of this version",
+        ) from error
+    graph = RpScore(part, seed) if isinstance(part, Vae) else part
+    graph.eval()
+    beside = path.with_suffix(".onnx")
+    known = load_manifest(beside) if sidecar(beside).is_file() and beside.is_file() else None
+    return graph, Manifest(
+        name="rp" if is_vae else "quality",
+        sha256="",
+        architecture=known.architecture if known else type(part).__name__,
+        parameters=sum(p.numel() for p in graph.parameters()),
+        macs_per_face=count_macs(graph),
+        precision="fp32",
+        samples=SAMPLES if is_vae else 0,
+        seed=seed,
+        training_set=known.training_set if known else "not known: exported from a checkpoint",
+        training_set_sha256=known.training_set_sha256 if known else "",
+        opset=OPSET,
+    )
+
+
+def open_crops(sources: list[Path]) -> tuple[NDArray[np.uint8], str]:
+    """Return face crops ``uint8 [n, 1, 64, 64]`` and the names of the sets.
+
+    Args:
+        sources: folders of face pictures, or ``.npz`` files with an array ``crops``, such as
+            `sealshot train` keeps.
+
+    Raises:
+        InputError: a source is neither, or shows too few faces to calibrate with.
+    """
+    crops = np.concatenate(
+        [_kept(path) if path.suffix == ".npz" else _cut(path) for path in sources]
+    )
+    if len(crops) < 16:
+        raise InputError(
+            f"{len(crops)} faces are too few to calibrate with", hint="give 16 or more, or 500"
+        )
+    return crops, ", ".join(path.name for path in sources)
+
+
+def _kept(path: Path) -> NDArray[np.uint8]:
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            crops: NDArray[np.uint8] = arrays["crops"]
+    except FileNotFoundError:
+        raise InputError(f"there is no file {path}", hint="check the path") from None
+    except (OSError, ValueError, KeyError, EOFError) as error:
+        raise InputError(
+            f"{path} holds no face crops", hint="give a folder of face pictures"
+        ) from error
+    if crops.dtype != np.uint8 or crops.ndim != 4 or crops.shape[1:] != (1, CROP_PX, CROP_PX):
+        raise InputError(
+            f"the crops of {path} are {crops.dtype} {list(crops.shape)}",
+            hint="crops are uint8 [n, 1, 64, 64]",
+        )
+    return crops
+
+
+def _cut(folder: Path) -> NDArray[np.uint8]:
+    """The largest face of each picture below a folder."""
+    if not folder.is_dir():
+        raise InputError(
+            f"there is no folder {folder}", hint="give a folder of face pictures, or a FILE.npz"
+        )
+    pictures = sorted(p for p in folder.rglob("*") if p.suffix.lower() in PICTURES)
+    order = np.random.default_rng(0).permutation(len(pictures))
+    detector = open_detector("mtcnn")
+    crops: list[NDArray[np.uint8]] = []
+    most = min(MOST_FACES, len(pictures))
+    with progress("cutting faces", most) as bar:
+        for i in order:
+            image = cv2.imread(str(pictures[i]), cv2.IMREAD_COLOR)
+            if image is None:
+                continue
+            pixels = np.asarray(image, np.uint8)
+            boxes = [face.box for face in detector.detect(pixels)]
+            if boxes:
+                largest = max(boxes, key=lambda b: (b[2] - b[0]) * (b[3] - b[1]))
+                crops.append(crop_resize_grey(pixels, [largest])[0])
+                bar.update(len(crops))
+            if len(crops) == most:
+                break
+    return np.stack(crops) if crops else np.empty((0, 1, CROP_PX, CROP_PX), np.uint8)
+
+
+def digest(crops: NDArray[np.uint8]) -> str:
+    """Return the sha256 of crops, in order."""
+    return hashlib.sha256(crops.tobytes()).hexdigest()
