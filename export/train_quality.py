@@ -30,20 +30,20 @@ from sealshot.export.typicality import contrast_normalised, typicality
 from sealshot.runtime.types import Floats
 
 Doubles = NDArray[np.float64]
-SCHEDULE = Schedule(epochs=24, batch=96, learning_rate=2e-3, seed=1, averaging=0.995)
+SCHEDULE = Schedule(epochs=12, batch=96, learning_rate=2e-3, seed=1, averaging=0.995)
 HELD_OUT = 0.04
 WEIGHTS = {
-    "robustness": 2.5,
+    "robustness": 3.0,
     "typical features": 1.0,
     "typical inner face": 1.0,
-    "reconstruction probability": 0.4,
+    "reconstruction probability": 0.3,
     "levelness": 0.5,
     "frontality": 0.3,
 }
 """Of the teachers, all of unit spread; chosen by error-versus-reject curves on lfw-dev."""
 FEATURE_RANK = 500
 INNER_FACE_RANK = 30
-DROP = 3.0
+DROP = 3.5
 """How far the score should fall, in units of the targets' spread, from severity 0 to 1."""
 SOFTNESS = 0.3
 NON_FACES = 12
