@@ -142,6 +142,8 @@ def left_out(source: Source) -> str:
 
 def best_rows(source: Source) -> list[str]:
     """Return the pointer of each contender's row with the most faces a second."""
+    if not source.data["rows"]:
+        raise KeyError("rows")
     groups: dict[str, list[str]] = {}
     for pointer, row in source.each("/rows"):
         groups.setdefault(row["name"], []).append(pointer)
