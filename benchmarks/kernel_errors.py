@@ -34,12 +34,15 @@ class ErrorRow:
 def random_gaussians(n: int, samples: int, pixels: int, seed: int) -> tuple[NDArray[Any], ...]:
     """Return pixels and Gaussians near them, as a decoder gives them: sigma from 0.02 to 1.
 
+    Items differ in how sure the decoder is of them, so that they have ranks, as faces do.
+
     Returns:
         ``uint8 [n, pixels]``, ``float32 [n, samples, pixels]`` twice.
     """
     random = np.random.default_rng(seed)
     x = random.integers(0, 256, (n, pixels), np.uint8)
-    log_var = random.uniform(-7.8, 0, (n, samples, pixels)).astype(np.float32)
+    sure = random.uniform(-6, -2, (n, 1, 1))
+    log_var = (sure + random.uniform(-1.8, 1.8, (n, samples, pixels))).astype(np.float32)
     noise = random.standard_normal(log_var.shape, np.float32)
     return x, x[:, None] / np.float32(255) + np.exp(log_var / 2) * noise, log_var
 

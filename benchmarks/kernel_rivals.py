@@ -82,7 +82,8 @@ def _triton(warps: int) -> Score:
         n, samples, pixels = mu.shape
         out = torch.empty(n, device=mu.device)
         block = triton.next_power_of_2(pixels)
-        kernel[(n,)](x, mu, log_var, out, samples, PIXELS=pixels, BLOCK=block, num_warps=warps)
+        sizes = {"SAMPLES": samples, "PIXELS": pixels, "BLOCK": block}
+        kernel[(n,)](x, mu, log_var, out, **sizes, num_warps=warps)
         return out
 
     return score

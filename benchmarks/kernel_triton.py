@@ -14,7 +14,7 @@ def kernel(
     mu: Any,
     log_var: Any,
     out: Any,
-    samples: Any,
+    SAMPLES: tl.constexpr,
     PIXELS: tl.constexpr,
     BLOCK: tl.constexpr,
 ) -> None:
@@ -25,8 +25,8 @@ def kernel(
     grey = tl.load(x + item * PIXELS + at, mask=inside, other=0).to(tl.float32) / 255
     best = tl.full((), -float("inf"), tl.float32)
     total = tl.full((), 0.0, tl.float32)
-    for sample in range(samples):
-        row = (item * samples + sample) * PIXELS
+    for sample in range(SAMPLES):
+        row = (item * SAMPLES + sample) * PIXELS
         mean = tl.load(mu + row + at, mask=inside, other=0).to(tl.float32)
         spread = tl.load(log_var + row + at, mask=inside, other=0).to(tl.float32)
         terms = (grey - mean) * (grey - mean) * tl.exp(-spread) + spread
@@ -34,4 +34,4 @@ def kernel(
         top = tl.maximum(best, each)
         total = total * tl.exp(best - top) + tl.exp(each - top)
         best = top
-    tl.store(out + item, best + tl.log(total / samples))
+    tl.store(out + item, best + tl.log(total / SAMPLES))
