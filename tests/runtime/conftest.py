@@ -179,6 +179,12 @@ def parties(tmp_path_factory: pytest.TempPathFactory) -> Parties:
     return make_parties(tmp_path_factory.mktemp("parties"))
 
 
+@pytest.fixture
+def fresh_parties(tmp_path: Path) -> Parties:
+    """Parties of one test's own, whose keys it may destroy."""
+    return make_parties(tmp_path / "parties")
+
+
 @pytest.fixture(scope="session")
 def classical_parties(tmp_path_factory: pytest.TempPathFactory) -> Parties:
     return make_parties(tmp_path_factory.mktemp("classical"), "--classical")
