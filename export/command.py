@@ -33,7 +33,8 @@ its manifest, and compare each with the trained model in float64. MODEL is a sco
                       it gives the percentiles, {CALIBRATION_CROPS} of it the ranges of int8
   --calibration-crops N  (default {CALIBRATION_CROPS})
   --calibrator RULE   minmax (default), percentile, entropy
-  --recipe NAME       cpu (x86 with VNNI, default), avx2 (x86 without), arm, tensorrt
+  --recipe NAME       of int8: cpu (x86 with VNNI, default), avx2 (x86 without), arm, tensorrt; the
+                      last three are written as DIR/NAME.int8-RECIPE.onnx
   --samples L         latent samples of rp; 0 or mean: the mean alone (default: the model's own)
   --sensitivity       also measure int8 in each layer alone
   --json              print the figures as JSON
@@ -111,6 +112,8 @@ def _export(given: argparse.Namespace, wanted: tuple[str, ...]) -> int:
     exported = []
     for precision in wanted:
         infix = "" if precision == "fp32" else f".{precision}"
+        if precision == "int8" and given.recipe != "cpu":
+            infix += f"-{given.recipe}"  # where `sealshot.runtime.models.forms` looks for it
         path = given.out / f"{manifest.name}{infix}.onnx"
         export_precision(graph, manifest, precision, path, calibration, crops)
         exported.append(compare(graph, path, precision, judged))

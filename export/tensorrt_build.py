@@ -31,7 +31,7 @@ from sealshot.runtime.engines.plans import (
 from sealshot.runtime.engines.tensorrt import TensorRt, open_tensorrt
 from sealshot.runtime.errors import InputError, SealshotError
 from sealshot.runtime.files import write_atomic
-from sealshot.runtime.manifest import load_manifest
+from sealshot.runtime.manifest import Manifest, load_manifest
 from sealshot.runtime.terminal import note, progress
 
 T = TypeVar("T")
@@ -81,6 +81,7 @@ def build(
     """
     manifest = load_manifest(model)
     check_batch(batch)
+    check_recipe(model, manifest)
     if dla_core is not None:
         if manifest.precision == "fp32":
             raise InputError(
@@ -130,6 +131,20 @@ def check_batch(batch: Batch) -> None:
         raise InputError(
             f"a batch of {batch} does not rise from smallest over usual to largest",
             hint=f"leave --batch out for {DEFAULT_BATCH}",
+        )
+
+
+def check_recipe(model: Path, manifest: Manifest) -> None:
+    """Refuse int8 by the recipe of another engine: TensorRT takes signed, symmetric values alone.
+
+    Raises:
+        InputError: it is.
+    """
+    recipe = manifest.calibration.get("recipe", "tensorrt")
+    if recipe != "tensorrt":
+        raise InputError(
+            f"{model} is int8 by the recipe '{recipe}', which TensorRT does not take",
+            hint="export it with `--precision int8 --recipe tensorrt`",
         )
 
 

@@ -23,7 +23,7 @@ from sealshot.benchmarks.meters import NullMeter, open_meter
 from sealshot.boards import boards, detect
 from sealshot.runtime.commands import show_env
 from sealshot.runtime.crops import CROP_PX
-from sealshot.runtime.engines import ENGINES, Engine, open_engine
+from sealshot.runtime.engines import ENGINES, Engine, engine_forms, open_engine
 from sealshot.runtime.errors import InputError, SealshotError
 from sealshot.runtime.models import forms, score_graph
 
@@ -89,8 +89,8 @@ class Subject:
         return tuple(
             _open(score, engine, precision, file, self.plan.threads)
             for score in self.plan.scores
-            for precision, file in forms(score_graph(score)).items()
             for engine in self.plan.engines or ENGINES[1:]
+            for precision, file in engine_forms(score_graph(score), engine).items()
         )
 
     @cached_property

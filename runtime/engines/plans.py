@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shlex
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -102,7 +103,7 @@ class PlanManifest:
 
 def build_command(model: Path | str) -> str:
     """Return the command that builds the plan of a model."""
-    return f"sealshot export {model} --engine tensorrt"
+    return f"sealshot export {shlex.quote(str(model))} --engine tensorrt"
 
 
 def cache_folder() -> Path:
@@ -129,7 +130,7 @@ def require_writable(folder: Path) -> None:
     except OSError as error:
         raise SealshotError(
             f"the cache folder {folder} cannot be written to: {error.strerror}",
-            hint=f"name another with --cache DIR or {CACHE_VARIABLE}=DIR",
+            hint=f"name another: {CACHE_VARIABLE}=DIR sealshot ...",
         ) from error
 
 

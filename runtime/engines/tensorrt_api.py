@@ -137,7 +137,7 @@ def build_plan(
     if options.workspace_bytes is not None:
         config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, options.workspace_bytes)
     if options.dla_core is not None:
-        if options.dla_core >= builder.num_DLA_cores:
+        if not 0 <= options.dla_core < builder.num_DLA_cores:
             raise InputError(
                 f"there is no DLA core {options.dla_core}: TensorRT {VERSION} sees "
                 f"{builder.num_DLA_cores} on this board",
@@ -156,7 +156,7 @@ def build_plan(
             return None
         raise SealshotError(
             f"TensorRT could not build the plan: {log.reason()}",
-            hint="close what else uses the GPU's memory, or give --workspace",
+            hint="close what else uses the GPU's memory, and build again",
         )
     measured = config.get_timing_cache()
     return bytes(plan), bytes(measured.serialize()) if measured is not None else b""

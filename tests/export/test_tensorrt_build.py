@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib.util
+import shlex
 import signal
 import threading
 import time
@@ -9,11 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from sealshot.export import tensorrt_build
+from sealshot.export import command, tensorrt_build
 from sealshot.export.build_progress import BuildProgress
 from sealshot.export.tensorrt_build import build, in_thread
+from sealshot.runtime.engines import open_engine
 from sealshot.runtime.engines.plans import Batch, cache_folder
 from sealshot.runtime.errors import InputError, SealshotError
+from sealshot.runtime.manifest import load_manifest
 
 _path = Path(__file__).parents[1] / "runtime" / "engines" / "conftest.py"
 _spec = importlib.util.spec_from_file_location("sealshot_engine_fixtures", _path)
@@ -98,6 +101,29 @@ def test_a_batch_that_does_not_rise_is_refused(trt, score_model, batch):
         build(score_model, batch=Batch(*batch))
 
 
+def test_int8_by_another_recipe_is_refused(trt, score_model):
+    for recipe in ("cpu", "tensorrt"):
+        manifest = load_manifest(score_model)
+        dataclasses.replace(manifest, calibration={"recipe": recipe}).write(score_model)
+        if recipe == "tensorrt":
+            assert build(score_model).manifest.model.calibration == {"recipe": recipe}
+        else:
+            with pytest.raises(InputError, match="by the recipe 'cpu'") as caught:
+                build(score_model)
+            assert "--recipe tensorrt" in caught.value.hint
+
+
+def test_the_command_builds_and_run_finds_it(trt, score_model, capsys):
+    with pytest.raises(InputError) as caught:
+        open_engine(score_model, "tensorrt")
+    words = shlex.split(caught.value.hint.partition("`")[2].rstrip("`"))
+    assert words[:2] == ["sealshot", "export"]
+    for said in ("built: ", "found: "):
+        assert command.main(words[2:]) == 0
+        assert capsys.readouterr().out.startswith(said)
+    assert open_engine(score_model, "tensorrt").description.startswith("TensorRT")
+
+
 def half(score_model, tmp_path):
     model = tmp_path / "mean.fp16.onnx"
     model.write_bytes(score_model.read_bytes())
@@ -118,8 +144,9 @@ def test_a_dla_takes_one_batch_size_and_falls_back_to_the_gpu(
 
 
 def test_a_dla_that_is_not_there_is_refused(trt, score_model, tmp_path):
-    with pytest.raises(InputError, match=r"no DLA core 0: TensorRT 10.3.0 sees 0"):
-        build(half(score_model, tmp_path), dla_core=0)
+    for core in (0, 7, -1):
+        with pytest.raises(InputError, match=rf"no DLA core {core}: TensorRT 10.3.0 sees 0"):
+            build(half(score_model, tmp_path), dla_core=core)
     with pytest.raises(InputError, match="is fp32"):
         build(score_model, dla_core=0)
     assert not files(cache_folder())
@@ -153,7 +180,7 @@ def test_an_unwritable_cache_is_found_before_the_build(trt, score_model, tmp_pat
     blocked.touch()
     with pytest.raises(SealshotError, match="cannot be written to") as caught:
         build(score_model, cache=blocked / "cache")
-    assert "--cache" in caught.value.hint
+    assert "SEALSHOT_CACHE=" in caught.value.hint
     assert not trt.BUILDS
 
 
