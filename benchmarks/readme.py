@@ -109,9 +109,9 @@ def throughput(results: Path) -> str:
         for score in groups
         for row in sorted((r for r in best if r["score"] == score), key=_rate, reverse=True)
     ] + sorted(peers, key=_rate, reverse=True)
-    heads = ("", "faces/s (spread)", "batch", "PyTorch one by one", "plain export", "MMACs")
+    heads = ("", "faces/s (spread)", "batch", "to PyTorch one by one", "to plain export")
     return _table(
-        (*heads, "parameters", "MB on disk / in memory"),
+        (*heads, "MMACs", "parameters", "MB on disk / in memory"),
         (
             (
                 _bold(row["name"], row["way"] == OURS),
@@ -291,7 +291,8 @@ def _read(results: Path, name: str) -> Any:
 
 def _table(heads: Sequence[str], rows: Rows) -> str:
     lines = [heads, ["---"] * len(heads), *rows]
-    return "".join(f"| {' | '.join(line)} |\n".replace("|  |", "| |") for line in lines)
+    text = "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    return re.sub(r"\|  (?=\|)", "| ", text)
 
 
 def _rate(row: Any) -> float:

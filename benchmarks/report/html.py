@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 
 from sealshot.benchmarks.erc.page import STYLE
+from sealshot.benchmarks.report.source import ABSENT
 
 EXTRA_STYLE = """
 body { max-width: 64rem; }
@@ -96,8 +97,12 @@ def table(
 
 
 def facts(pairs: Iterable[tuple[str, str]]) -> str:
-    """Return names and values, already HTML; empty ones are left out."""
-    items = "".join(f"<dt>{escape(name)}</dt><dd>{value}</dd>" for name, value in pairs if value)
+    """Return names and values, already HTML; those that are not known are left out."""
+    items = "".join(
+        f"<dt>{escape(name)}</dt><dd>{value}</dd>"
+        for name, value in pairs
+        if value not in ("", ABSENT)
+    )
     return f"<dl>{items}</dl>"
 
 

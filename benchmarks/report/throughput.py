@@ -17,7 +17,8 @@ PEERS_NOTE = (
     "The networks of other people's scores are built here from what they published, with random "
     "weights: speed does not depend on weights, so this is fair; it says nothing of how good they "
     "are. All take the same 64x64 grey crops; a peer's is enlarged to the size that it wants, "
-    "which is in its time. Detection and alignment are in nobody's."
+    "which is in its time. Detection and alignment are in nobody's. Dark blue: as sealshot ships "
+    "it; light blue: the same scores by other means; red: other people's networks."
 )
 LOOPS_NOTE = (
     "Closed loop: one call follows another. Open loop: faces arrive at random moments, and a "
@@ -95,7 +96,7 @@ def section(source: Source) -> Iterator[str]:
         CONTENDER_HEADS,
         [
             (
-                escape(source.at(f"{p}/name")),
+                _named(source, p),
                 escape(source.at(f"{p}/note") or ""),
                 _faces(source, p),
                 source.number(f"{p}/batch"),
@@ -107,7 +108,7 @@ def section(source: Source) -> Iterator[str]:
             )
             for p in best
         ],
-        _cite(source, "rows[n], n as in the tables below"),
+        f"The number before each name is n. {_cite(source, 'rows[n]')}",
     )
     every = [p for p, _ in source.each("/rows")]
     threads = sorted({source.at(f"{p}/threads") for p in every})
