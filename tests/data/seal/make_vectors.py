@@ -182,7 +182,7 @@ def write_kind(folder: Path, kind: str, plain: bytes) -> None:
 def write_log(folder: Path) -> None:
     """Write the log of the camera, with the checkpoint that it had after its second entry."""
     key = SigningKey(seed("camera"))
-    shots = [seed(f"shot {number}").hex()[:32] for number in range(2)]
+    shots = [f"{EPOCH}/{seed(f'shot {n}').hex()[:32]}.sealed" for n in range(2)]
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / "log"
         with Log(path, "cam1", key) as log:

@@ -93,7 +93,7 @@ def test_each_field_of_a_signed_warrant_is_covered(world) -> None:
 
 def test_flipped_bits_of_a_warrant_are_refused(classical, tally) -> None:
     data = json.dumps(json.loads(classical.warrant("judge", "police").document.encode())).encode()
-    for bit in range(0, 8 * len(data), 5):  # 5 and 8 are coprime: all places, all bytes
+    for bit in range(0, 8 * len(data), 5):  # each of the eight places in its turn
         flipped = bytearray(data)
         flipped[bit // 8] ^= 1 << bit % 8
         try:
