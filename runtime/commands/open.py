@@ -102,7 +102,8 @@ def main(argv: list[str]) -> int:
     opener: Opener = partial(_open_alone, identities)
     if given.warrant is not None:
         warrant, policy = read_warrant(given.warrant), read_policy(given.policy)
-        check_warrant(warrant, policy, utc_now())
+        purpose = warrant.purpose if given.request else "open"  # a hold takes a request too
+        check_warrant(warrant, policy, utc_now(), purpose)
         objects = _in_scope(objects, warrant, policy)
         if given.request is not None:
             return _request(objects, given.request)
@@ -158,9 +159,12 @@ def _expand(path: Path) -> list[Path]:
     """Return the objects that an argument names: itself, or all in a vault or a day of it."""
     if not path.is_dir():
         return [path]
+    files = (file for pattern in ("*", "*/*") for file in path.glob(pattern))
     found = sorted(
-        file for pattern in ("*", "*/*") for file in path.glob(pattern) if file.suffix in SUFFIXES
-    )
+        file
+        for file in files
+        if file.suffix in SUFFIXES and not file.relative_to(path).parts[0].startswith(".")
+    )  # what waits for its upload is marked in .upload by files of the same name
     if not found:
         raise InputError(f"there is no sealed object in {path}", hint="give a vault or an object")
     return found
