@@ -10,6 +10,7 @@ ACTIONS = {
     "throughput": "sealshot.benchmarks.throughput.command",
     "energy": "sealshot.benchmarks.energy",
     "kernels": "sealshot.benchmarks.kernels",
+    "chain": "sealshot.benchmarks.chain",
     "report": "sealshot.benchmarks.report.command",
     "compare": "sealshot.benchmarks.compare",
     "all": "sealshot.benchmarks.everything",
@@ -23,6 +24,7 @@ Measure how fast this machine is and what it draws.
   throughput   faces and frames per second, latency, memory, beside peers in the same run
   energy       joules a face and a selected person, watts idle and loaded, where there is a meter
   kernels      bandwidth of the CUDA kernels
+  chain        from a frame in device memory to scores, on TensorRT, as one CUDA graph
   report       make one page of results
   compare      set two results side by side; exit 1 on a regression
   all          throughput, energy and kernels, and the page of them

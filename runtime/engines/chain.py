@@ -18,7 +18,8 @@ from sealshot.kernels.device import DeviceFrame, DeviceKernels
 from sealshot.kernels.driver import Stream
 from sealshot.kernels.memory import DeviceArray, PinnedArray
 from sealshot.runtime.crops import CROP_PX
-from sealshot.runtime.engines.tensorrt import PlanScorer, Recordings
+from sealshot.runtime.engines.plans import cache_folder
+from sealshot.runtime.engines.tensorrt import PlanScorer, Recordings, TensorRtEngine
 from sealshot.runtime.types import Floats
 
 NO_SLOT = -1
@@ -32,6 +33,22 @@ class Best:
     """``float32 [t]``, -inf where there was none."""
     frames: NDArray[np.int64]
     """``int64 [t]``, index of the frame."""
+
+
+def open_chain(engine: TensorRtEngine, tracks: int, *, record: bool = True) -> Chain:
+    """Make a chain around an engine, which must not score by itself meanwhile.
+
+    Args:
+        engine: a score graph as a TensorRT plan.
+        tracks: slots of the table of bests.
+        record: see :class:`Chain`.
+
+    Raises:
+        DeviceError: the kernels cannot be compiled, or the GPU has no memory left.
+    """
+    engine.device.use()
+    kernels = DeviceKernels(engine.device, cache_folder() / "kernels")
+    return Chain(engine.scorer, kernels, tracks, record=record)
 
 
 class Chain:

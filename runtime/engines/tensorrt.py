@@ -246,12 +246,12 @@ class TensorRtEngine(Engine):
                     f"{plan} takes batches of {loaded.batch}, its manifest says {manifest.batch}",
                     hint="build it again with `sealshot export --engine tensorrt`",
                 )
-            self._device, self._scorer = tensorrt.device, PlanScorer(loaded, tensorrt.device)
+            self.device, self.scorer = tensorrt.device, PlanScorer(loaded, tensorrt.device)
             n = manifest.batch.largest
             self._crops = PinnedArray((n, 1, CROP_PX, CROP_PX), np.uint8)
             self._scores = PinnedArray((n,), np.float32)
             # a DLA is driven outside of CUDA, and its work is in no CUDA graph
-            self._recordings = Recordings(self._scorer, record=manifest.dla_core is None)
+            self._recordings = Recordings(self.scorer, record=manifest.dla_core is None)
         where = "" if manifest.dla_core is None else f" with DLA core {manifest.dla_core}"
         self.description = (
             f"TensorRT {api.VERSION}, {tensorrt.device.name}{where}, {self.manifest.precision}"
@@ -265,9 +265,9 @@ class TensorRtEngine(Engine):
             SealshotError: the GPU failed.
         """
         scores = np.empty(len(crops), np.float32)
-        scorer, most = self._scorer, self._scorer.batch.largest
+        scorer, most = self.scorer, self.scorer.batch.largest
         with device_errors():
-            self._device.use()  # crops may come from another thread than the one that opened it
+            self.device.use()  # crops may come from another thread than the one that opened it
             for i in range(0, len(crops), most):
                 part = crops[i : i + most]
                 n = scorer.size(len(part))
@@ -278,7 +278,7 @@ class TensorRtEngine(Engine):
         return scores
 
     def _enqueue(self, n: int) -> None:
-        scorer = self._scorer
+        scorer = self.scorer
         scorer.crops.view((n, 1, CROP_PX, CROP_PX)).set(self._crops.host[:n], scorer.stream)
         scorer.enqueue(n)
         scorer.scores.view((n,)).get(self._scores.host[:n], scorer.stream)

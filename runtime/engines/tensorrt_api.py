@@ -134,6 +134,7 @@ def build_plan(
         profile.set_shape(tensor.name, *(trt.Dims([n, *rest]) for n in options.batch))
     config.add_optimization_profile(profile)
     config.progress_monitor = monitor
+    config.clear_flag(trt.BuilderFlag.TF32)  # fp32 is fp32: who wants speed takes fp16
     if options.workspace_bytes is not None:
         config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, options.workspace_bytes)
     if options.dla_core is not None:

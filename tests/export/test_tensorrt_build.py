@@ -93,6 +93,7 @@ def test_options_reach_tensorrt(trt, score_model):
     (profile,) = config.profiles
     assert profile == {"crops": [[n, 1, 64, 64] for n in (1, 8, 32)]}
     assert config.default_device_type == trt.DeviceType.GPU
+    assert config.flags == set()  # not even TF32, which is on unless it is turned off
 
 
 @pytest.mark.parametrize("batch", [(0, 8, 32), (8, 4, 32), (1, 33, 32), (-1, -1, -1)])

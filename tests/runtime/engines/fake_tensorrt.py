@@ -48,7 +48,7 @@ class NetworkDefinitionCreationFlag(enum.IntEnum):
     EXPLICIT_BATCH, STRONGLY_TYPED = range(2)
 
 
-BuilderFlag = enum.Enum("BuilderFlag", "GPU_FALLBACK")
+BuilderFlag = enum.Enum("BuilderFlag", "GPU_FALLBACK TF32")
 DeviceType = enum.Enum("DeviceType", "GPU DLA")
 MemoryPoolType = enum.Enum("MemoryPoolType", "WORKSPACE")
 TensorIOMode = enum.Enum("TensorIOMode", "INPUT OUTPUT")
@@ -127,7 +127,8 @@ class _Config:
     progress_monitor = None
 
     def __init__(self):
-        self.flags, self.limits, self.profiles, self.timings = set(), {}, [], None
+        self.flags, self.limits = {BuilderFlag.TF32}, {}
+        self.profiles, self.timings = [], None
 
     def add_optimization_profile(self, profile):
         self.profiles.append(profile)
@@ -135,6 +136,9 @@ class _Config:
 
     def set_flag(self, flag):
         self.flags.add(flag)
+
+    def clear_flag(self, flag):
+        self.flags.discard(flag)
 
     def set_memory_pool_limit(self, pool, size):
         self.limits[pool] = size

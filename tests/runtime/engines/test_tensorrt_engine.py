@@ -13,7 +13,7 @@ from sealshot.kernels import reference
 from sealshot.kernels.device import DeviceFrame
 from sealshot.kernels.memory import DeviceArray
 from sealshot.runtime.engines import OnnxRuntimeEngine, open_engine
-from sealshot.runtime.engines.chain import Chain
+from sealshot.runtime.engines.chain import open_chain
 from sealshot.runtime.engines.plans import Batch
 from sealshot.runtime.engines.tensorrt import TensorRtEngine
 from sealshot.runtime.errors import InputError, SealshotError
@@ -164,7 +164,7 @@ def test_a_failure_of_the_gpu_is_an_error_of_ours(trt, score_model, crops, monke
     engine = TensorRtEngine(score_model)
     engine.score(crops[:4])
     engine._recordings.close()
-    context = engine._scorer._contexts[4]._context
+    context = engine.scorer._contexts[4]._context
     monkeypatch.setattr(context, "execute_async_v3", lambda stream: False)
     with pytest.raises(SealshotError, match="TensorRT failed"):
         engine.score(crops[:4])
@@ -180,7 +180,7 @@ def chain(request, trt):
     model = request.getfixturevalue(request.param)
     build(model, batch=BATCH)
     engine = TensorRtEngine(model)
-    chain = Chain(engine._scorer, kernels.gpu.kernels(), tracks=4)
+    chain = open_chain(engine, tracks=4)
     yield chain, engine
     chain.close()
 
@@ -256,7 +256,7 @@ def test_a_ring_of_frames_keeps_a_bounded_number_of_graphs(chain, frame, monkeyp
 
 def test_without_recording_the_scores_are_the_same(chain, frame):
     recorded, engine = chain
-    plain = Chain(engine._scorer, kernels.gpu.kernels(), tracks=4, record=False)
+    plain = open_chain(engine, tracks=4, record=False)
     memory, boxes = DeviceArray.of(frame), boxes_of(5)
     on_device = DeviceFrame.of(memory)
     assert plain.score(on_device, boxes).tolist() == recorded.score(on_device, boxes).tolist()
@@ -266,7 +266,7 @@ def test_without_recording_the_scores_are_the_same(chain, frame):
 def test_the_stand_in_refuses_a_capture_before_a_run(chain, frame, monkeypatch):
     """Else the tests above could not notice a chain that forgets to warm up."""
     chain, engine = chain
-    scorer = engine._scorer
+    scorer = engine.scorer
     scorer._contexts.clear()
 
     def warm(n):
@@ -284,7 +284,7 @@ def test_the_stand_in_spoils_a_graph_whose_context_was_changed(trt, score_model,
     build(score_model, batch=BATCH)
     engine = TensorRtEngine(score_model)
     assert np.isfinite(engine.score(crops[:4])).all()
-    context = engine._scorer._contexts[4]._context
+    context = engine.scorer._contexts[4]._context
     assert context.set_input_shape("crops", (2, 1, 64, 64))
     assert not np.isfinite(engine.score(crops[:4])).any()
 
