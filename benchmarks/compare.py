@@ -100,13 +100,15 @@ def main(argv: list[str]) -> int:
     if given.json:
         say_json({"worse": len(worse), "figures": [asdict(d) for d in found]})
         return 1 if worse else 0
-    for source in (a, b):
+    for label, source in (("A", a), ("B", b)):
         where = source.at("/environment") or {}
-        note(f"{source.name}: {where.get('machine')}, {where.get('date')}, {where.get('commit')}")
+        note(
+            f"{label}: {source.name}, {where.get('machine')}, {where.get('date')}, {where.get('commit')}"
+        )
     shown = found if given.all else [d for d in found if d.verdict != "same"]
     if shown:
         table(
-            ("figure", f">{a.name}", f">{b.name}", ">B / A", "B is"),
+            ("figure", ">A", ">B", ">B / A", "B is"),
             (
                 (
                     d.figure,
