@@ -102,9 +102,8 @@ def main(argv: list[str]) -> int:
         return 1 if worse else 0
     for label, source in (("A", a), ("B", b)):
         where = source.at("/environment") or {}
-        note(
-            f"{label}: {source.name}, {where.get('machine')}, {where.get('date')}, {where.get('commit')}"
-        )
+        told = ", ".join(str(where.get(k)) for k in ("machine", "date", "commit"))
+        note(f"{label}: {source.name}, {told}")
     shown = found if given.all else [d for d in found if d.verdict != "same"]
     if shown:
         table(

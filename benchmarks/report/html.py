@@ -37,7 +37,7 @@ dt { color: #555; } dd { margin: 0; overflow-wrap: anywhere; }
   .wide { overflow-x: auto; }
   .wide td, .wide th { padding-right: .7rem; font-size: .85rem; }
   .wide td.name, .wide th:first-child { position: sticky; left: 0; background: #fff; }
-  .wide td.name { max-width: 9rem; }
+  .wide td.name { min-width: 8rem; max-width: 9rem; }
   dl { grid-template-columns: 1fr; gap: 0; } dd { margin-bottom: .5rem; }
 }
 @media print {
