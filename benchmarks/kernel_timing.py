@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from statistics import median
 
 import numpy as np
 
 from sealshot.benchmarks.kernel_errors import random_gaussians
 from sealshot.kernels.device import DeviceFrame, DeviceKernels
-from sealshot.kernels.driver import Event, Stream
+from sealshot.kernels.driver import Event, Graph, Stream
 from sealshot.kernels.memory import DeviceArray, PinnedArray
 
 LATENCY_FACES = (1, 4, 16)
@@ -19,8 +20,9 @@ ROTATION_BYTES = 1 << 29
 """Of all buffers together, at least: several times the cache of any GPU."""
 MOST_BUFFERS = 8
 FRAME, LATENTS, SAMPLES, PIXELS, TRACKS = (1080, 1920, 3), 128, 10, 4096, 64
+SPLITS = (1, 2, 4, 5, 10)
 LAUNCHES = 20
-"""In a round of latency."""
+"""In a round of single launches."""
 
 Rates = Mapping[str, list[float]]
 """Milliseconds a call of each contender, one for each round."""
@@ -163,3 +165,45 @@ def measure_latency(kernels: DeviceKernels, faces: int, rounds: int) -> Latency:
     host.close()
     stream.close()
     return Latency(faces, *(round(median(times[way]), 2) for way in ways))
+
+
+@dataclass(frozen=True)
+class SplitTime:
+    """The likelihood in fp16, with each item's samples split over some blocks."""
+
+    items: int
+    split: int
+    microseconds: float
+    """On the device; median."""
+
+
+def measure_splits(
+    kernels: DeviceKernels, items: Sequence[int], rounds: int
+) -> tuple[SplitTime, ...]:
+    """Time the likelihood at every split that divides the work differently."""
+    stream, found = Stream(), []
+    for n in items:
+        buffers = likelihood_buffers(n, SAMPLES, PIXELS, "float16")
+        workspace = kernels.rp_workspace(n, SAMPLES)
+        ways: dict[str, Callable[[int], object]] = {}
+        for split in SPLITS:  # graphs: few items take less time than Python's launches
+            with stream.capture() as graph:
+                for b in buffers:
+                    kernels.rp_likelihood(
+                        *(b.x, b.mu, b.log_var, b.out),
+                        workspace=workspace,
+                        split=split,
+                        stream=stream,
+                    )
+            ways[str(split)] = partial(_launch, graph, stream)
+        rates = race(ways, LAUNCHES, rounds, stream)
+        found += [
+            SplitTime(n, int(split), round(median(rates[split]) / len(buffers) * 1e3, 2))
+            for split in ways
+        ]
+    stream.close()
+    return tuple(found)
+
+
+def _launch(graph: Graph, stream: Stream, _: int) -> None:
+    graph.launch(stream)

@@ -26,11 +26,13 @@ from sealshot.benchmarks.kernel_timing import (
     LATENCY_FACES,
     Latency,
     Rates,
+    SplitTime,
     likelihood_buffers,
     measure_latency,
+    measure_splits,
     race,
 )
-from sealshot.benchmarks.script import write_result
+from sealshot.benchmarks.script import call, write_result
 from sealshot.kernels.compiler import find_nvcc
 from sealshot.kernels.device import DeviceKernels
 from sealshot.kernels.driver import Stream
@@ -103,6 +105,8 @@ class Result:
     no_rivals: str
     """Why PyTorch and Triton were not raced, if so."""
     latency: tuple[Latency, ...]
+    splits: tuple[SplitTime, ...]
+    """The likelihood by blocks an item: what the default is chosen by."""
     registers: dict[str, int]
     local_bytes: dict[str, int]
     """A thread, of each loaded kernel: spills lie there; as the driver reports it."""
@@ -140,6 +144,7 @@ def measure(items: int, rounds: int) -> Result:
         bandwidth=tuple(bandwidth),
         no_rivals=no_rivals,
         latency=tuple(measure_latency(kernels, faces, rounds) for faces in LATENCY_FACES),
+        splits=measure_splits(kernels, (*LATENCY_FACES, items), rounds),
         registers={kernel.name: kernel.registers for kernel in found},
         local_bytes={kernel.name: kernel.local_bytes for kernel in found},
         environment=where,
@@ -326,3 +331,7 @@ def _print(result: Result) -> None:
         ),
     )
     say(f"{result.device}, sm_{result.sm}, CUDA {result.driver}")
+
+
+if __name__ == "__main__":
+    call(main)

@@ -101,6 +101,14 @@ def _reopened() -> Iterator[None]:
         opened.cache_clear()
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what needs a GPU, unless it is asked for."""
+    if "gpu" not in (config.getoption("-m") or ""):
+        wanted = [item for item in items if "gpu" not in item.keywords]
+        config.hook.pytest_deselected(items=[item for item in items if item not in wanted])
+        items[:] = wanted
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run what takes `device` or `functions` on each of them; on a GPU under `pytest -m gpu`."""
     places = ["emulation"]
