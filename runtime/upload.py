@@ -19,7 +19,6 @@ from pathlib import Path
 from sealshot.runtime.errors import SealshotError, VaultError
 from sealshot.runtime.files import fsync_folder
 from sealshot.runtime.upload_targets import Target
-from sealshot.runtime.upload_targets import open_target as open_target
 from sealshot.runtime.vault import OBJECT_ID, Vault
 
 SPOOL, SENT = ".upload", ".sent"
@@ -187,10 +186,11 @@ class Uploads:
     def _done(self, object_id: str, sent: bool) -> None:
         with self._changed:
             self._waiting.pop(object_id, None)
-            self._sent += [object_id] if sent else []
-            self._failures, self._retry_at = 0, 0.0
             self._failed.discard(object_id)
-            recovered = self._told and not self._failed
+            if sent:
+                self._sent.append(object_id)
+                self._failures, self._retry_at = 0, 0.0
+            recovered = sent and self._told and not self._failed
             self._changed.notify_all()
         if recovered:
             self._told = ""

@@ -189,7 +189,7 @@ def _print(
         note(f"the log has {entries} entries, none of them changed")
     if not cameras and counts:
         note("who sealed is not checked: give --camera FILE.pub")
-    say("nothing is wrong" if not wrong else f"{len(wrong)} of {len(findings)} are wrong")
+    say("nothing is wrong" if not wrong else f"wrong: {len(wrong)} of {len(findings)} objects")
 
 
 def _shots(count: int) -> str:

@@ -155,7 +155,7 @@ def test_what_is_wrong_is_named(vault: Path, verify, parties, harm, state: str, 
     assert main(["vault", "verify", str(vault), "--policy", str(parties.camera_policy)]) == 1
     out, _ = capsys.readouterr()
     assert found["wrong"][0]["id"] in out
-    assert "1 of" in out
+    assert "wrong: 1 of" in out
 
 
 def test_each_flipped_byte_of_a_shot_is_found(vault: Path, verify) -> None:

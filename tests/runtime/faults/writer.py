@@ -24,7 +24,8 @@ from sealshot.runtime.keep import Keeper, Sealing
 from sealshot.runtime.seal.epochs import EpochKeys
 from sealshot.runtime.seal.payload import Origin, pack
 from sealshot.runtime.types import Shot
-from sealshot.runtime.upload import Uploads, open_target
+from sealshot.runtime.upload import Uploads
+from sealshot.runtime.upload_targets import open_target
 
 ORIGIN = Origin(source="camera", score_name="rp", model_sha256="0f" * 32)
 PR_SET_PTRACER, ANYBODY = 0x59616D61, ctypes.c_ulong(-1)

@@ -207,6 +207,24 @@ def test_what_was_purged_meanwhile_is_forgotten(vault: Vault, reports: list[str]
     assert not uploads.is_pending(gone)
 
 
+def test_what_was_replaced_during_an_outage_does_not_end_it(
+    vault: Path, reports: list[str], wait_until
+) -> None:
+    sink = Sink()
+    sink.refuses = lambda _: "down"
+    uploads = Uploads(sink, **QUICK)
+    uploads.start(vault, reports.append)
+    gone, _ = put(vault, uploads)
+    wait_until(lambda: bool(reports))
+    vault.delete(gone)
+    wait_until(lambda: not uploads.is_pending(gone))
+    put(vault, uploads)
+    wait_until(lambda: len({name for _, name in sink.tries}) == 2)
+    time.sleep(0.05)
+    uploads.stop()
+    assert len(reports) == 1
+
+
 def test_a_target_that_hangs_does_not_keep_a_run_from_ending(
     vault: Vault, reports: list[str], monkeypatch: pytest.MonkeyPatch, wait_until
 ) -> None:
