@@ -36,6 +36,8 @@ its manifest, and compare each with the trained model in float64. MODEL is a sco
   --recipe NAME       of int8: cpu (x86 with VNNI, default), avx2 (x86 without), arm, tensorrt; the
                       last three are written as DIR/NAME.int8-RECIPE.onnx
   --samples L         latent samples of rp; 0 or mean: the mean alone (default: the model's own)
+  --pixels            also write rp up to the Gaussians of the pixels, for TensorRT with the
+                      likelihood in our kernel: DIR/rp-pixels.onnx, DIR/rp-pixels.fp16.onnx
   --sensitivity       also measure int8 in each layer alone
   --json              print the figures as JSON
 
@@ -64,6 +66,7 @@ def main(argv: list[str]) -> int:
     add("--calibrator", choices=("minmax", "percentile", "entropy"), default="minmax")
     add("--recipe", choices=("cpu", "avx2", "arm", "tensorrt"), default="cpu")
     add("--samples", type=_samples)
+    add("--pixels", action="store_true")
     add("--sensitivity", action="store_true")
     add("--json", action="store_true")
     add("--engine", choices=("onnxruntime", "tensorrt"), default="onnxruntime")
@@ -88,6 +91,7 @@ def main(argv: list[str]) -> int:
 
 def _export(given: argparse.Namespace, wanted: tuple[str, ...]) -> int:
     # torch and onnx are loaded here: building a plan on a board needs neither
+    from sealshot.export.pixels import export_pixels
     from sealshot.export.precisions import Calibration, compare, export_precision
     from sealshot.export.sensitivity import sensitivity
     from sealshot.export.sources import open_crops, open_trained
@@ -117,6 +121,10 @@ def _export(given: argparse.Namespace, wanted: tuple[str, ...]) -> int:
         path = given.out / f"{manifest.name}{infix}.onnx"
         export_precision(graph, manifest, precision, path, calibration, crops)
         exported.append(compare(graph, path, precision, judged))
+        if given.pixels and precision != "int8":
+            export_pixels(
+                graph, manifest, precision, given.out / f"{manifest.name}-pixels{infix}.onnx"
+            )
     costs = sensitivity(graph, calibration, judged) if given.sensitivity and calibration else ()
     if given.json:
         files = [asdict(e) | {"path": str(e.path)} for e in exported]

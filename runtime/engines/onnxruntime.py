@@ -40,6 +40,11 @@ class OnnxRuntimeEngine(Engine):
                 f"{model} is not a score graph: it must take one input, `crops` uint8 [n,1,64,64]",
                 hint="name a file that `sealshot train` or `sealshot export` wrote",
             )
+        if len(outputs) != 1:
+            raise InputError(
+                f"{model} gives {', '.join(o.name for o in outputs)}, not one score",
+                hint="the form that ends at the pixels is for --engine tensorrt",
+            )
         self._output = outputs[0].name
         self._most = max(1, MOST_DECODES // max(1, self.manifest.samples))
         self.description = f"ONNX Runtime {ort.__version__}, CPU, {self.manifest.precision}"

@@ -10,14 +10,19 @@ from types import ModuleType
 
 import numpy as np
 import pytest
-from onnx import TensorProto, helper, numpy_helper
 
 from sealshot import boards
-from sealshot.runtime import engines
-from sealshot.runtime.engines import tensorrt as tensorrt_engine
-from sealshot.runtime.manifest import Manifest
 
 SAMPLES = 3
+
+try:
+    from onnx import TensorProto, helper, numpy_helper
+
+    from sealshot.runtime import engines
+    from sealshot.runtime.engines import tensorrt as tensorrt_engine
+    from sealshot.runtime.manifest import Manifest
+except ModuleNotFoundError:  # a bare machine with a GPU, where the kernels alone are checked
+    collect_ignore_glob = ["test_*.py"]
 
 
 def _load(name: str, path: Path) -> ModuleType:

@@ -22,6 +22,7 @@ pytestmark = pytest.mark.gpu
 def asked_for(request, monkeypatch, tmp_path):
     if "gpu" not in (request.config.getoption("-m") or ""):
         pytest.skip("needs TensorRT and a GPU: `pytest -m gpu` on a machine that has them")
+    pytest.importorskip("tensorrt")
     monkeypatch.setenv("SEALSHOT_CACHE", str(tmp_path))
 
 
