@@ -14,8 +14,12 @@ Whatever is not taken is told, and stays so until somebody says that the clock i
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -169,12 +173,24 @@ class TrustedClock:
             "believed": memory.believed,
         }
         try:
-            write_atomic(self._state, json.dumps(known).encode())
+            with _alone_in(self._state.parent):
+                write_atomic(self._state, json.dumps(known).encode())
         except OSError as error:
             raise VaultError(
                 f"cannot write {self._state}: {error.strerror}",
                 hint="check the folder and its free space",
             ) from error
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Wait for the other runs on this vault, which remember their time in the same file."""
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)
 
 
 def _jumped(wall: datetime, expected: datetime) -> str:

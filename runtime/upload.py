@@ -14,6 +14,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from sealshot.runtime.errors import SealshotError, VaultError
@@ -179,7 +180,8 @@ class Uploads:
             self._mark(object_id).unlink(missing_ok=True)
             return False
         self._target.put(object_id, data)
-        self._mark(object_id).replace(self._mark(object_id, SENT))
+        with suppress(FileNotFoundError):  # another run on this vault has sent it, too
+            self._mark(object_id).replace(self._mark(object_id, SENT))
         fsync_folder(self._spool)
         return True
 

@@ -168,12 +168,13 @@ class Vault:
         for folder in list(self.path.iterdir()):
             if not (_EPOCH.fullmatch(folder.name) and folder.is_dir() and is_over(folder.name)):
                 continue
-            for part in folder.glob(f"*{PART}"):
-                if _PART_ID.fullmatch(_id(part)):
-                    part.unlink()
-            if not any(folder.iterdir()):  # what is not ours stays, and its folder too
-                folder.rmdir()
-                fsync_folder(self.path)
+            with suppress(FileNotFoundError):  # another run sweeps, too
+                for part in folder.glob(f"*{PART}"):
+                    if _PART_ID.fullmatch(_id(part)):
+                        part.unlink()
+                if not any(folder.iterdir()):  # what is not ours stays, and its folder too
+                    folder.rmdir()
+                    fsync_folder(self.path)
 
     def close(self) -> None:
         """Let go of the vault."""

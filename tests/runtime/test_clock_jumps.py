@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -187,6 +188,18 @@ def test_a_memory_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     with pytest.raises(VaultError, match="Is a directory"):
         TrustedClock(tmp_path / "folder", FakeClock()).now()
+
+
+def test_many_runs_remember_at_once(tmp_path: Path) -> None:
+    """Threads stand for processes: each has a file descriptor, and so a lock, of its own."""
+    state, clock = tmp_path / "clock", FakeClock()
+
+    def ask(_: int) -> str:
+        return TrustedClock(state, clock).now().warning
+
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(ask, range(80))) == {""}
+    assert [path.name for path in tmp_path.iterdir()] == ["clock"]
 
 
 def test_a_machine_that_does_not_name_its_boots(tmp_path: Path) -> None:

@@ -112,6 +112,28 @@ def test_a_run_takes_up_what_an_earlier_one_left(vault: Vault, reports: list[str
     assert marks(vault) == ["foreign"]
 
 
+def test_two_runs_on_one_vault_do_not_trip_over_each_other(vault: Path, reports: list[str]) -> None:
+    down = Sink()
+    down.refuses = lambda _: "down"
+    first = Uploads(down, first_wait_s=60)
+    first.start(vault, reports.append)
+    objects = dict(put(vault, first) for _ in range(20))
+    first.stop()
+    reports.clear()
+    sinks = [Sink(), Sink()]
+    runs = [Uploads(sink, **QUICK) for sink in sinks]
+    for run in runs:
+        run.start(vault, reports.append)
+    for run in runs:
+        assert run.drain() == 0
+        run.stop()
+    assert sinks[0].stored | sinks[1].stored == objects
+    for run in runs:
+        run.settle(run.acknowledged())
+    assert marks(vault) == []
+    assert reports == []
+
+
 def test_the_waits_grow_by_doubling_with_chance_and_end(
     vault: Vault, reports: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
