@@ -5,8 +5,9 @@ import time
 
 import pytest
 
-from sealshot.benchmarks.meters.rails import find_rails
+from sealshot.benchmarks.meters.rails import TOTALS, find_rails
 from sealshot.benchmarks.meters.sampled import SampledMeter
+from sealshot.boards import boards
 
 DEVICES = "bus/i2c/devices"
 IIO, INA3221, INA238 = "iio", "ina3221", "ina238"
@@ -256,6 +257,13 @@ def test_text_in_place_of_a_number_is_an_error_of_that_channel(orin):
     found = replay(made, meter, clock, busy, seconds=1)
     assert found["VDD_CPU_GPU_CV"].joules is None
     assert found["VDD_IN"].joules > 0
+
+
+def test_the_profiles_of_the_boards_name_the_same_totals():
+    rails = {(rail.label, rail.total) for board in boards().values() for rail in board.rails}
+    assert {label for label, total in rails if total} <= TOTALS.keys()
+    assert not {label for label, total in rails if not total} & TOTALS.keys()
+    assert any(total for _, total in rails)
 
 
 def test_a_machine_without_rails_has_none(tmp_path):
