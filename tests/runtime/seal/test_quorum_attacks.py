@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import itertools
 import json
 import os
@@ -27,6 +28,7 @@ from sealshot.runtime.seal.container import (
     PAYLOAD,
     SIGNATURE,
     SUMS,
+    SUMS_LINE,
     Container,
     read_container,
     strip,
@@ -133,6 +135,36 @@ def test_each_flipped_bit_is_found(classical, tally) -> None:
     for bit in bits:
         attempt = partial(read_container, _flipped(sealed, bit))
         tally.refused("each bit flipped of header, shares, epoch, hashes, signature, ZIP", attempt)
+
+
+def test_what_is_made_to_fit_lacks_the_signature(classical, tally) -> None:
+    """The attacker makes hashes and ZIP right again; what stays is the camera's signature."""
+    container = read_container(classical.seal())
+    stranger = SigningKey.generate()
+
+    def rebuilt(parts: Mapping[str, bytes], key: SigningKey | None = None) -> bytes:
+        listed = {n: p for n, p in parts.items() if n not in (SUMS, SIGNATURE)}
+        lines = [f"{hashlib.sha256(part).hexdigest()}  {name}\n" for name, part in listed.items()]
+        sums = SUMS_LINE + "".join(lines).encode()
+        signature = key.sign(sums) if key else parts[SIGNATURE]
+        return write_zip({**listed, SUMS: sums, SIGNATURE: signature})
+
+    assert read_container(rebuilt(container.parts)) == container  # the control
+    for part, data in container.parts.items():
+        if part in (HEADER, SUMS):
+            continue
+        for bit in range(0, 8 * len(data), 1 if part == SIGNATURE else 61):
+            parts = {**container.parts, part: _flipped(data, bit)}
+            attempt = partial(read_container, rebuilt(parts))
+            error = tally.refused("a part changed, hashes and ZIP made to fit", attempt)
+            assert "signature is wrong" in str(error)
+    for hour in ("2026-11-22T00", "2999-12-31T23"):
+        header = dataclasses.replace(container.header, hour=hour)
+        for key in (None, stranger):
+            forged = rebuilt({**container.parts, HEADER: header.encode()}, key)
+            tally.refused("a header changed, all made to fit", partial(read_container, forged))
+    forged = rebuilt(container.parts, stranger)
+    tally.refused("signed by a stranger", partial(read_container, forged))
 
 
 def test_each_flipped_bit_of_a_part_is_found_even_under_a_good_signature(classical, tally) -> None:
