@@ -96,6 +96,7 @@ def test_a_network_that_is_cut_in_the_middle_loses_nothing(
     kept = there(vault)
     assert len(kept) == summary["people_seen"] == 2
     lost = kept.keys() - stored.keys()
+    print(f"run: {len(stored)} objects uploaded, {wire.cuts} cuts, {len(lost)} lost")
     assert lost == set()
     assert all(stored[name] == data for name, data in kept.items())
     assert uploaded(vault, parties) == stored.keys()

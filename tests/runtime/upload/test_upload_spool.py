@@ -320,6 +320,8 @@ def test_a_network_that_is_cut_again_and_again_loses_nothing(
     wait_until(lambda: len(uploads.acknowledged()) == len(objects))
     uploads.stop()
     there = {name.removeprefix("camera/"): data for name, data in bucket.objects().items()}
+    lost = objects.keys() - there.keys()
+    print(f"spool: {len(objects)} objects, {wire.cuts} cuts, {len(lost)} lost")
     assert there == objects
     assert wire.cuts >= 3
     assert any("upload fails" in report for report in reports)
