@@ -75,7 +75,7 @@ def gather(
         if missing and "fp32" in files:
             left_out.append(LeftOut(f"{model.stem} {', '.join(missing)}", "there is no such file"))
         others: dict[str, Callable[[Path, Path], Contender]] = {
-            "pytorch": lambda model, _: _described(load_manifest(model), model, EAGER, "pytorch"),
+            "pytorch": _eager,
             "plain": _plain,
             "openvino": _openvino,
         }
@@ -128,6 +128,11 @@ def _described(manifest: Manifest, model: Path, way: str, engine: str) -> Conten
         file_bytes=model.stat().st_size,
         sha256=manifest.sha256,
     )
+
+
+def _eager(model: Path, _folder: Path) -> Contender:
+    contender = _described(load_manifest(model), model, EAGER, "pytorch")
+    return replace(contender, note="several threads wait in a loop: slow on cores that are shared")
 
 
 def _plain(model: Path, folder: Path) -> Contender:
