@@ -22,6 +22,8 @@ def inputs() -> tuple[Any, ...]:
 
 def test_pytorch(real_gpu: None) -> None:
     torch = pytest.importorskip("torch")
+    if not torch.cuda.is_available():
+        pytest.skip("this PyTorch sees no GPU")
     device, stream = DeviceKernels(), torch.cuda.Stream()
     with torch.cuda.stream(stream):
         tensors = [torch.from_numpy(a).cuda() for a in inputs()]
