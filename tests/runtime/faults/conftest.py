@@ -114,6 +114,7 @@ class Verdict:
             "parts": self.parts,
             "plain": self.plain,
             "log": self.log,
+            "unexplained": self.unexplained,
         }
         return {name: value for name, value in named.items() if value}
 
@@ -124,7 +125,10 @@ class Call:
 
     name: str
     number: int
+    """Counted in its thread, as strace does."""
     text: str
+    main: bool
+    """Whether the main thread made it."""
 
     def __str__(self) -> str:
         return f"{self.name}:{self.number}"
@@ -253,7 +257,8 @@ class Yard:
             if match:
                 thread_call = match.groups()
                 counts[thread_call] = counts.get(thread_call, 0) + 1
-                calls.append(Call(match[2], counts[thread_call], line))
+                main = thread_call[0] == calls[0].text.split()[0] if calls else True
+                calls.append(Call(match[2], counts[thread_call], line, main))
         return calls
 
     def close(self) -> None:

@@ -63,6 +63,8 @@ def open_sealing(policy: Path, quota_bytes: int | None = None, upload: str = "")
 def main() -> None:
     """Serve orders until the input ends."""
     for line in _lines():
+        if not line.startswith("{"):  # said to one that was killed before it heard it
+            continue
         child = os.fork()
         if child == 0:
             try:
