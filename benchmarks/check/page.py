@@ -13,6 +13,8 @@ from sealshot.runtime.errors import InputError
 from sealshot.runtime.files import write_atomic
 
 MARKS = {PASSED: "✓", FAILED: "✗", ABSENT: "–", NOT_RUN: "·", INTERRUPTED: "!"}
+LONG = 30
+"""Characters of a cell that gets room of its own."""
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem;
        color: #222; background: #fff; }
@@ -22,6 +24,7 @@ table { border-collapse: collapse; margin: .6rem 0 1.4rem; font-variant-numeric:
 td, th { padding: .25rem .9rem .25rem 0; text-align: left; vertical-align: top;
          border-bottom: 1px solid #ddd; }
 td.number, th.number { text-align: right; white-space: nowrap; }
+td.long { min-width: 14rem; }
 .passed { color: #1a6b2f; } .failed { color: #a11; } .other { color: #666; }
 .verdict { font-weight: 600; white-space: nowrap; }
 code { background: #f4f4f4; padding: .1rem .3rem; overflow-wrap: anywhere; }
@@ -98,15 +101,20 @@ def _table(rows: Sequence[dict[str, Any]], kind: str = "") -> str:
     head = "".join(f"<th{_class(name in numeric)}>{escape(name)}</th>" for name in names)
     body = "".join(
         "<tr>"
-        + "".join(f"<td{_class(name in numeric)}>{_cell(row.get(name))}</td>" for name in names)
+        + "".join(
+            f"<td{_class(name in numeric, row.get(name))}>{_cell(row.get(name))}</td>"
+            for name in names
+        )
         + "</tr>"
         for row in rows
     )
     return f'<div class="wide {kind}"><table><tr>{head}</tr>{body}</table></div>'
 
 
-def _class(number: bool) -> str:
-    return ' class="number"' if number else ""
+def _class(number: bool, value: object = "") -> str:
+    if number:
+        return ' class="number"'
+    return ' class="long"' if len(str(value)) > LONG else ""
 
 
 def _is_number(value: object) -> bool:

@@ -1,5 +1,7 @@
 """`sealshot board check`: verdicts, what is left after Ctrl-C, the page, broken engines."""
 
+import dataclasses
+import hashlib
 import json
 import os
 import signal
@@ -9,10 +11,13 @@ import time
 from html.parser import HTMLParser
 
 import numpy as np
+import onnx
 import pytest
 
+from sealshot.benchmarks.check import golden as golden_module
 from sealshot.benchmarks.check import run as run_module
-from sealshot.benchmarks.check.golden import Golden, demo_crops, golden
+from sealshot.benchmarks.check import steps as steps_module
+from sealshot.benchmarks.check.golden import golden
 from sealshot.benchmarks.check.steps import (
     ABSENT,
     FAILED,
@@ -30,7 +35,8 @@ from sealshot.benchmarks.check.steps import (
 from sealshot.runtime.cli import main
 from sealshot.runtime.engines import Engine, open_engine
 from sealshot.runtime.errors import SealshotError
-from sealshot.runtime.models import score_graph
+from sealshot.runtime.manifest import load_manifest
+from sealshot.runtime.models import SCORES, score_graph
 
 
 @pytest.fixture(scope="module")
@@ -116,24 +122,51 @@ def test_int8_may_be_off_as_far_as_its_ranks_hold(reference):
     assert score_of("int8", off(np.float32(0.5)), reference)["state"] == FAILED
 
 
-def test_faces_of_the_demo_spread_the_score(reference):
-    assert demo_crops().shape[1:] == (1, 64, 64)
-    assert len(reference.scores) > 40
-    assert reference.scores.std() > 0.5
+@pytest.mark.parametrize("name", SCORES)
+def test_golden_scores_are_those_of_the_models_that_ship(name):
+    reference = golden(name)
+    assert reference.made_by is None
+    assert len(reference.scores) == len(reference.crops) >= 20
+    assert np.isfinite(reference.scores).all()
+
+
+@pytest.mark.parametrize("name", SCORES)
+def test_this_machine_gives_the_golden_scores(tmp_path, name):
+    outcome = numerics_step(Subject(plan(tmp_path, scores=(name,), engines=("onnxruntime",))))
+    assert outcome.verdict == PASSED, outcome.rows
+    assert "float64" in outcome.why
+
+
+def own_model(tmp_path):
+    """Write a model that no golden scores belong to."""
+    graph = onnx.load(str(score_graph("quality")))
+    graph.producer_version = "mine"
+    path = tmp_path / "mine.onnx"
+    onnx.save(graph, str(path))
+    manifest = load_manifest(score_graph("quality"))
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    dataclasses.replace(manifest, sha256=digest).write(path)
+    return path
 
 
 def test_an_engine_against_itself_proves_nothing(tmp_path):
-    outcome = numerics_step(Subject(plan(tmp_path, engines=("onnxruntime",))))
-    if {row["precision"] for row in outcome.rows} == {"fp32"} and outcome.rows[0][
-        "is the reference"
-    ]:
-        assert outcome.verdict == ABSENT
-    else:
-        assert outcome.verdict == PASSED
+    spec = str(own_model(tmp_path))
+    outcome = numerics_step(Subject(plan(tmp_path, scores=(spec,), engines=("onnxruntime",))))
+    assert outcome.verdict == ABSENT
+    assert "only the engine that gives the reference" in outcome.why
+
+
+def test_damaged_golden_scores_are_an_error(tmp_path, monkeypatch):
+    for content in (b"", b"PK no archive", b"PK\x03\x04 half", None):
+        (tmp_path / "golden.npz").unlink(missing_ok=True)
+        if content is not None:
+            (tmp_path / "golden.npz").write_bytes(content)
+        monkeypatch.setattr(golden_module, "FILE", tmp_path / "golden.npz")
+        with pytest.raises(SealshotError, match="golden scores"):
+            golden("quality")
 
 
 def test_an_engine_that_is_asked_for_must_be_usable(tmp_path):
-    pytest.importorskip("onnx")
     try:
         import tensorrt  # noqa: F401
     except ImportError:
@@ -149,6 +182,42 @@ def test_what_is_not_here_is_not_a_failure(tmp_path):
     assert accuracy_step(subject).verdict == ABSENT
     assert energy_step(subject).verdict == ABSENT
     assert "no meter was asked for" in energy_step(subject).why
+
+
+def test_energy_is_measured_where_there_is_a_meter(tmp_path, monkeypatch):
+    found = {
+        "why_not": "",
+        "left_out": [],
+        "loads": [
+            {
+                "name": "quality fp32, onnxruntime",
+                "unit": "face",
+                "per_s": {"median": 1000.0},
+                "channels": [
+                    {
+                        "name": "VDD_IN",
+                        "is_total": True,
+                        "watts": {"median": 5.0},
+                        "joules_each": {"median": 0.005},
+                    }
+                ],
+            }
+        ],
+    }
+
+    def bench(module, argv):
+        asked.append((module, argv))
+        (tmp_path / "energy.json").write_text(json.dumps(found))
+        return 0, ""
+
+    asked = []
+    log = tmp_path / "power.csv"
+    log.write_text("time,watts\n")
+    monkeypatch.setattr(steps_module, "quietly", bench)
+    outcome = energy_step(Subject(plan(tmp_path, meter=f"csv:{log}")))
+    assert outcome.verdict == PASSED
+    assert outcome.rows[0]["J each"] == 0.005
+    assert asked[0][0] == "sealshot.benchmarks.energy"
 
 
 def raises(error):
@@ -292,8 +361,3 @@ def test_sigint_to_the_program(tmp_path):
     assert verdicts["throughput"] == "interrupted"
     assert verdicts["energy"] == "not run"
     assert not list(out.glob("*.part"))
-
-
-def test_golden_scores_are_told_from_those_of_this_machine(reference):
-    assert isinstance(reference, Golden)
-    assert reference.origin
