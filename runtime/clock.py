@@ -1,4 +1,4 @@
-"""Time that a wrong system clock cannot move: nothing is deleted early because a clock jumped.
+"""Time that a wrong system clock cannot move unseen: what a jump says is over is not deleted.
 
 What was last known is kept in a file, with the time since boot, which no clock change touches.
 
