@@ -3,7 +3,8 @@
 The one module that touches a GPU. It works in the device's primary context, as TensorRT, PyTorch
 and CuPy do, or in the context that is current when the device is opened, such as one that pycuda
 made; so streams of those libraries, and arrays (`memory.py`), are used in place. It needs the
-driver alone: no CUDA toolkit, no headers, nothing to build.
+driver alone: no CUDA toolkit, no headers, nothing to build. (pycuda would serve all of it but CUDA
+graphs, which its releases up to 2026.1 do not have, and is built against the toolkit's headers.)
 
 Names follow the CUDA Driver API reference (https://docs.nvidia.com/cuda/cuda-driver-api/).
 """
