@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import time
 from collections.abc import Sequence
@@ -20,8 +19,7 @@ from sealshot.benchmarks.roofs import PRECISIONS, Bound, bound, measured_roofs, 
 from sealshot.benchmarks.script import write_result
 from sealshot.boards import boards, detect
 from sealshot.runtime.arguments import Arguments, positive_int
-from sealshot.runtime.errors import InputError
-from sealshot.runtime.manifest import sidecar
+from sealshot.runtime.manifest import load_manifest
 from sealshot.runtime.models import DEFAULT_SCORE, SCORES, forms, score_graph
 from sealshot.runtime.onnx_session import open_session
 from sealshot.runtime.sources.board import find_board
@@ -72,6 +70,9 @@ class Projection:
     score: str
     model_sha256: str
     macs_per_face: int
+    """Of the model as trained: the fewest that any of its forms does; what the bounds rest on."""
+    graph_macs_per_face: int
+    """Of the graph that ships, which may do more where that is faster."""
     weights: int
     batch: int
     bounds: tuple[Bound, ...]
@@ -140,20 +141,21 @@ def project(
         InputError: there is no such board.
     """
     chosen = [find_board(name) for name in names] or list(boards().values())
-    bounds, missing = [], []
+    bounds, missing, fewest = [], [], load_manifest(model).macs_per_face
     for board in chosen:
         for precision in precisions:
             found = roofs(board, precision, all_modes=bool(names))
-            bounds += [bound(layers, batch, roof) for roof in found]
+            bounds += [bound(layers, batch, roof, fewest) for roof in found]
             if not found and (names or board.kind != "cpu"):
                 missing.append(f"{board.name}: no {precision} rate is known")
     if checks:
         mine = measured_roofs(checks[0].bound.roof.board, checks[0].peaks)
-        bounds += [bound(layers, batch, mine[p]) for p in precisions if p in mine]
+        bounds += [bound(layers, batch, mine[p], fewest) for p in precisions if p in mine]
     return Projection(
         score=model.stem,
-        model_sha256=_sha256(model),
-        macs_per_face=sum(layer.macs for layer in layers) // batch,
+        model_sha256=load_manifest(model).sha256,
+        macs_per_face=fewest,
+        graph_macs_per_face=sum(layer.macs for layer in layers) // batch,
         weights=sum(layer.weights for layer in layers),
         batch=batch,
         bounds=tuple(bounds),
@@ -175,8 +177,8 @@ def measure(
         threads: for all.
         rounds: at least 1.
     """
-    own = _field(model, "precision")
-    files = {p: f for p, f in forms(model).items() if p != "fp16"} or {own: model}
+    manifest = load_manifest(model)
+    files = {p: f for p, f in forms(model).items() if p != "fp16"} or {manifest.precision: model}
     sessions = {p: open_session(file, threads=threads) for p, file in files.items()}
     crops = np.random.default_rng(0).integers(0, 256, (batch, 1, 64, 64)).astype(np.uint8)
     meter = PeakMeter(threads)
@@ -195,7 +197,9 @@ def measure(
     mine = measured_roofs(detect().board or "this machine", peaks)
     checks = []
     for precision, measured in rates.items():  # fp16 files run in fp32 on a processor
-        limit = bound(layers, batch, mine["int8" if precision == "int8" else "fp32"])
+        limit = bound(
+            layers, batch, mine["int8" if precision == "int8" else "fp32"], manifest.macs_per_face
+        )
         checks.append(
             Check(
                 bound=limit,
@@ -215,20 +219,6 @@ def _precisions(text: str) -> tuple[str, ...]:
     if not set(names) <= set(PRECISIONS):
         raise argparse.ArgumentTypeError(f"'{text}' is not some of {','.join(PRECISIONS)}")
     return names
-
-
-def _sha256(model: Path) -> str:
-    return _field(model, "sha256")
-
-
-def _field(model: Path, name: str) -> str:
-    try:
-        return str(json.loads(sidecar(model).read_text())[name])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(
-            f"{model} has no manifest that says its {name}",
-            hint="name a file that `sealshot train` or `sealshot export` wrote",
-        ) from error
 
 
 def _print_layers(layers: Sequence[Layer], batch: int) -> None:

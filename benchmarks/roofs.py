@@ -110,16 +110,21 @@ def measured_roofs(name: str, peaks: Peaks) -> dict[str, Roof]:
     }
 
 
-def bound(layers: Sequence[Layer], batch: int, roof: Roof) -> Bound:
+def bound(layers: Sequence[Layer], batch: int, roof: Roof, fewest_macs: int | None = None) -> Bound:
     """Return what a score's layers can reach under a roof.
 
     Args:
         layers: of one pass of ``batch`` crops.
         batch: crops in the pass.
         roof: of a board.
+        fewest_macs: of one crop in any form of the model, where a graph does more than it must
+            because that is faster on some engine; None: those of ``layers``.
     """
+    macs = sum(layer.macs for layer in layers)
+    if fewest_macs is not None:
+        macs = min(macs, batch * fewest_macs)
     operations_per_s, bytes_per_s = roof.tops * 1e12, roof.memory_gb_s * 1e9
-    arithmetic_s = 2 * sum(layer.macs for layer in layers) / operations_per_s
+    arithmetic_s = 2 * macs / operations_per_s
     moved = BYTES[roof.precision] * sum(layer.weights for layer in layers)
     memory_s = (moved + batch * (CROP_BYTES + SCORE_BYTES)) / bytes_per_s
     by_layer_s = sum(

@@ -30,6 +30,11 @@ def test_bound_by_arithmetic_by_hand():
     assert found.joules_at_rest == pytest.approx(2 / 2000)
 
 
+def test_the_fewest_multiplications_of_any_form_make_the_bound():
+    assert bound([HEAVY], 4, ROOF, 10**9 // 8).faces_per_s == pytest.approx(4000)
+    assert bound([HEAVY], 4, ROOF, 10**12).faces_per_s == pytest.approx(2000)
+
+
 def test_bound_by_memory_by_hand():
     found = bound(
         [LIGHT], 1, ROOF
@@ -157,7 +162,7 @@ def test_command_without_measurement_gives_json(capsys):
         (["toaster"], "there is no board 'toaster'"),
         (["--precision", "int4"], "'int4' is not some of"),
         (["--score", "beauty"], "there is no score 'beauty'"),
-        (["--score", "none.onnx"], "none.onnx is not an ONNX graph"),
+        (["--score", "none.onnx"], "none.onnx"),
         (["--batch", "0"], "not a whole number of 1 or more"),
     ],
 )
