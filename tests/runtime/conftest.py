@@ -8,7 +8,8 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -200,3 +201,30 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         pytest.skip("mounting a small file system needs root; the injected faults cover the rest")
     yield folder
     subprocess.run(["umount", str(folder)], check=True)
+
+
+@dataclass
+class SteadyClock:
+    """A machine that stays on; its clock and the true time are two things."""
+
+    true: datetime
+    offset: timedelta = timedelta()
+    booted: datetime = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.booted = self.true - timedelta(minutes=1)
+
+    def wall(self) -> datetime:
+        return self.true + self.offset
+
+    def since_boot_s(self) -> float:
+        return (self.true - self.booted).total_seconds()
+
+    def boot_id(self) -> str:
+        return "boot"
+
+
+@pytest.fixture
+def steady_clock() -> type[SteadyClock]:
+    """A clock that a test sets."""
+    return SteadyClock

@@ -6,50 +6,25 @@ import os
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from io import RawIOBase
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from sealshot.runtime import keep
-from sealshot.runtime.cli import main
-from sealshot.runtime.errors import SealshotError, VaultError
+from sealshot.runtime.errors import SealshotError
 from sealshot.runtime.keep import LOG, Keeper, Sealing
 from sealshot.runtime.seal.policy import read_party
-from sealshot.runtime.seal.times import format_time, utc_now
+from sealshot.runtime.seal.times import utc_now
 from sealshot.runtime.upload import Uploads, waiting
 from sealshot.runtime.upload_targets import UploadError
-from sealshot.runtime.vault import Vault, VaultObject, list_objects
+from sealshot.runtime.vault import Vault, list_objects
 from sealshot.runtime.vault_check import read_logged
-from sealshot.runtime.vault_quota import Quota
 
 D, H = timedelta(days=1), timedelta(hours=1)
 START = datetime(2026, 3, 10, 12, tzinfo=timezone.utc)
-
-
-@dataclass
-class FakeClock:
-    """A machine that stays on; its clock and the true time are two things."""
-
-    true: datetime
-    offset: timedelta = timedelta()
-    booted: datetime = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.booted = self.true - timedelta(minutes=1)
-
-    def wall(self) -> datetime:
-        return self.true + self.offset
-
-    def since_boot_s(self) -> float:
-        return (self.true - self.booted).total_seconds()
-
-    def boot_id(self) -> str:
-        return "boot"
 
 
 class Sink:
@@ -129,10 +104,11 @@ def test_retention_is_counted_from_the_end_of_the_epoch(
     retention: timedelta,
     now: str,
     is_gone: bool,
+    steady_clock,
 ) -> None:
     [name] = fill(vault, epoch)
     (vault / epoch / "mine.txt").write_text("not ours")
-    clock = FakeClock(datetime.strptime(now, "%Y-%m-%dT%H:%M:%S%z"))
+    clock = steady_clock(datetime.strptime(now, "%Y-%m-%dT%H:%M:%S%z"))
     Keeper(vault, replace(sealing, retention=retention), reports.append, clock).close()
     assert (name not in there(vault)) == is_gone
     assert (vault / epoch / "mine.txt").exists()
@@ -141,20 +117,22 @@ def test_retention_is_counted_from_the_end_of_the_epoch(
     )
 
 
-def test_nothing_is_forgotten_without_a_retention_time(vault: Path, sealing, reports) -> None:
+def test_nothing_is_forgotten_without_a_retention_time(
+    vault: Path, sealing, reports, steady_clock
+) -> None:
     names = fill(vault, "2001-01-01", "2026-03-10")
-    Keeper(vault, sealing, reports.append, FakeClock(START)).close()
+    Keeper(vault, sealing, reports.append, steady_clock(START)).close()
     assert there(vault) == set(names)
 
 
 @pytest.mark.parametrize("jump", [400 * D, 2 * H, -2 * H, -400 * D])
 def test_a_clock_that_jumps_deletes_nothing_early_and_is_told(
-    vault: Path, sealing: Sealing, reports: list[str], jump: timedelta
+    vault: Path, sealing: Sealing, reports: list[str], jump: timedelta, steady_clock
 ) -> None:
     sealing = replace(sealing, retention=30 * D)
     days = [f"{START - days * D:%Y-%m-%d}" for days in range(0, 31)]
     names = dict(zip(days, fill(vault, *days), strict=True))
-    clock = FakeClock(START)
+    clock = steady_clock(START)
     with Keeper(vault, sealing, reports.append, clock) as keeper:
         clock.offset = jump
         for _ in range(3):
@@ -182,7 +160,7 @@ def test_a_clock_that_jumps_deletes_nothing_early_and_is_told(
 
 
 def test_what_goes_is_logged_with_its_reason(
-    vault: Path, parties, shot, origin, reports: list[str]
+    vault: Path, parties, shot, origin, reports: list[str], steady_clock
 ) -> None:
     with Keeper(vault, parties.sealing(), reports.append) as keeper:
         first = keeper.put(shot, origin)
@@ -190,7 +168,7 @@ def test_what_goes_is_logged_with_its_reason(
         other = keeper.put(shot, origin)
     assert logged(vault, parties) == {first: "a better shot of the person"}
     short = replace(parties.sealing(), retention=1 * D)
-    Keeper(vault, short, reports.append, FakeClock(utc_now() + 3 * D)).close()
+    Keeper(vault, short, reports.append, steady_clock(utc_now() + 3 * D)).close()
     assert there(vault) == set()
     assert logged(vault, parties) == {
         first: "a better shot of the person",
@@ -257,43 +235,6 @@ def test_a_kill_leaves_nothing_that_the_next_run_does_not_heal(
     ]
 
 
-@given(
-    sizes=st.lists(st.integers(1, 50), max_size=12),
-    size=st.integers(1, 60),
-    limit=st.integers(1, 200),
-    pending=st.sets(st.integers(0, 11)),
-    held=st.sets(st.integers(0, 11)),
-    replaced=st.none() | st.integers(0, 11),
-)
-def test_the_quota_takes_as_few_as_it_must_in_the_order_that_is_stated(
-    sizes: list[int],
-    size: int,
-    limit: int,
-    pending: set[int],
-    held: set[int],
-    replaced: int | None,
-) -> None:
-    quota = Quota(limit)
-    quota.load(VaultObject(str(i), Path(), n, START) for i, n in enumerate(sizes))
-    over: Callable[[], list[str]] = lambda: quota.over(  # noqa: E731
-        size,
-        None if replaced is None else str(replaced),
-        lambda i: int(i) in pending,
-        lambda i: int(i) in held,
-    )
-    if size > limit:
-        with pytest.raises(VaultError, match="larger than the quota"):
-            over()
-        return
-    gone = [int(i) for i in over()]
-    free = [i for i in range(len(sizes)) if i not in held and i != replaced]
-    order = [i for i in free if i not in pending] + [i for i in free if i in pending]
-    assert gone == order[: len(gone)]
-    left = sum(sizes[i] for i in free if i not in gone) + size
-    assert left <= limit
-    assert not gone or left + sizes[gone[-1]] > limit
-
-
 def test_a_quota_is_kept_to_logged_and_told(
     vault: Path, parties, shot, origin, reports: list[str]
 ) -> None:
@@ -315,14 +256,14 @@ def test_a_quota_is_kept_to_logged_and_told(
 
 
 def test_what_waits_for_its_upload_goes_last_and_is_told(
-    vault: Path, sealing: Sealing, shot, origin, reports: list[str]
+    vault: Path, sealing: Sealing, shot, origin, reports: list[str], steady_clock
 ) -> None:
     sink = Sink()
     sink.is_down = True
     uploads = Uploads(sink, first_wait_s=60, longest_wait_s=60)
     old = fill(vault, *["2026-03-09"] * 4, size=20_000)
     sealing = replace(sealing, uploads=uploads, quota_bytes=100_000)
-    with Keeper(vault, sealing, reports.append, FakeClock(START)) as keeper:
+    with Keeper(vault, sealing, reports.append, steady_clock(START)) as keeper:
         new = [keeper.put(shot, origin) for _ in range(2)]
         size = next(found.bytes for found in list_objects(vault) if found.id == new[0])
         while set(old) & there(vault):
@@ -333,85 +274,6 @@ def test_what_waits_for_its_upload_goes_last_and_is_told(
             new.append(keeper.put(shot, origin))
     assert size * len(there(vault)) <= 100_000
     assert "1 of them not uploaded" in "".join(reports)
-
-
-def hold(parties, folder: Path, vault: Path, until: datetime, *, sign: int = 2) -> int:
-    """Put what the camera sealed now on hold, through the command line."""
-    warrant, policy = str(folder / "hold.json"), str(parties.policy)
-    now = utc_now()
-    new = ["warrant", "new", "--case", "2026-117", "--camera", str(parties.camera_pub)]
-    new += ["--from", format_time(now - H), "--to", format_time(now + H), "--purpose", "hold"]
-    new += ["--investigator", "age1" + _recipient(parties)[4:], "--policy", policy, "-o", warrant]
-    assert main(new) == 0
-    for name in ("judge", "police")[:sign]:
-        key = str(parties.key(name))
-        assert main(["warrant", "sign", warrant, "--policy", policy, "--key", key]) == 0
-    place = ["vault", "hold", str(vault), "--warrant", warrant, "--policy", policy]
-    return main([*place, "--until", format_time(until)])
-
-
-def _recipient(parties) -> str:
-    return parties.investigator.read_text().partition("public key: ")[2].split()[0]
-
-
-def test_a_legal_hold_outlasts_retention_and_quota_until_it_ends(
-    vault: Path, parties, shot, origin, reports: list[str], tmp_path: Path
-) -> None:
-    with Keeper(vault, parties.sealing(), reports.append) as keeper:
-        kept = keeper.put(shot, origin)
-    assert hold(parties, tmp_path, vault, utc_now() + 10 * D) == 0
-    size = list_objects(vault)[0].bytes
-    tight = replace(parties.sealing(), retention=1 * D, quota_bytes=int(1.5 * size))
-    with Keeper(vault, tight, reports.append, FakeClock(utc_now() + 3 * D)) as keeper:
-        assert there(vault) == {kept}
-        later = [keeper.put(shot, origin) for _ in range(3)]
-        assert there(vault) == {kept, later[-1]}  # its hour is not in the warrant: no hold
-    events = [line for line in (vault / LOG).read_text().splitlines() if '"held"' in line]
-    assert len(events) == 1
-    assert '"case":"2026-117"' in events[0]
-    (vault / keep.CLOCK).unlink()
-    Keeper(vault, tight, reports.append, FakeClock(utc_now() + 11 * D)).close()
-    assert there(vault) == set()
-    assert logged(vault, parties)[kept] == "retention"
-
-
-@pytest.mark.parametrize("damage", ["cut", "unsigned", "renamed", "other", "no time"])
-def test_a_hold_that_cannot_be_verified_stops_deletion_and_is_told(
-    vault: Path, parties, shot, origin, reports: list[str], tmp_path: Path, damage: str
-) -> None:
-    with Keeper(vault, parties.sealing(), reports.append) as keeper:
-        kept = keeper.put(shot, origin)
-    assert hold(parties, tmp_path, vault, utc_now() + 10 * D) == 0
-    [file] = (vault / ".holds").iterdir()
-    data = file.read_bytes()
-    if damage == "cut":
-        file.write_bytes(data[:-40])
-    elif damage == "unsigned":
-        file.write_bytes(data.replace(b'"2026-117"', b'"2026-118"'))
-    elif damage == "renamed":
-        file.rename(file.with_name("0" * 64 + file.name[64:]))
-    elif damage == "other":
-        file.with_name("notes.txt").write_text("call the judge")
-    else:
-        file.rename(file.with_name(file.name[:64] + "_tomorrow.json"))
-    short = replace(parties.sealing(), retention=1 * D)
-    for _ in range(2):
-        Keeper(vault, short, reports.append, FakeClock(utc_now() + 3 * D)).close()
-        assert there(vault) == {kept}
-    assert sum("cannot be used" in report for report in reports) == 2
-
-
-def test_only_a_warrant_in_force_puts_on_hold(
-    vault: Path, parties, shot, origin, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with Keeper(vault, parties.sealing(), print) as keeper:
-        keeper.put(shot, origin)
-    assert hold(parties, tmp_path, vault, utc_now() + D, sign=1) == 2
-    assert "signed by 1 of the 2" in capsys.readouterr().err
-    (tmp_path / "hold.json").unlink()
-    assert hold(parties, tmp_path, vault, utc_now() - D) == 2
-    assert "in the past" in capsys.readouterr().err
-    assert not list(vault.glob(".holds/*"))
 
 
 def test_deletion_after_upload_is_a_choice_and_survives_a_kill(
@@ -442,11 +304,11 @@ def test_deletion_after_upload_is_a_choice_and_survives_a_kill(
 
 
 def test_shots_that_are_over_before_they_were_uploaded_are_told(
-    vault: Path, sealing: Sealing, shot, origin, reports: list[str]
+    vault: Path, sealing: Sealing, shot, origin, reports: list[str], steady_clock
 ) -> None:
     sink = Sink()
     sink.is_down = True
-    clock = FakeClock(START)
+    clock = steady_clock(START)
     sealing = replace(sealing, retention=1 * D, uploads=Uploads(sink, first_wait_s=60))
     with Keeper(vault, sealing, reports.append, clock) as keeper:
         keeper.put(shot, origin)
@@ -475,7 +337,7 @@ def _takes(file: RawIOBase) -> bool:
 
 
 def test_a_full_disk_frees_itself_of_what_is_over(
-    small_disk: Path, parties, shot, origin, reports: list[str]
+    small_disk: Path, parties, shot, origin, reports: list[str], steady_clock
 ) -> None:
     """The log has no room to say what goes until something is gone."""
     vault = small_disk / "vault"
@@ -486,7 +348,7 @@ def test_a_full_disk_frees_itself_of_what_is_over(
         while _takes(file):
             pass
     short = replace(parties.sealing(), retention=1 * D)
-    with Keeper(vault, short, reports.append, FakeClock(utc_now() + 3 * D)) as keeper:
+    with Keeper(vault, short, reports.append, steady_clock(utc_now() + 3 * D)) as keeper:
         assert there(vault) == set()
         new = keeper.put(shot, origin)
     assert logged(vault, parties) == dict.fromkeys(kept, "retention")

@@ -1,0 +1,120 @@
+"""Legal holds on a vault: what a quorum wants kept outlasts its time and the quota."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from sealshot.runtime import keep
+from sealshot.runtime.cli import main
+from sealshot.runtime.keep import LOG, Keeper
+from sealshot.runtime.seal.policy import read_party
+from sealshot.runtime.seal.times import format_time, utc_now
+from sealshot.runtime.vault import list_objects
+from sealshot.runtime.vault_check import read_logged
+
+D, H = timedelta(days=1), timedelta(hours=1)
+
+
+@pytest.fixture
+def vault(tmp_path: Path) -> Path:
+    return tmp_path / "vault"
+
+
+@pytest.fixture
+def reports() -> list[str]:
+    return []
+
+
+def there(vault: Path) -> set[str]:
+    return {found.id for found in list_objects(vault)}
+
+
+def hold(parties, folder: Path, vault: Path, until: datetime, *, sign: int = 2) -> int:
+    """Put what the camera sealed now on hold, through the command line."""
+    warrant, policy = str(folder / "hold.json"), str(parties.policy)
+    now = utc_now()
+    new = ["warrant", "new", "--case", "2026-117", "--camera", str(parties.camera_pub)]
+    new += ["--from", format_time(now - H), "--to", format_time(now + H), "--purpose", "hold"]
+    new += ["--investigator", "age1" + _recipient(parties)[4:], "--policy", policy, "-o", warrant]
+    assert main(new) == 0
+    for name in ("judge", "police")[:sign]:
+        key = str(parties.key(name))
+        assert main(["warrant", "sign", warrant, "--policy", policy, "--key", key]) == 0
+    place = ["vault", "hold", str(vault), "--warrant", warrant, "--policy", policy]
+    return main([*place, "--until", format_time(until)])
+
+
+def _recipient(parties) -> str:
+    return parties.investigator.read_text().partition("public key: ")[2].split()[0]
+
+
+def test_a_legal_hold_outlasts_retention_and_quota_until_it_ends(
+    vault: Path, parties, shot, origin, reports: list[str], tmp_path: Path, steady_clock
+) -> None:
+    with Keeper(vault, parties.sealing(), reports.append) as keeper:
+        kept = keeper.put(shot, origin)
+    assert hold(parties, tmp_path, vault, utc_now() + 10 * D) == 0
+    size = list_objects(vault)[0].bytes
+    tight = replace(parties.sealing(), retention=1 * D, quota_bytes=int(1.5 * size))
+    with Keeper(vault, tight, reports.append, steady_clock(utc_now() + 3 * D)) as keeper:
+        assert there(vault) == {kept}
+        later = [keeper.put(shot, origin) for _ in range(3)]
+        assert there(vault) == {kept, later[-1]}  # its hour is not in the warrant: no hold
+    events = [line for line in (vault / LOG).read_text().splitlines() if '"held"' in line]
+    assert len(events) == 1
+    assert '"case":"2026-117"' in events[0]
+    (vault / keep.CLOCK).unlink()
+    Keeper(vault, tight, reports.append, steady_clock(utc_now() + 11 * D)).close()
+    assert there(vault) == set()
+    view = read_logged(vault / LOG, [read_party(parties.camera_pub, "camera")])
+    assert view.purged[kept] == "retention"
+
+
+@pytest.mark.parametrize("damage", ["cut", "unsigned", "renamed", "other", "no time"])
+def test_a_hold_that_cannot_be_verified_stops_deletion_and_is_told(
+    vault: Path,
+    parties,
+    shot,
+    origin,
+    reports: list[str],
+    tmp_path: Path,
+    damage: str,
+    steady_clock,
+) -> None:
+    with Keeper(vault, parties.sealing(), reports.append) as keeper:
+        kept = keeper.put(shot, origin)
+    assert hold(parties, tmp_path, vault, utc_now() + 10 * D) == 0
+    [file] = (vault / ".holds").iterdir()
+    data = file.read_bytes()
+    if damage == "cut":
+        file.write_bytes(data[:-40])
+    elif damage == "unsigned":
+        file.write_bytes(data.replace(b'"2026-117"', b'"2026-118"'))
+    elif damage == "renamed":
+        file.rename(file.with_name("0" * 64 + file.name[64:]))
+    elif damage == "other":
+        file.with_name("notes.txt").write_text("call the judge")
+    else:
+        file.rename(file.with_name(file.name[:64] + "_tomorrow.json"))
+    short = replace(parties.sealing(), retention=1 * D)
+    for _ in range(2):
+        Keeper(vault, short, reports.append, steady_clock(utc_now() + 3 * D)).close()
+        assert there(vault) == {kept}
+    assert sum("cannot be used" in report for report in reports) == 2
+
+
+def test_only_a_warrant_in_force_puts_on_hold(
+    vault: Path, parties, shot, origin, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Keeper(vault, parties.sealing(), print) as keeper:
+        keeper.put(shot, origin)
+    assert hold(parties, tmp_path, vault, utc_now() + D, sign=1) == 2
+    assert "signed by 1 of the 2" in capsys.readouterr().err
+    (tmp_path / "hold.json").unlink()
+    assert hold(parties, tmp_path, vault, utc_now() - D) == 2
+    assert "in the past" in capsys.readouterr().err
+    assert not list(vault.glob(".holds/*"))
