@@ -203,15 +203,14 @@ def _same_in_batches(
 def accuracy_step(subject: Subject) -> Outcome:
     """Gate the lower precisions by error-versus-reject curve, on data that the user has."""
     plan = subject.plan
-    if plan.data is None or (plan.recognizer is None and plan.data.suffix != ".npz"):
+    if plan.data is None or plan.recognizer is None:
         return Outcome(ABSENT, "no data set and face matcher given (--data, --recognizer)")
     rows = []
     for score in plan.scores:
         files = forms(score_graph(score))
         for precision, file in islice(files.items(), 1, None):
             argv = ["--reference", str(files["fp32"]), "--candidate", str(file), str(plan.data)]
-            if plan.recognizer:
-                argv += ["--recognizer", str(plan.recognizer)]
+            argv += ["--recognizer", str(plan.recognizer), "--fnmr", "0.05", "0.01"]
             code, said = quietly("sealshot.benchmarks.erc.compare", [*argv, "--json"])
             result = json.loads(said)
             rows += [

@@ -184,6 +184,27 @@ def test_what_is_not_here_is_not_a_failure(tmp_path):
     assert "no meter was asked for" in energy_step(subject).why
 
 
+@pytest.mark.parametrize(("code", "verdict"), [(0, PASSED), (1, FAILED)])
+def test_accuracy_is_gated_by_the_comparison_of_curves(tmp_path, monkeypatch, code, verdict):
+    model = own_model(tmp_path)
+    lower = tmp_path / "mine.fp16.onnx"
+    lower.write_bytes(model.read_bytes())
+    start = dict(start="FNMR 0.05", errors=9, reference=0.8, candidate=0.81, verdict="as it is")
+    result = {"starts": [{**start, "loss_low": -0.01, "loss_high": 0.03}]}
+
+    def compare_curves(module, argv):
+        asked.append(argv)
+        return code, json.dumps(result)
+
+    asked = []
+    monkeypatch.setattr(steps_module, "quietly", compare_curves)
+    chosen = plan(tmp_path, scores=(str(model),), data=tmp_path, recognizer=tmp_path / "m.onnx")
+    outcome = accuracy_step(Subject(chosen))
+    assert outcome.verdict == verdict
+    assert asked[0][:4] == ["--reference", str(model), "--candidate", str(lower)]
+    assert outcome.rows[0]["loss, 95 %"] == "-0.010 to +0.030"
+
+
 def test_energy_is_measured_where_there_is_a_meter(tmp_path, monkeypatch):
     found = {
         "why_not": "",
