@@ -107,7 +107,10 @@ def test_the_runtime_never_imports_torch():
         "sys.modules['torch'] = None  # an import of it fails\n"
         "import pkgutil, importlib, sealshot.runtime as package\n"
         "for m in pkgutil.walk_packages(package.__path__, 'sealshot.runtime.'):\n"
-        "    importlib.import_module(m.name)\n"
+        "    try:\n"
+        "        importlib.import_module(m.name)\n"
+        "    except ModuleNotFoundError as error:\n"
+        "        assert error.name == 'tensorrt', error  # its own engine may need it\n"
         "assert not {'onnx', 'matplotlib'} & sys.modules.keys()\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
