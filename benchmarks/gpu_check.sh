@@ -29,10 +29,18 @@ failed=0
 steps=$work/steps
 : >"$steps"
 
+budget=520 # seconds; a step gets no more than what is left of them
+
 # step NAME SECONDS COMMAND...: run it with a limit, keep its output, note how it ended
 step() {
     local name=$1 limit=$2 begin=$SECONDS code=0
     shift 2
+    ((limit <= budget - begin)) || limit=$((budget - begin))
+    if ((limit < 5)); then
+        left_out "$name" "no time was left"
+        failed=1
+        return 0
+    fi
     printf '== %s\n' "$name"
     timeout "$limit" "$@" >"$out/$name.log" 2>&1 || code=$?
     tail -n 40 "$out/$name.log"
@@ -65,7 +73,7 @@ sanitizer=$(command -v compute-sanitizer || echo /usr/local/cuda/bin/compute-san
 for tool in memcheck racecheck; do
     if [[ ! -x $sanitizer ]]; then
         left_out "$tool" "no compute-sanitizer here"
-    elif ! timeout 60 "$sanitizer" --tool "$tool" python3 -c \
+    elif ! timeout 30 "$sanitizer" --tool "$tool" python3 -c \
         'from sealshot.kernels.gpu import kernels; kernels()' >"$work/probe" 2>&1; then
         left_out "$tool" "compute-sanitizer does not run here: $(tail -n 1 "$work/probe")"
     else
