@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +14,8 @@ from sealshot.runtime.errors import InputError
 from sealshot.runtime.models import SCORES, score_graph
 from sealshot.runtime.terminal import say, say_json, table
 
-CALIBRATION_CROPS = 256
-COMPARED = 512
+CALIBRATION_CROPS = 1024
+COMPARED = 256
 """Crops whose scores are compared with float64."""
 
 USAGE = f"""
@@ -92,7 +92,12 @@ def main(argv: list[str]) -> int:
 def _export(given: argparse.Namespace, wanted: tuple[str, ...]) -> int:
     # torch and onnx are loaded here: building a plan on a board needs neither
     from sealshot.export.pixels import export_pixels
-    from sealshot.export.precisions import Calibration, compare, export_precision
+    from sealshot.export.precisions import (
+        Calibration,
+        compare,
+        export_precision,
+        score_distribution,
+    )
     from sealshot.export.sensitivity import sensitivity
     from sealshot.export.sources import open_crops, open_trained
 
@@ -113,6 +118,8 @@ def _export(given: argparse.Namespace, wanted: tuple[str, ...]) -> int:
             f"the folder {given.out} cannot be made: {error.strerror}", hint="name another with -o"
         ) from error
     judged = crops[:COMPARED] if crops is not None else golden_crops()
+    if not complete and crops is not None:
+        manifest = replace(manifest, score_quantiles=score_distribution(graph, manifest, crops))
     exported = []
     for precision in wanted:
         infix = "" if precision == "fp32" else f".{precision}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import tempfile
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,7 +30,7 @@ from sealshot.runtime.manifest import Manifest, quantiles
 from sealshot.runtime.types import Floats
 
 PRECISIONS = ("fp32", "fp16", "int8")
-FORM_CROPS = 64
+FORM_CROPS = 256
 """Crops that fix ranges inside the int8 form; calibration widens none of them."""
 
 
@@ -85,8 +86,8 @@ def export_precision(
         precision: one of :data:`PRECISIONS`.
         path: ``NAME.onnx``.
         calibration: needed for int8.
-        distribution: ``uint8 [n, 1, 64, 64]``, crops whose scores give the percentiles; None keeps
-            those of ``manifest``.
+        distribution: ``uint8 [n, 1, 64, 64]``, crops whose scores by int8 give its percentiles;
+            None keeps those of ``manifest``.
     """
     if precision == "int8":
         if calibration is None:
@@ -108,10 +109,21 @@ def export_precision(
         calibration=calibration.described() if calibration and precision == "int8" else {},
     )
     written.write(path)
-    if distribution is not None:
+    if distribution is not None and precision == "int8":  # the others score as the model does
         written = replace(written, score_quantiles=quantiles(score(path, distribution)))
         written.write(path)
     return written
+
+
+def score_distribution(
+    graph: nn.Module, manifest: Manifest, crops: NDArray[np.uint8]
+) -> tuple[float, ...]:
+    """Return the quantiles of the scores of crops in float32, for the manifest."""
+    with tempfile.TemporaryDirectory(prefix="sealshot-export-") as folder:
+        path = Path(folder) / "model.onnx"
+        unknown = replace(manifest, score_quantiles=(0.0,) * 101)  # an engine wants some
+        export_precision(graph, unknown, "fp32", path, None, None)
+        return quantiles(score(path, crops))
 
 
 def int8_graph(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 import cv2
@@ -108,20 +107,21 @@ def open_crops(sources: list[Path]) -> tuple[NDArray[np.uint8], str]:
     Raises:
         InputError: a source is neither, or shows too few faces to calibrate with.
     """
-    crops = np.concatenate(
-        [_kept(path) if path.suffix == ".npz" else _cut(path) for path in sources]
-    )
+    sets = [_kept(p) if p.suffix == ".npz" else (_cut(p), p.resolve().name) for p in sources]
+    crops = np.concatenate([crops for crops, _ in sets])
     if len(crops) < 16:
         raise InputError(
             f"{len(crops)} faces are too few to calibrate with", hint="give 16 or more, or 500"
         )
-    return crops, ", ".join(path.name for path in sources)
+    return crops, ", ".join(name for _, name in sets)
 
 
-def _kept(path: Path) -> NDArray[np.uint8]:
+def _kept(path: Path) -> tuple[NDArray[np.uint8], str]:
+    """The crops of a file, and the name of the set: its own, if it says one."""
     try:
         with np.load(path, allow_pickle=False) as arrays:
             crops: NDArray[np.uint8] = arrays["crops"]
+            names = list(map(str, arrays["names"])) if "names" in arrays.files else [path.name]
     except FileNotFoundError:
         raise InputError(f"there is no file {path}", hint="check the path") from None
     except (OSError, ValueError, KeyError, EOFError) as error:
@@ -133,7 +133,7 @@ def _kept(path: Path) -> NDArray[np.uint8]:
             f"the crops of {path} are {crops.dtype} {list(crops.shape)}",
             hint="crops are uint8 [n, 1, 64, 64]",
         )
-    return crops
+    return crops, ", ".join(names)
 
 
 def _cut(folder: Path) -> NDArray[np.uint8]:
@@ -161,8 +161,3 @@ def _cut(folder: Path) -> NDArray[np.uint8]:
             if len(crops) == most:
                 break
     return np.stack(crops) if crops else np.empty((0, 1, CROP_PX, CROP_PX), np.uint8)
-
-
-def digest(crops: NDArray[np.uint8]) -> str:
-    """Return the sha256 of crops, in order."""
-    return hashlib.sha256(crops.tobytes()).hexdigest()

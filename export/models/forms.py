@@ -155,7 +155,7 @@ class Int8Rp(FastRp):
     of the others: one range and no ReLU but on y.
     """
 
-    MARGIN = 1.2
+    MARGIN = 1.6
     """Of the range of the linear channels over what was seen."""
 
     def __init__(self, folded: RpScore, crops: Tensor) -> None:
@@ -167,17 +167,20 @@ class Int8Rp(FastRp):
         self.act = nn.LeakyReLU(SLOPE)
         self.ups = nn.ModuleList([_SmallUp(second), *(_Up(layer) for layer in middle)])
         vae = folded.vae
+        weight, bias = phase_weights(last.weight.data).flatten(0, 2), _bias(last).repeat(PHASES)
+        head, head_bias = _phase_head(vae)
+        linear, shift = torch.einsum("oc,cikl->oikl", head, weight), head @ bias
+        seen = []
         with torch.no_grad():
-            h = self.decode(self.latents(crops.to(self.noise.dtype) / 255)).permute(0, 3, 1, 2)
-            weight, bias = phase_weights(last.weight.data).flatten(0, 2), _bias(last).repeat(PHASES)
-            head, head_bias = _phase_head(vae)
-            linear = torch.einsum("oc,cikl->oikl", head, weight)
-            shift = head @ bias
-            seen = conv2d(h, linear, padding=1).transpose(0, 1).flatten(1)  # [8, ...]
-            top = conv2d(h, weight, bias, padding=1).amax()
-            middle_of = (seen.amax(1) + seen.amin(1)) / 2
-            half = (seen.amax(1) - seen.amin(1)) / 2 * self.MARGIN
-            low, scale = middle_of - half, top / (2 * half)
+            for part in torch.split(crops, 16):
+                h = self.decode(self.latents(part.to(self.noise.dtype) / 255)).permute(0, 3, 1, 2)
+                channels = conv2d(h, linear, padding=1).transpose(0, 1).flatten(1)  # [8, ...]
+                top = conv2d(h, weight, bias, padding=1).amax().expand(len(linear))
+                seen.append(torch.stack([channels.amin(1), channels.amax(1), top]))
+        low, high = torch.stack(seen)[:, 0].amin(0), torch.stack(seen)[:, 1].amax(0)
+        margin = (self.MARGIN - 1) / 2 * (high - low)
+        low, high = low - margin, high + margin
+        scale = torch.stack(seen)[:, 2].amax() / (high - low)
         self.last = _conv(
             torch.cat([weight, linear * scale[:, None, None, None]]),
             torch.cat([bias, -low * scale]),
