@@ -23,7 +23,8 @@ h1 { margin-bottom: 0; }
 table { border-collapse: collapse; margin: .6rem 0 1.4rem; font-variant-numeric: tabular-nums; }
 td, th { padding: .25rem .9rem .25rem 0; text-align: left; vertical-align: top;
          border-bottom: 1px solid #ddd; }
-td.number, th.number { text-align: right; white-space: nowrap; }
+td.number, th.number { text-align: right; }
+td.number { white-space: nowrap; }
 td.long { min-width: 14rem; }
 .passed { color: #1a6b2f; } .failed { color: #a11; } .other { color: #666; }
 .verdict { font-weight: 600; white-space: nowrap; }

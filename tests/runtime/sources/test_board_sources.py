@@ -3,7 +3,9 @@
 import pytest
 
 from sealshot.boards import boards
+from sealshot.runtime.cli import main
 from sealshot.runtime.errors import InputError
+from sealshot.runtime.seal.x25519 import X25519Identity
 from sealshot.runtime.sources import RECORDED_PIPELINE, redact
 from sealshot.runtime.sources.board import board_source, find_board
 
@@ -87,3 +89,18 @@ def test_boards_are_found_by_name_or_by_themselves():
     assert find_board("auto") in boards().values()
     with pytest.raises(InputError, match="no board 'toaster'"):
         find_board("toaster")
+
+
+@pytest.mark.parametrize(
+    ("source", "board", "says"),
+    [
+        ("csi:0", "cpu-x86-64", "no pipeline for a CSI camera"),
+        ("csi:0", "toaster", "no board 'toaster'"),
+        ("csi:zero", "orin-nano-8gb", "'csi:zero' is no CSI camera"),
+    ],
+)
+def test_run_with_a_board(capsys, tmp_path, source, board, says):
+    recipient = str(X25519Identity.generate().recipient)
+    argv = ["run", source, "--board", board, "--to", recipient, "--vault", str(tmp_path / "v")]
+    assert main(argv) == 2
+    assert says in capsys.readouterr().err
