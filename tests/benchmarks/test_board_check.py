@@ -184,13 +184,15 @@ def test_what_is_not_here_is_not_a_failure(tmp_path):
     assert "no meter was asked for" in energy_step(subject).why
 
 
-@pytest.mark.parametrize(("code", "verdict"), [(0, PASSED), (1, FAILED)])
-def test_accuracy_is_gated_by_the_comparison_of_curves(tmp_path, monkeypatch, code, verdict):
+@pytest.mark.parametrize(
+    ("code", "rank", "verdict"), [(0, 1.0, PASSED), (1, 1.0, FAILED), (0, 0.99, FAILED)]
+)
+def test_accuracy_is_gated_by_curves_and_ranks(tmp_path, monkeypatch, code, rank, verdict):
     model = own_model(tmp_path)
     lower = tmp_path / "mine.fp16.onnx"
     lower.write_bytes(model.read_bytes())
     start = dict(start="FNMR 0.05", errors=9, reference=0.8, candidate=0.81, verdict="as it is")
-    result = {"starts": [{**start, "loss_low": -0.01, "loss_high": 0.03}]}
+    result = {"rank": rank, "starts": [{**start, "loss_low": -0.01, "loss_high": 0.03}]}
 
     def compare_curves(module, argv):
         asked.append(argv)
