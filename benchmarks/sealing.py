@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import json
 import os
 import shutil
 import statistics
@@ -17,23 +16,32 @@ from pathlib import Path
 from typing import TypeVar
 
 from sealshot.benchmarks.environment import environment
+from sealshot.benchmarks.script import call, write_result
+from sealshot.benchmarks.sealing_quorum import Quorum
+from sealshot.benchmarks.sealing_run import Throughput, measure_runs
 from sealshot.runtime.arguments import Arguments, positive_int
 from sealshot.runtime.errors import InputError, SealshotError
-from sealshot.runtime.files import write_atomic
 from sealshot.runtime.seal import age
+from sealshot.runtime.seal.hybrid import HybridIdentity
 from sealshot.runtime.seal.keys import write_identity
 from sealshot.runtime.seal.x25519 import X25519Identity
-from sealshot.runtime.terminal import fail, note, progress, say_json, table
+from sealshot.runtime.terminal import note, progress, say_json, table
 from sealshot.runtime.vault import Vault
 
 USAGE = """\
-usage: python -m sealshot.benchmarks.sealing [--rounds N] [-o FILE] [--json]
+usage: python -m sealshot.benchmarks.sealing [--rounds N] [--runs N] [-o FILE] [--json]
 
-Seal and open a picture of 20 kB and a clip of 5 MB with sealshot, with the stock `age` program, and
-with its Rust twin pyrage where it is installed, in turns. `age` is a program of its own: what
-starting it costs is measured on an empty input.
+Seal and open a picture of 20 kB and a clip of 5 MB, in turns: with the stock `age` program, with
+its Rust twin pyrage where it is installed, and with sealshot: one recipient (X25519, and the
+post-quantum hybrid), and the signed container that 2 of 3 authorities and the custodian open, with
+all that they and the investigator compute. `age` is a program of its own: what starting it costs is
+measured on an empty input.
+
+Then run `sealshot run` on the clip of the demo with sealing, and with the shots thrown away where
+they would be sealed, in turns.
 
   --rounds N      turns of each (default 30)
+  --runs N        of the clip, each with and without sealing (default 5; 0 leaves them out)
   -o, --output F  write the result as JSON
   --json          print the result as JSON instead of the table
 
@@ -72,10 +80,11 @@ class Cost:
     open_ratio: float
 
 
-def main(argv: list[str] | None = None) -> int:
+def main(argv: list[str]) -> int:
     """Run the benchmark."""
     arguments = Arguments("sealing", USAGE)
     arguments.add_argument("--rounds", type=positive_int, default=30)
+    arguments.add_argument("--runs", type=int, default=5)
     arguments.add_argument("-o", "--output", type=Path)
     arguments.add_argument("--json", action="store_true")
     given = arguments.parse_args(argv)
@@ -83,15 +92,17 @@ def main(argv: list[str] | None = None) -> int:
         folder = Path(name)
         costs = measure(peers(folder), given.rounds)
         put_ms = measure_put(folder / "vault", given.rounds)
+        runs = measure_runs(folder, given.runs) if given.runs > 0 else []
     result = {
         **asdict(environment(["cryptography"])),
         "age": _version(),
         "rounds": given.rounds,
         "costs": [asdict(cost) for cost in costs],
         "vault_put_ms": put_ms,
+        "runs": [asdict(one) for one in runs],
     }
     if given.output:
-        write_atomic(given.output, json.dumps(result, indent=2).encode())
+        write_result(given.output, result)
     if given.json:
         say_json(result)
         return 0
@@ -113,7 +124,27 @@ def main(argv: list[str] | None = None) -> int:
     )
     stored = ", ".join(f"{name} {ms:.2f} ms" for name, ms in put_ms.items())
     note(f"storing it durably in a vault on top: {stored}")
+    if runs:
+        _print_runs(runs)
     return 0
+
+
+def _print_runs(runs: list[Throughput]) -> None:
+    table(
+        (">emit", ">shots", ">fps sealing", ">fps without", ">ratio", "from - to", ">ms a shot"),
+        [
+            (
+                one.emit,
+                str(one.shots),
+                f"{one.sealed_fps.median:.1f}",
+                f"{one.plain_fps.median:.1f}",
+                f"{one.ratio.median:.3f}",
+                f"{one.ratio.low:.3f} - {one.ratio.high:.3f}",
+                f"{one.seal_ms.median:.1f}",
+            )
+            for one in runs
+        ],
+    )
 
 
 def peers(folder: Path) -> list[Peer]:
@@ -134,11 +165,15 @@ def peers(folder: Path) -> list[Peer]:
             lambda sealed: _run("age", "-d", "-i", str(folder / "key"), data=sealed),
         ),
         Peer(
-            "sealshot",
+            "sealshot, X25519",
             lambda plain: age.encrypt(plain, [identity.recipient]),
             lambda sealed: age.decrypt(sealed, [identity]),
         ),
+        _hybrid(HybridIdentity.generate()),
     ]
+    for name, kind in (("classical", X25519Identity), ("hybrid", HybridIdentity)):
+        quorum = Quorum(kind.generate, folder)
+        found.append(Peer(f"sealshot 2 of 3, {name}", quorum.seal, quorum.open))
     if find_spec("pyrage"):
         rage = importlib.import_module("pyrage")
         to = rage.x25519.Recipient.from_str(recipient)
@@ -151,6 +186,14 @@ def peers(folder: Path) -> list[Peer]:
             )
         )
     return found
+
+
+def _hybrid(identity: HybridIdentity) -> Peer:
+    return Peer(
+        "sealshot, hybrid",
+        lambda plain: age.encrypt(plain, [identity.recipient]),
+        lambda sealed: age.decrypt(sealed, [identity]),
+    )
 
 
 def measure(peers: list[Peer], rounds: int) -> list[Cost]:
@@ -218,8 +261,4 @@ def _version() -> str:
 
 
 if __name__ == "__main__":
-    try:
-        raise SystemExit(main())
-    except SealshotError as error:
-        fail(error)
-        raise SystemExit(error.exit_code) from None
+    call(main)
