@@ -101,7 +101,7 @@ class RecordedDisk:
                     yield mount
                     self._content = bytearray()  # what unmounting writes is of no interest
             finally:
-                _run("umount", file)
+                subprocess.run(["umount", file], check=True)
                 server.join(10)
         finally:
             os.close(fuse)
@@ -167,7 +167,7 @@ def mounted(file: Path, folder: Path) -> Iterator[Path]:
     try:
         yield folder
     finally:
-        _run("umount", folder)
+        subprocess.run(["umount", folder], check=True)  # an error here is no lack of rights
 
 
 def _run(*command: str | Path, keep: int | None = None) -> None:

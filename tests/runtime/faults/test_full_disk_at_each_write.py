@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-TAKES_SPACE = re.compile(r" (openat\(.*O_CREAT|(write\((?!1,)|fsync|rename\w*|mkdir\w*)\(?)")
+TAKES_SPACE = re.compile(r" (openat\(.*O_CREAT|write\((?!1,)|(fsync|rename\w*|mkdir\w*)\()")
 PAGE = 4096
 
 
