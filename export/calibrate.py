@@ -22,6 +22,8 @@ METHODS = {
 }
 """How outliers are treated: kept; cut off; cut off where the distribution changes least."""
 PERCENTILE = 99.99
+HEADROOM = 1.1
+"""Of min-max: a camera shows what no calibration set did, and a cut costs more than a step."""
 BATCH = 8
 
 
@@ -64,5 +66,6 @@ def calibrate(
     ranges = {}
     for name in wanted(model):
         low, high = found[name].range_value
-        ranges[name] = (float(np.min(low)), float(np.max(high)))
+        wider = HEADROOM if method == "minmax" else 1.0
+        ranges[name] = (wider * float(np.min(low)), wider * float(np.max(high)))
     return ranges
