@@ -25,12 +25,14 @@ usage: sealshot erc compare --reference A --candidate B DATASET --recognizer MAT
 
 Check that candidate B loses no accuracy against reference A, by error-versus-reject curve. Exit
 code 0: the loss of pAUC(0.3) is within the tolerance, with 95 % confidence, at every start. Exit
-code 1: accuracy is lost, or the data are too few to show that it is not.
+code 1: accuracy is lost, or the data are too few to show that it is not, or --rank is missed.
 
 {SHARED_USAGE}
   --reference SCORE   the model to measure against: a score graph FILE.onnx or a score's name
   --candidate SCORE   the model in question
   --tolerance AREA    rise of pAUC(0.3) that is no loss (default {TOLERANCE})
+  --rank R            least rank correlation of both scores, for a candidate that should be the
+                      same score at another precision (default: any)
   --json              print the result as JSON
 
 examples:
@@ -46,10 +48,13 @@ def main(argv: list[str]) -> int:
     arguments.add_argument("--reference", required=True)
     arguments.add_argument("--candidate", required=True)
     arguments.add_argument("--tolerance", type=float, default=TOLERANCE)
+    arguments.add_argument("--rank", type=float, default=-1.0)
     arguments.add_argument("--json", action="store_true")
     given = arguments.parse_args(argv)
     if not 0 <= given.tolerance < float("inf"):
         raise InputError(f"a tolerance of {given.tolerance:g} is below 0", hint="give 0.05")
+    if not -1 <= given.rank <= 1:
+        raise InputError(f"a rank correlation is never {given.rank:g}", hint="give 0.995")
 
     npz = given.dataset.suffix == ".npz"
     specs = (
@@ -80,8 +85,12 @@ def main(argv: list[str]) -> int:
                 "verdict": _verdict(area.behind_low, area.behind_high, given.tolerance),
             }
         )
-    agree = float(spearmanr(reference, candidate).statistic) if np.ptp(reference) else 1.0
-    passed = all(result["verdict"] == "kept" for result in results)
+    if np.ptp(reference):  # a constant candidate ranks nothing
+        agree = float(spearmanr(reference, candidate).statistic) if np.ptp(candidate) else 0.0
+    else:
+        agree = 1.0
+    same = agree >= given.rank
+    passed = same and all(result["verdict"] == "kept" for result in results)
     if given.json:
         say_json({"passed": passed, "tolerance": given.tolerance, "rank": agree, "starts": results})
     else:
@@ -101,7 +110,7 @@ def main(argv: list[str]) -> int:
                 for r in results
             ],
         )
-        say(f"rank correlation of both scores: {agree:.4f}")
+        say(f"rank correlation of both scores: {agree:.4f}" + ("" if same else ", too low"))
         say("accuracy is kept" if passed else "accuracy is lost, or not shown to be kept")
     return 0 if passed else 1
 

@@ -209,6 +209,8 @@ def test_compare_finds_a_broken_model(capsys, people, models, shared_cache):
         ("broken", [], 1, "lost"),
         ("near", ["--tolerance", "0.000001"], 1, "not shown"),
         ("broken", ["--tolerance", "100"], 0, "kept"),
+        ("broken", ["--tolerance", "100", "--rank", "0.995"], 1, "kept"),
+        ("near", ["--rank", "0.9"], 0, "kept"),
     ],
 )
 def test_compare_on_an_npz(candidate, options, code, verdict, capsys, scores_npz):
