@@ -1,0 +1,142 @@
+"""`sealshot export`: files, manifests, and what it refuses."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from sealshot.export.command import main  # noqa: E402
+from sealshot.export.golden import FILE, draw_faces, golden_crops  # noqa: E402
+from sealshot.export.models.student import Student  # noqa: E402
+from sealshot.export.models.vae import Vae  # noqa: E402
+from sealshot.runtime.engines import OnnxRuntimeEngine  # noqa: E402
+from sealshot.runtime.errors import InputError  # noqa: E402
+from sealshot.runtime.manifest import load_manifest  # noqa: E402
+from sealshot.runtime.models import SCORES, score_graph  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def faces(tmp_path_factory):
+    path = tmp_path_factory.mktemp("faces") / "drawn.npz"
+    np.savez(path, crops=draw_faces(24, seed=9), names=np.array(["drawn"]))
+    return path
+
+
+def checkpoint(path, model, seed=4):
+    state = model.state_dict()
+    torch.save({"best": state, "model": state, "schedule": {"seed": seed}}, path)
+    return path
+
+
+def test_all_precisions_of_a_score_that_ships(faces, tmp_path, capsys):
+    argv = ["quality", "-o", str(tmp_path), "--precision", "fp32,fp16,int8"]
+    assert main([*argv, "--calibrate", str(faces), "--sensitivity", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [f["precision"] for f in told["files"]] == ["fp32", "fp16", "int8"]
+    assert [f["size"] for f in told["files"]] == sorted(f["size"] for f in told["files"])[::-1]
+    assert told["sensitivity"][-1]["layer"] == "all layers"
+    source = load_manifest(score_graph("quality"))
+    expected = OnnxRuntimeEngine(score_graph("quality")).score(golden_crops())
+    for infix, precision, least in (
+        ("", "fp32", 1),
+        (".fp16", "fp16", 0.999),
+        (".int8", "int8", 0.9),
+    ):
+        path = tmp_path / f"quality{infix}.onnx"
+        manifest = load_manifest(path)
+        assert manifest.precision == precision
+        assert (manifest.name, manifest.seed, manifest.training_set_sha256) == (
+            source.name, source.seed, source.training_set_sha256,
+        )  # fmt: skip
+        assert bool(manifest.calibration) is (precision == "int8")
+        scores = OnnxRuntimeEngine(path).score(golden_crops())
+        assert np.corrcoef(scores, expected)[0, 1] >= least - 1e-6
+    calibration = load_manifest(tmp_path / "quality.int8.onnx").calibration
+    assert calibration["set"] == "drawn"
+    assert calibration["crops"] == "24"
+    assert calibration["recipe"] == "cpu"
+
+
+def test_one_sample_at_the_mean(faces, tmp_path, capsys):
+    argv = ["rp", "-o", str(tmp_path), "--calibrate", str(faces), "--samples"]
+    assert main([*argv, "mean"]) == 0
+    manifest = load_manifest(tmp_path / "rp.onnx")
+    assert manifest.samples == 1
+    assert manifest.macs_per_face < load_manifest(score_graph("rp")).macs_per_face / 5
+    assert manifest.score_quantiles != load_manifest(score_graph("rp")).score_quantiles
+    few = OnnxRuntimeEngine(tmp_path / "rp.onnx").score(golden_crops())
+    many = OnnxRuntimeEngine(score_graph("rp")).score(golden_crops())
+    assert np.corrcoef(few, many)[0, 1] > 0.98
+    capsys.readouterr()
+
+
+@pytest.mark.parametrize("kind", ["rp", "quality"])
+def test_a_checkpoint_is_exported(kind, faces, tmp_path, capsys):
+    torch.manual_seed(0)
+    file = checkpoint(tmp_path / "some.ckpt", Vae() if kind == "rp" else Student())
+    assert main([str(file), "-o", str(tmp_path / "out"), "--calibrate", str(faces)]) == 0
+    manifest = load_manifest(tmp_path / "out" / f"{kind}.onnx")
+    assert manifest.seed == 4
+    assert manifest.samples == (10 if kind == "rp" else 0)
+    assert manifest.score_quantiles[0] < manifest.score_quantiles[100]
+    assert kind in capsys.readouterr().out
+
+
+def test_a_checkpoint_without_faces_is_refused(tmp_path):
+    file = checkpoint(tmp_path / "some.ckpt", Student())
+    with pytest.raises(InputError, match="distribution") as caught:
+        main([str(file), "-o", str(tmp_path)])
+    assert "--calibrate" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("argv", "fact"),
+    [
+        (["beauty", "-o", "{tmp}"], "no score"),
+        (["{tmp}/absent.onnx", "-o", "{tmp}"], "no model file"),
+        (["{tmp}/absent.ckpt", "-o", "{tmp}"], "no file"),
+        (["{tmp}/junk.ckpt", "-o", "{tmp}"], "not a checkpoint"),
+        (["{tmp}/other.ckpt", "-o", "{tmp}", "--calibrate", "{faces}"], "another architecture"),
+        (["quality"], "written"),
+        (["quality", "-o", "{tmp}/junk.ckpt", "--calibrate", "{faces}"], "cannot be made"),
+        (["quality", "-o", "{tmp}", "--precision", "int4"], "int4"),
+        (["quality", "-o", "{tmp}", "--precision", "int8"], "calibrated"),
+        (["quality", "-o", "{tmp}", "--sensitivity"], "calibrated"),
+        (["quality", "-o", "{tmp}", "--samples", "2"], "no latent samples"),
+        (["rp", "-o", "{tmp}", "--samples", "-2"], "number of samples"),
+        (["quality", "-o", "{tmp}", "--recipe", "gpu"], "invalid choice"),
+        (["{tmp}/int8.onnx", "-o", "{tmp}"], "of int8"),
+        (["quality", "-o", "{tmp}", "--calibrate", "{tmp}/absent"], "no folder"),
+        (["quality", "-o", "{tmp}", "--calibrate", "{tmp}/absent.npz"], "no file"),
+        (["quality", "-o", "{tmp}", "--calibrate", "{tmp}/junk.npz"], "no face crops"),
+        (["quality", "-o", "{tmp}", "--calibrate", "{tmp}/flat.npz"], "float64"),
+        (["quality", "-o", "{tmp}", "--calibrate", "{tmp}/few.npz"], "too few"),
+        (["quality", "-o", "{tmp}", "--calibrate", "{tmp}/empty"], "too few"),
+    ],
+)
+def test_bad_input_is_refused(argv, fact, faces, tmp_path):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "junk.ckpt").write_bytes(b"junk")
+    (tmp_path / "junk.npz").write_bytes(b"junk")
+    np.savez(tmp_path / "flat.npz", crops=np.zeros((30, 4096)))
+    np.savez(tmp_path / "few.npz", crops=draw_faces(3))
+    checkpoint(tmp_path / "other.ckpt", torch.nn.Linear(2, 2))
+    for ending in (".onnx", ".json"):
+        shutil.copy(score_graph("rp").with_name(f"rp.int8{ending}"), tmp_path / f"int8{ending}")
+    with pytest.raises(InputError, match=fact):
+        main([a.format(tmp=tmp_path, faces=faces) for a in argv])
+
+
+@pytest.mark.parametrize("name", SCORES)
+def test_the_golden_scores_are_of_the_models_that_ship(name):
+    """Else: `python -m sealshot.export.golden`."""
+    with np.load(FILE) as kept:
+        assert str(kept[f"{name}_sha256"]) == load_manifest(score_graph(name)).sha256
+        expected = kept[name]
+        crops = kept["crops"]
+    scores = OnnxRuntimeEngine(score_graph(name)).score(crops)
+    assert scores == pytest.approx(expected, abs=1e-4 * expected.std())
+    assert np.array_equal(crops, golden_crops())
