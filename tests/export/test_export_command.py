@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch")
 from sealshot.export.command import main  # noqa: E402
 from sealshot.export.golden import FILE, draw_faces, golden_crops  # noqa: E402
 from sealshot.export.models.student import Student  # noqa: E402
-from sealshot.export.models.vae import Vae  # noqa: E402
+from sealshot.export.models.vae import SAMPLES, Vae  # noqa: E402
 from sealshot.runtime.engines import OnnxRuntimeEngine  # noqa: E402
 from sealshot.runtime.errors import InputError  # noqa: E402
 from sealshot.runtime.manifest import load_manifest  # noqa: E402
@@ -60,16 +60,24 @@ def test_all_precisions_of_a_score_that_ships(faces, tmp_path, capsys):
     assert calibration["recipe"] == "cpu"
 
 
-def test_one_sample_at_the_mean(faces, tmp_path, capsys):
-    argv = ["rp", "-o", str(tmp_path), "--calibrate", str(faces), "--samples"]
-    assert main([*argv, "mean"]) == 0
-    manifest = load_manifest(tmp_path / "rp.onnx")
-    assert manifest.samples == 1
-    assert manifest.macs_per_face < load_manifest(score_graph("rp")).macs_per_face / 5
-    assert manifest.score_quantiles != load_manifest(score_graph("rp")).score_quantiles
-    few = OnnxRuntimeEngine(tmp_path / "rp.onnx").score(golden_crops())
-    many = OnnxRuntimeEngine(score_graph("rp")).score(golden_crops())
+def test_more_samples_cost_more_and_rank_alike(faces, tmp_path, capsys):
+    found = {}
+    for samples, count in (("mean", 1), ("10", 10)):
+        out = tmp_path / samples
+        argv = ["rp", "-o", str(out), "--calibrate", str(faces), "--samples", samples]
+        assert main([*argv, "--precision", "fp32,int8"]) == 0
+        found[samples] = load_manifest(out / "rp.onnx")
+        assert found[samples].samples == count
+        assert load_manifest(out / "rp.int8.onnx").samples == count
+    mean, ten = found["mean"], found["10"]
+    assert mean.macs_per_face < ten.macs_per_face / 5
+    assert mean.score_quantiles != ten.score_quantiles  # taken anew
+    few, many, int8 = (
+        OnnxRuntimeEngine(tmp_path / file).score(golden_crops())
+        for file in ("mean/rp.onnx", "10/rp.onnx", "mean/rp.int8.onnx")
+    )
     assert np.corrcoef(few, many)[0, 1] > 0.98
+    assert np.corrcoef(few, int8)[0, 1] > 0.95
     capsys.readouterr()
 
 
@@ -80,7 +88,7 @@ def test_a_checkpoint_is_exported(kind, faces, tmp_path, capsys):
     assert main([str(file), "-o", str(tmp_path / "out"), "--calibrate", str(faces)]) == 0
     manifest = load_manifest(tmp_path / "out" / f"{kind}.onnx")
     assert manifest.seed == 4
-    assert manifest.samples == (10 if kind == "rp" else 0)
+    assert manifest.samples == (SAMPLES if kind == "rp" else 0)
     assert manifest.score_quantiles[0] < manifest.score_quantiles[100]
     assert kind in capsys.readouterr().out
 
