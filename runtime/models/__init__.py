@@ -12,7 +12,7 @@ from sealshot.runtime.errors import InputError
 FOLDER = Path(__file__).parent
 SCORES = {
     "quality": "one-pass student of RP that also falls when the picture gets worse (default)",
-    "rp": "reconstruction probability of the variational autoencoder, L = 10",
+    "rp": "reconstruction probability of the variational autoencoder, at the mean latent",
 }
 DEFAULT_SCORE = "quality"
 PRECISIONS = ("fp32", "fp16", "int8")
