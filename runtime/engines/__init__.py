@@ -46,6 +46,9 @@ RECIPES = {"tensorrt": "tensorrt"}
 """The int8 recipe of an engine, where it is not that of the processor."""
 PRECISION_CHOICES = ("auto", *PRECISIONS)
 
+ONLY_NAMED = "int8"
+"""`auto` leaves it: its errors, though small beside the differences between people, are not beside
+those between frames of one track, so that it often chooses another frame than fp32."""
 CPU_ENGINES = ("onnxruntime",)
 """`auto` does not try them with fp16: a CPU computes it in fp32, with casts in between."""
 PROBE_FACES = 8
@@ -59,8 +62,8 @@ def open_engine(
 ) -> Engine:
     """Open a score graph on the fastest engine and precision that are usable, or on those named.
 
-    Where several are usable they are measured, for a fraction of a second, on the machine as it is:
-    int8 is slower than fp32 on many processors. :attr:`Engine.why` says what decided.
+    Where several are usable they are measured, for a fraction of a second, on the machine as it is.
+    :attr:`Engine.why` says what decided. int8 is opened only where it is named, or the only one.
 
     Args:
         model: ``NAME.onnx``, whose other precisions lie beside it as ``NAME.fp16.onnx`` and
@@ -140,7 +143,9 @@ def _candidates(model: Path, engine: str, precision: str) -> list[tuple[str, Pat
         (name, file)
         for name, each in files.items()
         for form, file in each.items()
-        if not (name in CPU_ENGINES and form == "fp16" and len(each) > 1)
+        if precision != "auto"
+        or len(each) == 1
+        or not (form == ONLY_NAMED or (name in CPU_ENGINES and form == "fp16"))
     ]
 
 

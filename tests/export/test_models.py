@@ -66,7 +66,7 @@ def test_the_vae_has_the_shape_of_the_paper(vae):
 
 
 def test_the_student_costs_at_most_a_tenth_of_its_teacher(vae):
-    assert count_macs(Student()) <= count_macs(RpScore(vae, seed=1)) / 10
+    assert count_macs(Student()) <= count_macs(RpScore(vae, seed=1, samples=10)) / 10
 
 
 @pytest.mark.parametrize("samples", [1, 2, 9, 10])
@@ -88,7 +88,7 @@ def test_sigma_has_a_floor(vae):
 
 def test_the_score_graph_is_the_reference(vae, crops):
     """Against the definition, in float64."""
-    graph = RpScore(vae, seed=1).double().eval()
+    graph = RpScore(vae, seed=1, samples=10).double().eval()
     x = torch.from_numpy(crops)
     with torch.no_grad():
         score = graph(x).numpy()
@@ -134,11 +134,13 @@ def test_the_exported_graph_scores_as_the_model_in_float64(vae, crops, kind, tmp
 
 def test_the_second_form_ends_where_the_likelihood_begins(vae, crops, tmp_path):
     path = tmp_path / "pixels.onnx"
-    path.write_bytes(to_onnx(fold(RpPixels(vae.float(), seed=1)), ["crops"], ["mu", "log_var"]))
+    path.write_bytes(
+        to_onnx(fold(RpPixels(vae.float(), seed=1, samples=10)), ["crops"], ["mu", "log_var"])
+    )
     mu, log_var = open_session(path, threads=1).run(["mu", "log_var"], {"crops": crops})
     assert mu.shape == log_var.shape == (len(crops), 10, 4096)
     with torch.no_grad():
-        score = RpScore(vae, seed=1).double().eval()(torch.from_numpy(crops)).numpy()
+        score = RpScore(vae, seed=1, samples=10).double().eval()(torch.from_numpy(crops)).numpy()
     vae.float()
     likelihood = rp_likelihood(crops.reshape(-1, 4096) / 255, mu, log_var)
     assert likelihood == pytest.approx(score, rel=2e-5)

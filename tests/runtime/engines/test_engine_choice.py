@@ -65,14 +65,15 @@ CPU, GPU = "onnxruntime", "tensorrt"
 @pytest.mark.parametrize(
     ("table", "engine", "precision", "chosen"),
     [
-        ({(CPU, "fp32"): 2, (CPU, "int8"): 0.5}, "auto", "auto", "onnxruntime int8"),
-        ({(CPU, "fp32"): 0.5, (CPU, "int8"): 2}, "auto", "auto", "onnxruntime fp32"),
-        ({(CPU, "fp32"): 2, (CPU, "int8"): 1.95}, "auto", "auto", "onnxruntime fp32"),
+        ({(CPU, "fp32"): 2, (CPU, "int8"): 0.5}, "auto", "auto", "onnxruntime fp32"),
+        ({(CPU, "fp32"): 2, (CPU, "int8"): 0.5}, "auto", "int8", "onnxruntime int8"),
+        ({(CPU, "fp32"): 0.5, (GPU, "fp32"): 2}, "auto", "auto", "onnxruntime fp32"),
+        ({(CPU, "fp32"): 2, (GPU, "fp32"): 1.95}, "auto", "auto", "onnxruntime fp32"),
         ({(CPU, "fp32"): 2, (CPU, "int8"): 0.5}, "auto", "fp32", "onnxruntime fp32"),
         ({(CPU, "fp32"): 2, (CPU, "fp16"): 0.1}, "auto", "auto", "onnxruntime fp32"),
         ({(CPU, "fp32"): 2, (CPU, "fp16"): 0.1}, "auto", "fp16", "onnxruntime fp16"),
         ({(CPU, "fp32"): 2, (GPU, "fp16"): 0.5}, "auto", "auto", "tensorrt fp16"),
-        ({(CPU, "int8"): 0.5, (GPU, "fp16"): 2}, "auto", "auto", "onnxruntime int8"),
+        ({(CPU, "int8"): 0.5, (GPU, "fp16"): 2}, "auto", "auto", "tensorrt fp16"),
         ({(CPU, "int8"): 0.5, (GPU, "fp16"): 2}, GPU, "auto", "tensorrt fp16"),
         ({(CPU, "fp32"): 2, (GPU, "int8"): 1}, CPU, "auto", "onnxruntime fp32"),
     ],
@@ -85,7 +86,7 @@ def test_the_choice(graph, ms, table, engine, precision, chosen):
 
 
 def test_the_reason_gives_what_was_measured(graph, ms):
-    ms.update({(CPU, "fp32"): 2, (CPU, "int8"): 0.5})
+    ms.update({(CPU, "fp32"): 2, (GPU, "fp32"): 0.5})
     why = open_engine(graph).why
     assert why.startswith("measured 0.5")
     assert "onnxruntime fp32 2." in why
