@@ -169,7 +169,8 @@ def test_what_a_bucket_does_not_take_is_told(bucket, wire, environment: Environm
     ):
         environment(**{**bucket.environment(wire.port), **variables})
         with pytest.raises(UploadError, match=fact) as caught:
-            open_target(url).put(NAME, DATA)
+            # little: a server that refuses and hangs up in mid-object may not be heard
+            open_target(url).put(NAME, DATA[:100])
         assert caught.value.hint
     environment(**bucket.environment(wire.port))
     target = open_target("s3://shots")
