@@ -99,8 +99,8 @@ class DeviceKernels:
             mu: ``[n, l, p]``, float16 or float32.
             log_var: as ``mu``.
             out: ``float32 [n]``.
-            workspace: from :meth:`rp_workspace` for at least as many items and samples, for one
-                stream at a time; without it each item is one block's work.
+            workspace: from :meth:`rp_workspace` for at least as many items and as many samples,
+                for one stream at a time; without it each item is one block's work.
             split: blocks an item, 1 to l; by default as many as fill the device.
             stream: where to queue it.
         """
@@ -132,7 +132,6 @@ class DeviceKernels:
         args = (
             *(c_void_p(a.ptr) for a in (x, mu, log_var, out)),
             c_void_p(workspace.ptr if workspace else 0),
-            c_int(n),
             c_int(samples),
             c_int(pixels),
             c_int(split),

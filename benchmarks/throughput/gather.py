@@ -117,8 +117,9 @@ def faces_of(source: str, count: int) -> Crops:
 
 
 def _described(manifest: Manifest, model: Path, way: str, engine: str) -> Contender:
+    several = f" L = {manifest.samples}" if manifest.samples > 1 else ""
     return Contender(
-        score=manifest.name,
+        score=manifest.name + several,
         way=way,
         engine=engine,
         precision=manifest.precision,

@@ -101,10 +101,11 @@ struct LogSumExp {
     }
 };
 
-// workspace: [n] tickets, 0 before and after; [n, samples] densities. Used if split > 1.
+// workspace: [n, 1 + samples], of each item a ticket, 0 before and after, and its densities; so
+// it serves fewer items too. Used if split > 1.
 template <typename X, typename M>
 __device__ void rp_likelihood(const X* x, const M* mu, const M* log_var, float* out,
-                              unsigned* workspace, int n, int samples, int pixels, int split) {
+                              unsigned* workspace, int samples, int pixels, int split) {
     constexpr int N = VECTOR<M>, ROUNDS = HELD / N;
     __shared__ float warp_sums[WARPS][WARP];
     const int me = threadIdx.x, lane = me % WARP, warp = me / WARP;
@@ -112,7 +113,8 @@ __device__ void rp_likelihood(const X* x, const M* mu, const M* log_var, float* 
     const int begin = static_cast<int>(static_cast<int64_t>(samples) * part / split);
     const int end = static_cast<int>(static_cast<int64_t>(samples) * (part + 1) / split);
     const size_t row = static_cast<size_t>(item) * samples;
-    float* densities = reinterpret_cast<float*>(workspace + n) + row;
+    workspace += row + item;
+    float* densities = reinterpret_cast<float*>(workspace + 1);
     x += static_cast<size_t>(item) * pixels;
     mu += row * pixels;
     log_var += row * pixels;
@@ -178,12 +180,12 @@ __device__ void rp_likelihood(const X* x, const M* mu, const M* log_var, float* 
         unsigned ticket = 0;
         __threadfence();
         __syncwarp();
-        if (lane == 0) ticket = atomicAdd(&workspace[item], 1u);
+        if (lane == 0) ticket = atomicAdd(workspace, 1u);
         ticket = __shfl_sync(ALL_LANES, ticket, 0);
         if (ticket != static_cast<unsigned>(split - 1)) return;
         __threadfence();
         for (int l = lane; l < samples; l += WARP) total.add(__ldcg(&densities[l]));
-        if (lane == 0) workspace[item] = 0;
+        if (lane == 0) *workspace = 0;
     }
     total.merge_warp();
     if (lane == 0) out[item] = total.best + logf(total.sum / static_cast<float>(samples));
@@ -191,9 +193,9 @@ __device__ void rp_likelihood(const X* x, const M* mu, const M* log_var, float* 
 
 #define KERNEL(NAME, X, M)                                                                    \
     extern "C" __global__ void __launch_bounds__(THREADS, 4)                                  \
-        NAME(const X* x, const M* mu, const M* log_var, float* out, unsigned* workspace, int n, \
+        NAME(const X* x, const M* mu, const M* log_var, float* out, unsigned* workspace,      \
              int samples, int pixels, int split) {                                            \
-        rp_likelihood(x, mu, log_var, out, workspace, n, samples, pixels, split);             \
+        rp_likelihood(x, mu, log_var, out, workspace, samples, pixels, split);                \
     }
 
 KERNEL(rp_likelihood_u8_f16, uint8_t, __half)

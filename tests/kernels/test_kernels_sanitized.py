@@ -23,7 +23,7 @@ from sealshot.kernels.driver import Module
 from sealshot.kernels.memory import DeviceArray
 arrays = [DeviceArray.zeros((n,), d) for n, d in ((64, "u1"), (64, "f4"), (64, "f4"), (1, "f4"))]
 pixels = int(sys.argv[2])
-args = [*(c_void_p(a.ptr) for a in arrays), c_void_p(0), *map(c_int, (1, 1, pixels, 1))]
+args = [*(c_void_p(a.ptr) for a in arrays), c_void_p(0), *map(c_int, (1, pixels, 1))]
 Module(b"").kernel("rp_likelihood_u8_f32").launch(1, 256, args, None)
 print("done", arrays[3].get()[0])
 """

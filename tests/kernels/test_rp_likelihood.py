@@ -188,7 +188,17 @@ def test_workspace_is_ready_again_after_each_launch(device: DeviceKernels) -> No
     views = [DeviceArray.of(a) for a in inputs(2, 6, 50, "uint8", "float32")]
     workspace = device.rp_workspace(2, 6)
     device.rp_likelihood(*views, DeviceArray.empty((2,), np.float32), workspace=workspace, split=3)
-    assert (workspace.get()[:2] == 0).all()
+    assert (workspace.get()[[0, 7]] == 0).all()
+
+
+def test_a_workspace_serves_fewer_items_and_then_more(device: DeviceKernels) -> None:
+    workspace = device.rp_workspace(5, 6)
+    for n in (5, 1, 3, 5, 2):
+        arrays = inputs(n, 6, 50, "uint8", "float32")
+        out = DeviceArray.empty((n,), np.float32)
+        views = [DeviceArray.of(a) for a in arrays]
+        device.rp_likelihood(*views, out, workspace=workspace, split=3)
+        assert error(out.get(), arrays) < 1e-5
 
 
 @pytest.mark.parametrize(
