@@ -1,7 +1,7 @@
 """The one-pass student behind the score `quality`.
 
-It learns from crops alone what two label-free teachers say of the clean picture, and that every
-degradation makes a picture worse; see :mod:`sealshot.export.train_student`.
+It learns from crops alone what label-free teachers say of the clean picture, and that every
+degradation makes a picture worse; see :mod:`sealshot.export.train_quality`.
 """
 
 from __future__ import annotations

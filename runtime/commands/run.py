@@ -60,7 +60,7 @@ address, or a GStreamer pipeline.
                       (default {Settings.min_seen_s})
   --score NAME        {", ".join(SCORES)} (default {DEFAULT_SCORE}), or FILE.onnx, or FILE.plan
   --engine NAME       {", ".join(ENGINES)}: auto (default) measures what is usable
-  --precision NAME    {", ".join(PRECISION_CHOICES)}: auto (default) takes what is faster
+  --precision NAME    {", ".join(PRECISION_CHOICES)}: auto (default) leaves int8 to who names it
   --fps N             frame rate of a folder of images (default 1)
   --stop-after S      stop after S seconds of the source
   --board NAME        read the camera through the GStreamer pipeline of a board of `sealshot board

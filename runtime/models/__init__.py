@@ -11,7 +11,7 @@ from sealshot.runtime.errors import InputError
 
 FOLDER = Path(__file__).parent
 SCORES = {
-    "quality": "one-pass student of RP that also falls when the picture gets worse (default)",
+    "quality": "one-pass student that also falls when the picture gets worse (default)",
     "rp": "reconstruction probability of the variational autoencoder, at the mean latent",
 }
 DEFAULT_SCORE = "quality"

@@ -29,8 +29,9 @@ from sealshot.runtime.seal.fields import (
     is_sha256,
     is_whole,
     matches,
-    parse_json,
+    parse_object,
     problem,
+    with_tuples,
 )
 from sealshot.runtime.seal.shamir import MAX_SHARES
 from sealshot.runtime.seal.signing import SigningKey, VerifyKey, is_key_text, parse_verify_key
@@ -163,14 +164,10 @@ def _read_sums(data: bytes, parts: list[str]) -> dict[str, str]:
 
 
 def _read_header(data: bytes) -> Header:
-    if not 0 < len(data) <= HEADER_LIMIT:
-        raise _foreign("its header is missing or too long")
     try:
-        values = parse_json(data)
+        values = parse_object(data, "header", HEADER_LIMIT)
     except ValueError as error:
-        raise _foreign("its header is not JSON") from error
-    if not isinstance(values, dict):
-        raise _foreign("its header is not an object")
+        raise _foreign(str(error)) from error
     version = values.get("format")
     if is_whole(version) and version > FORMAT:
         raise SealError(
@@ -179,8 +176,7 @@ def _read_header(data: bytes) -> Header:
         )
     if wrong := _problem(values):
         raise _foreign(f"in its header {wrong}")
-    lists = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
-    header = Header(**{**values, **lists})
+    header = Header(**with_tuples(values))
     if header.encode() != data:
         raise _foreign("its header is not in canonical form")
     return header

@@ -25,6 +25,28 @@ def parse_json(data: bytes) -> Any:
         raise ValueError("it is nested too deep") from None
 
 
+def parse_object(data: bytes, name: str, limit: int) -> dict[str, Any]:
+    """Parse a JSON object of at most ``limit`` bytes, called ``name`` in what is said of it.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not 0 < len(data) <= limit:
+        raise ValueError(f"its {name} is missing or too long")
+    try:
+        values = parse_json(data)
+    except ValueError as error:
+        raise ValueError(f"its {name} is not JSON") from error
+    if not isinstance(values, dict):
+        raise ValueError(f"its {name} is not an object")
+    return values
+
+
+def with_tuples(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of an object with tuples for lists, as frozen dataclasses have them."""
+    return {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
+
+
 def problem(values: Mapping[str, Any], checks: Mapping[str, Check]) -> str:
     """Return what is wrong with the fields of an object, or nothing."""
     if values.keys() != checks.keys():

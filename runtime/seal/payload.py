@@ -29,8 +29,9 @@ from sealshot.runtime.seal.fields import (
     is_text,
     is_whole,
     matches,
-    parse_json,
+    parse_object,
     problem,
+    with_tuples,
 )
 from sealshot.runtime.types import Shot
 
@@ -165,14 +166,10 @@ def unpack(data: bytes) -> Opened:
 
 
 def _read_metadata(data: bytes) -> Metadata:
-    if not 0 < len(data) <= METADATA_LIMIT:
-        raise _foreign("its shot.json is missing or too long")
     try:
-        values = parse_json(data)
+        values = parse_object(data, "shot.json", METADATA_LIMIT)
     except ValueError as error:
-        raise _foreign("its shot.json is not JSON") from error
-    if not isinstance(values, dict):
-        raise _foreign("its shot.json is not an object")
+        raise _foreign(str(error)) from error
     version = values.get("format")
     if is_whole(version) and version > FORMAT:
         raise SealError(
@@ -181,8 +178,7 @@ def _read_metadata(data: bytes) -> Metadata:
         )
     if wrong := _problem(values):
         raise _foreign(f"in its shot.json {wrong}")
-    lists = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
-    return Metadata(**{**values, **lists})
+    return Metadata(**with_tuples(values))
 
 
 def _problem(values: dict[str, Any]) -> str:
