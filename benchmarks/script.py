@@ -25,16 +25,25 @@ def call(main: Callable[[list[str]], int]) -> NoReturn:
         sys.exit(130)
 
 
+def write_output(path: Path, data: bytes, what: str = "file") -> None:
+    """Write a file that a user named, whole or not at all; its folder is made if absent.
+
+    Raises:
+        InputError: it cannot be written; the hint is to name another ``what``.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(path, data)
+    except OSError as error:
+        raise InputError(
+            f"cannot write {path}: {error.strerror}", hint=f"name another {what} with -o"
+        ) from error
+
+
 def write_result(path: Path, fields: dict[str, Any]) -> None:
     """Write a result file, whole or not at all; its folder is made if absent.
 
     Raises:
         InputError: it cannot be written.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(path, (json.dumps(fields, indent=1, allow_nan=False) + "\n").encode())
-    except OSError as error:
-        raise InputError(
-            f"cannot write {path}: {error.strerror}", hint="name another file with -o"
-        ) from error
+    write_output(path, (json.dumps(fields, indent=1, allow_nan=False) + "\n").encode())

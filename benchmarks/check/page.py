@@ -9,8 +9,7 @@ from typing import Any
 
 from sealshot.benchmarks.check.report import INTERRUPTED, NOT_RUN, Report, Step
 from sealshot.benchmarks.check.steps import ABSENT, FAILED, PASSED, columns
-from sealshot.runtime.errors import InputError
-from sealshot.runtime.files import write_atomic
+from sealshot.benchmarks.script import write_output
 
 MARKS = {PASSED: "✓", FAILED: "✗", ABSENT: "–", NOT_RUN: "·", INTERRUPTED: "!"}
 LONG = 30
@@ -79,12 +78,7 @@ def write_page(report: Report, path: Path) -> None:
         f"<title>{escape(report.title)}: {escape(report.verdict)}</title>\n"
         f"<style>{STYLE}</style>\n{body}\n</html>\n"
     )
-    try:
-        write_atomic(path, page.encode())
-    except OSError as error:
-        raise InputError(
-            f"cannot write {path}: {error.strerror}", hint="name another folder with -o"
-        ) from error
+    write_output(path, page.encode(), "folder")
 
 
 def _section(step: Step) -> str:

@@ -167,13 +167,15 @@ def _repeat(setting: Setting) -> str:
     )
 
 
-def _inline(svg: Path) -> str:
-    text = svg.read_text(encoding="utf-8")
-    # two figures in one page must not share ids: prefix those of each file
-    prefix = svg.stem.replace(".", "-") + "-"
+def inline_figure(svg: str, name: str) -> str:
+    """Return an SVG as a figure of a page; its ids get ``name``, as figures must not share any."""
     for mark in ('id="', 'href="#', "url(#"):
-        text = text.replace(mark, mark + prefix)
-    return f"<figure>{text[text.index('<svg') :]}</figure>"
+        svg = svg.replace(mark, f"{mark}{name}-")
+    return f"<figure>{svg[svg.index('<svg') :]}</figure>"
+
+
+def _inline(svg: Path) -> str:
+    return inline_figure(svg.read_text(encoding="utf-8"), svg.stem.replace(".", "-"))
 
 
 def _difference(line: Line) -> str:

@@ -10,9 +10,9 @@ from types import ModuleType
 from sealshot.benchmarks.report import energy, other, throughput
 from sealshot.benchmarks.report.html import bullets, facts, page
 from sealshot.benchmarks.report.source import Source, read_source
+from sealshot.benchmarks.script import write_output
 from sealshot.runtime.arguments import Arguments
 from sealshot.runtime.errors import InputError
-from sealshot.runtime.files import write_atomic
 from sealshot.runtime.terminal import say
 
 USAGE = """
@@ -65,12 +65,7 @@ def write_report(sources: Sequence[Source], path: Path) -> None:
             f"a result lacks a field or has another form: {error}",
             hint="make it again with this version of `sealshot bench`",
         ) from error
-    try:
-        write_atomic(path, text.encode())
-    except OSError as error:
-        raise InputError(
-            f"cannot write {path}: {error.strerror}", hint="name another file with -o"
-        ) from error
+    write_output(path, text.encode())
 
 
 def _body(sources: Sequence[Source]) -> Iterator[str]:

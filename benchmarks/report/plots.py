@@ -10,6 +10,8 @@ from typing import Any
 import matplotlib
 from matplotlib.figure import Figure
 
+from sealshot.benchmarks.erc.page import inline_figure
+
 matplotlib.rcParams["svg.fonttype"] = "none"  # text stays text
 matplotlib.rcParams["svg.hashsalt"] = "sealshot"  # the same figure is the same file
 
@@ -84,14 +86,11 @@ def stacks(entries: Mapping[str, Mapping[str, float]], label: str) -> str:
 
 
 def svg(figure: Figure) -> str:
-    """Return a figure as an element; ids carry a prefix, so that several can share a page."""
+    """Return a figure as an element of a page."""
     out = io.StringIO()
     figure.savefig(out, format="svg", metadata={"Date": None})
     text = out.getvalue()
-    prefix = f"f{hashlib.sha256(text.encode()).hexdigest()[:8]}-"
-    for mark in ('id="', 'href="#', "url(#"):
-        text = text.replace(mark, mark + prefix)
-    return f"<figure>{text[text.index('<svg') :]}</figure>"
+    return inline_figure(text, f"f{hashlib.sha256(text.encode()).hexdigest()[:8]}")
 
 
 def _finish(axes: Any, label: str) -> None:
