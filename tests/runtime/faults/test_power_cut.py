@@ -8,7 +8,6 @@ all three at each entry of the record.
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import shutil
 from collections.abc import Sequence
@@ -16,21 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import recorded_disk as disks
 
 DISK_BYTES = 8 * 1024 * 1024
-
-
-def _load() -> Any:
-    path = Path(__file__).with_name("recorded_disk.py")
-    spec = importlib.util.spec_from_file_location("sealshot_faults_recorded_disk", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-disks = _load()
 
 
 @pytest.fixture
