@@ -379,7 +379,8 @@ def test_sigint_to_the_program(tmp_path):
     process.communicate(timeout=60)
     written = json.loads((out / "check.json").read_text())
     verdicts = {step["name"]: step["outcome"]["verdict"] for step in written["steps"]}
-    assert process.returncode == 130
+    # the second is how CPython ends when the signal came within exec of a string, as imports use
+    assert process.returncode in (130, -signal.SIGINT)
     assert verdicts["engines"] == PASSED
     assert verdicts["throughput"] == "interrupted"
     assert verdicts["energy"] == "not run"
