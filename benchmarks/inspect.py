@@ -17,12 +17,11 @@ from sealshot.benchmarks.inspection.report import (
     write_scenes,
     write_track,
 )
-from sealshot.runtime.arguments import Arguments, positive_int, seconds
-from sealshot.runtime.detect import MIN_FACE_PX
-from sealshot.runtime.engines import ENGINES
+from sealshot.runtime.arguments import Arguments
+from sealshot.runtime.commands.watching import USAGE as WATCHING
+from sealshot.runtime.commands.watching import add_watching, watching
 from sealshot.runtime.errors import SealshotError
 from sealshot.runtime.interrupts import hold_interrupts
-from sealshot.runtime.models import DEFAULT_SCORE, SCORES
 from sealshot.runtime.run import FRAMES_AHEAD
 from sealshot.runtime.sources import Report, ahead, open_source
 from sealshot.runtime.stages import Settings, open_stages
@@ -41,16 +40,7 @@ look at it all, tracks.json. Ctrl-C ends the run; what was seen so far is drawn.
 
   -o, --output DIR    folder for the pictures; made if absent
   --force             replace an older inspection in DIR; other files in it stay
-  --score NAME        {", ".join(SCORES)} (the first is the default), or a score graph FILE.onnx
-  --engine NAME       {", ".join(ENGINES)} (the first is the default)
-  --detector NAME     mtcnn (default), mtcnn:exact (slower, box for box the published one),
-                      or yunet:FILE.onnx
-  --min-face PX       width of the smallest face to look for (default {MIN_FACE_PX})
-  --tracker NAME      bytetrack (default), or euclidean, the tracker of the paper
-  --min-seen S        who is detected for fewer seconds in all is a false alarm, not a person
-                      (default {Settings.min_seen_s})
-  --fps N             frame rate of a folder of images (default 1)
-  --stop-after S      stop after S seconds of the source
+{WATCHING}
   --json              print tracks.json instead of a table
 
 examples:
@@ -62,35 +52,16 @@ examples:
 def main(argv: list[str]) -> int:
     """Run the command."""
     arguments = Arguments("inspect", USAGE)
+    add_watching(arguments)
     add = arguments.add_argument
-    add("source")
     add("-o", "--output", type=Path, required=True)
     add("--force", action="store_true")
-    add("--score", default=DEFAULT_SCORE)
-    add("--engine", choices=ENGINES, default=ENGINES[0])
-    add("--detector", default="mtcnn")
-    add("--min-face", type=positive_int, default=MIN_FACE_PX)
-    add("--tracker", default="bytetrack")
-    add("--min-seen", type=seconds, default=Settings.min_seen_s)
-    add("--fps", type=float)
-    add("--stop-after", type=seconds)
     add("--json", action="store_true")
     given = arguments.parse_args(argv)
-    settings = Settings(
-        source=given.source,
-        detector=given.detector,
-        tracker=given.tracker,
-        score=given.score,
-        engine=given.engine,
-        min_face_px=given.min_face,
-        min_seen_s=given.min_seen,
-        fps=given.fps,
-        stop_after_s=given.stop_after,
-    )
     warn(f"{given.output} GETS PLAIN FACES. Nothing in it is sealed; who can read it sees them.")
     with progress("inspecting") as bar:
         found, failure = inspect(
-            settings, given.output, force=given.force, report=warn, on_frame=bar.update
+            watching(given), given.output, force=given.force, report=warn, on_frame=bar.update
         )
     if given.json:
         say_json(asdict(found))

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
-from sealshot.runtime.arguments import Arguments, duration, positive_int, seconds, size
+from sealshot.runtime.arguments import Arguments, duration, seconds, size
 from sealshot.runtime.commands.camera import read_camera
-from sealshot.runtime.detect import MIN_FACE_PX
-from sealshot.runtime.engines import ENGINES, PRECISION_CHOICES, Engine
+from sealshot.runtime.commands.watching import USAGE as WATCHING
+from sealshot.runtime.commands.watching import add_watching, watching
+from sealshot.runtime.engines import Engine
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.keep import Sealing
-from sealshot.runtime.models import DEFAULT_SCORE, SCORES
 from sealshot.runtime.run import Progress, Summary, run
 from sealshot.runtime.seal.epochs import EpochKeys
 from sealshot.runtime.seal.keys import parse_recipients
 from sealshot.runtime.select import Choice, Emit
 from sealshot.runtime.sources.board import board_source, find_board
-from sealshot.runtime.stages import Settings
 from sealshot.runtime.terminal import fail, note, progress, say, say_json, table, warn
 from sealshot.runtime.upload import Uploads
 from sealshot.runtime.upload_targets import open_target
@@ -52,17 +51,7 @@ address, or a GStreamer pipeline.
   --clip S            keep a clip of S seconds before and after the best frame, sealed too
   --margin SHARE      what is kept around the face square, as a share of its side (default 0.5)
   --picture TYPE      jpg (default) or png
-  --detector NAME     mtcnn (default), mtcnn:exact (slower, box for box the published one),
-                      or yunet:FILE.onnx
-  --min-face PX       width of the smallest face to look for (default {MIN_FACE_PX})
-  --tracker NAME      bytetrack (default), or euclidean, the tracker of the paper
-  --min-seen S        who is detected for fewer seconds in all is a false alarm, not a person
-                      (default {Settings.min_seen_s})
-  --score NAME        {", ".join(SCORES)} (default {DEFAULT_SCORE}), or FILE.onnx, or FILE.plan
-  --engine NAME       {", ".join(ENGINES)}: auto (default) measures what is usable
-  --precision NAME    {", ".join(PRECISION_CHOICES)}: auto (default) leaves int8 to who names it
-  --fps N             frame rate of a folder of images (default 1)
-  --stop-after S      stop after S seconds of the source
+{WATCHING}
   --board NAME        read the camera through the GStreamer pipeline of a board of `sealshot board
                       list`, or of this one (auto): csi:0, rtsp:// decoded in hardware, /dev/video0
   --give-up-after S   stop when a camera was away for S seconds (default: wait for ever)
@@ -79,8 +68,8 @@ examples:
 def main(argv: list[str]) -> int:
     """Run the command."""
     arguments = Arguments("run", USAGE)
+    add_watching(arguments)
     add = arguments.add_argument
-    add("source")
     add("--to", action="append")
     add("--policy", type=Path)
     add("--retention", type=duration)
@@ -94,15 +83,6 @@ def main(argv: list[str]) -> int:
     add("--clip", type=seconds, default=0.0)
     add("--margin", type=float, default=Choice().margin)
     add("--picture", choices=("jpg", "png"), default="jpg")
-    add("--detector", default="mtcnn")
-    add("--min-face", type=positive_int, default=MIN_FACE_PX)
-    add("--tracker", default="bytetrack")
-    add("--min-seen", type=seconds, default=Settings.min_seen_s)
-    add("--score", default=DEFAULT_SCORE)
-    add("--engine", choices=ENGINES, default=ENGINES[0])
-    add("--precision", choices=PRECISION_CHOICES, default=PRECISION_CHOICES[0])
-    add("--fps", type=float)
-    add("--stop-after", type=seconds)
     add("--board")
     add("--give-up-after", type=seconds)
     add("--json", action="store_true")
@@ -112,20 +92,12 @@ def main(argv: list[str]) -> int:
             f"a margin of {given.margin} is not between 0 and 5", hint="leave --margin out for 0.5"
         )
     sealing = _sealing(arguments, given)
-    settings = Settings(
+    settings = replace(
+        watching(given),
         source=board_source(find_board(given.board), given.source) if given.board else given.source,
-        detector=given.detector,
-        tracker=given.tracker,
-        score=given.score,
-        engine=given.engine,
-        precision=given.precision,
-        min_face_px=given.min_face,
         emit=Emit(given.emit, given.within if given.emit == "timely" else 0.0),
-        min_seen_s=given.min_seen,
         choice=Choice(given.margin, given.clip),
-        fps=given.fps,
         give_up_after_s=given.give_up_after,
-        stop_after_s=given.stop_after,
     )
     with progress("watching") as bar:
 
