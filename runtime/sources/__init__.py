@@ -11,6 +11,7 @@ import cv2
 
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.sources.ahead import Ahead, ahead
+from sealshot.runtime.sources.board import CSI
 from sealshot.runtime.sources.capture import Capture, codec, frame_count, open_capture
 from sealshot.runtime.sources.folder import Folder
 from sealshot.runtime.sources.live import Connect, Live
@@ -144,7 +145,10 @@ def _check_path(path: Path) -> None:
     if not path.exists():
         raise InputError(
             f"there is no file or folder {path}",
-            hint="check the path; a camera is a number, a stream begins with rtsp:// or http://",
+            hint="a camera on the CSI connector is read by `sealshot run --board auto`, or --board "
+            "and a name of `sealshot board list`"
+            if str(path).startswith(CSI)
+            else "check the path; a camera is a number, a stream begins with rtsp:// or http://",
         )
     if not os.access(path, os.R_OK):
         raise InputError(f"{path} may not be read", hint="check its permissions")

@@ -8,6 +8,9 @@ from sealshot.boards import Board, ProfileError, boards, detect
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.sources.redact import redact
 
+CSI = "csi:"
+"""Before the number of a camera on the board's CSI connector."""
+
 # in a quoted value of a pipeline these would end it, or be read as an escape
 UNSAFE = re.compile(r"[\"\\\x00-\x20\x7f]")
 
@@ -47,8 +50,8 @@ def board_source(board: Board, spec: str) -> str:
     Raises:
         InputError: the board has no CSI pipeline, or the address cannot stand in a pipeline.
     """
-    if spec.startswith("csi:"):
-        sensor = spec.removeprefix("csi:")
+    if spec.startswith(CSI):
+        sensor = spec.removeprefix(CSI)
         if not re.fullmatch("[0-9]{1,2}", sensor):
             raise InputError(f"'{spec}' is no CSI camera", hint="give csi:0 or csi:1")
         if board.camera.csi is None:

@@ -104,3 +104,13 @@ def test_run_with_a_board(capsys, tmp_path, source, board, says):
     argv = ["run", source, "--board", board, "--to", recipient, "--vault", str(tmp_path / "v")]
     assert main(argv) == 2
     assert says in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("source", "named"), [("csi:0", True), ("absent.mp4", False)])
+def test_a_csi_camera_without_a_board_is_told_of_the_option(capsys, tmp_path, source, named):
+    recipient = str(X25519Identity.generate().recipient)
+    assert main(["run", source, "--to", recipient, "--vault", str(tmp_path / "v")]) == 2
+    error, hint = capsys.readouterr().err.splitlines()
+    assert f"no file or folder {source}" in error
+    assert ("--board auto" in hint) == named
+    assert not (tmp_path / "v").exists()
