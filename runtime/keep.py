@@ -84,7 +84,7 @@ class Keeper:
         self._vault = Vault(path)
         self._log: Log | None = None
         self._quota = Quota(sealing.quota_bytes) if sealing.quota_bytes else None
-        self._holds = Holds(path, (), None)
+        self._holds: Holds | None = None  # where one cannot be used: nothing may be deleted then
         self._warned: dict[str, str] = {}
         self._tick_at = 0.0
         self._pushed_out = [0, 0]  # by the quota: shots, of them not uploaded
@@ -150,11 +150,10 @@ class Keeper:
         if time.monotonic() >= self._tick_at:
             self._tick_at = time.monotonic() + TICK_EVERY_S
             self._set_time(self._clock.peek())
-            holds = self._read_holds()
-            if holds is not None:
-                self._holds = holds
-                self._forget()
-                self._record.log_holds(holds, self._now())
+            self._holds = self._read_holds()
+            if self._holds is not None:
+                self._forget(self._holds)
+                self._record.log_holds(self._holds, self._now())
             self._clock.now()  # last: a disk that was full may have room to remember it now
             self._tell_pushed_out()
         if self._sealing.uploads:
@@ -212,7 +211,7 @@ class Keeper:
         return key
 
     def _read_holds(self) -> Holds | None:
-        """Return the legal holds, or None where one cannot be used: nothing may be deleted then."""
+        """Return the legal holds, or None where one cannot be used."""
         policy = self._sealing.camera.policy if self._sealing.camera else None
         now = self._now()
         try:
@@ -223,12 +222,12 @@ class Keeper:
         self._warn_once("holds", "")
         return holds
 
-    def _forget(self) -> None:
+    def _forget(self, holds: Holds) -> None:
         """Delete what is over, and see to the quota's count."""
         now, retention = self._now(), self._sealing.retention
         objects = list_objects(self._vault.path)
         if retention is not None:
-            due = [o.id for o in overdue(objects, retention, now) if not self._holds.of(o.id)]
+            due = [o.id for o in overdue(objects, retention, now) if not holds.of(o.id)]
             lost = self._not_uploaded(due)
             self._record.purge(due, "retention", now)
             gone = set(due)
@@ -242,14 +241,14 @@ class Keeper:
 
     def _make_room(self, size: int, replaces: str | None) -> None:
         """Keep to the quota; never unsaid."""
-        quota, uploads = self._quota, self._sealing.uploads
-        if quota is None:
+        quota, uploads, holds = self._quota, self._sealing.uploads, self._holds
+        if quota is None or holds is None:
             return
         gone = quota.over(
             size,
             replaces,
             uploads.is_pending if uploads else lambda _: False,
-            (lambda object_id: self._holds.of(object_id) is not None) if self._holds else None,
+            (lambda object_id: holds.of(object_id) is not None) if holds else None,
         )
         if not gone:
             return
@@ -278,13 +277,13 @@ class Keeper:
         return sum(uploads.is_pending(object_id) for object_id in object_ids) if uploads else 0
 
     def _acknowledge(self, uploads: Uploads) -> None:
-        done = uploads.acknowledged()
-        if not done:
+        holds, done = self._holds, uploads.acknowledged()
+        if not done or holds is None:
             return
         now = self._now()
         self._record.write([{"event": "uploaded", "id": object_id} for object_id in done], now)
         if uploads.delete:
-            gone = [object_id for object_id in done if not self._holds.of(object_id)]
+            gone = [object_id for object_id in done if not holds.of(object_id)]
             gone = [object_id for object_id in gone if (self._vault.path / object_id).exists()]
             self._record.purge(gone, "uploaded", now)
             if self._quota:

@@ -13,6 +13,7 @@ from sealshot.runtime.cli import main
 from sealshot.runtime.keep import LOG, Keeper
 from sealshot.runtime.seal.policy import read_party
 from sealshot.runtime.seal.times import format_time, utc_now
+from sealshot.runtime.upload import Uploads
 from sealshot.runtime.vault import list_objects
 from sealshot.runtime.vault_check import read_logged
 
@@ -105,6 +106,41 @@ def test_a_hold_that_cannot_be_verified_stops_deletion_and_is_told(
         Keeper(vault, short, reports.append, steady_clock(utc_now() + 3 * D)).close()
         assert there(vault) == {kept}
     assert sum("cannot be used" in report for report in reports) == 2
+
+
+def test_a_hold_that_cannot_be_verified_stops_the_quota_and_deletion_after_upload_too(
+    vault: Path, parties, shot, origin, reports: list[str], tmp_path: Path
+) -> None:
+    class Sink:
+        def put(self, name: str, data: bytes) -> None:
+            stored.add(name)
+
+    stored: set[str] = set()
+    with Keeper(vault, parties.sealing(), reports.append) as keeper:
+        kept = {keeper.put(shot, origin) for _ in range(2)}
+    size = max(found.bytes for found in list_objects(vault))
+    assert hold(parties, tmp_path, vault, utc_now() + 10 * D) == 0
+    [file] = (vault / ".holds").iterdir()
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-40])
+    sealing = replace(parties.sealing(), quota_bytes=3 * size)
+    with Keeper(vault, sealing, reports.append) as keeper:
+        kept |= {keeper.put(shot, origin) for _ in range(4)}
+        assert there(vault) == kept
+
+    uploads = Uploads(Sink(), delete=True)
+    with Keeper(vault, replace(parties.sealing(), uploads=uploads), reports.append) as keeper:
+        sent = {keeper.put(shot, origin)}
+    assert stored == sent
+    assert there(vault) == kept | sent
+    assert sum("cannot be used" in report for report in reports) == 2
+
+    file.unlink()
+    uploads = Uploads(Sink(), delete=True)
+    Keeper(vault, replace(parties.sealing(), uploads=uploads), reports.append).close()
+    assert there(vault) == kept  # what was put off is done once the hold is settled
+    view = read_logged(vault / LOG, [read_party(parties.camera_pub, "camera")])
+    assert view.purged == dict.fromkeys(sent, "uploaded")
 
 
 def test_only_a_warrant_in_force_puts_on_hold(
