@@ -27,7 +27,7 @@ from sealshot.runtime.seal.payload import Origin, PictureType, pack
 from sealshot.runtime.seal.quorum import Camera, seal_to_quorum
 from sealshot.runtime.seal.times import epoch_end, epoch_of, epoch_start
 from sealshot.runtime.types import Shot
-from sealshot.runtime.upload import Uploads
+from sealshot.runtime.upload import Uploads, waiting
 from sealshot.runtime.vault import AGE, SEALED, Vault, VaultObject, list_objects
 from sealshot.runtime.vault_holds import Holds, read_holds
 from sealshot.runtime.vault_quota import Quota
@@ -98,9 +98,10 @@ class Keeper:
             key = sealing.camera.key.verify_key if sealing.camera else None
             self._record = Record(self._vault, self._log, key, report)
             self._record.finish()
-            if sealing.uploads:
-                sealing.uploads.start(self._vault, report)
             self.tick()  # before anything is logged: what is over may have filled the disk
+            if sealing.uploads:
+                sealing.uploads.start(self._vault, report)  # what is over is not sent any more
+                self._acknowledge(sealing.uploads)
             self._record.adopt(self._now())
         except BaseException:
             self.close()
@@ -273,8 +274,7 @@ class Keeper:
         )
 
     def _not_uploaded(self, object_ids: Sequence[str]) -> int:
-        uploads = self._sealing.uploads
-        return sum(uploads.is_pending(object_id) for object_id in object_ids) if uploads else 0
+        return len(set(waiting(self._vault.path)) & set(object_ids)) if self._sealing.uploads else 0
 
     def _acknowledge(self, uploads: Uploads) -> None:
         holds, done = self._holds, uploads.acknowledged()

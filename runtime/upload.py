@@ -227,10 +227,13 @@ def waiting(vault: Path) -> list[str]:
     """Return the objects of a vault that no server has acknowledged, oldest epoch first.
 
     Raises:
-        OSError: the spool cannot be read.
+        VaultError: the spool cannot be read.
     """
     spool = vault / SPOOL
-    return _marked(spool, "") if spool.is_dir() else []
+    try:
+        return _marked(spool, "") if spool.is_dir() else []
+    except OSError as error:
+        raise VaultError(f"cannot read {spool}: {error.strerror}", "check the folder") from error
 
 
 def _marked(spool: Path, suffix: str) -> list[str]:

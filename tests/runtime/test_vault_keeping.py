@@ -18,9 +18,9 @@ from sealshot.runtime.errors import SealshotError
 from sealshot.runtime.keep import LOG, Keeper, Sealing
 from sealshot.runtime.seal.policy import read_party
 from sealshot.runtime.seal.times import utc_now
-from sealshot.runtime.upload import Uploads, waiting
+from sealshot.runtime.upload import SPOOL, Uploads, waiting
 from sealshot.runtime.upload_targets import UploadError
-from sealshot.runtime.vault import Vault, list_objects
+from sealshot.runtime.vault import Vault, VaultObject, list_objects
 from sealshot.runtime.vault_check import read_logged
 
 D, H = timedelta(days=1), timedelta(hours=1)
@@ -316,6 +316,31 @@ def test_shots_that_are_over_before_they_were_uploaded_are_told(
         keeper.tick()
         assert there(vault) == set()
         assert any("1 shots were deleted on time that no server had taken" in r for r in reports)
+
+
+def test_what_is_over_when_a_run_begins_is_told_and_not_sent(
+    vault: Path,
+    sealing: Sealing,
+    reports: list[str],
+    steady_clock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def slow(path: Path) -> list[VaultObject]:
+        time.sleep(0.2)  # there would be time to send it
+        return list_objects(path)
+
+    monkeypatch.setattr(keep, "list_objects", slow)
+    sink = Sink()
+    over, later = fill(vault, "2026-03-08", "2026-03-09")
+    (vault / SPOOL).mkdir()
+    for name in (over, later):
+        (vault / SPOOL / name.replace("/", "_")).touch()
+    sealing = replace(sealing, retention=1 * D, uploads=Uploads(sink))
+    with Keeper(vault, sealing, reports.append, steady_clock(START)):
+        pass
+    assert sink.stored.keys() == there(vault) == {later}
+    assert waiting(vault) == []
+    assert reports == ["1 shots were deleted on time that no server had taken"]
 
 
 @pytest.fixture
