@@ -47,6 +47,15 @@ class Manifest:
     """Score at 0 %, 1 %, ... 100 % of the training set."""
     calibration: dict[str, str] = field(default_factory=dict)
     """Of int8: recipe, method, set and its sha256; empty else."""
+    screen_margin: float | None = None
+    """Of int8, in units of the score: among pairs of calibration crops, 99 % of the differences
+    between the errors, fp32 less int8, of one and of the other are at most this. So far may a crop
+    lie behind another by int8 and yet be better by fp32 (`engines/screen.py`). None: not known."""
+
+    def __post_init__(self) -> None:
+        margin: object = self.screen_margin  # out of a file: it may be anything
+        if not (margin is None or (isinstance(margin, int | float) and _is_margin(margin))):
+            raise ValueError(f"screen_margin is {margin!r}, not a number of 0 or more")
 
     def percentile(self, score: float) -> float:
         """Return the share of the training set with a lower score, 0 to 100."""
@@ -55,6 +64,10 @@ class Manifest:
     def write(self, model: Path) -> None:
         """Write the sidecar of ``model``."""
         write_atomic(sidecar(model), (json.dumps(asdict(self), indent=1) + "\n").encode())
+
+
+def _is_margin(value: float) -> bool:
+    return not isinstance(value, bool) and 0 <= value <= float(np.finfo(np.float32).max)
 
 
 def quantiles(scores: Floats | Sequence[float]) -> tuple[float, ...]:

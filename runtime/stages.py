@@ -49,19 +49,24 @@ class Stages:
     stopwatch: Stopwatch
 
 
-def open_stages(settings: Settings, fps: float | None) -> Stages:
+def open_stages(settings: Settings, fps: float | None, *, screen: bool = False) -> Stages:
     """Open detector, tracker, engine and selector.
 
     Args:
         settings: which ones.
         fps: frame rate of the source, where it is known.
+        screen: int8 may screen for fp32: only what may be a track's best has an exact score.
 
     Raises:
         InputError: one of them does not exist, or its file is missing or wrong.
     """
     threads = max(1, (os.cpu_count() or 1) // 2)  # detection and the rest run side by side
     engine = open_engine(
-        score_graph(settings.score), settings.engine, settings.precision, threads=threads
+        score_graph(settings.score),
+        settings.engine,
+        settings.precision,
+        threads=threads,
+        tracks=screen,
     )
     detector = open_detector(settings.detector, min_face_px=settings.min_face_px, threads=threads)
     min_hits = math.ceil(settings.min_seen_s * fps) if fps else MIN_HITS

@@ -85,7 +85,7 @@ class Watcher:
             tracks = self._tracker.update(frame.time_s, faces)
         with self._watch.time("score"):
             crops = crop_resize_grey(frame.image, [t.face.box for t in tracks.seen])
-            scores = self._engine.score(crops)
+            scores = self._engine.score_tracks(crops, tracks)
         if not np.isfinite(scores).all():
             raise SealshotError(
                 f"the engine gave a score that is no number in frame {frame.index}",

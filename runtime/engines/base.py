@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sealshot.runtime.manifest import Manifest
-from sealshot.runtime.types import Floats
+from sealshot.runtime.types import Floats, Tracks
 
 
 class Engine(ABC):
@@ -30,3 +30,19 @@ class Engine(ABC):
         Returns:
             ``float32 [n]``.
         """
+
+    def score_tracks(self, crops: NDArray[np.uint8], tracks: Tracks) -> Floats:
+        """Return the quality of one frame's faces, of which selection keeps each track's best.
+
+        Args:
+            crops: ``uint8 [n, 1, 64, 64]``, one for each of ``tracks.seen``.
+            tracks: of one frame; those of a source come in its order.
+
+        Returns:
+            ``float32 [n]``; exact for all that may be the best of their track so far.
+        """
+        return self.score(crops)
+
+    def probe(self, crops: NDArray[np.uint8]) -> None:
+        """Do the work of scoring crops as they usually come in tracks, to be timed."""
+        self.score(crops)
