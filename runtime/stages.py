@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 
 from sealshot.runtime.detect import MIN_FACE_PX, Detector, open_detector
-from sealshot.runtime.engines import Engine, open_engine
+from sealshot.runtime.engines import Engine, open_engine, open_for_tracks
 from sealshot.runtime.models import DEFAULT_SCORE, score_graph
 from sealshot.runtime.select import Choice, Emit, Selector
 from sealshot.runtime.track import open_tracker
@@ -61,13 +61,9 @@ def open_stages(settings: Settings, fps: float | None, *, screen: bool = False) 
         InputError: one of them does not exist, or its file is missing or wrong.
     """
     threads = max(1, (os.cpu_count() or 1) // 2)  # detection and the rest run side by side
-    engine = open_engine(
-        score_graph(settings.score),
-        settings.engine,
-        settings.precision,
-        threads=threads,
-        tracks=screen,
-    )
+    opener = open_for_tracks if screen else open_engine
+    score = score_graph(settings.score)
+    engine = opener(score, settings.engine, settings.precision, threads=threads)
     detector = open_detector(settings.detector, min_face_px=settings.min_face_px, threads=threads)
     min_hits = math.ceil(settings.min_seen_s * fps) if fps else MIN_HITS
     selector = Selector(engine.manifest.percentile, settings.emit, settings.choice, min_hits)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import argparse
 import tempfile
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from sealshot.benchmarks.script import write_result
 from sealshot.benchmarks.throughput.gather import EVERY_ENGINE
 from sealshot.benchmarks.throughput.measure import Plan, Result, measure
+from sealshot.benchmarks.throughput.tracks import Result as TracksResult
+from sealshot.benchmarks.throughput.tracks import measure_tracks
 from sealshot.runtime.arguments import Arguments, positive_int, seconds
 from sealshot.runtime.demo.clip import write_clip
 from sealshot.runtime.errors import InputError
@@ -35,12 +40,15 @@ pinned to cores. Closed loop: one call after another. Open loop: faces arrive at
   --seconds S         length of a turn (default 0.3)
   --arrivals N        faces a second in the open loop (default: 80 % of what each can do)
   --runs N            runs of the whole pipeline, each in a process of its own (default 3)
+  --tracks CLIP...    instead: score the tracks of these clips frame by frame, as a run does, int8
+                      by itself and screening for fp32, and compare the frames that are chosen
   -o, --output FILE   write the figures as JSON
   --json              print them as JSON instead of tables
 
 examples:
   sealshot bench throughput -o throughput.json
   sealshot bench throughput --engines onnxruntime,peers --score quality --batch 1 --clip crowd.mp4
+  sealshot bench throughput --tracks clips/* --score rp -o tracks.json
 """
 
 
@@ -58,15 +66,22 @@ def main(argv: list[str]) -> int:
     add("--seconds", type=seconds, default=0.3)
     add("--arrivals", type=seconds)
     add("--runs", type=positive_int, default=3)
+    add("--tracks", nargs="+", default=[])
     add("-o", "--output", type=Path)
     add("--json", action="store_true")
     given = arguments.parse_args(argv)
+    scores, engines = tuple(given.score.split(",")), named_engines(given.engines)
+    if given.tracks:
+        on_tracks = measure_tracks(
+            given.tracks, scores, engines, given.threads, given.rounds, given.seconds
+        )
+        return _finish(asdict(on_tracks), given, lambda: print_tracks(on_tracks))
     with tempfile.TemporaryDirectory(prefix="sealshot-benchmark-") as folder:
         result = measure(
             Plan(
                 clip=given.clip or demo_clip(Path(folder)),
-                scores=tuple(given.score.split(",")),
-                engines=named_engines(given.engines),
+                scores=scores,
+                engines=engines,
                 batches=given.batch,
                 threads=given.threads,
                 faces=given.faces,
@@ -76,12 +91,16 @@ def main(argv: list[str]) -> int:
                 runs=given.runs,
             )
         )
+    return _finish(asdict(result), given, lambda: print_tables(result))
+
+
+def _finish(fields: dict[str, Any], given: argparse.Namespace, show: Callable[[], None]) -> int:
     if given.json:
-        say_json(asdict(result))
+        say_json(fields)
     else:
-        print_tables(result)
+        show()
     if given.output:
-        write_result(given.output, asdict(result))
+        write_result(given.output, fields)
     return 0
 
 
@@ -168,13 +187,53 @@ def print_tables(result: Result) -> None:
     )
     for left_out in result.left_out:
         note(f"not measured: {left_out.what}: {left_out.why}")
-    state = result.conditions
     say(
         f"{result.clip.name}, medians of {result.rounds} rounds on {result.environment.machine}, "
         f"{result.environment.cores} cores; the spread is that of the rounds"
     )
-    if state.busy_otherwise and state.busy_otherwise > 0.2:
-        note(
-            f"other processes kept {state.busy_otherwise:.1f} cores busy: trust the ratios, not "
-            "the rates"
-        )
+    _note_busy(result.conditions.busy_otherwise)
+
+
+def _note_busy(cores: float | None) -> None:
+    if cores and cores > 0.2:
+        note(f"other processes kept {cores:.1f} cores busy: trust the ratios, not the rates")
+
+
+def print_tracks(result: TracksResult) -> None:
+    """Print the figures of tracks for people."""
+    table(
+        (
+            "",
+            ">threads",
+            ">faces/s",
+            ">spread",
+            ">to eager",
+            ">to plain",
+            ">to fp32",
+            ">same frame",
+            ">scored again",
+        ),
+        (
+            (
+                row.name,
+                str(row.threads),
+                f"{row.faces_per_s.median:.0f}",
+                f"{row.faces_per_s.low:.0f} to {row.faces_per_s.high:.0f}",
+                *(
+                    f"{x.median:.2f}x" if x else ""
+                    for x in (row.to_eager, row.to_plain, row.to_fp32)
+                ),
+                "" if row.same is None else f"{100 * row.same:.1f} %",
+                f"{100 * row.again['all']:.1f} %" if row.again else "",
+            )
+            for row in result.rows
+        ),
+        title="tracks, frame by frame",
+    )
+    for left_out in result.left_out:
+        note(f"not measured: {left_out.what}: {left_out.why}")
+    say(
+        f"{result.faces} faces, {result.tracks} tracks of two or more, {len(result.clips)} clips; "
+        f"medians of {result.rounds} rounds on {result.environment.machine}"
+    )
+    _note_busy(result.conditions.busy_otherwise)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from sealshot.benchmarks.throughput.contenders import (
     PLAIN,
     Contender,
     Crops,
+    pinned,
 )
 from sealshot.runtime.crops import crop_resize_grey
 from sealshot.runtime.detect import open_detector
@@ -32,6 +34,7 @@ OWN_ENGINES = tuple(engine for engine in ENGINES if engine != "auto")
 OTHERS = {"pytorch": EAGER, "plain": PLAIN, "openvino": OPENVINO, "peers": PEER}
 EVERY_ENGINE = (*OWN_ENGINES, *OTHERS)
 NEEDS = {"pytorch": "torch", "plain": "torch", "openvino": "openvino", "peers": "torch"}
+T = TypeVar("T")
 INSTALL = {"torch": "pip install 'sealshot[export]'", "openvino": "pip install openvino"}
 
 
@@ -95,6 +98,24 @@ def gather(
         except ImportError:
             left_out.append(_not_installed("other people's networks", "peers"))
     return found, left_out
+
+
+def open_all(
+    contenders: Sequence[Contender], threads: Sequence[int], opener: Callable[[Contender, int], T]
+) -> tuple[list[tuple[Contender, int, T]], list[LeftOut]]:
+    """Open contenders on each number of threads; return what cannot be opened here, too."""
+    ready: list[tuple[Contender, int, T]] = []
+    left_out: list[LeftOut] = []
+    for contender in contenders:
+        try:
+            for count in threads:
+                with pinned(count):  # the threads of an engine stay where they were started
+                    ready.append((contender, count, opener(contender, count)))
+        except InputError as error:
+            left_out.append(left_out_because(contender.name, contender.model, error))
+        except ImportError as error:
+            left_out.append(LeftOut(contender.name, str(error)))
+    return ready, left_out
 
 
 def faces_of(source: str, count: int) -> Crops:

@@ -21,7 +21,14 @@ from sealshot.benchmarks.throughput.contenders import (
 )
 from sealshot.benchmarks.throughput.frames import Clip, Frames, describe_clip
 from sealshot.benchmarks.throughput.frames import measure as measure_frames
-from sealshot.benchmarks.throughput.gather import NEEDS, LeftOut, faces_of, gather, left_out_because
+from sealshot.benchmarks.throughput.gather import (
+    NEEDS,
+    LeftOut,
+    faces_of,
+    gather,
+    left_out_because,
+    open_all,
+)
 from sealshot.benchmarks.throughput.race import (
     LOAD,
     Closed,
@@ -30,6 +37,7 @@ from sealshot.benchmarks.throughput.race import (
     call_s,
     closed_loop,
     open_loop,
+    same_score,
 )
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.models import DEFAULT_SCORE, score_graph
@@ -112,7 +120,7 @@ def measure(plan: Plan) -> Result:
     models = [score_graph(score) for score in plan.scores]
     with tempfile.TemporaryDirectory(prefix="sealshot-benchmark-") as folder, conditions() as watch:
         contenders, left_out = gather(models, plan.engines, Path(folder))
-        ready, unusable = _open(contenders, plan.threads)
+        ready, unusable = open_all(contenders, plan.threads, Contender.open)
         left_out += unusable
         agreement, unknown = _agreement(models, ready, crops, plan.threads[0])
         left_out += unknown
@@ -150,23 +158,6 @@ def measure(plan: Plan) -> Result:
 
 
 Ready = tuple[Contender, int, Score]
-
-
-def _open(
-    contenders: Sequence[Contender], threads: Sequence[int]
-) -> tuple[list[Ready], list[LeftOut]]:
-    ready: list[Ready] = []
-    left_out: list[LeftOut] = []
-    for contender in contenders:
-        try:
-            for count in threads:
-                with pinned(count):  # the threads of an engine stay where they were started
-                    ready.append((contender, count, contender.open(count)))
-        except InputError as error:
-            left_out.append(left_out_because(contender.name, contender.model, error))
-        except ImportError as error:
-            left_out.append(LeftOut(contender.name, str(error)))
-    return ready, left_out
 
 
 def _agreement(
@@ -251,11 +242,11 @@ def _row(entry: Entry, peak_mb: float, closed: Closed, opened: Open) -> Row:
 
 
 def _is_eager(entry: Entry, other: Entry) -> bool:
-    return _same_score(entry, other) and other.contender.way == EAGER and other.batch == 1
+    return same_score(entry, other) and other.contender.way == EAGER and other.batch == 1
 
 
 def _is_plain(entry: Entry, other: Entry) -> bool:
-    same = _same_score(entry, other) and other.batch == entry.batch
+    same = same_score(entry, other) and other.batch == entry.batch
     return same and other.contender.way == PLAIN
 
 
@@ -263,8 +254,3 @@ def _is_default(entry: Entry, other: Entry) -> bool:
     same = (other.threads, other.batch) == (entry.threads, entry.batch)
     is_default = (other.contender.score, other.contender.way) == (DEFAULT_SCORE, PLAIN)
     return same and is_default
-
-
-def _same_score(entry: Entry, other: Entry) -> bool:
-    same = other.contender.score == entry.contender.score
-    return same and other.threads == entry.threads

@@ -34,6 +34,12 @@ class Entry:
     score: Score
 
 
+def same_score(entry: Entry, other: Entry) -> bool:
+    """Tell whether both compute one function on as many threads."""
+    same = other.contender.score == entry.contender.score
+    return same and other.threads == entry.threads
+
+
 @dataclass(frozen=True)
 class Latency:
     """Milliseconds, 50, 95 and 99 of 100 below it."""

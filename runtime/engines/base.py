@@ -42,7 +42,3 @@ class Engine(ABC):
             ``float32 [n]``; exact for all that may be the best of their track so far.
         """
         return self.score(crops)
-
-    def probe(self, crops: NDArray[np.uint8]) -> None:
-        """Do the work of scoring crops as they usually come in tracks, to be timed."""
-        self.score(crops)

@@ -13,36 +13,41 @@ such as a face darker than all that it was calibrated with, falls out. If for no
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-
 import numpy as np
 from numpy.typing import NDArray
 
 from sealshot.runtime.engines.base import Engine
-from sealshot.runtime.errors import SealshotError
+from sealshot.runtime.errors import InputError
 from sealshot.runtime.manifest import Manifest
 from sealshot.runtime.types import Floats, Tracks
 
-AGAIN = 0.5
-"""Share of crops that is scored again as engines are timed: more than was measured on any clip."""
+EXPORT_BOTH = "export both with `sealshot export --precision fp32,int8 --calibrate FACES`"
 
 
 class Screen(Engine):
     """A score graph in int8 and in fp32, of which fp32 has the last word."""
 
-    def __init__(self, quick: Engine, full: Engine, margin: float) -> None:
+    def __init__(self, quick: Engine, full: Engine) -> None:
         """Start with no track.
 
         Args:
-            quick: scores each crop.
-            full: scores again what may be the best of its track; its scores are those that count.
-            margin: see :attr:`Manifest.screen_margin`.
+            quick: int8; scores each crop.
+            full: fp32 of the same model; scores again what may be the best of its track, and its
+                scores are those that count.
+
+        Raises:
+            InputError: the margin of ``quick`` is not known, or ``full`` is not its fp32 form.
         """
+        margin = quick.manifest.screen_margin
+        if margin is None:
+            raise InputError("its manifest states no margin to screen with", hint=EXPORT_BOTH)
+        if full.manifest.precision != "fp32" or _model(quick.manifest) != _model(full.manifest):
+            raise InputError("what lies beside it is not its fp32 form", hint=EXPORT_BOTH)
         self.manifest = full.manifest
-        self.description = f"{quick.description} screens, {full.manifest.precision} decides"
+        self.description = f"{quick.description} screens, fp32 decides"
+        self.why = quick.why
         self.again = 0
-        """Crops that were scored again."""
+        """Crops that were scored again so far."""
         self._quick, self._full, self._margin = quick, full, margin
         self._best: dict[int, tuple[float, float]] = {}  # of each track, by full and by quick
 
@@ -69,39 +74,6 @@ class Screen(Engine):
         for id in tracks.ended:
             self._best.pop(id, None)
         return scores
-
-    def probe(self, crops: NDArray[np.uint8]) -> None:
-        """See :meth:`Engine.probe`."""
-        self._quick.score(crops)
-        self._full.score(crops[: round(AGAIN * len(crops))])
-
-
-def screened(engine: Engine, file: Path, open_full: Callable[[Path], Engine]) -> Engine:
-    """Let an engine screen for the fp32 form of its model, if it is int8.
-
-    Args:
-        engine: one just opened.
-        file: its model; of int8, ``NAME.int8.onnx`` or ``NAME.int8-RECIPE.onnx``.
-        open_full: opens ``NAME.onnx`` beside it.
-
-    Returns:
-        The screen; or the engine, and where int8 cannot screen, :attr:`Engine.why` says why not.
-    """
-    if engine.manifest.precision != "int8":
-        return engine
-    margin = engine.manifest.screen_margin
-    if margin is None:
-        engine.why = "int8 cannot screen: its manifest states no margin; export it again"
-        return engine
-    try:
-        full = open_full(file.with_name(f"{file.stem.rpartition('.')[0]}.onnx"))
-    except SealshotError as error:
-        engine.why = f"int8 cannot screen: {error.fact}"
-        return engine
-    if _model(full.manifest) != _model(engine.manifest):
-        engine.why = "int8 cannot screen: the fp32 form beside it is another model"
-        return engine
-    return Screen(engine, full, margin)
 
 
 def _model(manifest: Manifest) -> tuple[str, int, int, str]:
