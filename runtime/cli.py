@@ -23,7 +23,7 @@ COMMANDS = {
     "camera": ("sealshot.runtime.commands.camera", "enrol a camera under a policy"),
     "keys": ("sealshot.runtime.commands.keys", "make a key pair; show its recipient"),
     "open": ("sealshot.runtime.commands.open", "open sealed shots with an identity"),
-    "vault": ("sealshot.runtime.commands.vault", "list, verify, count, hold, purge shots"),
+    "vault": ("sealshot.runtime.commands.vault", "list, verify, count, upload, hold, purge shots"),
     "authority": (
         "sealshot.runtime.commands.authority",
         "make an authority's keys; answer a request with its shares",

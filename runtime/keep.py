@@ -47,7 +47,7 @@ class Sealing:
     camera: Camera | None = None
     """Seals under its policy."""
     epoch_keys: EpochKeys | None = None
-    """Of the camera's policy."""
+    """Of the camera's policy. None where nothing is sealed, only what is there looked after."""
     retention: timedelta | None = None
     """After the end of its epoch a shot is deleted here. None keeps it."""
     quota_bytes: int | None = None
@@ -91,8 +91,9 @@ class Keeper:
         try:
             self._clock = TrustedClock(path / CLOCK, clock, accept=sealing.clock_is_right)
             self._set_time(self._clock.peek())
-            if sealing.camera and sealing.epoch_keys:
+            if sealing.camera:
                 self._log = Log(path / LOG, sealing.camera.name, sealing.camera.key)
+            if sealing.epoch_keys:
                 sealing.epoch_keys.prefetch(self._now(), KEYS_AHEAD)
                 self._epoch_key()
             key = sealing.camera.key.verify_key if sealing.camera else None

@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from sealshot.runtime.errors import SealshotError, VaultError
@@ -27,6 +28,16 @@ FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 600.0
 DRAIN_S = 30.0
 STOP_S = 2.0
 """An upload that takes longer to end is left, and done again by the next run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How far uploads are."""
+
+    waiting: int
+    sent: int
+    failures: int
+    """In a row: since the last object that was sent."""
 
 
 class Uploads:
@@ -55,6 +66,7 @@ class Uploads:
         self._waiting: dict[str, None] = {}  # in the order in which they are tried
         self._sent: list[str] = []
         self._failed: set[str] = set()
+        self._count = 0
         self._failures, self._retry_at = 0, 0.0
         self._told = ""
         self._stopped = False
@@ -101,6 +113,11 @@ class Uploads:
         with self._changed:
             return object_id in self._waiting
 
+    def standing(self) -> Standing:
+        """Return how many wait, how many were sent, and how often it failed."""
+        with self._changed:
+            return Standing(len(self._waiting), self._count, self._failures)
+
     def acknowledged(self) -> list[str]:
         """Return the objects that a server has, and that are not settled."""
         with self._changed:
@@ -143,7 +160,10 @@ class Uploads:
         with self._changed:
             left = len(self._waiting)
         if left:
-            self._report(f"{_shots(left)} not uploaded yet: the next run with --upload sends them")
+            self._report(
+                f"{_shots(left)} not uploaded yet: `sealshot vault upload` sends them, and the "
+                "next run with --upload"
+            )
         return left
 
     def stop(self) -> None:
@@ -151,8 +171,9 @@ class Uploads:
         with self._changed:
             self._stopped = True
             self._changed.notify_all()
-        if self._thread:
-            self._thread.join(STOP_S)
+        thread, self._thread = self._thread, None
+        if thread:
+            thread.join(STOP_S)
 
     def _run(self) -> None:
         while (object_id := self._next()) is not None:
@@ -191,6 +212,7 @@ class Uploads:
             self._failed.discard(object_id)
             if sent:
                 self._sent.append(object_id)
+                self._count += 1
                 self._failures, self._retry_at = 0, 0.0
             recovered = sent and self._told and not self._failed
             self._changed.notify_all()

@@ -52,7 +52,7 @@ def purge(arguments: Arguments, argv: list[str]) -> int:
     objects = list_objects(vault)
     policy = read_policy(given.policy) if given.policy else None
     retention: timedelta = policy.retention_time if policy else given.retention
-    camera = _camera(vault, given.policy)
+    camera = log_camera(vault, given.policy)
     trusted = _trusted(vault, accept=given.clock_is_right)
     holds = read_holds(vault, policy, trusted.time)
     over = overdue(objects, retention, trusted.time)
@@ -93,14 +93,18 @@ def hold(arguments: Arguments, argv: list[str]) -> int:
     return 0
 
 
-def _camera(vault: Path, policy_file: Path | None) -> Camera | None:
-    """Return who signs the log; None where the vault has none."""
+def log_camera(vault: Path, policy_file: Path | None) -> Camera | None:
+    """Return who signs the log of a vault; None where it has none.
+
+    Raises:
+        InputError: it has one, and the policy is not that of an enrolled camera.
+    """
     if not (vault / LOG).exists():
         return None
     if policy_file is None:
         raise InputError(
-            f"the vault {vault} has a log, and what goes is logged",
-            hint="give --policy DIR/policy.toml of its camera in place of --retention",
+            f"the vault {vault} has a log, and what becomes of its shots is logged",
+            hint="give --policy DIR/policy.toml of its camera, which says the retention time too",
         )
     return read_camera(policy_file)
 
