@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from pathlib import Path
 from typing import Any
@@ -17,9 +16,8 @@ from sealshot.benchmarks.faces.dataset import read_folder
 from sealshot.benchmarks.faces.faces import embed_faces, find_faces
 from sealshot.benchmarks.faces.matcher import Matcher
 from sealshot.benchmarks.quality.inner import MOST_NUMBERS, numbers_inside
+from sealshot.benchmarks.script import write_result
 from sealshot.runtime.arguments import Arguments, positive_int
-from sealshot.runtime.errors import InputError
-from sealshot.runtime.files import write_atomic
 from sealshot.runtime.terminal import note, progress, say, say_json, table
 
 USAGE = f"""
@@ -91,12 +89,7 @@ def main(argv: list[str]) -> int:
         say(f"{len(faces)} faces of {result['people']} people; AUC of verification, 0.5 is chance")
         table(["what", ">numbers", ">plain", ">95 %", ">trained"], [_row(leak) for leak in leaks])
     if given.output:
-        try:
-            write_atomic(given.output, (json.dumps(result, indent=1) + "\n").encode())
-        except OSError as error:
-            raise InputError(
-                f"{given.output} cannot be written: {error.strerror}", hint="name another file"
-            ) from error
+        write_result(given.output, result)
         note(f"result: {given.output}")
     return 0
 

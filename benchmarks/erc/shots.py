@@ -9,7 +9,6 @@ favours: the typical shot of a track, which is the best one only where most of t
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,11 +25,11 @@ from sealshot.benchmarks.faces.faces import View
 from sealshot.benchmarks.faces.matcher import Matcher, distances
 from sealshot.benchmarks.quality import open_measures
 from sealshot.benchmarks.quality.measure import Measure
+from sealshot.benchmarks.script import write_result
 from sealshot.runtime.arguments import Arguments, positive_int
 from sealshot.runtime.crops import crop_resize_grey
 from sealshot.runtime.detect import Detector, open_detector
 from sealshot.runtime.errors import InputError
-from sealshot.runtime.files import write_atomic
 from sealshot.runtime.sources import open_source
 from sealshot.runtime.terminal import note, progress, say, say_json, table, warn
 from sealshot.runtime.track import open_tracker
@@ -175,12 +174,7 @@ def main(argv: list[str]) -> int:
     else:
         _print(standings, chosen)
     if given.output:
-        try:
-            write_atomic(given.output, (json.dumps(result, indent=1) + "\n").encode())
-        except OSError as error:
-            raise InputError(
-                f"{given.output} cannot be written: {error.strerror}", hint="name another file"
-            ) from error
+        write_result(given.output, result)
         note(f"result: {given.output}")
     return 0
 

@@ -69,7 +69,7 @@ def walk(people, tmp_path):
 
 
 def test_command(capsys, walk, models, tmp_path_factory):
-    out = tmp_path_factory.mktemp("out") / "shots.json"
+    out = tmp_path_factory.mktemp("out") / "new" / "shots.json"
     argv = ["erc", "shots", walk, "--recognizer", models / "matcher.onnx", "--score",
             models / "sharp.onnx", "--score", "random"]  # fmt: skip
     assert main([*map(str, argv), "-o", str(out), "--json"]) == 0
