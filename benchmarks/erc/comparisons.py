@@ -167,13 +167,13 @@ def _compare(
     return Comparisons(
         distance=distances(embedding[reference], embedding[probe], distance),
         person=person[probe],
-        impostor=_impostors(embedding, person, distance),
+        impostor=impostors(embedding, person, distance),
         reference=reference,
         probe=probe,
     )
 
 
-def _impostors(embedding: Floats, person: NDArray[np.int64], distance: str) -> Doubles:
+def impostors(embedding: Floats, person: NDArray[np.int64], distance: str) -> Doubles:
     """Return distances between pictures of different people: all, or two million drawn pairs."""
     if len(person) * (len(person) - 1) // 2 <= IMPOSTORS:
         left, right = np.triu_indices(len(person), 1)

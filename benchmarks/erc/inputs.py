@@ -124,7 +124,7 @@ def load(given: argparse.Namespace, scores: Sequence[str], default_scores: Seque
     else:
         pictures = read_folder(given.dataset)
     faces = find_faces(pictures, given.detector, cache, threads=given.threads)
-    _tell_losses(faces)
+    tell_losses(faces)
     embedding = embed_faces(faces, matcher, cache)
     note(f"faces, embeddings and scores are kept in {cache.folder} (they are personal data)")
     distance = matcher.alignment.distance
@@ -195,7 +195,8 @@ def _load_npz(given: argparse.Namespace, scores: Sequence[str]) -> Inputs:
     return Inputs(setting, comparisons, {name: qualities[name] for name in scores or qualities})
 
 
-def _tell_losses(faces: Faces) -> None:
+def tell_losses(faces: Faces) -> None:
+    """Warn of files that hold no picture, or no face."""
     for files, what in ((faces.unreadable, "no picture"), (faces.faceless, "no face found")):
         if files:
             warn(f"{len(files)} of {len(faces.pictures.files)} files: {what}, first {files[0]}")

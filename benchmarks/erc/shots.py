@@ -1,30 +1,42 @@
 """`sealshot erc shots`: does the score choose the shot of a person that a matcher wants?
 
-Per track, the shot with the highest score is compared by the matcher with all other shots of the
-track. A good choice is near to all of them, and the matcher misses few of them at its threshold,
-which two people in one frame set: they are never the same. Beside it: the shot that each other
-score chooses, a shot chosen at random, and the best choice there is (the medoid). Note what this
-favours: the typical shot of a track, which is the best one only where most of the track is good.
+Per person, the shot with the highest score is compared by the matcher with all other shots: those
+of the track, or the other photographs. A good choice is near to all of them, and the matcher misses
+few of them at its threshold, which is set by people who are never the same: those seen in one
+frame, or of different names. Beside it: the shot that each other score chooses, a shot chosen at
+random, and the best choice there is (the medoid). Note what this favours: the typical shot, which
+is the best one only where most of them are good.
 """
 
 from __future__ import annotations
 
+import argparse
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sealshot.benchmarks.environment import environment
-from sealshot.benchmarks.erc.bootstrap import interval
-from sealshot.benchmarks.erc.curve import Doubles, start_at_fmr
-from sealshot.benchmarks.erc.inputs import rate
-from sealshot.benchmarks.faces.faces import View
+from sealshot.benchmarks.erc.choice import (
+    Chosen,
+    Seen,
+    Shots,
+    Standing,
+    choose,
+    summarise,
+    threshold_of,
+)
+from sealshot.benchmarks.erc.comparisons import impostors
+from sealshot.benchmarks.erc.curve import Doubles
+from sealshot.benchmarks.erc.inputs import rate, tell_losses
+from sealshot.benchmarks.faces.cache import Cache, default_folder
+from sealshot.benchmarks.faces.dataset import read_folder
+from sealshot.benchmarks.faces.faces import View, embed_faces, find_faces
 from sealshot.benchmarks.faces.matcher import Matcher, distances
 from sealshot.benchmarks.quality import open_measures
-from sealshot.benchmarks.quality.measure import Measure
+from sealshot.benchmarks.quality.measure import Measure, rate_faces
 from sealshot.benchmarks.script import write_result
 from sealshot.runtime.arguments import Arguments, positive_int
 from sealshot.runtime.crops import crop_resize_grey
@@ -37,98 +49,44 @@ from sealshot.runtime.types import Floats, Frame, Track
 
 DEFAULT_SCORES = ("quality", "rp", "size", "sharpness", "confidence", "random")
 MIN_SHOTS = 8
-REPLICATES = 2000
 FMR = 0.01
 
 USAGE = f"""
 usage: sealshot erc shots CLIP... --recognizer MATCHER.onnx [--score SCORE]... [options]
+       sealshot erc shots --photos DATASET... --recognizer MATCHER.onnx [options]
 
-Follow the faces of clips; per track, compare the shot that each score chooses with the other shots
-of the track by a face matcher. `gained`: 0 % is as far from them as a shot chosen at random, 100 %
-is as near as any shot can be. `missed`: the share of them that the matcher takes for someone else.
-The first --score is the one in question, the others stand beside it.
+Follow the faces of clips, or take a folder that holds a folder a person. Per person, compare the
+shot that each score chooses with the other shots by a face matcher. `gained`: 0 % is as far from
+them as a shot chosen at random, 100 % is as near as any shot can be. `missed`: the share of them
+that the matcher takes for someone else. The first --score is the one in question, the others stand
+beside it.
 
+  --photos            what is named are not clips but folders that hold a folder a person
   --recognizer FILE   the face matcher, ONNX; its alignment stands in a JSON file beside it
   --score SCORE       as for `sealshot erc`; may be repeated
                       (default: {" ".join(DEFAULT_SCORES)})
-  --fmr RATE          of the threshold, from people seen in one frame (default {FMR})
-  --min-shots N       leave out tracks with fewer detections (default {MIN_SHOTS})
+  --fmr RATE          of the threshold, from people seen in one frame or of different names
+                      (default {FMR})
+  --min-shots N       leave out people with fewer shots (default {MIN_SHOTS})
   --detector NAME     mtcnn (default), or yunet:FILE.onnx
   --tracker NAME      bytetrack (default), or euclidean
   --threads N         threads of a network (default: one a core)
+  --cache DIR         where what is found in photographs is kept (default ~/.cache/sealshot)
   -o, --output FILE   write the result as JSON
   --json              print the result as JSON instead of the table
 
 example:
   sealshot erc shots crowd.mp4 stage.mp4 --recognizer matcher.onnx --score quality --score size
+  sealshot erc shots --photos lfw/ --recognizer matcher.onnx --min-shots 4
 """
-
-
-@dataclass(frozen=True, eq=False)
-class Shots:
-    """All shots of one track."""
-
-    clip: str
-    track: int
-    embedding: Floats
-    """``[shots, d]``."""
-    quality: Doubles
-    """``[scores, shots]``."""
-
-
-@dataclass(frozen=True, eq=False)
-class Followed:
-    """What was seen in a clip."""
-
-    tracks: tuple[Shots, ...]
-    strangers: Doubles
-    """``[n]``: distances between faces of one frame, which are of different people."""
-
-
-@dataclass(frozen=True, eq=False)
-class Chosen:
-    """How far the chosen shots of one track are from its other shots, mean matcher distance."""
-
-    clip: str
-    track: int
-    shots: int
-    by_score: Doubles
-    """``[scores]``."""
-    at_random: float
-    """Expected distance of a shot chosen at random."""
-    best: float
-    """Distance of the best choice there is."""
-    missed: Doubles
-    """``[scores]``: share of the other shots that the matcher takes for another person."""
-    missed_at_random: float
-
-
-@dataclass(frozen=True)
-class Standing:
-    """How one score does over all tracks; intervals are of 95 %, by bootstrap over tracks."""
-
-    score: str
-    distance: float
-    """Mean distance of the chosen shots to the other shots of their tracks."""
-    gained: float
-    """How far it gets from a random choice (0) to the best one (1), in mean distance."""
-    gained_low: float
-    gained_high: float
-    behind: float
-    """What the first score gains more."""
-    behind_low: float
-    behind_high: float
-    missed: float
-    """Mean of :attr:`Chosen.missed`."""
-    missed_low: float
-    missed_high: float
 
 
 def main(argv: list[str]) -> int:
     """Run the command."""
     arguments = Arguments("erc shots", USAGE)
     add = arguments.add_argument
-    add("clips", nargs="+")
+    add("sources", nargs="+")
+    add("--photos", action="store_true")
     add("--recognizer", type=Path, required=True)
     add("--score", action="append", default=[])
     add("--fmr", type=rate, default=FMR)
@@ -136,30 +94,35 @@ def main(argv: list[str]) -> int:
     add("--detector", default="mtcnn")
     add("--tracker", default="bytetrack")
     add("--threads", type=positive_int, default=0)
+    add("--cache", type=Path, default=default_folder())
     add("-o", "--output", type=Path)
     add("--json", action="store_true")
     given = arguments.parse_args(argv)
 
     matcher = Matcher(given.recognizer, threads=given.threads)
     measures = open_measures(given.score or DEFAULT_SCORES, threads=given.threads)
-    detector = open_detector(given.detector, threads=given.threads)
-    seen = [follow(clip, detector, given.tracker, matcher, measures) for clip in given.clips]
-    tracks = [track for clip in seen for track in clip.tracks]
-    long = [track for track in tracks if len(track.embedding) >= max(given.min_shots, 3)]
-    if not long:
+    if given.photos:
+        seen = [photographs(Path(s), given, matcher, measures) for s in given.sources]
+    else:
+        detector = open_detector(given.detector, threads=given.threads)
+        seen = [follow(s, detector, given.tracker, matcher, measures) for s in given.sources]
+    people = [shots for each in seen for shots in each.people]
+    enough = [shots for shots in people if len(shots.embedding) >= max(given.min_shots, 3)]
+    if not enough:
         raise InputError(
-            f"no track has {given.min_shots} shots", hint="give another clip or --min-shots"
+            f"nobody has {given.min_shots} shots",
+            hint="give another source or --min-shots",
         )
-    note(f"{len(tracks) - len(long)} tracks are too short and left out")
-    threshold = threshold_of(np.concatenate([clip.strangers for clip in seen]), given.fmr)
-    chosen = [choose(track, matcher.alignment.distance, threshold) for track in long]
+    note(f"{len(people) - len(enough)} of {len(people)} have too few shots and are left out")
+    threshold = threshold_of(np.concatenate([each.strangers for each in seen]), given.fmr)
+    chosen = [choose(shots, matcher.alignment.distance, threshold) for shots in enough]
     names = [measure.name for measure in measures]
     standings = summarise(names, chosen)
     result = {
         "command": shlex.join(["sealshot", "erc", "shots", *argv]),
         "environment": vars(environment()),
         "scores": [vars(standing) for standing in standings],
-        "tracks": [
+        "people": [
             {
                 **vars(c),
                 "by_score": dict(zip(names, c.by_score.tolist(), strict=True)),
@@ -181,7 +144,7 @@ def main(argv: list[str]) -> int:
 
 def follow(
     clip: str, detector: Detector, tracker: str, matcher: Matcher, measures: Sequence[Measure]
-) -> Followed:
+) -> Seen:
     """Follow the faces of a clip; embed and rate each detection.
 
     Raises:
@@ -206,76 +169,40 @@ def follow(
             strangers.append(distances(embeddings[left], embeddings[right], kind))
             for track, embedding, quality in zip(seen, embeddings, rated, strict=True):
                 found.setdefault(track.id, []).append((embedding, quality))
-    tracks = tuple(
+    people = tuple(
         Shots(
-            clip=Path(clip).name,
-            track=id,
+            source=Path(clip).name,
+            person=id,
             embedding=np.stack([embedding for embedding, _ in shots]),
             quality=np.stack([quality for _, quality in shots], axis=1),
         )
         for id, shots in found.items()
     )
-    return Followed(tracks, np.concatenate(strangers))
+    return Seen(people, np.concatenate(strangers))
 
 
-def threshold_of(strangers: Doubles, fmr: float) -> float:
-    """Return the distance at which the share ``fmr`` of strangers match; infinite if too few."""
-    try:
-        return start_at_fmr(strangers, fmr).threshold
-    except InputError as error:
-        warn(f"no threshold, so nothing is missed: {error.fact}")
-        return float("inf")
+def photographs(
+    dataset: Path, given: argparse.Namespace, matcher: Matcher, measures: Sequence[Measure]
+) -> Seen:
+    """Find, embed and rate the faces of a folder that holds a folder a person.
 
-
-def choose(track: Shots, distance: str, threshold: float) -> Chosen:
-    """Let each score choose a shot, and measure how far it is from the others."""
-    e = track.embedding.astype(np.float64)
-    apart = 1 - e @ e.T  # cosine distance; the squared Euclidean one is twice that
-    if distance == "euclidean":
-        apart = np.sqrt(np.maximum(2 * apart, 0))
-    np.fill_diagonal(apart, 0)
-    to_others = apart.sum(axis=1) / (len(apart) - 1)
-    missed = (apart >= threshold).sum(axis=1) / (len(apart) - 1)  # none misses itself
-    best = np.argmax(np.where(np.isnan(track.quality), -np.inf, track.quality), axis=1)
-    return Chosen(
-        clip=track.clip,
-        track=track.track,
-        shots=len(apart),
-        by_score=to_others[best],
-        at_random=float(to_others.mean()),
-        best=float(to_others.min()),
-        missed=missed[best],
-        missed_at_random=float(missed.mean()),
+    Raises:
+        InputError: the folder cannot be read, or holds no such thing.
+    """
+    cache = Cache(given.cache)
+    faces = find_faces(read_folder(dataset), given.detector, cache, threads=given.threads)
+    tell_losses(faces)
+    embedding = embed_faces(faces, matcher, cache)
+    quality = np.stack([rate_faces(measure, faces, cache) for measure in measures])
+    person = np.unique(faces.person(), return_inverse=True)[1]
+    shown = [np.flatnonzero(person == one) for one in range(person.max() + 1)]
+    return Seen(
+        tuple(
+            Shots(dataset.resolve().name, one, embedding[shots], quality[:, shots])
+            for one, shots in enumerate(shown)
+        ),
+        impostors(embedding, person, matcher.alignment.distance),
     )
-
-
-def summarise(names: Sequence[str], chosen: Sequence[Chosen]) -> list[Standing]:
-    """Return how each score does over all tracks."""
-    distance = np.stack([c.by_score for c in chosen])  # [tracks, scores]
-    at_random = np.array([[c.at_random] for c in chosen])
-    best = np.array([[c.best] for c in chosen])
-
-    def gain(tracks: NDArray[np.int64]) -> Doubles:
-        won = (at_random - distance)[tracks].sum(axis=-2)
-        there_is = (at_random - best)[tracks].sum(axis=-2)
-        return np.asarray(won / np.maximum(there_is, 1e-9))
-
-    gained = gain(np.arange(len(chosen)))
-    missed = np.stack([c.missed for c in chosen])
-    drawn = np.random.default_rng(0).integers(0, len(chosen), (REPLICATES, len(chosen)))
-    draws = gain(drawn)
-    columns = [
-        distance.mean(axis=0),
-        gained,
-        *interval(draws),
-        gained[0] - gained,
-        *interval(draws[:, :1] - draws),
-        missed.mean(axis=0),
-        *interval(missed[drawn].mean(axis=1)),
-    ]
-    return [
-        Standing(name, *(float(column[i]) for column in columns)) for i, name in enumerate(names)
-    ]
 
 
 def _views(frame: Frame, seen: Sequence[Track]) -> list[View]:
@@ -290,7 +217,7 @@ def _print(standings: Sequence[Standing], chosen: Sequence[Chosen]) -> None:
     at_random = np.mean([c.at_random for c in chosen])
     best = np.mean([c.best for c in chosen])
     say(
-        f"{len(chosen)} tracks, {sum(c.shots for c in chosen)} shots. Mean distance to the other "
+        f"People: {len(chosen)}, shots: {sum(c.shots for c in chosen)}. Mean distance to the other "
         f"shots: {at_random:.3f} at random (0 %), {best:.3f} at best (100 %). A shot at random "
         f"misses {100 * np.mean([c.missed_at_random for c in chosen]):.1f} % of the others."
     )

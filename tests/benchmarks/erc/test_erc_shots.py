@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from sealshot.benchmarks.erc.shots import Shots, choose, summarise, threshold_of
+from sealshot.benchmarks.erc.choice import Shots, choose, summarise, threshold_of
 from sealshot.runtime.cli import main
 
 
@@ -75,26 +75,39 @@ def test_command(capsys, walk, models, tmp_path_factory):
     assert main([*map(str, argv), "-o", str(out), "--json"]) == 0
     result = json.loads(capsys.readouterr().out)
     assert json.loads(out.read_text()) == result
-    (track,) = result["tracks"]
+    (track,) = result["people"]
     assert track["shots"] == 14
     assert list(track["by_score"]) == ["sharp", "random"]
     assert track["best"] <= track["by_score"]["sharp"]
     assert [s["score"] for s in result["scores"]] == ["sharp", "random"]
     assert main([*map(str, argv)]) == 0
     printed = capsys.readouterr()
-    assert "1 tracks, 14 shots" in printed.out
+    assert "People: 1, shots: 14" in printed.out
     assert "no threshold" in printed.err  # there are never two people in a frame
     assert result["threshold"] is None
+
+
+def test_photographs(capsys, people, models, tmp_path):
+    argv = ["erc", "shots", "--photos", people, "--recognizer", models / "matcher.onnx", "--score",
+            models / "sharp.onnx", "--score", "size", "--min-shots", 3, "--cache",
+            tmp_path]  # fmt: skip
+    assert main([*map(str, argv), "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    # two of the files show no face
+    assert [(p["person"], p["shots"]) for p in result["people"]] == [(i, 5) for i in range(4)]
+    assert {p["source"] for p in result["people"]} == {people.name}
+    assert result["threshold"] > 0  # people of different names set it
 
 
 @pytest.mark.parametrize(
     ("argv", "fact"),
     [
         ("{walk}", "--recognizer"),
+        ("--photos nowhere {matched} --score size", "nowhere"),
         ("nowhere.mp4 {matched}", "nowhere.mp4"),
         ("{walk} {matched} --score beauty", "no score"),
         ("{walk} {matched} --score size --tracker dog", "no tracker"),
-        ("{walk} {matched} --score size --min-shots 15", "no track has 15 shots"),
+        ("{walk} {matched} --score size --min-shots 15", "nobody has 15 shots"),
     ],
 )
 def test_bad_input(argv, fact, capsys, walk, models):
