@@ -33,7 +33,7 @@ PRECISIONS = ("fp32", "fp16", "int8")
 FORM_CROPS = 256
 """Crops that fix ranges inside the int8 form; calibration widens none of them."""
 MARGIN_CROPS = 1024
-MARGIN_SHARE = 0.99
+MARGIN_SHARE = 0.999
 
 
 @dataclass(frozen=True, eq=False)

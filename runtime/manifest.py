@@ -48,7 +48,7 @@ class Manifest:
     calibration: dict[str, str] = field(default_factory=dict)
     """Of int8: recipe, method, set and its sha256; empty else."""
     screen_margin: float | None = None
-    """Of int8, in units of the score: among pairs of calibration crops, 99 % of the differences
+    """Of int8, in units of the score: among pairs of calibration crops, 99.9 % of the differences
     between the errors, fp32 less int8, of one and of the other are at most this. So far may a crop
     lie behind another by int8 and yet be better by fp32 (`engines/screen.py`). None: not known."""
 

@@ -32,7 +32,8 @@ from sealshot.runtime.terminal import warn
 from sealshot.runtime.track import open_tracker
 from sealshot.runtime.types import Floats, Tracks
 
-SCREENED = "fp32 decides"
+SCREENED = "int8 + fp32"
+"""A precision: int8 screens, fp32 decides."""
 MOST_FACES = 64
 """In one call of what is not ours."""
 ScoreTracks = Callable[[Crops, Tracks], Floats]
@@ -166,7 +167,7 @@ def measure_tracks(
     models = [score_graph(score) for score in scores]
     with tempfile.TemporaryDirectory(prefix="sealshot-benchmark-") as folder, conditions() as watch:
         contenders, left_out = gather(models, engines, Path(folder))
-        contenders += [replace(c, way=SCREENED) for c in contenders if _is_ours(c, "int8")]
+        contenders += [replace(c, precision=SCREENED) for c in contenders if _is_ours(c, "int8")]
         ready, unusable = open_all(contenders, threads, _open)
         entries = [
             Entry(contender, len(faces), count, _replay(footage, scorer.score))
@@ -231,7 +232,7 @@ class _Scorer:
 
 
 def _open(contender: Contender, threads: int) -> _Scorer:
-    if contender.way == SCREENED:
+    if contender.precision == SCREENED:
         screen = open_for_tracks(contender.model, contender.engine, "int8", threads=threads)
         if not isinstance(screen, Screen):
             raise InputError(screen.why, hint="export fp32 and int8 together")

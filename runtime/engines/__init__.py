@@ -116,8 +116,9 @@ def open_for_tracks(
     opened = open_engine(model, engine, precision, threads=threads)
     if opened.manifest.precision != "int8":
         return opened
+    full = model.with_name(f"{model.stem.partition('.int8')[0]}{model.suffix}")
     try:
-        return Screen(opened, open_engine(model, engine, "fp32", threads=threads))
+        return Screen(opened, open_engine(full, engine, "fp32", threads=threads))
     except SealshotError as error:
         opened.why += f"; it decides without fp32: {error.fact}; {error.hint}"
         return opened

@@ -22,6 +22,8 @@ from sealshot.runtime.manifest import Manifest
 from sealshot.runtime.types import Floats, Tracks
 
 EXPORT_BOTH = "export both with `sealshot export --precision fp32,int8 --calibrate FACES`"
+NONE_YET = (0.0, float(np.finfo(np.float32).min))
+"""The best of a new track, by fp32 and by int8: any number beats it."""
 
 
 class Screen(Engine):
@@ -61,7 +63,7 @@ class Screen(Engine):
         The score of a crop that was not scored again is an estimate, always below its track's best.
         """
         quick = self._quick.score(crops)
-        best = [self._best.get(track.id, (0.0, -np.inf)) for track in tracks.seen]
+        best = [self._best.get(track.id, NONE_YET) for track in tracks.seen]
         best_full, best_quick = np.array(best, np.float32).reshape(-1, 2).T
         near = quick + self._margin >= best_quick
         scores: Floats = best_full + (quick - best_quick)

@@ -12,6 +12,7 @@ from sealshot.export.command import main  # noqa: E402
 from sealshot.export.golden import FILE, draw_faces, golden_crops  # noqa: E402
 from sealshot.export.models.student import Student  # noqa: E402
 from sealshot.export.models.vae import SAMPLES, Vae  # noqa: E402
+from sealshot.export.precisions import screen_margin  # noqa: E402
 from sealshot.runtime.engines import OnnxRuntimeEngine  # noqa: E402
 from sealshot.runtime.errors import InputError  # noqa: E402
 from sealshot.runtime.manifest import load_manifest  # noqa: E402
@@ -52,12 +53,21 @@ def test_all_precisions_of_a_score_that_ships(faces, tmp_path, capsys):
             source.name, source.seed, source.training_set_sha256,
         )  # fmt: skip
         assert bool(manifest.calibration) is (precision == "int8")
+        assert (manifest.screen_margin is not None) is (precision == "int8")
         scores = OnnxRuntimeEngine(path).score(golden_crops())
         assert np.corrcoef(scores, expected)[0, 1] >= least - 1e-6
     calibration = load_manifest(tmp_path / "quality.int8.onnx").calibration
     assert calibration["set"] == "drawn"
     assert calibration["crops"] == "24"
     assert calibration["recipe"] == "cpu"
+
+
+def test_the_margin_is_what_one_crop_may_lose_on_another():
+    errors = np.arange(100.0)  # of 10,000 pairs, 10 differ by 96 and more
+    assert screen_margin(errors) == pytest.approx(96, abs=1)
+    assert screen_margin(errors + 1e6) == screen_margin(errors)  # what all have in common is none
+    assert screen_margin(2 * errors) == 2 * screen_margin(errors)
+    assert screen_margin(np.full(16, 7.0)) == 0
 
 
 def test_more_samples_cost_more_and_rank_alike(faces, tmp_path, capsys):

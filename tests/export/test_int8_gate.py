@@ -12,16 +12,13 @@ from onnx import numpy_helper
 pytest.importorskip("torch")
 
 from sealshot.benchmarks.erc.compare import main as compare
+from sealshot.benchmarks.throughput.tracks import follow, same_choice
 from sealshot.export.golden import draw_faces
 from sealshot.export.precisions import Calibration, int8_graph
 from sealshot.export.rebuild import load_graph
-from sealshot.runtime.crops import crop_resize_grey
-from sealshot.runtime.detect import open_detector
-from sealshot.runtime.engines import OnnxRuntimeEngine
+from sealshot.runtime.engines import OnnxRuntimeEngine, Screen, open_for_tracks
 from sealshot.runtime.manifest import load_manifest
 from sealshot.runtime.models import FOLDER, score_graph
-from sealshot.runtime.sources import open_source
-from sealshot.runtime.track import open_tracker
 
 INT8 = FOLDER / "rp.int8.onnx"
 PEOPLE = 150
@@ -92,23 +89,39 @@ def test_a_broken_model_is_stopped(gate, capsys, tmp_path, kind):
     assert not found["passed"]
 
 
-def test_the_frames_that_int8_chooses_are_as_good(data):
-    """Float32 finds them as good, or next to it: in the crowd, where tracks are short and long."""
-    detector, tracker = open_detector("mtcnn"), open_tracker("bytetrack")
-    tracks = {}
-    with open_source(str(data / "clips" / "stage-five-people-cuts.mp4"), report=print) as frames:
-        for frame in frames:
-            seen = tracker.update(frame.time_s, detector.detect(frame.image)).seen
-            boxes = [track.face.box for track in seen]
-            for track, crop in zip(seen, crop_resize_grey(frame.image, boxes), strict=True):
-                tracks.setdefault(track.id, []).append(crop)
+@pytest.fixture(scope="module")
+def footage(data):
+    """The faces of all clips, frame by frame."""
+    clips = sorted(p for p in (data / "clips").iterdir() if p.suffix in (".mp4", ".mkv", ".gif"))
+    return [follow(str(clip)) for clip in clips]
+
+
+def chosen(footage, engine):
+    """Scores of the faces of each clip, of which each track's highest is its choice."""
+    return [clip.scores(engine.score_tracks) for clip in footage]
+
+
+def test_the_frames_that_int8_chooses_are_as_good(footage):
+    """Float32 finds them as good, or next to it."""
     full, small = OnnxRuntimeEngine(score_graph("rp")), OnnxRuntimeEngine(INT8)
-    near = []
-    for crops in map(np.stack, tracks.values()):
-        if len(crops) > 1:
-            scores = full.score(crops)
-            chosen = scores[small.score(crops).argmax()]
-            percentile = full.manifest.percentile
-            near.append(percentile(float(scores.max())) - percentile(float(chosen)) <= 2)
-    assert len(near) > 10
+    percentile = full.manifest.percentile
+    near = [
+        percentile(float(exact[track].max())) - percentile(float(exact[track[i]])) <= 2
+        for clip, exact, rough in zip(
+            footage, chosen(footage, full), chosen(footage, small), strict=True
+        )
+        for track in clip.tracks
+        for i in [rough[track].argmax()]
+    ]
+    assert len(near) > 30
     assert np.mean(near) >= 0.95
+
+
+def test_int8_that_screens_chooses_the_frames_of_fp32(footage):
+    full = open_for_tracks(score_graph("rp"), "onnxruntime", "fp32")
+    screen = open_for_tracks(score_graph("rp"), "onnxruntime", "int8")
+    assert isinstance(screen, Screen)
+    right = chosen(footage, full)
+    assert same_choice(footage, right, chosen(footage, screen)) >= 0.95
+    assert same_choice(footage, right, chosen(footage, OnnxRuntimeEngine(INT8))) < 0.95
+    assert screen.again < 0.4 * sum(map(len, right))  # else fp32 alone were faster

@@ -67,6 +67,10 @@ def damage(model, **fields):
         (lambda m: m.with_suffix(".json").write_text("[]"), "not a model manifest"),
         (lambda m: damage(m, surprise=1), "not a model manifest"),
         (lambda m: damage(m, score_quantiles=[1, 2]), "101 score quantiles"),
+        *(
+            (lambda m, v=value: damage(m, screen_margin=v), "screen_margin is .*, not a number")
+            for value in (float("nan"), float("inf"), -1e-9, 1e39, 10**400, "5", True, [5], {})
+        ),
     ],
 )
 def test_what_does_not_fit_is_refused(model, break_it, fact):
@@ -74,6 +78,20 @@ def test_what_does_not_fit_is_refused(model, break_it, fact):
     with pytest.raises(InputError, match=fact) as caught:
         load_manifest(model)
     assert caught.value.hint
+
+
+@pytest.mark.parametrize("margin", [None, 0, 3, 2.5])
+def test_a_margin_is_a_number_or_not_known(model, margin):
+    damage(model, screen_margin=margin)
+    assert load_manifest(model).screen_margin == margin
+
+
+def test_a_manifest_from_before_margins_has_none(model):
+    path = model.with_suffix(".json")
+    fields = json.loads(path.read_text())
+    del fields["screen_margin"]
+    path.write_text(json.dumps(fields))
+    assert load_manifest(model).screen_margin is None
 
 
 def test_a_manifest_cannot_be_changed():

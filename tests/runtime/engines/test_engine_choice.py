@@ -2,13 +2,14 @@
 
 import json
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from sealshot.runtime import engines, models
 from sealshot.runtime.commands import run, show_env
-from sealshot.runtime.engines import engine_forms, open_engine, survey
+from sealshot.runtime.engines import engine_forms, open_engine, open_for_tracks, survey
 from sealshot.runtime.engines.base import Engine
 from sealshot.runtime.errors import InputError, SealshotError
 from sealshot.runtime.manifest import load_manifest
@@ -169,6 +170,73 @@ def test_the_recipe_of_a_processor(monkeypatch, machine, flags, recipe):
     assert models.cpu_recipe.__wrapped__() == recipe
 
 
+def state(file, **fields):
+    """Write fields into the manifest of a file."""
+    replace(load_manifest(file), **fields).write(file)
+
+
+FP32, INT8 = "mean.onnx", "mean.int8.onnx"
+SCREENS = "onnxruntime int8 screens, fp32 decides"
+BOTH = {(CPU, "fp32"): 2, (CPU, "int8"): 0.5}
+
+
+@pytest.mark.parametrize(
+    ("table", "file", "precision", "chosen", "why"),
+    [
+        (BOTH, FP32, "int8", SCREENS, "the only"),
+        (BOTH, FP32, "auto", "onnxruntime fp32", "the only"),
+        (BOTH, FP32, "fp32", "onnxruntime fp32", "the only"),
+        ({(CPU, "int8"): 0.5}, FP32, "auto", "onnxruntime fp32", None),
+        ({(CPU, "int8"): 0.5}, FP32, "int8", "onnxruntime int8", "without fp32: no onnxruntime"),
+        (BOTH, INT8, "auto", SCREENS, "the only"),
+        ({**BOTH, (GPU, "int8"): 0.1}, FP32, "int8", "tensorrt int8 screens, fp32 decides", "meas"),
+    ],
+)
+def test_on_tracks_int8_screens_where_it_can(graph, ms, table, file, precision, chosen, why):
+    ms.update(table)
+    for int8 in (INT8, "mean.int8-tensorrt.onnx"):
+        state(graph.with_name(int8), screen_margin=3.0)
+    if why is None:
+        with pytest.raises(InputError, match="no onnxruntime"):
+            open_for_tracks(graph.with_name(file), precision=precision)
+        return
+    opened = open_for_tracks(graph.with_name(file), precision=precision)
+    assert opened.description == chosen
+    assert why in opened.why
+
+
+@pytest.mark.parametrize(
+    ("of_int8", "of_fp32", "why"),
+    [
+        ({}, {}, "decides without fp32: its manifest states no margin"),
+        ({"screen_margin": 3.0}, {"samples": 9}, "what lies beside it is not its fp32 form"),
+    ],
+)
+def test_int8_that_cannot_screen_is_opened_and_the_reason_given(graph, ms, of_int8, of_fp32, why):
+    ms.update(BOTH)
+    state(graph.with_name(INT8), **of_int8)
+    state(graph, **of_fp32)
+    opened = open_for_tracks(graph, precision="int8")
+    assert opened.description == "onnxruntime int8"
+    assert why in opened.why
+    assert "sealshot export" in opened.why
+
+
+def test_int8_without_fp32_beside_it_is_opened_and_that_is_said(graph, ms):
+    ms.update(BOTH)
+    state(graph.with_name(INT8), screen_margin=3.0)
+    graph.unlink()
+    opened = open_for_tracks(graph.with_name(INT8))
+    assert opened.description == "onnxruntime int8"
+    assert "decides without fp32: there is no model file" in opened.why
+
+
+def test_without_tracks_int8_is_itself(graph, ms):
+    ms.update(BOTH)
+    state(graph.with_name(INT8), screen_margin=3.0)
+    assert open_engine(graph, precision="int8").description == "onnxruntime int8"
+
+
 def test_the_survey_has_every_engine_with_a_reason(graph, ms):
     ms[CPU, "fp32"] = 1
     found = {(e, p): o for e, p, o in survey(graph)}
@@ -189,3 +257,20 @@ def test_a_run_announces_its_engine(demo, tmp_path, capsys):
     argv = [str(demo.clip), "--to", demo.recipient, "--vault", str(tmp_path), "--stop-after", "0.2"]
     assert run.main([*argv, "--engine", "onnxruntime", "--precision", "fp32"]) == 0
     assert "engine: ONNX Runtime" in capsys.readouterr().err
+
+
+def test_a_run_on_int8_keeps_the_shots_of_fp32(demo, tmp_path, capsys):
+    argv = [str(demo.clip), "--to", demo.recipient, "--score", "rp", "--json"]
+    shots = {}
+    for precision, engine in (("fp32", "CPU, fp32"), ("int8", "CPU, int8 screens, fp32 decides")):
+        vault = ["--vault", str(tmp_path / precision)]
+        assert run.main([*argv, *vault, "--precision", precision]) == 0
+        told = capsys.readouterr()
+        assert f"{engine} (the only" in told.err
+        summary = json.loads(told.out)
+        assert summary["engine"].endswith(engine)
+        shots[precision] = [
+            (p["track"], p["frame"], pytest.approx(p["score"], abs=0.1)) for p in summary["people"]
+        ]
+    assert shots["fp32"] == shots["int8"]
+    assert len(shots["int8"]) == 2
