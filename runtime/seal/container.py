@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 from sealshot.runtime.errors import SealError
@@ -52,7 +53,7 @@ HEADER_LIMIT = 256 * 1024  # bytes; 255 authorities take some 40 kB
 _DAMAGED = "fetch the object again from where it was first stored"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots, for what is cached
 class Header:
     """What may be known of a shot without a key: the content of ``header.json``."""
 
@@ -79,9 +80,9 @@ class Header:
         """Return the bytes of ``header.json``."""
         return canonical(asdict(self))
 
-    @property
+    @cached_property
     def digest(self) -> bytes:
-        """SHA-256 of ``header.json``: binds the secrets to this header."""
+        """SHA-256 of ``header.json``: binds each of the secrets to this header."""
         return hashlib.sha256(self.encode()).digest()
 
 

@@ -22,6 +22,7 @@ import hashlib
 import sys
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +74,7 @@ class Party:
         return "\n".join([*lines, f'verify_key = "{self.verify_key}"', ""])
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots, for what is cached
 class Policy:
     """Who opens, and until when."""
 
@@ -91,9 +92,12 @@ class Policy:
         """How long after the end of its epoch a shot can be opened."""
         return parse_duration(self.retention)
 
-    @property
+    @cached_property
     def digest(self) -> str:
-        """SHA-256 of what the policy rules, in hexadecimal; where keys are fetched is left out."""
+        """SHA-256 of what the policy rules, in hexadecimal; where keys are fetched is left out.
+
+        Each shot names it, and to write long keys as text would take longer than to seal to them.
+        """
         body = {
             "quorum": self.quorum,
             "retention": self.retention,
