@@ -259,6 +259,37 @@ def erc(results: Path) -> str:
     )
 
 
+CHOSEN_AMONG = {
+    "erc-photos-lfw-dev": "photographs of {} people of LFW",
+    "erc-photos-celeba-dev": "of {} of CelebA in the wild",
+    "erc-shots": "frames of {} tracks",
+}
+
+
+def shots(results: Path) -> str:
+    """How much nearer the chosen shot is to the others than one at random, of what there is."""
+    found = {among: _read(results, name) for name, among in CHOSEN_AMONG.items()}
+    names = [score["score"] for score in next(iter(found.values()))["scores"]]
+    rows = {
+        among: {score["score"]: score for score in result["scores"]}
+        for among, result in found.items()
+    }
+    return _table(
+        ("score", *(among.format(len(found[among]["people"])) for among in rows)),
+        (
+            (
+                SCORE_NAMES.get(name, name if name == "random" else f"`{name}`"),
+                *(
+                    f"{100 * row['gained']:.0f} % [{100 * row['gained_low']:.0f}, "
+                    f"{100 * row['gained_high']:.0f}]"
+                    for row in (by_score[name] for by_score in rows.values())
+                ),
+            )
+            for name in names
+        ),
+    )
+
+
 def degrade(results: Path) -> str:
     """Share of faces whose score falls when the picture gets worse, middle severity."""
     found = _read(results, "erc-degrade")
@@ -281,6 +312,7 @@ TABLES: dict[str, Callable[[Path], str]] = {
     "detection": detection,
     "tracking": tracking,
     "erc": erc,
+    "shots": shots,
     "degrade": degrade,
 }
 

@@ -87,7 +87,7 @@ def main(argv: list[str]) -> int:
     origin = replace(
         origin,
         name="quality",
-        architecture="8 convolutions, taught by surety, typicality, pose and degradations",
+        architecture="8 convolutions, taught by surety, typicality, detail, pose and degradations",
         samples=0,
     )
     quality = export_score_graph(student, out / "quality.onnx", origin, crops)

@@ -3,7 +3,8 @@
 Teachers say how good a clean crop is: how robustly the detector sees the face
 (:mod:`sealshot.export.robustness`), how likely the face is under Gaussians of what the detector
 makes of it and of the aligned inner face (:mod:`sealshot.export.typicality`), how likely it is to
-the variational autoencoder (reconstruction probability), and how squarely it looks at the camera
+the variational autoencoder (reconstruction probability), how much of it there is to see
+(:mod:`sealshot.export.detail`), and how squarely it looks at the camera
 (:mod:`sealshot.export.frontality`). Degradations say which of two pictures of one face is worse
 (:mod:`sealshot.export.degrade`). The student learns the first by regression, the second by a
 pairwise ranking loss, and to put what is no face below every face.
@@ -22,6 +23,7 @@ from torch.nn.functional import huber_loss, softplus
 
 from sealshot.export.data import FaceCrops
 from sealshot.export.degrade import DEGRADATIONS, Grey, centre, non_face, shift
+from sealshot.export.detail import detail
 from sealshot.export.frontality import frontality, levelness
 from sealshot.export.models.student import Student
 from sealshot.export.models.vae import RpScore, Vae
@@ -33,14 +35,15 @@ Doubles = NDArray[np.float64]
 SCHEDULE = Schedule(epochs=12, batch=96, learning_rate=2e-3, seed=1, averaging=0.995)
 HELD_OUT = 0.04
 WEIGHTS = {
-    "robustness": 3.0,
-    "typical features": 1.0,
-    "typical inner face": 1.0,
-    "reconstruction probability": 0.3,
-    "levelness": 0.5,
+    "robustness": 4.0,
+    "typical features": 1.5,
+    "typical inner face": 0.5,
+    "reconstruction probability": 0.5,
+    "detail": 1.2,
+    "levelness": 0.8,
     "frontality": 0.3,
 }
-"""Of the teachers, all of unit spread; chosen by error-versus-reject curves on lfw-dev."""
+"""Of the teachers, all of unit spread; see MODELS.md for what they were chosen by."""
 FEATURE_RANK = 500
 INNER_FACE_RANK = 30
 DROP = 3.5
@@ -103,6 +106,7 @@ def _teach(faces: FaceCrops, rp: Floats, features: Doubles, inner_face: Doubles)
         "typical features": _standard(features),
         "typical inner face": _standard(inner_face),
         "reconstruction probability": _standard(rp),
+        "detail": _standard(detail(faces.crops)),
         "levelness": _standard(levelness(faces.landmarks)),
         "frontality": aside / max(float(aside.std()), 1e-9),
     }

@@ -5,9 +5,11 @@ import numpy as np
 import pytest
 
 from sealshot.export.align import INNER, align
+from sealshot.export.detail import INNER_FACE, detail
 from sealshot.export.frontality import frontality, levelness
 from sealshot.export.robustness import FEATURES, GROUPS, Looker
 from sealshot.export.typicality import contrast_normalised, typicality
+from sealshot.runtime.crops import crop_resize_grey
 from sealshot.runtime.demo.clip import PORTRAIT
 from sealshot.runtime.detect import open_detector
 
@@ -74,6 +76,21 @@ def portrait():
     image = cv2.imread(str(PORTRAIT))
     (face,) = open_detector("mtcnn", threads=1).detect(image)
     return image, face
+
+
+def test_detail_is_of_the_inner_face_and_not_of_light(portrait):
+    image, face = portrait
+    crop = crop_resize_grey(image, [face.box])[0, 0]
+    around = crop.copy()
+    around[: INNER_FACE[0].start] = np.random.default_rng(0).integers(0, 256, (20, 64))
+    dim = np.uint8(crop * 0.5 + 40)
+    flat = np.full_like(crop, 90)
+    flat[::7] += 1  # less than a camera's noise
+    blurred = [cv2.GaussianBlur(crop, (0, 0), sigma) for sigma in (0.7, 1.5, 4)]
+    sizes = detail(np.stack([crop, around, dim, *blurred, flat])[:, None])
+    assert sizes[1] == sizes[0]
+    assert sizes[2] == pytest.approx(sizes[0], rel=0.03)
+    assert (np.diff(sizes[[0, 3, 4, 5, 6]]) < 0).all()
 
 
 def test_robustness_falls_when_the_face_is_blurred_hidden_or_none(portrait):
