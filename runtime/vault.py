@@ -69,11 +69,13 @@ class Vault:
     """A vault to write to. Several runs may write to one vault at a time.
 
     Raises:
+        InputError: it names something else than a folder.
         VaultError: the folder cannot be made or written to.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        _check_folder(path)
         try:
             _make_folder(path)
             self._lock = os.open(path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
@@ -222,6 +224,14 @@ def _describe(file: Path) -> VaultObject:
 
 def _id(path: Path) -> str:
     return f"{path.parent.name}/{path.name}"
+
+
+def _check_folder(path: Path) -> None:
+    for part in (path, *path.parents):
+        if os.path.lexists(part) and not part.is_dir():
+            raise InputError(
+                f"{part} is not a folder, so the vault {path} cannot be made", "give another"
+            )
 
 
 def _make_folder(path: Path) -> None:

@@ -293,12 +293,13 @@ def test_a_limit_on_file_size_is_told(tmp_path: Path) -> None:
     assert [len(data) for data in _files(tmp_path).values()] == [9000]
 
 
-@pytest.mark.parametrize("path", ["file", "file/vault"])
+@pytest.mark.parametrize("path", ["file", "file/vault", "file/of/vault", "dangling"])
 def test_a_vault_that_is_no_folder(path: str, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"precious")
-    with pytest.raises(VaultError, match=r"File exists|Not a directory") as caught:
+    (tmp_path / "dangling").symlink_to("nowhere")
+    with pytest.raises(InputError, match=f"{path.partition('/')[0]} is not a folder"):
         Vault(tmp_path / path)
-    assert "folder" in caught.value.hint
+    (tmp_path / "dangling").unlink()
     assert _files(tmp_path) == {"file": b"precious"}
 
 
