@@ -10,12 +10,12 @@ from functools import partial
 from pathlib import Path
 
 from sealshot.runtime.arguments import Arguments
-from sealshot.runtime.errors import InputError, SealError, SealshotError
+from sealshot.runtime.errors import InputError, SealshotError
 from sealshot.runtime.files import write_atomic
 from sealshot.runtime.seal import age, container
 from sealshot.runtime.seal.ceremony import Answer, open_with_answers, read_answer, write_request
 from sealshot.runtime.seal.container import read_container
-from sealshot.runtime.seal.documents import read_file, write_file
+from sealshot.runtime.seal.documents import named, read_file, write_file
 from sealshot.runtime.seal.envelope import unseal
 from sealshot.runtime.seal.keys import read_identities
 from sealshot.runtime.seal.memory import disable_core_dumps
@@ -98,7 +98,7 @@ def main(argv: list[str]) -> int:
         arguments.error("the following arguments are required: --identity, -o")
 
     identities = [identity for file in given.identity for identity in read_identities(file)]
-    objects = list(dict.fromkeys(path for named in given.objects for path in _expand(named)))
+    objects = list(dict.fromkeys(path for place in given.objects for path in _expand(place)))
     opener: Opener = partial(_open_alone, identities)
     if given.warrant is not None:
         warrant, policy = read_warrant(given.warrant), read_policy(given.policy)
@@ -224,10 +224,8 @@ def _request(objects: list[Path], output: Path) -> int:
 
 
 def _told(path: Path, read: Callable[..., Answer], *arguments: object) -> Answer:
-    try:
+    with named(path):
         return read(*arguments)
-    except SealError as error:
-        raise SealError(f"{path}: {error.fact}", hint=error.hint) from None
 
 
 def _read(path: Path) -> bytes:
@@ -272,7 +270,9 @@ def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise _cannot_write(folder, error) from error
+        raise InputError(
+            f"the folder {folder} cannot be made: {error.strerror}", hint="name another with -o"
+        ) from error
 
 
 def _cannot_write(folder: Path, error: OSError) -> SealshotError:

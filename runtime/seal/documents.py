@@ -12,12 +12,13 @@ import base64
 import binascii
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from sealshot.runtime.errors import SealError
+from sealshot.runtime.errors import InputError, SealError
 from sealshot.runtime.files import write_atomic
 from sealshot.runtime.seal.fields import Check, is_list, is_object, is_text, parse_json, problem
 from sealshot.runtime.seal.signing import (
@@ -122,6 +123,19 @@ def parse_document(data: bytes, kind: str, checks: Mapping[str, Check]) -> Docum
     if len({s.key for s in signatures}) < len(signatures):
         raise _foreign(kind, "a key has signed it twice")
     return Document(kind, value["body"], signatures)
+
+
+@contextmanager
+def named(path: Path) -> Iterator[None]:
+    """Let what is wrong with a file be told with its name.
+
+    Raises:
+        InputError: of the type that was raised.
+    """
+    try:
+        yield
+    except InputError as error:
+        raise type(error)(f"{path}: {error.fact}", hint=error.hint) from error
 
 
 def read_file(path: Path, what: str, limit: int = DOCUMENT_LIMIT) -> bytes:

@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from sealshot.runtime.errors import InputError, SealError
-from sealshot.runtime.seal.documents import canonical, read_file
+from sealshot.runtime.seal.documents import canonical, named, read_file
 from sealshot.runtime.seal.fields import (
     Check,
     is_list,
@@ -162,7 +162,9 @@ def read_policy(path: Path) -> Policy:
     Raises:
         InputError: it is none.
     """
-    return parse_policy(read_file(path, "policy", POLICY_LIMIT))
+    data = read_file(path, "policy", POLICY_LIMIT)
+    with named(path):
+        return parse_policy(data)
 
 
 def parse_policy(data: bytes) -> Policy:
@@ -171,7 +173,7 @@ def parse_policy(data: bytes) -> Policy:
     Raises:
         InputError: it is none.
     """
-    values = _parse_toml(data, "policy")
+    values = _parse_toml(data, "a policy")
     if wrong := problem(values, _POLICY):
         raise SealError(f"it is not a policy: {wrong}", hint="`sealshot policy new` writes one")
     custodian = values["custodian"]
@@ -199,7 +201,9 @@ def read_party(path: Path, role: str) -> Party:
     Raises:
         SealError: it is none, or one in another role.
     """
-    values = _parse_toml(read_file(path, f"{role}'s .pub file", POLICY_LIMIT), f"{role}'s .pub")
+    data = read_file(path, f"{role}'s .pub file", POLICY_LIMIT)
+    with named(path):
+        values = _parse_toml(data, f"{_article(role)}'s .pub")
     if "SECRET" in str(values).upper():
         raise SealError(f"{path} holds a secret", hint="give the .pub file")
     checks = {"role": lambda value: value == role, **_PARTY}
@@ -218,7 +222,7 @@ def _parse_toml(data: bytes, what: str) -> dict[str, Any]:
     try:
         values: dict[str, Any] = tomllib.loads(data.decode())
     except (ValueError, RecursionError) as error:  # TOMLDecodeError is a ValueError
-        raise SealError(f"it is not a {what}: it is not TOML", hint="check the file") from error
+        raise SealError(f"it is not {what}: it is not TOML", hint="check the file") from error
     return values
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from sealshot.runtime.errors import InputError, SealError
 from sealshot.runtime.seal.container import Container
-from sealshot.runtime.seal.documents import Document, parse_document, read_file
+from sealshot.runtime.seal.documents import Document, named, parse_document, read_file
 from sealshot.runtime.seal.fields import (
     Check,
     is_list,
@@ -115,7 +115,9 @@ def read_warrant(path: Path) -> Warrant:
     Raises:
         SealError: it is none.
     """
-    return parse_warrant(read_file(path, "warrant", WARRANT_LIMIT))
+    data = read_file(path, "warrant", WARRANT_LIMIT)
+    with named(path):
+        return parse_warrant(data)
 
 
 def parse_warrant(data: bytes) -> Warrant:

@@ -197,10 +197,13 @@ def test_an_empty_folder_is_no_vault(open_: Open, tmp_path: Path, capsys) -> Non
     assert "no sealed object" in capsys.readouterr().err
 
 
-def test_a_folder_that_cannot_be_written(open_: Open, one: Path, tmp_path: Path, capsys) -> None:
+def test_a_file_where_the_folder_is_to_be(open_: Open, one: Path, tmp_path: Path, capsys) -> None:
     (tmp_path / "out").write_text("a file")
-    assert open_(one) == 1
-    assert "error: cannot write to" in capsys.readouterr().err
+    assert open_(one) == 2
+    error, hint = capsys.readouterr().err.splitlines()
+    assert "out cannot be made: File exists" in error
+    assert hint == "hint: name another with -o"
+    assert (tmp_path / "out").read_text() == "a file"
 
 
 def test_a_full_disk_leaves_no_part_of_a_shot(
