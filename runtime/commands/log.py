@@ -91,6 +91,11 @@ def _arguments(action: str) -> Arguments:
 
 
 def _check(path: Path, public: Path, kept: list[bytes]) -> tuple[bytes, int]:
+    if not path.exists():
+        raise InputError(
+            f"there is no log {path}",
+            hint="a camera keeps VAULT/log, an authority FILE.log beside its key",
+        )
     party = _read_any_party(public)
     newest = read_file(checkpoint_path(path), "newest checkpoint", CHECKPOINT_LIMIT)
     data = read_file(path, "log", LOG_LIMIT)

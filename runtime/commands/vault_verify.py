@@ -47,10 +47,10 @@ def verify(arguments: Arguments, argv: list[str]) -> int:
     given = arguments.parse_args(argv)
     if given.no_log and (given.log or given.checkpoint):
         arguments.error("--no-log does not go with --log or --checkpoint")
+    objects = list_objects(given.vault)  # first: a path that is wrong is told as such
     rules = _rules(given)
     kept = [read_file(path, "checkpoint", CHECKPOINT_LIMIT) for path in given.checkpoint]
     log: Path = given.log or given.vault / LOG
-    objects = list_objects(given.vault)  # first: a path that is wrong is told as such
     sealed = any(found.id.endswith(SEALED) for found in objects)
     logged = None
     if not given.no_log and (given.log or log.exists() or sealed):
