@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, NoReturn
 
@@ -19,6 +19,14 @@ class Arguments(argparse.ArgumentParser):
             prog=f"sealshot {command}", usage=usage, add_help=False, allow_abbrev=False
         )
         self.add_argument("-h", "--help", action=_Help, nargs=0)
+
+    def parse_args(  # type: ignore[override]
+        self, args: Sequence[str], namespace: None = None
+    ) -> argparse.Namespace:
+        """Parse them; one that is empty, as an unset variable leaves it, is an error."""
+        if any(arg == "" or (arg.startswith("--") and arg.endswith("=")) for arg in args):
+            self.error("an argument is empty")
+        return super().parse_args(args, namespace)
 
     def error(self, message: str) -> NoReturn:
         """Raise InputError; argparse would print and exit."""

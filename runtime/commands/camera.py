@@ -48,6 +48,11 @@ def _enrol(argv: list[str]) -> int:
     given = arguments.parse_args(argv)
     policy = _resolved(read_policy(given.policy), given.policy.parent)
     folder: Path = given.folder
+    if (folder / POLICY).exists():
+        raise InputError(
+            f"{folder / POLICY} exists: {folder} is the folder of another",
+            hint="give the camera a folder of its own",
+        )
     name = given.name or folder.resolve().name
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -3,6 +3,8 @@
 import importlib
 import sys
 
+import cv2
+import numpy as np
 import pytest
 
 from sealshot.runtime import cli
@@ -54,6 +56,9 @@ def test_every_command_explains_itself(capsys, command):
         (["run", "a.mp4", "--to", "age1x", "--vault", "v", "--clip", "-1"], "seconds above 0", ""),
         (["run", "a.mp4", "--to", "age1x", "--vault", "v", "--min-face", "x"], "whole number", ""),
         (["run", "a.mp4", "--to", "age1x", "--vault", "v", "--margin", "9"], "margin", "0.5"),
+        (["run", "a.mp4", "--to", "age1x", "--vault", ""], "an argument is empty", "--help"),
+        (["run", "a.mp4", "--to", "age1x", "--vault="], "an argument is empty", "--help"),
+        (["vault", "list", ""], "an argument is empty", "vault list --help"),
     ],
 )
 def test_wrong_arguments_get_one_sentence_and_a_hint(capsys, argv, fact, hint):
@@ -114,3 +119,48 @@ def test_the_runtime_never_imports_torch():
         "assert not {'onnx', 'matplotlib'} & sys.modules.keys()\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+NO_FILES = [
+    ("policy show {text}", "{text}: it is not a policy"),
+    ("vault verify {folder} --policy {text}", "{text}: it is not a policy"),
+    ("vault verify {folder} --camera {text}", "{text}: it is not a camera's .pub"),
+    ("vault verify {text}", "cannot read the vault {text}"),
+    ("warrant show {text} --policy {text}", "{text}: it is not a warrant"),
+    ("log verify {absent} --of {text}", "there is no log {absent}"),
+    ("open {folder} --identity {key} -o {text}", "the folder {text} cannot be made"),
+    ("run {folder} --to {recipient} --vault {text}", "{text} is not a folder"),
+    ("run {folder} --to {recipient} --vault {text}/deeper", "{text} is not a folder"),
+    ("camera enrol {camera} --policy {text}", "{text}: it is not a policy"),
+]
+
+
+@pytest.mark.parametrize(("line", "fact"), NO_FILES)
+def test_a_file_that_is_another_is_named_and_nothing_is_written(capsys, tmp_path, line, fact):
+    """Among several files on a line, the sentence says which one is meant."""
+    places = {name: tmp_path / name for name in ("text", "folder", "absent", "camera", "key")}
+    places["text"].write_text("hello\n")
+    places["folder"].mkdir()
+    cv2.imwrite(str(places["folder"] / "0.png"), np.zeros((64, 64, 3), np.uint8))
+    assert cli.main(["keys", "new", str(places["key"])]) == 0
+    places["recipient"] = capsys.readouterr().out.strip()
+    if line.startswith("open"):
+        (tmp_path / "folder" / "2026-11-21").mkdir()
+        (tmp_path / "folder" / "2026-11-21" / ("0" * 32 + ".age")).write_bytes(b"x")
+    before = sorted(tmp_path.rglob("*"))
+    code, out, err = call(capsys, *line.format(**places).split())
+    assert (code, out) == (2, "")
+    error = next(text for text in err.splitlines() if text.startswith("error: "))
+    assert fact.format(**places) in error
+    assert err.splitlines()[-1].startswith("hint: ")
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_camera_is_enrolled_whole_or_not_at_all(capsys, tmp_path, parties):
+    folder = tmp_path / "camera"
+    folder.mkdir()
+    (folder / "policy.toml").write_text("of another")
+    code, out, err = call(capsys, "camera", "enrol", str(folder), "--policy", str(parties.policy))
+    assert (code, out) == (2, "")
+    assert "a folder of its own" in err
+    assert [path.name for path in folder.iterdir()] == ["policy.toml"]
