@@ -22,7 +22,7 @@ from sealshot.benchmarks.throughput.contenders import EAGER, OURS, PLAIN, Conten
 from sealshot.benchmarks.throughput.frames import Clip, describe_clip
 from sealshot.benchmarks.throughput.gather import NEEDS, LeftOut, gather, open_all
 from sealshot.benchmarks.throughput.race import Entry, closed_loop, same_score
-from sealshot.runtime.crops import crop_resize_grey
+from sealshot.runtime.crops import CROP_PX, crop_resize_grey
 from sealshot.runtime.detect import open_detector
 from sealshot.runtime.engines import Screen, open_for_tracks
 from sealshot.runtime.errors import InputError
@@ -113,7 +113,8 @@ def follow(clip: str) -> Footage:
             frames.append(
                 (crop_resize_grey(frame.image, [t.face.box for t in tracks.seen]), tracks)
             )
-    frames.append((crop_resize_grey(frame.image, []), Tracks((), tracker.flush())))
+    no_crops = np.empty((0, 1, CROP_PX, CROP_PX), np.uint8)
+    frames.append((no_crops, Tracks((), tracker.flush())))
     return Footage(Path(clip).name, tuple(frames))
 
 
