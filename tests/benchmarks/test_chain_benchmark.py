@@ -1,23 +1,15 @@
 """`sealshot bench chain`: on stand-ins for TensorRT and the GPU, and where there is neither."""
 
-import importlib.util
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
+from engine_stand_ins import *  # noqa: F403
 
 from sealshot.benchmarks import chain
 from sealshot.export.tensorrt_build import build
 from sealshot.runtime.errors import SealshotError
 from sealshot.runtime.models import score_graph
-
-_path = Path(__file__).parents[1] / "runtime" / "engines" / "conftest.py"
-_spec = importlib.util.spec_from_file_location("sealshot_engine_fixtures_for_chain", _path)
-_engines = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(_engines)
-for _name in (*_engines.GPU_FIXTURES, "trt"):
-    globals()[_name] = getattr(_engines, _name)
 
 
 @pytest.fixture(autouse=True)

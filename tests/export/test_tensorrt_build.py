@@ -1,7 +1,6 @@
 """Building TensorRT plans: cache, timings, progress, Ctrl-C, errors. On a stand-in for TensorRT."""
 
 import dataclasses
-import importlib.util
 import shlex
 import signal
 import threading
@@ -9,6 +8,8 @@ import time
 from pathlib import Path
 
 import pytest
+from engine_stand_ins import *  # noqa: F403
+from engine_stand_ins import manifest
 
 from sealshot.export import command, tensorrt_build
 from sealshot.export.build_progress import BuildProgress
@@ -17,13 +18,6 @@ from sealshot.runtime.engines import open_engine
 from sealshot.runtime.engines.plans import Batch, cache_folder
 from sealshot.runtime.errors import InputError, SealshotError
 from sealshot.runtime.manifest import load_manifest
-
-_path = Path(__file__).parents[1] / "runtime" / "engines" / "conftest.py"
-_spec = importlib.util.spec_from_file_location("sealshot_engine_fixtures", _path)
-_engines = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(_engines)
-for _name in (*_engines.GPU_FIXTURES, "trt", "score_model"):
-    globals()[_name] = getattr(_engines, _name)
 
 
 def files(folder):
@@ -128,7 +122,7 @@ def test_the_command_builds_and_run_finds_it(trt, score_model, capsys):
 def half(score_model, tmp_path):
     model = tmp_path / "mean.fp16.onnx"
     model.write_bytes(score_model.read_bytes())
-    _engines.manifest(model, "fp16")
+    manifest(model, "fp16")
     return model
 
 
@@ -162,7 +156,7 @@ def test_a_plan_cannot_be_built_for_another_board(trt, score_model):
 def test_a_failed_build_leaves_nothing_and_gives_the_reason(trt, score_model):
     # an unknown field of the protocol buffer: a valid file that ends as the stand-in wants it
     score_model.write_bytes(score_model.read_bytes() + b"\xfa\x7f\x0bunbuildable")
-    _engines.manifest(score_model)
+    manifest(score_model)
     with pytest.raises(SealshotError, match="could not build the plan: no implementation for"):
         build(score_model)
     assert not files(cache_folder())
@@ -170,7 +164,7 @@ def test_a_failed_build_leaves_nothing_and_gives_the_reason(trt, score_model):
 
 def test_a_graph_that_tensorrt_cannot_read_is_refused(trt, score_model):
     score_model.write_bytes(b"junk")
-    _engines.manifest(score_model)
+    manifest(score_model)
     with pytest.raises(InputError, match="TensorRT cannot read the graph: "):
         build(score_model)
     assert not files(cache_folder())

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from engine_stand_ins import manifest
 
 from sealshot.runtime import engines, models
 from sealshot.runtime.commands import run, show_env
@@ -30,12 +31,12 @@ class Slow(Engine):
 
 
 @pytest.fixture
-def graph(score_model, write_manifest):
+def graph(score_model):
     """NAME.onnx with all its forms beside it."""
     for form in ("fp16", "int8", "int8-arm", "int8-avx2", "int8-tensorrt"):
         file = score_model.with_name(f"mean.{form}.onnx")
         file.write_bytes(score_model.read_bytes())
-        write_manifest(file, form.partition("-")[0])
+        manifest(file, form.partition("-")[0])
     return score_model
 
 

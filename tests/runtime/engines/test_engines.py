@@ -6,13 +6,13 @@ import cv2
 import numpy as np
 import onnx
 import pytest
+from engine_stand_ins import manifest
 from onnx import TensorProto, helper
 
 from sealshot.runtime.crops import crop_resize_grey
 from sealshot.runtime.demo.clip import PORTRAIT
 from sealshot.runtime.engines import OnnxRuntimeEngine, open_engine
 from sealshot.runtime.errors import InputError, SealshotError
-from sealshot.runtime.manifest import Manifest
 from sealshot.runtime.models import SCORES, score_graph
 from sealshot.runtime.select import Selector
 from sealshot.runtime.track import open_tracker
@@ -31,20 +31,7 @@ def write_graph(path, nodes, inputs=(("crops", TensorProto.UINT8),)):
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
     model.ir_version = 8
     path.write_bytes(model.SerializeToString())
-    Manifest(
-        name="test",
-        sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
-        architecture="mean",
-        parameters=0,
-        macs_per_face=0,
-        precision="fp32",
-        samples=0,
-        seed=0,
-        training_set="none",
-        training_set_sha256="none",
-        opset=17,
-        score_quantiles=tuple(float(i) for i in range(101)),
-    ).write(path)
+    manifest(path)
     return path
 
 

@@ -6,6 +6,7 @@ import threading
 
 import numpy as np
 import pytest
+from engine_stand_ins import manifest
 
 from sealshot import kernels
 from sealshot.export.tensorrt_build import build
@@ -100,10 +101,10 @@ def test_the_nearest_plan_in_the_cache_says_what_differs(trt, score_model):
         open_engine(score_model, "tensorrt")
 
 
-def test_a_changed_model_has_no_plan(trt, score_model, write_manifest):
+def test_a_changed_model_has_no_plan(trt, score_model):
     build(score_model, batch=BATCH)
     score_model.write_bytes(score_model.read_bytes() + b"\x62\x00")  # an empty domain name
-    write_manifest(score_model)
+    manifest(score_model)
     with pytest.raises(InputError, match="has no TensorRT plan"):
         open_engine(score_model, "tensorrt")
 
