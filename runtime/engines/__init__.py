@@ -52,7 +52,7 @@ PRECISION_CHOICES = ("auto", *PRECISIONS)
 ONLY_NAMED = "int8"
 """`auto` leaves it. Alone it often chooses another frame of a track than fp32. As a screen
 (`screen.py`) it does not, but how fast that is depends on the scene, which no probe knows: on eight
-clips 3 % to 77 % of the faces were scored again, and from about 60 % on fp32 alone is faster."""
+clips 3 % to 92 % of the faces were scored again, and from about 60 % on fp32 alone is faster."""
 CPU_ENGINES = ("onnxruntime",)
 """`auto` does not try them with fp16: a CPU computes it in fp32, with casts in between."""
 PROBE_FACES = 8
