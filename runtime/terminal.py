@@ -11,6 +11,7 @@ Rules:
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -28,9 +29,30 @@ LOG_EVERY_S = 10.0
 _err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
+@contextmanager
+def _answering() -> Iterator[None]:
+    """Let what goes to standard output fail in one sentence; a reader who left is no failure."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing is tried again
+        raise SealshotError(
+            f"the answer cannot be written to standard output: {error.strerror}",
+            hint="make room where it goes",
+        ) from error
+
+
 def say(text: str = "") -> None:
-    """Print a line of the answer."""
-    print(text, flush=True)
+    """Print a line of the answer.
+
+    Raises:
+        SealshotError: standard output takes no more.
+    """
+    with _answering():
+        print(text)
 
 
 def note(text: str) -> None:
@@ -66,7 +88,8 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], title: str = ""
     out = Console(highlight=False, markup=False)
     if not out.is_terminal:
         out.width = 1000  # a pipe has no edge to wrap at
-    out.print(grid)
+    with _answering():
+        out.print(grid)
 
 
 class Bar:

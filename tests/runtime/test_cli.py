@@ -1,7 +1,9 @@
 """The program as a whole: commands, exit codes, errors in one sentence."""
 
 import importlib
+import subprocess
 import sys
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -26,6 +28,24 @@ def test_no_command_is_wrong_and_shows_the_usage(capsys):
     code, out, _ = call(capsys)
     assert code == 2
     assert out.startswith("usage: sealshot")
+
+
+FULL = Path("/dev/full")
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="the system has no /dev/full")
+@pytest.mark.parametrize("argv", [["--help"], ["board", "list"], ["board", "list", "--json"]])
+def test_an_answer_that_finds_no_room(argv):
+    with FULL.open("w") as full:
+        run = subprocess.run(
+            [sys.executable, "-m", "sealshot.runtime.cli", *argv],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert run.returncode == 1
+    assert run.stderr.startswith("error: the answer cannot be written to standard output: No space")
+    assert run.stderr.count("\n") == 2
 
 
 def test_version(capsys):
