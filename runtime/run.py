@@ -109,7 +109,7 @@ def run(
         fps=settings.fps,
         give_up_after_s=settings.give_up_after_s,
     ) as source:
-        stages = open_stages(settings, source.fps, screen=True)
+        stages = open_stages(settings, source.fps)
         on_engine(stages.engine)
         origin = Origin(source.name, stages.engine.manifest.name, stages.engine.manifest.sha256)
         with Keeper(vault_path, sealing, report) as keeper:

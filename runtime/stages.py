@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 
 from sealshot.runtime.detect import MIN_FACE_PX, Detector, open_detector
-from sealshot.runtime.engines import Engine, open_engine, open_for_tracks
+from sealshot.runtime.engines import Engine, open_for_tracks
 from sealshot.runtime.models import DEFAULT_SCORE, score_graph
 from sealshot.runtime.select import Choice, Emit, Selector
 from sealshot.runtime.track import open_tracker
@@ -49,21 +49,19 @@ class Stages:
     stopwatch: Stopwatch
 
 
-def open_stages(settings: Settings, fps: float | None, *, screen: bool = False) -> Stages:
+def open_stages(settings: Settings, fps: float | None) -> Stages:
     """Open detector, tracker, engine and selector.
 
     Args:
         settings: which ones.
         fps: frame rate of the source, where it is known.
-        screen: int8 may screen for fp32: only what may be a track's best has an exact score.
 
     Raises:
         InputError: one of them does not exist, or its file is missing or wrong.
     """
     threads = max(1, (os.cpu_count() or 1) // 2)  # detection and the rest run side by side
-    opener = open_for_tracks if screen else open_engine
     score = score_graph(settings.score)
-    engine = opener(score, settings.engine, settings.precision, threads=threads)
+    engine = open_for_tracks(score, settings.engine, settings.precision, threads=threads)
     detector = open_detector(settings.detector, min_face_px=settings.min_face_px, threads=threads)
     min_hits = math.ceil(settings.min_seen_s * fps) if fps else MIN_HITS
     selector = Selector(engine.manifest.percentile, settings.emit, settings.choice, min_hits)

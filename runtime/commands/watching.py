@@ -18,7 +18,8 @@ USAGE = f"""\
                       (default {Settings.min_seen_s})
   --score NAME        {", ".join(SCORES)} (default {Settings.score}), or FILE.onnx, or FILE.plan
   --engine NAME       {", ".join(ENGINES)}: auto (default) measures what is usable
-  --precision NAME    {", ".join(PRECISION_CHOICES)}: auto (default) leaves int8 to who names it
+  --precision NAME    {", ".join(PRECISION_CHOICES)}: auto (default) leaves int8 to who names it;
+                      int8 screens, and fp32 decides where it lies beside it
   --fps N             frame rate of a folder of images (default 1)
   --stop-after S      stop after S seconds of the source"""
 
