@@ -10,7 +10,7 @@ from pathlib import Path
 from sealshot.benchmarks.check.report import INTERRUPTED, Report
 from sealshot.benchmarks.check.run import run
 from sealshot.benchmarks.check.steps import FAILED, STEPS, Plan, Subject
-from sealshot.runtime.arguments import Arguments, positive_int, seconds
+from sealshot.runtime.arguments import Arguments, output_folder, positive_int, seconds
 from sealshot.runtime.engines import ENGINES
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.models import SCORES, score_graph
@@ -45,7 +45,7 @@ def main(argv: list[str]) -> int:
     """Run `sealshot board check`."""
     arguments = Arguments("board check", USAGE)
     add = arguments.add_argument
-    add("-o", "--output", type=Path, required=True)
+    add("-o", "--output", type=output_folder, required=True)
     add("--score", action="append")
     add("--engine", action="append", choices=ENGINES[1:], default=[])
     add("--data", type=Path)

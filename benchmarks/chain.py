@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
-from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -23,7 +22,7 @@ from sealshot.benchmarks.script import write_result
 from sealshot.kernels.device import DeviceFrame
 from sealshot.kernels.errors import DeviceError
 from sealshot.kernels.memory import DeviceArray
-from sealshot.runtime.arguments import Arguments, positive_int
+from sealshot.runtime.arguments import Arguments, output_file, positive_int
 from sealshot.runtime.crops import crop_resize_grey
 from sealshot.runtime.demo.clip import PORTRAIT
 from sealshot.runtime.engines import PRECISION_CHOICES, open_engine
@@ -120,7 +119,7 @@ def main(argv: list[str]) -> int:
     add("--score", default=DEFAULT_SCORE)
     add("--precision", choices=PRECISION_CHOICES, default=PRECISION_CHOICES[0])
     add("--rounds", type=positive_int, default=200)
-    add("-o", "--output", type=Path)
+    add("-o", "--output", type=output_file)
     add("--json", action="store_true")
     given = arguments.parse_args(argv)
     fields: dict[str, Any] = {"kind": "chain", "score": given.score, "why_not": ""}

@@ -16,7 +16,7 @@ import numpy as np
 
 from sealshot.benchmarks.environment import environment
 from sealshot.benchmarks.script import call, write_result
-from sealshot.runtime.arguments import Arguments, positive_int
+from sealshot.runtime.arguments import Arguments, output_file, positive_int
 from sealshot.runtime.detect import MIN_FACE_PX, Detector, open_detector
 from sealshot.runtime.detect.boxes import iou
 from sealshot.runtime.detect.mtcnn import EXACT, FAST, Mtcnn, Settings
@@ -355,7 +355,7 @@ def main(argv: list[str]) -> int:
     add("paths", nargs="+", type=Path)
     add("--count", type=positive_int, default=150)
     add("--confirm")
-    add("-o", "--output", type=Path)
+    add("-o", "--output", type=output_file)
     add("--json", action="store_true")
     given = arguments.parse_args(argv)
     rows: list[dict[str, Any]]

@@ -30,7 +30,7 @@ from sealshot.benchmarks.throughput.gather import (
     gather,
     left_out_because,
 )
-from sealshot.runtime.arguments import Arguments, positive_int, seconds
+from sealshot.runtime.arguments import Arguments, output_file, positive_int, seconds
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.keep import Sealing
 from sealshot.runtime.models import SCORES, score_graph
@@ -203,7 +203,7 @@ def main(argv: list[str]) -> int:
     add("--batch", type=positive_int, default=16)
     add("--threads", type=positive_int, default=1)
     add("--clip")
-    add("-o", "--output", type=Path)
+    add("-o", "--output", type=output_file)
     add("--json", action="store_true")
     given = arguments.parse_args(argv)
     meter, where = open_meter(given.meter), environment()

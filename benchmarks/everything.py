@@ -11,7 +11,7 @@ from sealshot.benchmarks.environment import environment
 from sealshot.benchmarks.report.command import write_report
 from sealshot.benchmarks.report.source import read_source
 from sealshot.benchmarks.script import write_result
-from sealshot.runtime.arguments import Arguments
+from sealshot.runtime.arguments import Arguments, output_folder
 from sealshot.runtime.errors import SealshotError
 from sealshot.runtime.terminal import note, say
 
@@ -42,7 +42,7 @@ def main(argv: list[str]) -> int:
     arguments = Arguments("bench all", USAGE)
     arguments.add_argument("--clip")
     arguments.add_argument("--meter", default="auto")
-    arguments.add_argument("-o", "--output", type=Path, default=Path("bench"))
+    arguments.add_argument("-o", "--output", type=output_folder, default=Path("bench"))
     given = arguments.parse_args(argv)
     clip = ["--clip", given.clip] if given.clip else []
     energy = [*clip, "--meter", given.meter, "--seconds", "5", "--windows", "3"]

@@ -38,7 +38,7 @@ from sealshot.kernels.device import DeviceKernels
 from sealshot.kernels.driver import Stream
 from sealshot.kernels.errors import DeviceError
 from sealshot.kernels.resources import Resources, resources
-from sealshot.runtime.arguments import Arguments, positive_int
+from sealshot.runtime.arguments import Arguments, output_file, positive_int
 from sealshot.runtime.errors import InputError, SealshotError
 from sealshot.runtime.terminal import note, say, say_json, table
 
@@ -216,7 +216,7 @@ def main(argv: list[str]) -> int:
     arguments.add_argument("--items", type=positive_int, default=1024)
     arguments.add_argument("--rounds", type=positive_int, default=20)
     arguments.add_argument("--compile")
-    arguments.add_argument("-o", "--output", type=Path)
+    arguments.add_argument("-o", "--output", type=output_file)
     arguments.add_argument("--json", action="store_true")
     given = arguments.parse_args(argv)
     if given.compile:

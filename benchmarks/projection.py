@@ -18,7 +18,7 @@ from sealshot.benchmarks.peaks import PeakMeter, Peaks
 from sealshot.benchmarks.roofs import PRECISIONS, Bound, bound, measured_roofs, roofs
 from sealshot.benchmarks.script import write_result
 from sealshot.boards import boards, detect
-from sealshot.runtime.arguments import Arguments, positive_int
+from sealshot.runtime.arguments import Arguments, output_folder, positive_int
 from sealshot.runtime.manifest import load_manifest
 from sealshot.runtime.models import DEFAULT_SCORE, SCORES, forms, score_graph
 from sealshot.runtime.onnx_session import open_session
@@ -94,7 +94,7 @@ def main(argv: list[str]) -> int:
     add("--threads", type=positive_int, default=len(os.sched_getaffinity(0)))
     add("--rounds", type=int, default=5)
     add("--layers", action="store_true")
-    add("-o", "--output", type=Path)
+    add("-o", "--output", type=output_folder)
     add("--json", action="store_true")
     given = arguments.parse_args(argv)
     model = score_graph(given.score)

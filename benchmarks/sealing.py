@@ -19,7 +19,7 @@ from sealshot.benchmarks.environment import environment
 from sealshot.benchmarks.script import call, write_result
 from sealshot.benchmarks.sealing_quorum import Quorum
 from sealshot.benchmarks.sealing_run import Throughput, measure_runs
-from sealshot.runtime.arguments import Arguments, positive_int
+from sealshot.runtime.arguments import Arguments, output_file, positive_int
 from sealshot.runtime.errors import InputError, SealshotError
 from sealshot.runtime.seal import age
 from sealshot.runtime.seal.hybrid import HybridIdentity
@@ -85,7 +85,7 @@ def main(argv: list[str]) -> int:
     arguments = Arguments("sealing", USAGE)
     arguments.add_argument("--rounds", type=positive_int, default=30)
     arguments.add_argument("--runs", type=int, default=5)
-    arguments.add_argument("-o", "--output", type=Path)
+    arguments.add_argument("-o", "--output", type=output_file)
     arguments.add_argument("--json", action="store_true")
     given = arguments.parse_args(argv)
     with tempfile.TemporaryDirectory() as name:

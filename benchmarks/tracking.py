@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from sealshot.benchmarks.environment import environment
 from sealshot.benchmarks.inspection.history import Thinned
 from sealshot.benchmarks.script import call, write_result
-from sealshot.runtime.arguments import Arguments, positive_int
+from sealshot.runtime.arguments import Arguments, output_file, positive_int
 from sealshot.runtime.crops import cut, square
 from sealshot.runtime.detect import MIN_FACE_PX, Detector, open_detector
 from sealshot.runtime.errors import InputError
@@ -315,7 +315,7 @@ def main(argv: list[str]) -> int:
     arguments.add_argument("--min-face", type=positive_int, default=MIN_FACE_PX)
     arguments.add_argument("--truth", type=Path)
     arguments.add_argument("--sheets", type=Path)
-    arguments.add_argument("-o", "--output", type=Path)
+    arguments.add_argument("-o", "--output", type=output_file)
     arguments.add_argument("--json", action="store_true")
     options = arguments.parse_args(argv)
     if options.truth and not options.truth.is_dir():

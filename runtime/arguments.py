@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import errno
+import os
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, NoReturn
 
 from sealshot.runtime.errors import InputError
@@ -73,6 +76,29 @@ def duration(text: str) -> timedelta:
         return parse_duration(text)
     except InputError as error:
         raise argparse.ArgumentTypeError(f"{error.fact}: {error.hint}") from None
+
+
+def output_file(text: str) -> Path:
+    """Read the path of a file to be written, refused before the work if it never could be."""
+    path = Path(text)
+    output_folder(str(path.parent))
+    if path.is_dir():
+        raise argparse.ArgumentTypeError(f"cannot write {path}: {os.strerror(errno.EISDIR)}")
+    return path
+
+
+def output_folder(text: str) -> Path:
+    """Read the path of a folder to write into, refused before the work if it never could be."""
+    path = Path(text)
+    whole = path.absolute()
+    there = next(p for p in (whole, *whole.parents) if os.access(p, os.F_OK, effective_ids=True))
+    for wrong, number in (
+        (not there.is_dir(), errno.ENOTDIR),
+        (not os.access(there, os.W_OK | os.X_OK, effective_ids=True), errno.EACCES),
+    ):
+        if wrong:
+            raise argparse.ArgumentTypeError(f"cannot write into {path}: {os.strerror(number)}")
+    return path
 
 
 def run_action(

@@ -13,7 +13,7 @@ from sealshot.benchmarks.erc import compare, degrade, leak, shots
 from sealshot.benchmarks.erc.evaluate import evaluate, starts
 from sealshot.benchmarks.erc.inputs import SHARED_USAGE, Inputs, add_inputs, load
 from sealshot.benchmarks.erc.report import Cost, Evidence, as_json, print_tables
-from sealshot.runtime.arguments import Arguments
+from sealshot.runtime.arguments import Arguments, output_folder
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.files import write_atomic
 from sealshot.runtime.terminal import note, say, say_json, warn
@@ -65,7 +65,7 @@ def main(argv: list[str]) -> int:
     arguments = Arguments("erc", USAGE)
     add_inputs(arguments)
     arguments.add_argument("--score", action="append", default=[])
-    arguments.add_argument("-o", "--output", type=Path)
+    arguments.add_argument("-o", "--output", type=output_folder)
     arguments.add_argument("--ranked-faces", action="store_true")
     arguments.add_argument("--json", action="store_true")
     given = arguments.parse_args(argv)

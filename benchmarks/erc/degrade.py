@@ -24,7 +24,7 @@ from sealshot.benchmarks.quality import open_measures
 from sealshot.benchmarks.quality.degradations import DEGRADATIONS, Chip, make_chip
 from sealshot.benchmarks.quality.measure import BATCH, Doubles, Measure, rate_faces
 from sealshot.benchmarks.quality.simple import Simple
-from sealshot.runtime.arguments import Arguments, positive_int
+from sealshot.runtime.arguments import Arguments, output_folder, positive_int
 from sealshot.runtime.crops import CROP_PX
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.files import write_atomic
@@ -79,7 +79,7 @@ def main(argv: list[str]) -> int:
     add("--seed", type=int, default=0)
     add("--threads", type=positive_int, default=0)
     add("--cache", type=Path, default=default_folder())
-    add("-o", "--output", type=Path)
+    add("-o", "--output", type=output_folder)
     add("--json", action="store_true")
     given = arguments.parse_args(argv)
 

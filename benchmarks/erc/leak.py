@@ -17,7 +17,7 @@ from sealshot.benchmarks.faces.faces import embed_faces, find_faces
 from sealshot.benchmarks.faces.matcher import Matcher
 from sealshot.benchmarks.quality.inner import MOST_NUMBERS, numbers_inside
 from sealshot.benchmarks.script import write_result
-from sealshot.runtime.arguments import Arguments, positive_int
+from sealshot.runtime.arguments import Arguments, output_file, positive_int
 from sealshot.runtime.terminal import note, progress, say, say_json, table
 
 USAGE = f"""
@@ -53,7 +53,7 @@ def main(argv: list[str]) -> int:
     add("--detector", default="mtcnn")
     add("--threads", type=positive_int, default=0)
     add("--cache", type=Path, default=default_folder())
-    add("-o", "--output", type=Path)
+    add("-o", "--output", type=output_file)
     add("--json", action="store_true")
     given = arguments.parse_args(argv)
 

@@ -38,7 +38,7 @@ from sealshot.benchmarks.faces.matcher import Matcher, distances
 from sealshot.benchmarks.quality import open_measures
 from sealshot.benchmarks.quality.measure import Measure, rate_faces
 from sealshot.benchmarks.script import write_result
-from sealshot.runtime.arguments import Arguments, positive_int
+from sealshot.runtime.arguments import Arguments, output_file, positive_int
 from sealshot.runtime.crops import crop_resize_grey
 from sealshot.runtime.detect import Detector, open_detector
 from sealshot.runtime.errors import InputError
@@ -95,7 +95,7 @@ def main(argv: list[str]) -> int:
     add("--tracker", default="bytetrack")
     add("--threads", type=positive_int, default=0)
     add("--cache", type=Path, default=default_folder())
-    add("-o", "--output", type=Path)
+    add("-o", "--output", type=output_file)
     add("--json", action="store_true")
     given = arguments.parse_args(argv)
 

@@ -11,7 +11,7 @@ from sealshot.benchmarks.report import energy, other, throughput
 from sealshot.benchmarks.report.html import bullets, facts, page
 from sealshot.benchmarks.report.source import Source, read_source
 from sealshot.benchmarks.script import write_output
-from sealshot.runtime.arguments import Arguments
+from sealshot.runtime.arguments import Arguments, output_file
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.terminal import say
 
@@ -42,7 +42,7 @@ def main(argv: list[str]) -> int:
     """Run the command."""
     arguments = Arguments("bench report", USAGE)
     arguments.add_argument("results", nargs="+", type=Path)
-    arguments.add_argument("-o", "--output", type=Path, default=Path("report.html"))
+    arguments.add_argument("-o", "--output", type=output_file, default=Path("report.html"))
     given = arguments.parse_args(argv)
     write_report([read_source(path) for path in given.results], given.output)
     say(f"report: {given.output}")

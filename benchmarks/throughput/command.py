@@ -14,7 +14,7 @@ from sealshot.benchmarks.throughput.gather import EVERY_ENGINE
 from sealshot.benchmarks.throughput.measure import Plan, Result, measure
 from sealshot.benchmarks.throughput.tracks import Result as TracksResult
 from sealshot.benchmarks.throughput.tracks import measure_tracks
-from sealshot.runtime.arguments import Arguments, positive_int, seconds
+from sealshot.runtime.arguments import Arguments, output_file, positive_int, seconds
 from sealshot.runtime.demo.clip import write_clip
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.models import SCORES
@@ -67,7 +67,7 @@ def main(argv: list[str]) -> int:
     add("--arrivals", type=seconds)
     add("--runs", type=positive_int, default=3)
     add("--tracks", nargs="+", default=[])
-    add("-o", "--output", type=Path)
+    add("-o", "--output", type=output_file)
     add("--json", action="store_true")
     given = arguments.parse_args(argv)
     scores, engines = tuple(given.score.split(",")), named_engines(given.engines)
