@@ -169,7 +169,7 @@ BAD = {
     "{people}/none.csv --recognizer {models}/matcher.onnx": "cannot be read",
     "{npz} --score best": "no score 'best'",
     "{npz} --fnmr 0.00001": "cannot show",
-    "{npz} -o {npz}": "cannot be written",
+    "{npz} -o {npz}": "cannot write into",
     "{npz} --fnmr 0.05 --ranked-faces -o {tmp}": "no faces",
 }
 
