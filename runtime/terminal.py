@@ -34,7 +34,8 @@ def _answering() -> Iterator[None]:
     """Let what goes to standard output fail in one sentence; a reader who left is no failure."""
     try:
         yield
-        sys.stdout.flush()
+        if sys.stdout is not None:  # None where it is closed: nobody wants the answer
+            sys.stdout.flush()
     except BrokenPipeError:
         raise
     except OSError as error:
