@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import errno
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any, NoReturn
 
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.seal.times import parse_duration
+from sealshot.runtime.terminal import say
 
 
 class Arguments(argparse.ArgumentParser):
@@ -27,7 +29,7 @@ class Arguments(argparse.ArgumentParser):
         self, args: Sequence[str], namespace: None = None
     ) -> argparse.Namespace:
         """Parse them; one that is empty, as an unset variable leaves it, is an error."""
-        if any(arg == "" or (arg.startswith("--") and arg.endswith("=")) for arg in args):
+        if any(re.fullmatch("(--[^=]*=)?", arg) for arg in args):
             self.error("an argument is empty")
         return super().parse_args(args, namespace)
 
@@ -38,7 +40,7 @@ class Arguments(argparse.ArgumentParser):
 
 class _Help(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
-        print((parser.usage or "").strip())
+        say((parser.usage or "").strip())
         parser.exit(0)
 
 

@@ -31,10 +31,11 @@ def test_no_command_is_wrong_and_shows_the_usage(capsys):
 
 
 FULL = Path("/dev/full")
+ANSWERS = [["--help"], ["run", "--help"], ["board", "list"], ["board", "list", "--json"]]
 
 
 @pytest.mark.skipif(not FULL.exists(), reason="the system has no /dev/full")
-@pytest.mark.parametrize("argv", [["--help"], ["board", "list"], ["board", "list", "--json"]])
+@pytest.mark.parametrize("argv", ANSWERS)
 def test_an_answer_that_finds_no_room(argv):
     with FULL.open("w") as full:
         run = subprocess.run(
@@ -46,6 +47,21 @@ def test_an_answer_that_finds_no_room(argv):
     assert run.returncode == 1
     assert run.stderr.startswith("error: the answer cannot be written to standard output: No space")
     assert run.stderr.count("\n") == 2
+
+
+@pytest.mark.parametrize("argv", ANSWERS)
+def test_an_answer_that_nobody_wants(argv):
+    run = subprocess.run(
+        ["sh", "-c", 'exec "$@" >&-', "sh", sys.executable, "-m", "sealshot.runtime.cli", *argv],
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 0, run.stderr
+
+
+def test_an_argument_that_ends_like_an_empty_one(capsys):
+    code, _, err = call(capsys, "vault", "list", "vault", "--upload=https://host/{name}?key=aGk=")
+    assert (code, "unrecognized arguments: --upload=https" in err) == (2, True)
 
 
 def test_version(capsys):
