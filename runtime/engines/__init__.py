@@ -154,10 +154,12 @@ def _candidates(model: Path, engine: str, precision: str) -> list[tuple[str, Pat
     if precision != "auto":
         having = dict.fromkeys(p for each in files.values() for p in each)
         if precision not in having:
+            calibration = " --calibrate FACES" if precision == "int8" else ""
             raise InputError(
                 f"{model} has no {precision} form for {' or '.join(names)}, "
                 f"only {', '.join(having)}",
-                hint=f"make it with `sealshot export {model} --precision {precision}`",
+                hint=f"make it with `sealshot export {model} --precision fp32,{precision}"
+                f"{calibration} -o DIR`",
             )
         files = {n: {p: f for p, f in each.items() if p == precision} for n, each in files.items()}
     for file in dict.fromkeys(f for each in files.values() for f in each.values()):

@@ -21,7 +21,7 @@ from sealshot.runtime.errors import InputError
 from sealshot.runtime.manifest import Manifest
 from sealshot.runtime.types import Floats, Tracks
 
-EXPORT_BOTH = "export both with `sealshot export --precision fp32,int8 --calibrate FACES`"
+EXPORT_BOTH = "`sealshot export MODEL --precision fp32,int8 --calibrate FACES -o DIR` makes both"
 NONE_YET = (0.0, float(np.finfo(np.float32).min))
 """The best of a new track, by fp32 and by int8: any number beats it."""
 

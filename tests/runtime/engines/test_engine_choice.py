@@ -116,10 +116,15 @@ def test_what_is_named_and_not_usable_is_an_error(graph, ms, engine, precision, 
         open_engine(graph, engine, precision)
 
 
-def test_a_form_that_is_not_there_is_an_error_with_the_command(score_model):
-    with pytest.raises(InputError, match="has no int8 form for onnxruntime, only fp32") as caught:
-        open_engine(score_model, "onnxruntime", "int8")
-    assert f"sealshot export {score_model} --precision int8" in caught.value.hint
+@pytest.mark.parametrize(
+    ("precision", "options"),
+    [("int8", "fp32,int8 --calibrate FACES -o DIR"), ("fp16", "fp32,fp16 -o DIR")],
+)
+def test_a_form_that_is_not_there_is_an_error_with_the_command(score_model, precision, options):
+    fact = f"has no {precision} form for onnxruntime, only fp32"
+    with pytest.raises(InputError, match=fact) as caught:
+        open_engine(score_model, "onnxruntime", precision)
+    assert f"`sealshot export {score_model} --precision {options}`" in caught.value.hint
 
 
 def test_a_damaged_form_is_an_error_and_no_reason_to_take_another(graph):
