@@ -49,6 +49,7 @@ from sealshot.runtime.types import Floats, Frame, Track
 
 DEFAULT_SCORES = ("quality", "rp", "size", "sharpness", "confidence", "random")
 MIN_SHOTS = 8
+FEWEST = 3
 FMR = 0.01
 
 USAGE = f"""
@@ -67,7 +68,8 @@ beside it.
                       (default: {" ".join(DEFAULT_SCORES)})
   --fmr RATE          of the threshold, from people seen in one frame or of different names
                       (default {FMR})
-  --min-shots N       leave out people with fewer shots (default {MIN_SHOTS})
+  --min-shots N       leave out people with fewer shots (default {MIN_SHOTS}), and with fewer than
+                      {FEWEST}, of whom all choices are alike
   --detector NAME     mtcnn (default), or yunet:FILE.onnx
   --tracker NAME      bytetrack (default), or euclidean
   --threads N         threads of a network (default: one a core)
@@ -107,10 +109,11 @@ def main(argv: list[str]) -> int:
         detector = open_detector(given.detector, threads=given.threads)
         seen = [follow(s, detector, given.tracker, matcher, measures) for s in given.sources]
     people = [shots for each in seen for shots in each.people]
-    enough = [shots for shots in people if len(shots.embedding) >= max(given.min_shots, 3)]
+    fewest = max(given.min_shots, FEWEST)
+    enough = [shots for shots in people if len(shots.embedding) >= fewest]
     if not enough:
         raise InputError(
-            f"nobody has {given.min_shots} shots",
+            f"nobody has {fewest} shots",
             hint="give another source or --min-shots",
         )
     note(f"{len(people) - len(enough)} of {len(people)} have too few shots and are left out")

@@ -108,6 +108,7 @@ def test_photographs(capsys, people, models, tmp_path):
         ("{walk} {matched} --score beauty", "no score"),
         ("{walk} {matched} --score size --tracker dog", "no tracker"),
         ("{walk} {matched} --score size --min-shots 15", "nobody has 15 shots"),
+        ("{walk}/00.png {matched} --score size --min-shots 1", "nobody has 3 shots"),
     ],
 )
 def test_bad_input(argv, fact, capsys, walk, models):
