@@ -32,9 +32,9 @@ verify  Check that every object is whole, signed by its camera, in its place and
         purged. The exit code is 1 if something is wrong. Of shots sealed to recipients (.age) only
         the form can be checked.
 stats   Count shots and bytes by epoch and camera, and what waits for its upload.
-upload  Send what `run --upload` could not, to a URL as it takes. Ctrl-C ends it; what is not sent
-        stays marked, for the next time. The exit code is 1 if something is left. What is over its
-        time is not sent, but deleted; what was sent is logged.
+upload  Send what `run --upload URL` could not; URL means the same here. Ctrl-C ends it; what is not
+        sent stays marked, for the next time. The exit code is 1 if something is left. What is over
+        its time is not sent, but deleted; what was sent is logged.
 purge   Delete the shots whose retention time is over, and say which; it is logged. `run --policy`
         does the same for its own vault, every ten minutes. What is on legal hold stays.
 hold    Under a warrant with --purpose hold: keep the shots that it is for until --until, whatever
