@@ -277,7 +277,7 @@ def test_what_waits_for_its_upload_goes_last_and_is_told(
 
 
 def test_deletion_after_upload_is_a_choice_and_survives_a_kill(
-    vault: Path, parties, shot, origin, reports: list[str], wait_for
+    vault: Path, parties, shot, origin, reports: list[str]
 ) -> None:
     sink = Sink()
     uploads = Uploads(sink, delete=True)
@@ -343,15 +343,11 @@ def test_what_is_over_when_a_run_begins_is_told_and_not_sent(
     assert reports == ["1 shots were deleted on time that no server had taken"]
 
 
-@pytest.fixture
-def wait_for() -> Callable[..., None]:
-    def wait(condition: Callable[[], bool]) -> None:
-        end = time.monotonic() + 10
-        while not condition():
-            assert time.monotonic() < end
-            time.sleep(0.01)
-
-    return wait
+def wait_for(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
 
 
 def _takes(file: RawIOBase) -> bool:
