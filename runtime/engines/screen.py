@@ -60,7 +60,8 @@ class Screen(Engine):
     def score_tracks(self, crops: NDArray[np.uint8], tracks: Tracks) -> Floats:
         """See :meth:`Engine.score_tracks`.
 
-        The score of a crop that was not scored again is an estimate, never above its track's best.
+        The score of a crop that was not scored again is an estimate, never above its track's best;
+        so is, then, the lowest score that the reason of a shot names.
         """
         quick = self._quick.score(crops)
         best = [self._best.get(track.id, NONE_YET) for track in tracks.seen]
