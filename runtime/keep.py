@@ -24,6 +24,7 @@ from sealshot.runtime.seal.envelope import seal
 from sealshot.runtime.seal.epochs import EpochKey, EpochKeys
 from sealshot.runtime.seal.log import Log
 from sealshot.runtime.seal.payload import Origin, PictureType, pack
+from sealshot.runtime.seal.policy import Policy
 from sealshot.runtime.seal.quorum import Camera, seal_to_quorum
 from sealshot.runtime.seal.times import epoch_end, epoch_of, epoch_start
 from sealshot.runtime.types import Shot
@@ -48,6 +49,8 @@ class Sealing:
     """Seals under its policy."""
     epoch_keys: EpochKeys | None = None
     """Of the camera's policy. None where nothing is sealed, only what is there looked after."""
+    policy: Policy | None = None
+    """Legal holds are verified by it; None takes the camera's."""
     retention: timedelta | None = None
     """After the end of its epoch a shot is deleted here. None keeps it."""
     quota_bytes: int | None = None
@@ -214,7 +217,8 @@ class Keeper:
 
     def _read_holds(self) -> Holds | None:
         """Return the legal holds, or None where one cannot be used."""
-        policy = self._sealing.camera.policy if self._sealing.camera else None
+        camera, policy = self._sealing.camera, self._sealing.policy
+        policy = policy or (camera.policy if camera else None)
         now = self._now()
         try:
             holds = read_holds(self._vault.path, policy, now)

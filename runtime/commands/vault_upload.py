@@ -40,6 +40,7 @@ def upload(arguments: Arguments, argv: list[str]) -> int:
     policy = read_policy(given.policy) if given.policy else None
     sealing = Sealing(
         camera=log_camera(vault, given.policy),
+        policy=policy,
         retention=policy.retention_time if policy else given.retention,
         uploads=uploads,
         clock_is_right=given.clock_is_right,

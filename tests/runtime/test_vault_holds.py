@@ -10,8 +10,8 @@ import pytest
 
 from sealshot.runtime import keep
 from sealshot.runtime.cli import main
-from sealshot.runtime.keep import LOG, Keeper
-from sealshot.runtime.seal.policy import read_party
+from sealshot.runtime.keep import LOG, Keeper, Sealing
+from sealshot.runtime.seal.policy import read_party, read_policy
 from sealshot.runtime.seal.times import format_time, utc_now
 from sealshot.runtime.upload import Uploads
 from sealshot.runtime.vault import list_objects
@@ -141,6 +141,26 @@ def test_a_hold_that_cannot_be_verified_stops_the_quota_and_deletion_after_uploa
     assert there(vault) == kept  # what was put off is done once the hold is settled
     view = read_logged(vault / LOG, [read_party(parties.camera_pub, "camera")])
     assert view.purged == dict.fromkeys(sent, "uploaded")
+
+
+def test_a_copy_without_a_log_keeps_its_holds_by_the_policy_alone(
+    vault: Path, parties, shot, origin, reports: list[str], tmp_path: Path, steady_clock
+) -> None:
+    with Keeper(vault, parties.sealing(), reports.append) as keeper:
+        kept = keeper.put(shot, origin)
+    assert hold(parties, tmp_path, vault, utc_now() + 10 * D) == 0
+    with Keeper(
+        vault, parties.sealing(), reports.append, steady_clock(utc_now() + 2 * H)
+    ) as keeper:
+        keeper.put(shot, origin)  # its hour is not in the warrant
+    (vault / LOG).unlink()
+    after = steady_clock(utc_now() + 3 * D)
+    blind = Sealing(retention=1 * D, clock_is_right=True)
+    with Keeper(vault, blind, reports.append, after):
+        assert len(there(vault)) == 2  # a hold that cannot be verified: nothing is deleted
+    assert any("give --policy" in said for said in reports)
+    with Keeper(vault, replace(blind, policy=read_policy(parties.policy)), reports.append, after):
+        assert there(vault) == {kept}
 
 
 def test_only_a_warrant_in_force_puts_on_hold(
