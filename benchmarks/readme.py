@@ -219,6 +219,7 @@ def tracking(results: Path) -> str:
 
 SCORE_NAMES = {
     "lightqnet": "LightQNet",
+    "lightqnet50": "LightQNet, half width",
     "size": "face size",
     "confidence": "MTCNN's confidence",
     "sharpness": "sharpness (Laplacian)",

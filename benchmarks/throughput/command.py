@@ -72,6 +72,9 @@ def main(argv: list[str]) -> int:
     given = arguments.parse_args(argv)
     scores, engines = tuple(given.score.split(",")), named_engines(given.engines)
     if given.tracks:
+        for name in ("batch", "clip", "faces", "arrivals", "runs"):
+            if getattr(given, name) != arguments.get_default(name):
+                arguments.error(f"--tracks goes frame by frame: leave --{name} out")
         on_tracks = measure_tracks(
             given.tracks, scores, engines, given.threads, given.rounds, given.seconds
         )

@@ -88,6 +88,8 @@ def test_the_command_measures_prints_and_writes(demo, tmp_path, capsys):
         (["{tmp}/absent.mp4"], "not a file"),
         (["{clip}", "--score", "beauty"], "no score"),
         (["{clip}", "--score", "rp", "--engines", "tensorrt"], "nothing of this can run here"),
+        (["{clip}", "--batch", "4"], "leave --batch out"),
+        (["{clip}", "--clip", "other.mp4"], "leave --clip out"),
         ([], "expected at least one"),
     ],
 )
