@@ -160,6 +160,16 @@ def test_an_object_arrives_in_a_bucket(bucket, environment: Environment) -> None
     assert bucket.objects() == objects
 
 
+def refusal(url: str) -> UploadError:
+    """What is told of a refusal; a server that hangs up as it refuses is at times not heard."""
+    for _ in range(10):
+        with pytest.raises(UploadError) as caught:
+            open_target(url).put(NAME, DATA[:100])
+        if "error sending request" not in caught.value.fact:
+            break
+    return caught.value
+
+
 def test_what_a_bucket_does_not_take_is_told(bucket, wire, environment: Environment) -> None:
     environment(**bucket.environment(wire.port))
     for url, variables, fact in (
@@ -168,10 +178,9 @@ def test_what_a_bucket_does_not_take_is_told(bucket, wire, environment: Environm
         ("s3://shots", {"AWS_ACCESS_KEY_ID": "somebody"}, "refuses these credentials"),
     ):
         environment(**{**bucket.environment(wire.port), **variables})
-        with pytest.raises(UploadError, match=fact) as caught:
-            # little: a server that refuses and hangs up in mid-object may not be heard
-            open_target(url).put(NAME, DATA[:100])
-        assert caught.value.hint
+        refused = refusal(url)
+        assert fact in refused.fact
+        assert refused.hint
     environment(**bucket.environment(wire.port))
     target = open_target("s3://shots")
     wire.cut_after(50_000)
