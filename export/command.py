@@ -11,6 +11,7 @@ import numpy as np
 from sealshot.export.golden import golden_crops
 from sealshot.runtime.arguments import Arguments, positive_int
 from sealshot.runtime.errors import InputError
+from sealshot.runtime.files import make_folder
 from sealshot.runtime.models import SCORES, score_graph
 from sealshot.runtime.terminal import say, say_json, table
 
@@ -111,12 +112,7 @@ def _export(given: argparse.Namespace, wanted: tuple[str, ...]) -> int:
         raise InputError(
             "the distribution of these scores is not known", hint="add --calibrate FOLDER-OF-FACES"
         )
-    try:
-        given.out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(
-            f"the folder {given.out} cannot be made: {error.strerror}", hint="name another with -o"
-        ) from error
+    make_folder(given.out, "name another with -o")
     judged = crops[:COMPARED] if crops is not None else golden_crops()
     if not complete and crops is not None:
         manifest = replace(manifest, score_quantiles=score_distribution(graph, manifest, crops))

@@ -20,8 +20,7 @@ from sealshot.export.train_rp import SCHEDULE as RP_SCHEDULE
 from sealshot.export.train_rp import train_rp
 from sealshot.export.training import Losses
 from sealshot.runtime.arguments import Arguments, positive_int
-from sealshot.runtime.errors import InputError
-from sealshot.runtime.files import write_atomic
+from sealshot.runtime.files import make_folder, write_atomic
 from sealshot.runtime.terminal import note, say, table
 
 USAGE = f"""
@@ -59,12 +58,7 @@ def main(argv: list[str]) -> int:
     if given.threads:
         torch.set_num_threads(given.threads)
     out: Path = given.out
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(
-            f"the folder {out} cannot be made: {error.strerror}", hint="name another with -o"
-        ) from error
+    make_folder(out, "name another with -o")
 
     sets = [_faces(folder, out) for folder in given.data]
     crops = np.concatenate([faces.crops for faces in sets])

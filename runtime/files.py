@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from sealshot.runtime.errors import InputError
+
 PART = ".part"
 
 
@@ -29,6 +31,20 @@ def write_atomic(path: Path, data: bytes, *, mode: int = 0o666) -> None:
         part.unlink(missing_ok=True)
         raise
     fsync_folder(path.parent)
+
+
+def make_folder(folder: Path, hint: str) -> None:
+    """Make a folder that a user named, with its parents, if it is not there.
+
+    Raises:
+        InputError: it cannot be made; ``hint`` says what to do.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"the folder {folder} cannot be made: {error.strerror}", hint=hint
+        ) from error
 
 
 def fsync_folder(path: Path) -> None:

@@ -13,6 +13,7 @@ from sealshot.runtime.commands.parties import (
     write_signing_key,
 )
 from sealshot.runtime.errors import InputError
+from sealshot.runtime.files import make_folder
 from sealshot.runtime.seal.policy import Party, Policy, read_party, read_policy
 from sealshot.runtime.seal.quorum import Camera
 from sealshot.runtime.seal.signing import SigningKey
@@ -54,12 +55,7 @@ def _enrol(argv: list[str]) -> int:
             hint="give the camera a folder of its own",
         )
     name = given.name or folder.resolve().name
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(
-            f"the folder {folder} cannot be made: {error.strerror}", hint="choose another"
-        ) from error
+    make_folder(folder, "choose another")
     key = SigningKey.generate()
     public = folder / f"{name}.pub"
     party = Party("camera", name, key.verify_key)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sealshot.runtime.arguments import Arguments
 from sealshot.runtime.errors import InputError, SealshotError
-from sealshot.runtime.files import write_atomic
+from sealshot.runtime.files import make_folder, write_atomic
 from sealshot.runtime.seal import age, container
 from sealshot.runtime.seal.ceremony import Answer, open_with_answers, read_answer, write_request
 from sealshot.runtime.seal.container import read_container
@@ -113,7 +113,7 @@ def main(argv: list[str]) -> int:
         ]
         opener = partial(_open_together, warrant, policy, answers)
     disable_core_dumps()
-    _make_folder(given.folder)
+    make_folder(given.folder, "name another with -o")
     opened: list[Result] = []
     failed: list[tuple[Path, InputError]] = []
     names: set[str] = set()
@@ -264,15 +264,6 @@ def _write(shot: Opened, folder: Path, name: str, *, force: bool) -> tuple[Path,
             file.unlink()
         raise _cannot_write(folder, error) from error
     return tuple(written)
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(
-            f"the folder {folder} cannot be made: {error.strerror}", hint="name another with -o"
-        ) from error
 
 
 def _cannot_write(folder: Path, error: OSError) -> SealshotError:
