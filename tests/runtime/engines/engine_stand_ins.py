@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -18,6 +19,20 @@ from sealshot.runtime.engines import tensorrt as tensorrt_engine
 from sealshot.runtime.manifest import Manifest
 
 SAMPLES = 3
+MANIFEST = Manifest(
+    name="test",
+    sha256="",
+    architecture="none",
+    parameters=0,
+    macs_per_face=0,
+    precision="fp32",
+    samples=0,
+    seed=0,
+    training_set="none",
+    training_set_sha256="none",
+    opset=17,
+    score_quantiles=tuple(float(i) for i in range(101)),
+)
 
 
 def _load(name: str, path: Path) -> ModuleType:
@@ -99,20 +114,8 @@ def write(path, nodes, outputs, shape, constants, precision="fp32"):
 
 def manifest(path, precision="fp32"):
     """Write the manifest of a graph."""
-    Manifest(
-        name="test",
-        sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
-        architecture="none",
-        parameters=0,
-        macs_per_face=0,
-        precision=precision,
-        samples=0,
-        seed=0,
-        training_set="none",
-        training_set_sha256="none",
-        opset=17,
-        score_quantiles=tuple(float(i) for i in range(101)),
-    ).write(path)
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    replace(MANIFEST, sha256=sha256, precision=precision).write(path)
 
 
 @pytest.fixture

@@ -4,32 +4,19 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from engine_stand_ins import MANIFEST
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sealshot.runtime.engines import Screen
 from sealshot.runtime.engines.base import Engine
 from sealshot.runtime.errors import InputError, SealshotError
-from sealshot.runtime.manifest import Manifest
 from sealshot.runtime.select import Emit, Selector
 from sealshot.runtime.types import Face, Frame, Track, Tracks
 from sealshot.runtime.watch import Stopwatch, Watcher
 
 MARGIN = 10.0
-FP32 = Manifest(
-    name="rp",
-    sha256="",
-    architecture="a",
-    parameters=1,
-    macs_per_face=1,
-    precision="fp32",
-    samples=1,
-    seed=1,
-    training_set="t",
-    training_set_sha256="s",
-    opset=17,
-    score_quantiles=tuple(float(i) for i in range(101)),
-)
+FP32 = MANIFEST
 INT8 = replace(FP32, precision="int8", screen_margin=MARGIN)
 
 
