@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -40,10 +40,10 @@ def write_output(path: Path, data: bytes, what: str = "file") -> None:
         ) from error
 
 
-def write_result(path: Path, fields: dict[str, Any]) -> None:
-    """Write a result file, whole or not at all; its folder is made if absent.
+def write_result(path: Path, fields: Mapping[str, Any], what: str = "file") -> None:
+    """Write a result file, as :func:`write_output` does.
 
     Raises:
-        InputError: it cannot be written.
+        InputError: it cannot be written; the hint is to name another ``what``.
     """
-    write_output(path, (json.dumps(fields, indent=1, allow_nan=False) + "\n").encode())
+    write_output(path, (json.dumps(fields, indent=1, allow_nan=False) + "\n").encode(), what)

@@ -32,7 +32,7 @@ class Shots:
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
+class Gallery:
     """Whom a clip or a data set shows."""
 
     people: tuple[Shots, ...]
@@ -59,7 +59,7 @@ class Chosen:
 
 
 @dataclass(frozen=True)
-class Standing:
+class Performance:
     """How one score does over all people; intervals are of 95 %, by bootstrap over them."""
 
     score: str
@@ -110,7 +110,7 @@ def choose(shots: Shots, distance: str, threshold: float) -> Chosen:
     )
 
 
-def summarise(names: Sequence[str], chosen: Sequence[Chosen]) -> list[Standing]:
+def summarise(names: Sequence[str], chosen: Sequence[Chosen]) -> list[Performance]:
     """Return how each score does over all people."""
     distance = np.stack([c.by_score for c in chosen])  # [people, scores]
     at_random = np.array([[c.at_random] for c in chosen])
@@ -135,5 +135,5 @@ def summarise(names: Sequence[str], chosen: Sequence[Chosen]) -> list[Standing]:
         *interval(missed[drawn].mean(axis=1)),
     ]
     return [
-        Standing(name, *(float(column[i]) for column in columns)) for i, name in enumerate(names)
+        Performance(name, *(float(column[i]) for column in columns)) for i, name in enumerate(names)
     ]

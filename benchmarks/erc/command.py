@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,9 +12,9 @@ from sealshot.benchmarks.erc import compare, degrade, leak, shots
 from sealshot.benchmarks.erc.evaluate import evaluate, starts
 from sealshot.benchmarks.erc.inputs import SHARED_USAGE, Inputs, add_inputs, load
 from sealshot.benchmarks.erc.report import Cost, Evidence, as_json, print_tables
+from sealshot.benchmarks.script import write_result
 from sealshot.runtime.arguments import Arguments, output_folder
 from sealshot.runtime.errors import InputError
-from sealshot.runtime.files import write_atomic
 from sealshot.runtime.terminal import note, say, say_json, warn
 
 DEFAULT_SCORES = ("quality", "rp", "sharpness", "size", "confidence", "random")
@@ -109,10 +108,8 @@ def write_report(evidence: Evidence, inputs: Inputs, folder: Path, *, ranked_fac
     """
     from sealshot.benchmarks.erc import page, plots  # matplotlib is an extra
 
+    write_result(folder / "erc.json", as_json(evidence), "folder")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(as_json(evidence), indent=1, allow_nan=False) + "\n"
-        write_atomic(folder / "erc.json", text.encode())
         figures = []
         for lines in evidence.lines:
             name = lines[0].start.label.lower().replace(" ", "-")

@@ -8,7 +8,6 @@ known to do the opposite: smooth pictures are likely pictures.
 from __future__ import annotations
 
 import argparse
-import json
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,14 +19,13 @@ from sealshot.benchmarks.environment import environment
 from sealshot.benchmarks.faces.cache import Cache, default_folder
 from sealshot.benchmarks.faces.dataset import read_folder
 from sealshot.benchmarks.faces.faces import Faces, View, batches, find_faces
-from sealshot.benchmarks.quality import open_measures
+from sealshot.benchmarks.quality import open_measure, open_measures
 from sealshot.benchmarks.quality.degradations import DEGRADATIONS, Chip, make_chip
 from sealshot.benchmarks.quality.measure import BATCH, Doubles, Measure, rate_faces
-from sealshot.benchmarks.quality.simple import Simple
+from sealshot.benchmarks.script import write_result
 from sealshot.runtime.arguments import Arguments, output_folder, positive_int
 from sealshot.runtime.crops import CROP_PX
 from sealshot.runtime.errors import InputError
-from sealshot.runtime.files import write_atomic
 from sealshot.runtime.terminal import note, progress, say, say_json, table
 
 DEFAULT_SCORES = ("quality", "rp", "sharpness")
@@ -125,7 +123,7 @@ def choose_sharp(faces: Faces, cache: Cache, count: int, seed: int) -> list[int]
             f"no face of {faces.pictures.root} is {CROP_PX} px or wider",
             hint="give larger pictures",
         )
-    sharpness = rate_faces(Simple("sharpness", "sharpness"), faces, cache)[large]
+    sharpness = rate_faces(open_measure("sharpness"), faces, cache)[large]
     sharp = large[sharpness >= np.median(sharpness)]
     drawn = np.random.default_rng(seed).permutation(sharp)[:count]
     return sorted(int(i) for i in drawn)
@@ -190,9 +188,8 @@ def _gate(first: Falls, required: float) -> int:
 def _write(result: dict[str, object], falls: Sequence[Falls], folder: Path) -> None:
     from sealshot.benchmarks.erc.plots import draw_falls  # matplotlib is an extra
 
+    write_result(folder / "degrade.json", result, "folder")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_atomic(folder / "degrade.json", (json.dumps(result, indent=1) + "\n").encode())
         draw_falls({f.score: f.fell for f in falls}, folder / "degrade")
     except OSError as error:
         raise InputError(

@@ -164,7 +164,7 @@ def load(given: argparse.Namespace, scores: Sequence[str], default_scores: Seque
     return Inputs(setting, comparisons, qualities, faces, rated, tuple(measures))
 
 
-ICAO = " (frontal, sharp, evenly lit, large)"
+ICAO = " (frontal, sharp, evenly lit, large, nothing over forehead and eyes)"
 QUALITY_OF = {"probe": "the probe", "min": "the worse of both pictures"}
 
 

@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from sealshot.benchmarks.environment import environment
 from sealshot.benchmarks.erc.choice import (
     Chosen,
-    Seen,
+    Gallery,
+    Performance,
     Shots,
-    Standing,
     choose,
     summarise,
     threshold_of,
@@ -104,11 +104,11 @@ def main(argv: list[str]) -> int:
     matcher = Matcher(given.recognizer, threads=given.threads)
     measures = open_measures(given.score or DEFAULT_SCORES, threads=given.threads)
     if given.photos:
-        seen = [photographs(Path(s), given, matcher, measures) for s in given.sources]
+        galleries = [photographs(Path(s), given, matcher, measures) for s in given.sources]
     else:
         detector = open_detector(given.detector, threads=given.threads)
-        seen = [follow(s, detector, given.tracker, matcher, measures) for s in given.sources]
-    people = [shots for each in seen for shots in each.people]
+        galleries = [follow(s, detector, given.tracker, matcher, measures) for s in given.sources]
+    people = [shots for each in galleries for shots in each.people]
     fewest = max(given.min_shots, FEWEST)
     enough = [shots for shots in people if len(shots.embedding) >= fewest]
     if not enough:
@@ -117,14 +117,14 @@ def main(argv: list[str]) -> int:
             hint="give another source or --min-shots",
         )
     note(f"{len(people) - len(enough)} of {len(people)} have too few shots and are left out")
-    threshold = threshold_of(np.concatenate([each.strangers for each in seen]), given.fmr)
+    threshold = threshold_of(np.concatenate([each.strangers for each in galleries]), given.fmr)
     chosen = [choose(shots, matcher.alignment.distance, threshold) for shots in enough]
     names = [measure.name for measure in measures]
-    standings = summarise(names, chosen)
+    performances = summarise(names, chosen)
     result = {
         "command": shlex.join(["sealshot", "erc", "shots", *argv]),
         "environment": vars(environment()),
-        "scores": [vars(standing) for standing in standings],
+        "scores": [vars(performance) for performance in performances],
         "people": [
             {
                 **vars(c),
@@ -138,7 +138,7 @@ def main(argv: list[str]) -> int:
     if given.json:
         say_json(result)
     else:
-        _print(standings, chosen)
+        _print(performances, chosen)
     if given.output:
         write_result(given.output, result)
         note(f"result: {given.output}")
@@ -147,12 +147,17 @@ def main(argv: list[str]) -> int:
 
 def follow(
     clip: str, detector: Detector, tracker: str, matcher: Matcher, measures: Sequence[Measure]
-) -> Seen:
+) -> Gallery:
     """Follow the faces of a clip; embed and rate each detection.
 
     Raises:
         InputError: the clip cannot be read.
     """
+    if any(entry.is_dir() for entry in Path(clip).glob("*")):
+        raise InputError(
+            f"{clip} holds folders: it is no clip",
+            hint="add --photos if it holds a folder a person",
+        )
     found: dict[int, list[tuple[Floats, Doubles]]] = {}
     strangers = [np.empty(0)]
     following = open_tracker(tracker)
@@ -181,12 +186,12 @@ def follow(
         )
         for id, shots in found.items()
     )
-    return Seen(people, np.concatenate(strangers))
+    return Gallery(people, np.concatenate(strangers))
 
 
 def photographs(
     dataset: Path, given: argparse.Namespace, matcher: Matcher, measures: Sequence[Measure]
-) -> Seen:
+) -> Gallery:
     """Find, embed and rate the faces of a folder that holds a folder a person.
 
     Raises:
@@ -199,7 +204,7 @@ def photographs(
     quality = np.stack([rate_faces(measure, faces, cache) for measure in measures])
     person = np.unique(faces.person(), return_inverse=True)[1]
     shown = [np.flatnonzero(person == one) for one in range(person.max() + 1)]
-    return Seen(
+    return Gallery(
         tuple(
             Shots(dataset.resolve().name, one, embedding[shots], quality[:, shots])
             for one, shots in enumerate(shown)
@@ -216,7 +221,7 @@ def _views(frame: Frame, seen: Sequence[Track]) -> list[View]:
     ]
 
 
-def _print(standings: Sequence[Standing], chosen: Sequence[Chosen]) -> None:
+def _print(performances: Sequence[Performance], chosen: Sequence[Chosen]) -> None:
     at_random = np.mean([c.at_random for c in chosen])
     best = np.mean([c.best for c in chosen])
     say(
@@ -246,6 +251,6 @@ def _print(standings: Sequence[Standing], chosen: Sequence[Chosen]) -> None:
                 f"{100 * s.missed:.1f}",
                 f"{100 * s.missed_low:.1f} to {100 * s.missed_high:.1f}",
             ]
-            for s in standings
+            for s in performances
         ],
     )

@@ -5,15 +5,24 @@ Every measure takes views of faces and gives one number each; higher is better.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from sealshot.benchmarks.quality import brisque, networks, simple
+from sealshot.benchmarks.faces.faces import View
+from sealshot.benchmarks.quality import brisque, networks
 from sealshot.benchmarks.quality.measure import Measure
+from sealshot.benchmarks.quality.portrait import icao
+from sealshot.benchmarks.quality.simple import Simple, at_random, confidence, sharpness, size
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.models import SCORES, score_graph
 
-SIMPLE = ("random", "sharpness", "size", "confidence", "icao")
+SIMPLE: Mapping[str, Callable[[View], float]] = {
+    "random": at_random,
+    "sharpness": sharpness,
+    "size": size,
+    "confidence": confidence,
+    "icao": icao,
+}
 HINT = (
     f"use {', '.join((*SCORES, *SIMPLE))}, brisque, lightqnet:FILE.pb, "
     "reconstruction:FILE.onnx or a score graph FILE.onnx"
@@ -57,7 +66,7 @@ def _open(spec: str, label: str, threads: int) -> Measure:
     kind, _, file = spec.partition(":")
     path = Path(file)
     if spec in SIMPLE:
-        return simple.Simple(label or spec, spec)
+        return Simple(label or spec, SIMPLE[spec])
     if kind == "brisque":
         return brisque.Brisque(label or "brisque", path if file else None)
     if kind == "lightqnet" and file:

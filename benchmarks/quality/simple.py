@@ -11,8 +11,7 @@ import numpy as np
 from sealshot.benchmarks.faces.faces import View
 from sealshot.benchmarks.quality.measure import Doubles
 
-EYES_PX = 32.0  # between the eyes of a face of 64 px
-HALF_WAY = 0.54  # down from the eyes to the mouth lies the nose of a face that looks straight ahead
+VERSION = 3  # part of the cache's key: change it with any of the functions
 
 
 class Simple:
@@ -20,10 +19,10 @@ class Simple:
 
     macs: int | None = None
 
-    def __init__(self, name: str, kind: str) -> None:
+    def __init__(self, name: str, rate: Callable[[View], float]) -> None:
         self.name = name
-        self.key = f"{kind} 2"
-        self._rate = RATE[kind]
+        self.key = f"{rate.__name__} {VERSION}"
+        self._rate = rate
 
     def rate(self, views: Sequence[View]) -> Doubles:
         """See :class:`Measure`."""
@@ -49,37 +48,3 @@ def size(view: View) -> float:
 def confidence(view: View) -> float:
     """Return the detector's score."""
     return view.face.score
-
-
-def icao(view: View) -> float:
-    """Return how much a face is like a passport portrait, 0 to 1.
-
-    After the criteria of ISO/IEC 19794-5 that five landmarks and a crop can show, each from 0 to 1
-    and multiplied, the first and the last squared: not turned (the nose on the line from between
-    the eyes to the mouth, that line square to the eyes), not nodding (the nose about half-way down
-    that line), large (32 px between the eyes, a face of 64 px), in focus (variance of the
-    Laplacian, half at 50), evenly lit (left and right halves equally bright).
-    """
-    left, right, nose, mouth_left, mouth_right = view.face.landmarks.astype(float)
-    across = right - left
-    eyes = max(float(np.hypot(*across)), 1e-6)
-    down = (mouth_left + mouth_right - left - right) / 2
-    length = max(float(np.hypot(*down)), 1e-6)
-    to_nose = nose - (left + right) / 2
-    aside = abs(down[0] * to_nose[1] - down[1] * to_nose[0]) / length  # px off the middle line
-    skew = abs(across @ down) / (eyes * length)
-    frontal = max(0.0, 1 - 2 * aside / eyes) * max(0.0, 1 - skew)
-    level = max(0.0, 1 - abs(to_nose @ down / length**2 - HALF_WAY) / 0.2)
-    focus = sharpness(view)
-    halves = view.crop.reshape(64, 2, 32).mean(axis=(0, 2))
-    even = 1 - abs(halves[0] - halves[1]) / max(float(halves.sum()), 1e-6)
-    return float(frontal**2 * level * min(1.0, eyes / EYES_PX) * focus / (focus + 50) * even**2)
-
-
-RATE: dict[str, Callable[[View], float]] = {
-    "random": at_random,
-    "sharpness": sharpness,
-    "size": size,
-    "confidence": confidence,
-    "icao": icao,
-}

@@ -12,7 +12,8 @@ import pytest
 from sealshot.benchmarks.quality import SIMPLE, brisque, networks, open_measure, open_measures
 from sealshot.benchmarks.quality.inner import numbers_inside
 from sealshot.benchmarks.quality.measure import cost_ms, rate_faces
-from sealshot.benchmarks.quality.simple import at_random, confidence, icao, sharpness, size
+from sealshot.benchmarks.quality.portrait import icao
+from sealshot.benchmarks.quality.simple import at_random, confidence, sharpness, size
 from sealshot.runtime.errors import InputError
 
 
@@ -69,11 +70,30 @@ def test_icao_wants_focus_even_light_and_size(make_view, portrait_view):
     assert icao(make_view(small, face.box / 4, face.landmarks / 4)) < good
 
 
+@pytest.mark.parametrize(
+    ("top", "bottom", "colour"),
+    [
+        pytest.param(-0.9, -0.4, (170, 60, 20), id="cap"),
+        pytest.param(-0.15, 0.2, (25, 25, 25), id="sunglasses"),
+    ],
+)
+def test_icao_wants_nothing_over_forehead_and_eyes(top, bottom, colour, make_view, portrait_view):
+    face, image = portrait_view.face, portrait_view.image().copy()
+    (left, right), unit = face.landmarks[:2], face.landmarks[3, 1] - face.landmarks[0, 1]
+    rows = (round(float(left[1] + part * unit)) for part in (top, bottom))
+    image[slice(*rows), int(left[0] - 20) : int(right[0] + 20)] = colour
+    covered = make_view(image, face.box, face.landmarks)
+    same_crop = replace(covered, crop=portrait_view.crop)  # neither focus nor light differ
+    assert icao(same_crop) < 0.9 * icao(portrait_view)
+
+
 def test_icao_does_not_mind_a_tilted_camera(make_view, portrait_view):
-    turn = cv2.getRotationMatrix2D((0, 0), 30, 1.0)
-    marks = portrait_view.face.landmarks @ turn[:, :2].T
-    tilted = make_view(portrait_view.image(), portrait_view.face.box, marks)
-    assert icao(tilted) == pytest.approx(icao(portrait_view), rel=1e-5)
+    face, image = portrait_view.face, portrait_view.image()
+    turn = cv2.getRotationMatrix2D((120, 120), 30, 1.0)
+    marks = face.landmarks @ turn[:, :2].T + turn[:, 2]
+    tilted = make_view(cv2.warpAffine(image, turn, image.shape[1::-1]), face.box, marks)
+    same_crop = replace(tilted, crop=portrait_view.crop)
+    assert icao(same_crop) == pytest.approx(icao(portrait_view), rel=0.05)
 
 
 def test_measures_of_a_data_set_are_kept_and_failures_leave_first(
