@@ -232,32 +232,61 @@ SCORE_NAMES = {
 def erc(results: Path) -> str:
     """Failures left when the lowest 30 % are discarded, over those before."""
     found = _read(results, "erc-lfw-dev")
-    starts = [s for s in found["starts"] if s["start"].startswith("FNMR")]
-    names = [row["score"] for row in starts[0]["scores"]]
-    cells: dict[str, list[str]] = {name: [] for name in names}
-    first: dict[str, float] = {}
-    for start in starts:
-        for row in start["scores"]:
-            area = next(a for a in row["pauc"] if a["limit"] == 0.3)
-            first.setdefault(row["score"], area["value"])
-            cells[row["score"]].append(
-                f"{area['value']:.2f} [{area['low']:.2f}, {area['high']:.2f}]"
-            )
-    heads = [f"{start['start']} ({start['errors']} failures)" for start in starts]
-    ours = ("quality", "rp")
-    order = sorted(names, key=lambda name: (name not in ours, first[name]))
+    areas = _areas(found, "")
+    costs = {
+        name: (_two_digits(cost["ms"]), _millions(cost["macs"]))
+        for name, cost in found["costs"].items()
+    }
     return _table(
-        ("score", *heads, "ms a face", "MMACs"),
+        ("score", *areas, "ms a face", "MMACs"),
         (
-            (
-                f"`{name}`" if name in ours else SCORE_NAMES.get(name, name),
-                *cells[name],
-                _two_digits(found["costs"][name]["ms"]),
-                _millions(found["costs"][name]["macs"]),
-            )
-            for name in order
+            (_score_name(name), *(cells[name] for cells in areas.values()), *costs[name])
+            for name in _in_order(found)
         ),
     )
+
+
+def mixed(results: Path) -> str:
+    """The same of copies of the data sets, half of whose pictures are degraded."""
+    lfw, celeba = (_read(results, f"erc-{of}-dev-mixed") for of in ("lfw", "celeba"))
+    areas = _areas(lfw, "LFW, ") | _areas(celeba, "CelebA, ")
+    return _table(
+        ("score", *areas),
+        (
+            (_score_name(name), *(cells[name] for cells in areas.values()))
+            for name in _in_order(lfw)
+        ),
+    )
+
+
+OUR_SCORES = ("quality", "rp")
+
+
+def _score_name(name: str) -> str:
+    return f"`{name}`" if name in OUR_SCORES else SCORE_NAMES.get(name, name)
+
+
+def _area(row: dict[str, Any]) -> dict[str, float]:
+    found: dict[str, float] = next(area for area in row["pauc"] if area["limit"] == 0.3)
+    return found
+
+
+def _areas(found: dict[str, Any], of: str) -> dict[str, dict[str, str]]:
+    """Heading of each curve that starts at an FNMR -> score -> pAUC(0.3) with its interval."""
+    return {
+        f"{of}{start['start']} ({start['errors']} failures)": {
+            row["score"]: "{value:.2f} [{low:.2f}, {high:.2f}]".format_map(_area(row))
+            for row in start["scores"]
+        }
+        for start in found["starts"]
+        if start["start"].startswith("FNMR")
+    }
+
+
+def _in_order(found: dict[str, Any]) -> list[str]:
+    """Our scores, then the others from the best at the first start."""
+    first = {row["score"]: _area(row)["value"] for row in found["starts"][0]["scores"]}
+    return sorted(first, key=lambda name: (name not in OUR_SCORES, first[name]))
 
 
 CHOSEN_AMONG = {
@@ -279,7 +308,7 @@ def shots(results: Path) -> str:
         ("score", *(among.format(len(found[among]["people"])) for among in rows)),
         (
             (
-                SCORE_NAMES.get(name, name if name == "random" else f"`{name}`"),
+                _score_name(name),
                 *(
                     f"{100 * row['gained']:.0f} % [{100 * row['gained_low']:.0f}, "
                     f"{100 * row['gained_high']:.0f}]"
@@ -298,7 +327,7 @@ def degrade(results: Path) -> str:
         ("", *(d["name"] for d in found["degradations"])),
         (
             (
-                SCORE_NAMES.get(score["score"], f"`{score['score']}`"),
+                _score_name(score["score"]),
                 *(f"{100 * fell[1]:.0f} %" for fell in score["fell"]),
             )
             for score in found["scores"]
@@ -313,6 +342,7 @@ TABLES: dict[str, Callable[[Path], str]] = {
     "detection": detection,
     "tracking": tracking,
     "erc": erc,
+    "mixed": mixed,
     "shots": shots,
     "degrade": degrade,
 }

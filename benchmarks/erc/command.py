@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from sealshot.benchmarks.environment import environment
-from sealshot.benchmarks.erc import compare, degrade, leak, shots
+from sealshot.benchmarks.erc import compare, degrade, leak, mix, shots
 from sealshot.benchmarks.erc.evaluate import evaluate, starts
 from sealshot.benchmarks.erc.inputs import SHARED_USAGE, Inputs, add_inputs, load
 from sealshot.benchmarks.erc.report import Cost, Evidence, as_json, print_tables
@@ -25,6 +25,7 @@ usage: sealshot erc DATASET --recognizer MATCHER.onnx [--score SCORE]... [-o DIR
        sealshot erc degrade DATASET [--score SCORE]... [-o DIR] [options]
        sealshot erc shots CLIP... --recognizer MATCHER.onnx [--score SCORE]... [options]
        sealshot erc leak DATASET [--of GRAPH[:TENSOR]]... [--recognizer MATCHER.onnx] [options]
+       sealshot erc mix DATASET -o DIR [options]
 
 Draw error-versus-reject curves: how fast the failures of a face matcher go away when the pictures
 of lowest quality are discarded. The first --score is the one in question, the others stand beside
@@ -34,6 +35,7 @@ it. The other commands (`sealshot erc compare --help` and so on explain them):
   degrade   does a score fall when the picture gets worse?
   shots     of each person in a clip, does the score choose the shot that a matcher wants?
   leak      can people be told apart by a score, or by what it is computed from?
+  mix       a copy of a data set, some of its pictures degraded, to draw curves of
 
 {SHARED_USAGE}
   --score SCORE       a score to judge; may be repeated (default: {" ".join(DEFAULT_SCORES)}).
@@ -53,6 +55,7 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "compare": compare.main,
     "degrade": degrade.main,
     "leak": leak.main,
+    "mix": mix.main,
     "shots": shots.main,
 }
 

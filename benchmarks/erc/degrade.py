@@ -7,7 +7,6 @@ known to do the opposite: smooth pictures are likely pictures.
 
 from __future__ import annotations
 
-import argparse
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ from sealshot.benchmarks.quality import open_measure, open_measures
 from sealshot.benchmarks.quality.degradations import DEGRADATIONS, Chip, make_chip
 from sealshot.benchmarks.quality.measure import BATCH, Doubles, Measure, rate_faces
 from sealshot.benchmarks.script import write_result
-from sealshot.runtime.arguments import Arguments, output_folder, positive_int
+from sealshot.runtime.arguments import Arguments, output_folder, positive_int, share
 from sealshot.runtime.crops import CROP_PX
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.terminal import note, progress, say, say_json, table
@@ -72,7 +71,7 @@ def main(argv: list[str]) -> int:
     add("dataset", type=Path)
     add("--score", action="append", default=[])
     add("--faces", type=positive_int, default=FACES)
-    add("--require", type=_share)
+    add("--require", type=share)
     add("--detector", default="mtcnn")
     add("--seed", type=int, default=0)
     add("--threads", type=positive_int, default=0)
@@ -179,7 +178,7 @@ def _print(falls: Sequence[Falls], count: int) -> None:
 
 def _gate(first: Falls, required: float) -> int:
     middle = first.fell[:, 1]
-    failed = [d.name for d, share in zip(DEGRADATIONS, middle, strict=True) if share < required]
+    failed = [d.name for d, fell in zip(DEGRADATIONS, middle, strict=True) if fell < required]
     if failed:
         note(f"{first.score} falls on less than {100 * required:g} % for: {', '.join(failed)}")
     return 1 if failed else 0
@@ -196,13 +195,3 @@ def _write(result: dict[str, object], falls: Sequence[Falls], folder: Path) -> N
             f"{error.filename or folder} cannot be written: {error.strerror}",
             hint="name another folder with -o",
         ) from error
-
-
-def _share(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a share from 0 to 1")
-    return value
