@@ -278,14 +278,17 @@ def _areas(found: dict[str, Any], of: str) -> dict[str, dict[str, str]]:
             row["score"]: "{value:.2f} [{low:.2f}, {high:.2f}]".format_map(_area(row))
             for row in start["scores"]
         }
-        for start in found["starts"]
-        if start["start"].startswith("FNMR")
+        for start in _from_fnmr(found)
     }
+
+
+def _from_fnmr(found: dict[str, Any]) -> list[dict[str, Any]]:
+    return [start for start in found["starts"] if start["start"].startswith("FNMR")]
 
 
 def _in_order(found: dict[str, Any]) -> list[str]:
     """Our scores, then the others from the best at the first start."""
-    first = {row["score"]: _area(row)["value"] for row in found["starts"][0]["scores"]}
+    first = {row["score"]: _area(row)["value"] for row in _from_fnmr(found)[0]["scores"]}
     return sorted(first, key=lambda name: (name not in OUR_SCORES, first[name]))
 
 

@@ -74,6 +74,17 @@ def load_crops(path: Path) -> FaceCrops:
     return faces
 
 
+def pictures_below(folder: Path, hint: str = "name a folder of face pictures") -> list[Path]:
+    """Return the pictures in a folder and the folders in it, sorted.
+
+    Raises:
+        InputError: there is no such folder; ``hint`` says what to do.
+    """
+    if not folder.is_dir():
+        raise InputError(f"there is no folder {folder}", hint=hint)
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURES)
+
+
 def cut_faces(folders: list[Path], detector: str = "mtcnn") -> FaceCrops:
     """Find the most central large face of every picture below the folders, and cut its crop.
 
@@ -82,10 +93,7 @@ def cut_faces(folders: list[Path], detector: str = "mtcnn") -> FaceCrops:
     Raises:
         InputError: a folder is missing, or no face was found at all.
     """
-    for folder in folders:
-        if not folder.is_dir():
-            raise InputError(f"there is no folder {folder}", hint="name a folder of pictures")
-    pictures = [p for f in folders for p in sorted(f.rglob("*")) if p.suffix.lower() in PICTURES]
+    pictures = [path for folder in folders for path in pictures_below(folder)]
     find = open_detector(detector, min_face_px=MIN_FACE_PX)
     looker = Looker()
     rows: list[tuple[NDArray[Any], ...]] = []

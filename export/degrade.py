@@ -1,13 +1,15 @@
 """Ways in which a face crop gets worse, by severity: 0 is as it is, 1 is barely a face.
 
-They teach the quality score which of two pictures of one face is the worse. All work on the context
-of a crop, so that a turned or shifted crop shows what really is there.
+They teach the quality score which of two pictures of one face is the worse, and by how much
+(:func:`sealshot.export.detail.lost_detail`). All work on the context of a crop, so that a turned or
+shifted crop shows what really is there, and beyond the context its edge.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -16,8 +18,21 @@ from numpy.typing import NDArray
 from sealshot.runtime.crops import CROP_PX
 
 Grey = NDArray[np.uint8]
-Degradation = Callable[[Grey, float, np.random.Generator], Grey]
-"""Context ``uint8 [112, 112]``, severity, randomness to crop ``uint8 [64, 64]``."""
+
+
+@dataclass(frozen=True, eq=False)
+class Worse:
+    """A crop after a degradation."""
+
+    crop: Grey
+    """``uint8 [64, 64]``."""
+    in_place: Grey
+    """``uint8 [64, 64]``: the face where it was before, if the degradation moved it; what is then
+    unknown is of one grey."""
+
+
+Degradation = Callable[[Grey, float, np.random.Generator], Worse]
+"""Takes the context ``uint8 [112, 112]``, the severity and randomness."""
 
 
 def centre(context: Grey) -> Grey:
@@ -26,16 +41,17 @@ def centre(context: Grey) -> Grey:
     return context[edge : edge + CROP_PX, edge : edge + CROP_PX]
 
 
-def _clip(pixels: NDArray[np.float32]) -> Grey:
-    return np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
+def _unmoved(pixels: NDArray[np.number]) -> Worse:
+    crop = np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
+    return Worse(crop, crop)
 
 
-def gaussian_blur(context: Grey, severity: float, rng: np.random.Generator) -> Grey:
+def gaussian_blur(context: Grey, severity: float, rng: np.random.Generator) -> Worse:
     """Blur with sigma up to 5 px."""
-    return centre(np.asarray(cv2.GaussianBlur(context, (0, 0), 0.1 + 4.9 * severity), np.uint8))
+    return _unmoved(centre(np.asarray(cv2.GaussianBlur(context, (0, 0), 0.1 + 4.9 * severity))))
 
 
-def motion_blur(context: Grey, severity: float, rng: np.random.Generator) -> Grey:
+def motion_blur(context: Grey, severity: float, rng: np.random.Generator) -> Worse:
     """Blur along a line of up to 20 px, in any direction."""
     length, angle = 1 + 19 * severity, rng.uniform(0, math.pi)
     size = 2 * math.ceil(length / 2) + 1
@@ -49,64 +65,64 @@ def motion_blur(context: Grey, severity: float, rng: np.random.Generator) -> Gre
         share = (part[0] if dy else 1 - part[0]) * (part[1] if dx else 1 - part[1])
         rows, columns = np.clip(low[0] + dy, 0, size - 1), np.clip(low[1] + dx, 0, size - 1)
         np.add.at(kernel, (rows, columns), share.astype(np.float32))
-    return centre(np.asarray(cv2.filter2D(context, -1, kernel / kernel.sum()), np.uint8))
+    return _unmoved(centre(np.asarray(cv2.filter2D(context, -1, kernel / kernel.sum()))))
 
 
-def shrink(context: Grey, severity: float, rng: np.random.Generator) -> Grey:
+def shrink(context: Grey, severity: float, rng: np.random.Generator) -> Worse:
     """Shrink up to 8 times and enlarge again, as a face far away."""
     crop = centre(context)
     small = max(8, round(CROP_PX / 8**severity))
     little = cv2.resize(crop, (small, small), interpolation=cv2.INTER_AREA)
     way = cv2.INTER_LINEAR if rng.random() < 0.7 else cv2.INTER_CUBIC
-    return np.asarray(cv2.resize(little, (CROP_PX, CROP_PX), interpolation=way), np.uint8)
+    return _unmoved(np.asarray(cv2.resize(little, (CROP_PX, CROP_PX), interpolation=way)))
 
 
-def noise(context: Grey, severity: float, rng: np.random.Generator) -> Grey:
+def noise(context: Grey, severity: float, rng: np.random.Generator) -> Worse:
     """Add Gaussian noise with sigma up to 50, fine or coarse."""
     crop = centre(context).astype(np.float32)
     grain = rng.normal(0, 1, crop.shape).astype(np.float32)
     if rng.random() < 0.5:
         grain = np.asarray(cv2.GaussianBlur(grain, (0, 0), 0.8), np.float32)
         grain /= grain.std()
-    return _clip(crop + 50 * severity * grain)
+    return _unmoved(crop + 50 * severity * grain)
 
 
-def jpeg(context: Grey, severity: float, rng: np.random.Generator) -> Grey:
+def jpeg(context: Grey, severity: float, rng: np.random.Generator) -> Worse:
     """Compress as JPEG, quality 95 down to 3."""
     quality = round(95 - 92 * severity**0.5)
     _, coded = cv2.imencode(".jpg", centre(context), [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return np.asarray(cv2.imdecode(coded, cv2.IMREAD_GRAYSCALE), np.uint8)
+    return _unmoved(np.asarray(cv2.imdecode(coded, cv2.IMREAD_GRAYSCALE)))
 
 
-def darken(context: Grey, severity: float, rng: np.random.Generator) -> Grey:
+def darken(context: Grey, severity: float, rng: np.random.Generator) -> Worse:
     """Take away up to 94 % of the light; the sensor's noise stays."""
     dark = centre(context) * np.float32(0.06**severity)
-    return _clip(dark + rng.normal(0, 1.5 * severity, dark.shape).astype(np.float32))
+    return _unmoved(dark + rng.normal(0, 1.5 * severity, dark.shape).astype(np.float32))
 
 
-def overexpose(context: Grey, severity: float, rng: np.random.Generator) -> Grey:
+def overexpose(context: Grey, severity: float, rng: np.random.Generator) -> Worse:
     """Multiply the light up to 5 times; what is too bright is white."""
-    return _clip(centre(context) * np.float32(5**severity))
+    return _unmoved(centre(context) * np.float32(5**severity))
 
 
-def flatten(context: Grey, severity: float, rng: np.random.Generator) -> Grey:
+def flatten(context: Grey, severity: float, rng: np.random.Generator) -> Worse:
     """Take away up to 95 % of the contrast, as fog or backlight does."""
     crop = centre(context).astype(np.float32)
     level = rng.uniform(30, 225)
-    return _clip(crop + (level - crop) * np.float32(0.95 * severity))
+    return _unmoved(crop + (level - crop) * np.float32(0.95 * severity))
 
 
-def glare(context: Grey, severity: float, rng: np.random.Generator) -> Grey:
+def glare(context: Grey, severity: float, rng: np.random.Generator) -> Worse:
     """Add a bright spot that hides up to most of the face."""
     crop = centre(context).astype(np.float32)
     at_y, at_x = rng.uniform(8, CROP_PX - 8, 2)
     rows, columns = np.mgrid[:CROP_PX, :CROP_PX]
     radius = 6 + 26 * severity
     spot = np.exp(-((rows - at_y) ** 2 + (columns - at_x) ** 2) / (2 * radius**2))
-    return _clip(crop + (420 * severity * spot).astype(np.float32))
+    return _unmoved(crop + (420 * severity * spot).astype(np.float32))
 
 
-def occlude(context: Grey, severity: float, rng: np.random.Generator) -> Grey:
+def occlude(context: Grey, severity: float, rng: np.random.Generator) -> Worse:
     """Cover up to three quarters of the crop, from a side or in a block, flat or textured."""
     crop: Grey = centre(context).copy()
     if rng.random() < 0.6:  # from a side
@@ -129,11 +145,11 @@ def occlude(context: Grey, severity: float, rng: np.random.Generator) -> Grey:
     cover = np.full(shape, rng.uniform(0, 255), np.float32)
     if rng.random() < 0.5:
         cover += rng.normal(0, rng.uniform(0, 40), shape).astype(np.float32)
-    crop[area] = _clip(cover)
-    return crop
+    crop[area] = np.clip(np.rint(cover), 0, 255)
+    return _unmoved(crop)
 
 
-def _warp(context: Grey, turn_deg: float, size: float, right: float, down: float) -> Grey:
+def _moved(context: Grey, turn_deg: float, size: float, right: float, down: float) -> Worse:
     a = math.radians(turn_deg)
     cos, sin = math.cos(a) * size, math.sin(a) * size
     half, middle = (CROP_PX - 1) / 2, (len(context) - 1) / 2
@@ -143,31 +159,43 @@ def _warp(context: Grey, turn_deg: float, size: float, right: float, down: float
             [sin, cos, middle + down - (sin + cos) * half],
         ]
     )
-    warped = cv2.warpAffine(
-        context,
-        to_context,
-        (CROP_PX, CROP_PX),
-        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-        borderMode=cv2.BORDER_REPLICATE,
+    crop = np.asarray(
+        cv2.warpAffine(
+            context,
+            to_context,
+            (CROP_PX, CROP_PX),
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+            borderMode=cv2.BORDER_REPLICATE,
+        ),
+        np.uint8,
     )
-    return np.asarray(warped, np.uint8)
+    to_centre = to_context - [[0, 0, middle - half], [0, 0, middle - half]]
+    in_place = cv2.warpAffine(
+        crop,
+        to_centre,
+        (CROP_PX, CROP_PX),
+        flags=cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=float(crop.mean()),
+    )
+    return Worse(crop, np.asarray(in_place, np.uint8))
 
 
-def turn(context: Grey, severity: float, rng: np.random.Generator) -> Grey:
+def turn(context: Grey, severity: float, rng: np.random.Generator) -> Worse:
     """Turn the picture up to 80 degrees, either way."""
-    return _warp(context, 80 * severity * rng.choice((-1, 1)), 1, 0, 0)
+    return _moved(context, 80 * severity * rng.choice((-1, 1)), 1, 0, 0)
 
 
-def shift(context: Grey, severity: float, rng: np.random.Generator) -> Grey:
+def shift(context: Grey, severity: float, rng: np.random.Generator) -> Worse:
     """Miss the face by up to half the crop, in any direction."""
     angle = rng.uniform(0, 2 * math.pi)
     far = CROP_PX / 2 * severity
-    return _warp(context, 0, 1, far * math.cos(angle), far * math.sin(angle))
+    return _moved(context, 0, 1, far * math.cos(angle), far * math.sin(angle))
 
 
-def missize(context: Grey, severity: float, rng: np.random.Generator) -> Grey:
+def missize(context: Grey, severity: float, rng: np.random.Generator) -> Worse:
     """Cut up to 2.2 times too tight, or 1.7 times too wide."""
-    return _warp(context, 0, 2.2**-severity if rng.random() < 0.5 else 1.7**severity, 0, 0)
+    return _moved(context, 0, 2.2**-severity if rng.random() < 0.5 else 1.7**severity, 0, 0)
 
 
 DEGRADATIONS: tuple[Degradation, ...] = (
@@ -211,4 +239,5 @@ def non_face(contexts: Grey, rng: np.random.Generator) -> Grey:
         return np.ascontiguousarray(mixed.reshape(CROP_PX, CROP_PX))
     grain = rng.normal(0, 1, (CROP_PX, CROP_PX)).astype(np.float32)
     grain = np.asarray(cv2.GaussianBlur(grain, (0, 0), rng.uniform(0.5, 16)), np.float32)
-    return _clip(rng.uniform(20, 235) + rng.uniform(2, 60) * grain / max(float(grain.std()), 1e-6))
+    grain *= rng.uniform(2, 60) / max(float(grain.std()), 1e-6)
+    return _unmoved(rng.uniform(20, 235) + grain).crop

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from sealshot.export.data import pictures_below
 from sealshot.export.models.student import Student
 from sealshot.export.models.vae import SAMPLES, RpScore, Vae
 from sealshot.export.onnx_export import OPSET, count_macs
@@ -21,7 +22,6 @@ from sealshot.runtime.manifest import Manifest, load_manifest, sidecar
 from sealshot.runtime.models import score_graph
 from sealshot.runtime.terminal import progress
 
-PICTURES = {".jpg", ".jpeg", ".png", ".bmp", ".webp"}
 MOST_FACES = 2000
 """Taken of a folder, in an order drawn with a fixed seed."""
 
@@ -138,11 +138,7 @@ def _kept(path: Path) -> tuple[NDArray[np.uint8], str]:
 
 def _cut(folder: Path) -> NDArray[np.uint8]:
     """The largest face of each picture below a folder."""
-    if not folder.is_dir():
-        raise InputError(
-            f"there is no folder {folder}", hint="give a folder of face pictures, or a FILE.npz"
-        )
-    pictures = sorted(p for p in folder.rglob("*") if p.suffix.lower() in PICTURES)
+    pictures = pictures_below(folder, "give a folder of face pictures, or a FILE.npz")
     order = np.random.default_rng(0).permutation(len(pictures))
     detector = open_detector("mtcnn")
     crops: list[NDArray[np.uint8]] = []

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from sealshot.export.data import FaceCrops, cut_faces, load_crops
+from sealshot.export.data import FaceCrops, cut_faces, load_crops, pictures_below
 from sealshot.export.models.vae import SAMPLES, RpPixels, RpScore
 from sealshot.export.onnx_export import Origin, export_score_graph, fold, to_onnx
 from sealshot.export.train_quality import SCHEDULE as QUALITY_SCHEDULE
@@ -58,6 +58,9 @@ def main(argv: list[str]) -> int:
     if given.threads:
         torch.set_num_threads(given.threads)
     out: Path = given.out
+    for folder in given.data:
+        if not _kept(folder, out).exists():
+            pictures_below(folder)  # that one is missing is said before anything is made
     make_folder(out, "name another with -o")
 
     sets = [_faces(folder, out) for folder in given.data]
@@ -81,7 +84,7 @@ def main(argv: list[str]) -> int:
     origin = replace(
         origin,
         name="quality",
-        architecture="8 convolutions, taught by surety, typicality, detail, pose and degradations",
+        architecture="8 convolutions, taught by robustness, typicality, detail, pose, degradations",
         samples=0,
     )
     quality = export_score_graph(student, out / "quality.onnx", origin, crops)
@@ -100,14 +103,18 @@ def main(argv: list[str]) -> int:
 
 def _faces(folder: Path, out: Path) -> FaceCrops:
     """Cut the faces of a folder, or take those that were cut before."""
-    name = re.sub(r"\W+", "-", str(folder.resolve())).strip("-")
-    kept = out / f"faces-{name}.npz"
+    kept = _kept(folder, out)
     if kept.exists():
         note(f"taking the faces cut before: {kept}")
         return load_crops(kept)
     faces = cut_faces([folder])
     faces.save(kept)
     return faces
+
+
+def _kept(folder: Path, out: Path) -> Path:
+    name = re.sub(r"\W+", "-", str(folder.resolve())).strip("-")
+    return out / f"faces-{name}.npz"
 
 
 def plot(losses: dict[str, Losses], path: Path) -> None:

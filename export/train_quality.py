@@ -5,9 +5,9 @@ Teachers say how good a clean crop is: how robustly the detector sees the face
 makes of it and of the aligned inner face (:mod:`sealshot.export.typicality`), how likely it is to
 the variational autoencoder (reconstruction probability), how much of it there is to see
 (:mod:`sealshot.export.detail`), and how squarely it looks at the camera
-(:mod:`sealshot.export.frontality`). Degradations say which of two pictures of one face is worse
-(:mod:`sealshot.export.degrade`). The student learns the first by regression, the second by a
-pairwise ranking loss, and to put what is no face below every face.
+(:mod:`sealshot.export.frontality`). Degradations make it worse (:mod:`sealshot.export.degrade`), by
+as much as is lost of its detail. The student learns both by regression, and to put what is no face
+below every clean one.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from torch.nn.functional import huber_loss, softplus
 
 from sealshot.export.data import FaceCrops
 from sealshot.export.degrade import DEGRADATIONS, Grey, centre, non_face, shift
-from sealshot.export.detail import detail
+from sealshot.export.detail import detail, lost_detail
 from sealshot.export.frontality import frontality, levelness
 from sealshot.export.models.student import Student
 from sealshot.export.models.vae import RpScore, Vae
@@ -32,7 +32,7 @@ from sealshot.export.typicality import contrast_normalised, typicality
 from sealshot.runtime.types import Floats
 
 Doubles = NDArray[np.float64]
-SCHEDULE = Schedule(epochs=12, batch=96, learning_rate=2e-3, seed=1, averaging=0.995)
+SCHEDULE = Schedule(epochs=24, batch=96, learning_rate=2e-3, seed=1, averaging=0.995)
 HELD_OUT = 0.04
 WEIGHTS = {
     "robustness": 4.0,
@@ -46,11 +46,16 @@ WEIGHTS = {
 """Of the teachers, all of unit spread; see MODELS.md for what they were chosen by."""
 FEATURE_RANK = 500
 INNER_FACE_RANK = 30
-DROP = 3.5
-"""How far the score should fall, in units of the targets' spread, from severity 0 to 1."""
-SOFTNESS = 0.3
+LOWEST, HIGHEST = -4.0, 3.0
+"""Of what the teachers say, in units of its spread; unlikelier faces say no more."""
+LOST = 10.0
+"""How far the score falls, in units of the targets' spread, when all detail is lost."""
+HARSH = 3.0
+"""How far it falls at least, at severity 1: where only light or posture is lost, no detail is."""
+DEGRADED = 2
+"""Degraded crops beside each clean one."""
 NON_FACES = 12
-NON_FACE_SCORE = -4.0
+NON_FACE_SCORE = -LOST
 
 
 def train_quality(
@@ -70,18 +75,20 @@ def train_quality(
         chosen = contexts[indices.numpy()]
         mirrored = [c[:, ::-1] if rng.random() < 0.5 else c for c in chosen]
         clean = [_vary(c, rng) for c in mirrored]
-        pairs = [_pair(c, rng) for c in mirrored]
+        degraded, falls = zip(*(_degrade(c, rng) for c in mirrored * DEGRADED), strict=True)
         others = [non_face(contexts, rng) for _ in range(NON_FACES)]
-        crops = np.stack([*clean, *(p[0] for p in pairs), *(p[1] for p in pairs), *others])
+        crops = np.stack([*clean, *degraded, *others])
         x = torch.from_numpy(crops)[:, None].contiguous(memory_format=torch.channels_last)
         with torch.autocast("cpu", torch.bfloat16):
             scores = model(x)
-        n = len(chosen)
-        as_is, milder, harsher, no_face = scores.float().split([n, n, n, NON_FACES])
-        wanted = DROP * torch.tensor([p[2] for p in pairs], dtype=torch.float32)
-        ranking = SOFTNESS * softplus((wanted - (milder - harsher)) / SOFTNESS).mean()
-        apart = softplus(no_face - NON_FACE_SCORE).mean()
-        return huber_loss(as_is, target[indices]) + ranking + 0.2 * apart
+        as_is, worse, no_face = scores.float().split([len(clean), len(degraded), len(others)])
+        wanted = target[indices]
+        wanted_worse = wanted.repeat(DEGRADED) - torch.tensor(falls, dtype=torch.float32)
+        return (
+            huber_loss(as_is, wanted)
+            + 0.5 * huber_loss(worse, wanted_worse)
+            + 0.2 * softplus(no_face - NON_FACE_SCORE).mean()
+        )
 
     train, validation = split(len(target), HELD_OUT, schedule.seed)
     losses = fit(model, loss, train, validation, schedule, checkpoint, "training quality")
@@ -111,7 +118,7 @@ def _teach(faces: FaceCrops, rp: Floats, features: Doubles, inner_face: Doubles)
         "frontality": aside / max(float(aside.std()), 1e-9),
     }
     total = sum(weight * np.clip(said[name], -6, 6) for name, weight in WEIGHTS.items())
-    return np.clip(_standard(np.asarray(total)), -4, 3)
+    return np.clip(_standard(np.asarray(total)), LOWEST, HIGHEST)
 
 
 def batched(graph: nn.Module, crops: NDArray[np.uint8], size: int = 128) -> Floats:
@@ -136,15 +143,13 @@ def _vary(context: Grey, rng: np.random.Generator) -> Grey:
         gain, offset = rng.uniform(0.85, 1.15), rng.uniform(-15, 15)
         varied = (context.astype(np.float32) - 128) * gain + 128 + offset
         context = np.clip(varied, 0, 255).astype(np.uint8)
-    return centre(context) if rng.random() < 0.5 else shift(context, rng.uniform(0, 0.06), rng)
+    return centre(context) if rng.random() < 0.5 else shift(context, rng.uniform(0, 0.06), rng).crop
 
 
-def _pair(context: Grey, rng: np.random.Generator) -> tuple[Grey, Grey, float]:
-    """A milder and a harsher version of one crop, and the difference in severity."""
+def _degrade(context: Grey, rng: np.random.Generator) -> tuple[Grey, float]:
+    """A degraded crop, and how far below that of the clean one its score should be."""
     degrade = DEGRADATIONS[rng.integers(len(DEGRADATIONS))]
-    mild, harsh = np.sort(rng.random(2))
-    if rng.random() < 0.4:
-        mild = 0.0
-    seed = int(rng.integers(2**62))  # the same direction, place and grain for both
-    milder = degrade(context, mild, np.random.default_rng(seed)) if mild else centre(context)
-    return milder, degrade(context, harsh, np.random.default_rng(seed)), float(harsh - mild)
+    severity = rng.random()
+    worse = degrade(context, severity, rng)
+    lost = lost_detail(centre(context), worse.in_place)
+    return worse.crop, max(LOST * lost, HARSH * severity)

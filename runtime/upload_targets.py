@@ -151,8 +151,9 @@ def open_target(url: str) -> Target:
         if url.startswith((prefix + "https://", prefix + "http://")):
             _check_address(address)
             return kind(address)
+    scheme = re.match(r"[a-z0-9+]{1,20}://", url)  # not the rest, which may hold a secret
     raise InputError(
-        "it cannot be uploaded there",
+        f"a {scheme[0]} address cannot be uploaded to" if scheme else "it cannot be uploaded to",
         hint=f"give https://.../{NAME}, presign+https://.../{NAME} or s3://bucket/prefix",
     )
 

@@ -32,11 +32,11 @@ class Shots:
 
 
 @dataclass(frozen=True, eq=False)
-class Gallery:
+class Cast:
     """Whom a clip or a data set shows."""
 
     people: tuple[Shots, ...]
-    strangers: Doubles
+    impostor: Doubles
     """``[n]``: distances between faces of different people, such as those of one frame."""
 
 
@@ -79,10 +79,10 @@ class Performance:
     missed_high: float
 
 
-def threshold_of(strangers: Doubles, fmr: float) -> float:
-    """Return the distance at which the share ``fmr`` of strangers match; infinite if too few."""
+def threshold_of(impostor: Doubles, fmr: float) -> float:
+    """Return the distance at which the share ``fmr`` of impostors match; infinite if too few."""
     try:
-        return start_at_fmr(strangers, fmr).threshold
+        return start_at_fmr(impostor, fmr).threshold
     except InputError as error:
         warn(f"no threshold, so nothing is missed: {error.fact}")
         return float("inf")

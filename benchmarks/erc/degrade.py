@@ -22,7 +22,7 @@ from sealshot.benchmarks.quality import open_measure, open_measures
 from sealshot.benchmarks.quality.degradations import DEGRADATIONS, Chip, make_chip
 from sealshot.benchmarks.quality.measure import BATCH, Doubles, Measure, rate_faces
 from sealshot.benchmarks.script import write_result
-from sealshot.runtime.arguments import Arguments, output_folder, positive_int, share
+from sealshot.runtime.arguments import Arguments, natural_int, output_folder, positive_int, share
 from sealshot.runtime.crops import CROP_PX
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.terminal import note, progress, say, say_json, table
@@ -73,7 +73,7 @@ def main(argv: list[str]) -> int:
     add("--faces", type=positive_int, default=FACES)
     add("--require", type=share)
     add("--detector", default="mtcnn")
-    add("--seed", type=int, default=0)
+    add("--seed", type=natural_int, default=0)
     add("--threads", type=positive_int, default=0)
     add("--cache", type=Path, default=default_folder())
     add("-o", "--output", type=output_folder)

@@ -26,7 +26,7 @@ from sealshot.benchmarks.faces.faces import Faces, embed_faces, find_faces
 from sealshot.benchmarks.faces.matcher import Matcher
 from sealshot.benchmarks.quality import open_measure, open_measures
 from sealshot.benchmarks.quality.measure import Measure, cost_ms, rate_faces
-from sealshot.runtime.arguments import Arguments, positive_int
+from sealshot.runtime.arguments import Arguments, natural_int, positive_int
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.terminal import note, warn
 
@@ -82,7 +82,7 @@ def add_inputs(arguments: Arguments) -> None:
     add("--quality-of", choices=("probe", "min"))
     add("--detector", default="mtcnn")
     add("--replicates", type=positive_int, default=REPLICATES)
-    add("--seed", type=int, default=0)
+    add("--seed", type=natural_int, default=0)
     add("--threads", type=positive_int, default=0)
     add("--cache", type=Path, default=default_folder())
 

@@ -3,27 +3,30 @@
 Sets of portraits have been chosen: hardly one is blurred, dark or half hidden, which is what a
 camera sees most. Here a share of the pictures is degraded, each in one way at one severity (as
 Knoche et al. 2021 did for LFW, "Cross-quality LFW"). Error-versus-reject curves of the copy say
-whether a score weighs a blur against a turned head as a matcher does.
+whether a score weighs a blur against a turned head as a matcher does. Mind that a score may have
+learnt from degradations of these kinds, as `quality` has from ones made by other code
+(:mod:`sealshot.export.degrade`).
 """
 
 from __future__ import annotations
 
 import os
 import tempfile
+import zlib
 from collections import Counter
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from sealshot.benchmarks.erc.inputs import tell_losses
 from sealshot.benchmarks.faces.cache import Cache, default_folder
 from sealshot.benchmarks.faces.dataset import read_folder
 from sealshot.benchmarks.faces.faces import Faces, find_faces
 from sealshot.benchmarks.quality.degradations import DEGRADATIONS, make_chip
-from sealshot.benchmarks.script import write_output
-from sealshot.runtime.arguments import Arguments, output_folder, positive_int, share
+from sealshot.runtime.arguments import Arguments, natural_int, output_folder, positive_int, share
 from sealshot.runtime.errors import InputError
-from sealshot.runtime.files import make_folder
+from sealshot.runtime.files import fsync_folder
 from sealshot.runtime.terminal import note, progress, say
 
 DETECTORS_FAULT = {"misaligned crop", "non-face"}
@@ -36,8 +39,9 @@ usage: sealshot erc mix DATASET -o DIR [options]
 
 Copy a data set and degrade a share of its pictures, each in one of the ways of `sealshot erc
 degrade` that leave the face where it is, from mild to harsh. The pictures are cut around the face,
-which is then 64 px wide. DATASET is a folder that holds a folder a person, and so is the copy;
-judge scores on it by `sealshot erc DIR`. The copy SHOWS FACES, as the data set does.
+which is then 64 px wide; those that show no face are left out. DATASET is a folder that holds a
+folder a person, and so is the copy; judge scores on it by `sealshot erc DIR`. The copy SHOWS FACES,
+as the data set does.
 
   -o DIR              a folder that is not there yet
   --share SHARE       of the pictures that are degraded (default {SHARE:g})
@@ -60,7 +64,7 @@ def main(argv: list[str]) -> int:
     add("-o", "--output", type=output_folder, required=True)
     add("--share", type=share, default=SHARE)
     add("--detector", default="mtcnn")
-    add("--seed", type=int, default=0)
+    add("--seed", type=natural_int, default=0)
     add("--threads", type=positive_int, default=0)
     add("--cache", type=Path, default=default_folder())
     given = arguments.parse_args(argv)
@@ -70,12 +74,21 @@ def main(argv: list[str]) -> int:
 
     pictures = read_folder(given.dataset)
     faces = find_faces(pictures, given.detector, Cache(given.cache), threads=given.threads)
-    make_folder(folder.parent, "name another folder with -o")
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".mix-") as unfinished:
-        done = mix(faces, Path(unfinished) / folder.name, given.share, given.seed)
-        (Path(unfinished) / folder.name).rename(folder)
+    tell_losses(faces)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".mix-") as unfinished:
+            copy = Path(unfinished) / "copy"
+            done = mix(faces, copy, given.share, given.seed)
+            copy.rename(folder)
+        fsync_folder(folder.parent)
+    except OSError as error:
+        raise InputError(
+            f"cannot write {folder}: {error.strerror}", hint="name another folder with -o"
+        ) from error
     say(f"written: {len(faces)} pictures into {folder}, {done.total()} of them degraded")
-    note(", ".join(f"{name} {count}" for name, count in sorted(done.items())))
+    for name, count in sorted(done.items()):
+        note(f"{name}: {count}")
     return 0
 
 
@@ -92,20 +105,22 @@ def mix(faces: Faces, folder: Path, degraded: float, seed: int) -> Counter[str]:
         How many faces were degraded in each way.
 
     Raises:
-        InputError: a file cannot be written.
+        OSError: a file cannot be written.
     """
-    rng = np.random.default_rng(seed)
     done: Counter[str] = Counter()
     with progress("mix", len(faces)) as bar:
         for i in range(len(faces)):
+            name = faces.pictures.files[int(faces.picture[i])]
             chip = make_chip(faces.view(i))
+            rng = np.random.default_rng((seed, zlib.crc32(name.encode())))
             if rng.random() < degraded:
                 degradation = MIXED[rng.integers(len(MIXED))]
                 # as many levels below the middle one as above
                 level = float(np.interp(rng.uniform(0, 2), (0, 1, 2), degradation.levels))
                 chip = degradation.apply(chip, level, rng)
                 done[degradation.name] += 1
-            file = folder / f"{faces.pictures.files[int(faces.picture[i])]}.png"
-            write_output(file, cv2.imencode(".png", chip.image)[1].tobytes(), "folder")
+            file = folder / f"{name}.png"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(cv2.imencode(".png", chip.image)[1].tobytes())
             bar.update(i + 1)
     return done

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 from sealshot.benchmarks.environment import environment
 from sealshot.benchmarks.erc.choice import (
+    Cast,
     Chosen,
-    Gallery,
     Performance,
     Shots,
     choose,
@@ -32,7 +32,7 @@ from sealshot.benchmarks.erc.comparisons import impostors
 from sealshot.benchmarks.erc.curve import Doubles
 from sealshot.benchmarks.erc.inputs import rate, tell_losses
 from sealshot.benchmarks.faces.cache import Cache, default_folder
-from sealshot.benchmarks.faces.dataset import read_folder
+from sealshot.benchmarks.faces.dataset import SUFFIXES, read_folder
 from sealshot.benchmarks.faces.faces import View, embed_faces, find_faces
 from sealshot.benchmarks.faces.matcher import Matcher, distances
 from sealshot.benchmarks.quality import open_measures
@@ -101,14 +101,17 @@ def main(argv: list[str]) -> int:
     add("--json", action="store_true")
     given = arguments.parse_args(argv)
 
+    for source in () if given.photos else given.sources:
+        if _holds_a_folder_a_person(Path(source)):
+            raise InputError(f"{source} is no clip: it holds folders", hint="add --photos")
     matcher = Matcher(given.recognizer, threads=given.threads)
     measures = open_measures(given.score or DEFAULT_SCORES, threads=given.threads)
     if given.photos:
-        galleries = [photographs(Path(s), given, matcher, measures) for s in given.sources]
+        casts = [photographs(Path(s), given, matcher, measures) for s in given.sources]
     else:
         detector = open_detector(given.detector, threads=given.threads)
-        galleries = [follow(s, detector, given.tracker, matcher, measures) for s in given.sources]
-    people = [shots for each in galleries for shots in each.people]
+        casts = [follow(s, detector, given.tracker, matcher, measures) for s in given.sources]
+    people = [shots for each in casts for shots in each.people]
     fewest = max(given.min_shots, FEWEST)
     enough = [shots for shots in people if len(shots.embedding) >= fewest]
     if not enough:
@@ -117,7 +120,7 @@ def main(argv: list[str]) -> int:
             hint="give another source or --min-shots",
         )
     note(f"{len(people) - len(enough)} of {len(people)} have too few shots and are left out")
-    threshold = threshold_of(np.concatenate([each.strangers for each in galleries]), given.fmr)
+    threshold = threshold_of(np.concatenate([each.impostor for each in casts]), given.fmr)
     chosen = [choose(shots, matcher.alignment.distance, threshold) for shots in enough]
     names = [measure.name for measure in measures]
     performances = summarise(names, chosen)
@@ -145,21 +148,25 @@ def main(argv: list[str]) -> int:
     return 0
 
 
+def _holds_a_folder_a_person(path: Path) -> bool:
+    if not path.is_dir():
+        return False
+    pictures_in, pictures_below = (
+        any(file.suffix.lower() in SUFFIXES for file in path.glob(below)) for below in ("*", "*/*")
+    )
+    return pictures_below and not pictures_in
+
+
 def follow(
     clip: str, detector: Detector, tracker: str, matcher: Matcher, measures: Sequence[Measure]
-) -> Gallery:
+) -> Cast:
     """Follow the faces of a clip; embed and rate each detection.
 
     Raises:
         InputError: the clip cannot be read.
     """
-    if any(entry.is_dir() for entry in Path(clip).glob("*")):
-        raise InputError(
-            f"{clip} holds folders: it is no clip",
-            hint="add --photos if it holds a folder a person",
-        )
     found: dict[int, list[tuple[Floats, Doubles]]] = {}
-    strangers = [np.empty(0)]
+    impostor = [np.empty(0)]
     following = open_tracker(tracker)
     source = open_source(clip, report=warn)
     with source, progress(Path(clip).name, source.frames) as bar:
@@ -174,7 +181,7 @@ def follow(
             embeddings = matcher.embed(aligned)
             left, right = np.triu_indices(len(seen), 1)
             kind = matcher.alignment.distance
-            strangers.append(distances(embeddings[left], embeddings[right], kind))
+            impostor.append(distances(embeddings[left], embeddings[right], kind))
             for track, embedding, quality in zip(seen, embeddings, rated, strict=True):
                 found.setdefault(track.id, []).append((embedding, quality))
     people = tuple(
@@ -186,12 +193,12 @@ def follow(
         )
         for id, shots in found.items()
     )
-    return Gallery(people, np.concatenate(strangers))
+    return Cast(people, np.concatenate(impostor))
 
 
 def photographs(
     dataset: Path, given: argparse.Namespace, matcher: Matcher, measures: Sequence[Measure]
-) -> Gallery:
+) -> Cast:
     """Find, embed and rate the faces of a folder that holds a folder a person.
 
     Raises:
@@ -204,7 +211,7 @@ def photographs(
     quality = np.stack([rate_faces(measure, faces, cache) for measure in measures])
     person = np.unique(faces.person(), return_inverse=True)[1]
     shown = [np.flatnonzero(person == one) for one in range(person.max() + 1)]
-    return Gallery(
+    return Cast(
         tuple(
             Shots(dataset.resolve().name, one, embedding[shots], quality[:, shots])
             for one, shots in enumerate(shown)

@@ -19,6 +19,7 @@ from sealshot.runtime.types import Floats, Image
 
 EYES_PX = 32.0  # between the eyes of a face of 64 px
 HALF_WAY = 0.54  # down from the eyes to the mouth lies the nose of a face that looks straight ahead
+NODDING = 0.2  # of that line, up or down, is as far as it goes
 FOCUS = 50.0  # variance of the Laplacian of a face half in focus
 
 FRAME_PX = 96
@@ -46,8 +47,8 @@ def icao(view: View) -> float:
       not much darker than the cheeks.
 
     The last two were set by how near the references then are to the other photographs of their
-    people (873 people of LFW, 29 of CelebA). A proxy for the closed mouth did not bring them
-    nearer and was left out.
+    people (lfw-dev and celeba-dev, 873 and 29 people). A proxy for the closed mouth did not bring
+    them nearer and was left out.
     """
     return (
         _straight(view.face.landmarks.astype(float))
@@ -66,7 +67,7 @@ def _straight(landmarks: NDArray[np.float64]) -> float:
     aside = abs(down[0] * to_nose[1] - down[1] * to_nose[0]) / length  # px off the middle line
     skew = abs(across @ down) / (eyes * length)
     frontal = max(0.0, 1 - 2 * aside / eyes) * max(0.0, 1 - skew)
-    level = max(0.0, 1 - abs(to_nose @ down / length**2 - HALF_WAY) / 0.2)
+    level = max(0.0, 1 - abs(to_nose @ down / length**2 - HALF_WAY) / NODDING)
     return float(frontal**2 * level * min(1.0, eyes / EYES_PX))
 
 

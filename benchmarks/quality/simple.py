@@ -11,7 +11,7 @@ import numpy as np
 from sealshot.benchmarks.faces.faces import View
 from sealshot.benchmarks.quality.measure import Doubles
 
-VERSION = 3  # part of the cache's key: change it with any of the functions
+VERSION = 3  # part of the cache's key: change it with any function here, and with `icao`
 
 
 class Simple:

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from sealshot.export.align import INNER, align
-from sealshot.export.detail import INNER_FACE, detail
+from sealshot.export.degrade import centre, shift, turn
+from sealshot.export.detail import INNER_FACE, detail, lost_detail
 from sealshot.export.frontality import frontality, levelness
 from sealshot.export.robustness import FEATURES, GROUPS, Looker
 from sealshot.export.typicality import contrast_normalised, typicality
@@ -91,6 +92,49 @@ def test_detail_is_of_the_inner_face_and_not_of_light(portrait):
     assert sizes[1] == sizes[0]
     assert sizes[2] == pytest.approx(sizes[0], rel=0.03)
     assert (np.diff(sizes[[0, 3, 4, 5, 6]]) < 0).all()
+
+
+def test_lost_detail_is_of_the_face_and_not_of_light(portrait):
+    image, face = portrait
+    crop = crop_resize_grey(image, [face.box])[0, 0]
+    dim = np.uint8(np.rint(crop * 0.4 + 40))
+    around = crop.copy()
+    around[:, :7] = 0
+    assert lost_detail(crop, crop) == 0
+    assert lost_detail(crop, dim) < 0.02
+    assert lost_detail(crop, around) < 0.02
+    blurs = [lost_detail(crop, cv2.GaussianBlur(crop, (0, 0), s)) for s in (0.7, 1.5, 4)]
+    assert 0 < blurs[0] < blurs[1] < blurs[2] <= 1
+    half = crop.copy()
+    half[:, :32] = 128
+    assert 0.3 < lost_detail(crop, half) < 0.7
+    flat = np.full_like(crop, 128)
+    assert lost_detail(crop, flat) == 1
+    assert lost_detail(flat, flat) == lost_detail(flat, crop) == 0
+    assert (
+        lost_detail(crop, np.random.default_rng(0).permutation(crop.ravel()).reshape(64, 64)) > 0.8
+    )
+
+
+@pytest.mark.parametrize(
+    ("severity", "most"), [pytest.param(0.3, 0.2, id="turned"), pytest.param(1, 0.5, id="far")]
+)
+def test_what_alignment_undoes_is_not_lost(severity, most, portrait):
+    image, _ = portrait
+    context = cv2.resize(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)[12:212, 21:221], (112, 112))
+    turned = turn(context, severity, np.random.default_rng(1))
+    assert lost_detail(centre(context), turned.in_place) < most
+    assert lost_detail(centre(context), turned.crop) > most
+
+
+def test_what_a_shift_moves_out_of_the_crop_is_lost(portrait):
+    image, _ = portrait
+    context = cv2.resize(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)[12:212, 21:221], (112, 112))
+    moved = [shift(context, s, np.random.default_rng(2)) for s in (0.1, 0.5, 1)]
+    lost = [lost_detail(centre(context), worse.in_place) for worse in moved]
+    assert lost[0] < lost[1] < lost[2]
+    assert lost[0] < 0.2
+    assert lost[2] > 0.3
 
 
 def test_robustness_falls_when_the_face_is_blurred_hidden_or_none(portrait):

@@ -10,7 +10,9 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from sealshot.export import train_quality  # noqa: E402
 from sealshot.export.degrade import DEGRADATIONS, centre, non_face  # noqa: E402
+from sealshot.export.detail import lost_detail  # noqa: E402
 from sealshot.export.training import Schedule, fit, split  # noqa: E402
 from sealshot.runtime import cli  # noqa: E402
 from sealshot.runtime.demo.clip import PORTRAIT  # noqa: E402
@@ -80,7 +82,7 @@ def test_degradations_go_from_as_it_is_to_barely_a_face(context, degrade):
     clean = centre(context).astype(float)
     changes = []
     for severity in (0.0, 0.25, 0.5, 0.75, 1.0):
-        crop = degrade(context, severity, np.random.default_rng(3))
+        crop = degrade(context, severity, np.random.default_rng(3)).crop
         assert crop.shape == (64, 64)
         assert crop.dtype == np.uint8
         changes.append(np.abs(crop - clean).mean())
@@ -89,9 +91,33 @@ def test_degradations_go_from_as_it_is_to_barely_a_face(context, degrade):
     assert changes[1] < changes[-1]
 
 
+@pytest.mark.parametrize("degrade", DEGRADATIONS, ids=lambda d: d.__name__)
+def test_more_is_lost_the_harsher_the_degradation(context, degrade):
+    clean = centre(context)
+    lost = [
+        np.mean(
+            [
+                lost_detail(clean, degrade(context, severity, np.random.default_rng(i)).in_place)
+                for i in range(8)
+            ]
+        )
+        for severity in (0.0, 0.4, 0.9)
+    ]
+    assert lost[0] < 0.05
+    # alignment undoes a turn, and contrast does not count
+    assert max(lost[0], lost[1] - 0.02) < lost[2] <= 1
+
+
+def test_a_score_is_to_fall_by_what_is_lost(context):
+    rng = np.random.default_rng(0)
+    falls = [train_quality._degrade(context, rng)[1] for _ in range(60)]
+    assert 0 <= min(falls) < 0.5
+    assert 5 < max(falls) <= train_quality.LOST
+
+
 def test_a_degradation_is_decided_by_its_seed(context):
     for degrade in DEGRADATIONS:
-        first, second = (degrade(context, 0.6, np.random.default_rng(9)) for _ in range(2))
+        first, second = (degrade(context, 0.6, np.random.default_rng(9)).crop for _ in range(2))
         assert np.array_equal(first, second)
 
 
@@ -139,6 +165,7 @@ def test_data_that_cannot_be_trained_on(tmp_path, capsys, make, fact):
         data.mkdir()
     assert cli.main(["train", str(data), "-o", str(tmp_path / "out")]) == 2
     assert fact in capsys.readouterr().err
+    assert (tmp_path / "out").exists() == make
 
 
 def test_the_module_can_be_run_without_a_terminal(pictures, tmp_path):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
 
-from sealshot.benchmarks.erc import mix
 from sealshot.runtime.cli import main
 
 
@@ -21,7 +23,9 @@ def read(folder):
 
 def test_a_share_is_degraded_and_the_rest_is_as_it_was(people, shared_cache, tmp_path, capsys):
     assert run(people, shared_cache, tmp_path / "clean", "--share", "0") == 0
-    assert "20 pictures" in capsys.readouterr().out
+    printed = capsys.readouterr()
+    assert "20 pictures" in printed.out
+    assert "no face found, first p0/nobody.png" in printed.err
     assert run(people, shared_cache, tmp_path / "half", "--share", "0.5") == 0
     assert run(people, shared_cache, tmp_path / "all", "--share", "1") == 0
     assert "20 of them degraded" in capsys.readouterr().out
@@ -50,23 +54,49 @@ def test_the_same_seed_gives_the_same_copy(people, shared_cache, tmp_path):
     assert not all(np.array_equal(a[name], c[name]) for name in a)
 
 
-def test_an_interrupted_copy_leaves_nothing(people, shared_cache, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("end", "code", "told"),
+    [
+        pytest.param(KeyboardInterrupt(), 130, "interrupted", id="Ctrl-C"),
+        pytest.param(OSError(errno.ENOSPC, "No space left on device"), 2, "No space", id="full"),
+    ],
+)
+def test_a_copy_that_ends_half_way_leaves_nothing(
+    end, code, told, people, shared_cache, tmp_path, monkeypatch, capsys
+):
     written = []
+    write = Path.write_bytes
 
-    def stop_at_the_fifth(path, *_):
-        written.append(path)
-        if len(written) == 5:
-            raise KeyboardInterrupt
+    def end_at_the_fifth(path, data):
+        if path.suffix == ".png":
+            written.append(path)
+            if len(written) == 5:
+                raise end
+        return write(path, data)
 
-    monkeypatch.setattr(mix, "write_output", stop_at_the_fifth)
-    assert run(people, shared_cache, tmp_path / "mixed") == 130
-    assert list(tmp_path.iterdir()) == []
+    assert run(people, shared_cache, tmp_path / "warm") == 0  # the cache is written now
+    monkeypatch.setattr(Path, "write_bytes", end_at_the_fifth)
+    assert run(people, shared_cache, tmp_path / "mixed") == code
+    assert len(written) == 5
+    assert told in capsys.readouterr().err
+    assert [p.name for p in tmp_path.iterdir()] == ["warm"]
+
+
+def test_a_larger_share_degrades_the_same_pictures_and_more(people, shared_cache, tmp_path):
+    for share in ("0", "0.3", "0.7"):
+        assert run(people, shared_cache, tmp_path / share, "--share", share) == 0
+    clean, few, many = (read(tmp_path / share) for share in ("0", "0.3", "0.7"))
+    degraded = [name for name in clean if not np.array_equal(few[name], clean[name])]
+    assert 0 < len(degraded) < len(clean)
+    assert all(np.array_equal(few[name], many[name]) for name in degraded)
+    assert sum(not np.array_equal(many[name], clean[name]) for name in clean) > len(degraded)
 
 
 @pytest.mark.parametrize(
     ("argv", "told"),
     [
         pytest.param(["--share", "1.5"], "'1.5' is not a share from 0 to 1", id="share"),
+        pytest.param(["--seed", "-1"], "'-1' is not a whole number of 0 or more", id="seed"),
         pytest.param(["--detector", "none"], "none", id="detector"),
     ],
 )

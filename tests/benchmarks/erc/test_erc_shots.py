@@ -58,6 +58,12 @@ def test_summary_is_from_random_to_best():
     assert worst.missed_low > random.missed > best.missed_high >= best.missed
 
 
+def test_a_folder_a_person_is_no_clip(people, models, capsys):
+    matcher = str(models / "matcher.onnx")
+    assert main(["erc", "shots", str(people), "--recognizer", matcher]) == 2
+    assert "add --photos" in capsys.readouterr().err
+
+
 @pytest.fixture
 def walk(people, tmp_path):
     """A clip as a folder: one person stands still while the focus comes and goes."""

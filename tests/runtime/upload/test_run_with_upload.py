@@ -140,7 +140,7 @@ def test_deleting_after_upload_keeps_what_was_not_taken(demo, server, tmp_path: 
     ("url", "variables", "fact"),
     [
         ("http://host/path", {}, "no {name} in it"),
-        ("htps://host/{name}", {}, "cannot be uploaded there"),
+        ("htps://host/{name}", {}, "cannot be uploaded to"),
         ("https://me:secret-word@host/{name}", {}, "password"),
         ("s3://shots", {}, "no credentials for S3"),
         ("s3://", {"AWS_ACCESS_KEY_ID": "x"}, "names no bucket"),

@@ -112,10 +112,11 @@ def test_a_host_that_is_not_there() -> None:
 @pytest.mark.parametrize(
     ("url", "fact"),
     [
-        ("ftp://host/{name}", "cannot be uploaded there"),
-        ("bucket/{name}", "cannot be uploaded there"),
-        ("", "cannot be uploaded there"),
-        ("presign+s3://bucket", "cannot be uploaded there"),
+        ("ftp://host/{name}", "a ftp:// address cannot be uploaded to"),
+        ("me:secret@host/{name}", "it cannot be uploaded to"),
+        ("bucket/{name}", "cannot be uploaded to"),
+        ("", "cannot be uploaded to"),
+        ("presign+s3://bucket", "cannot be uploaded to"),
         ("https://host/bucket", "no {name} in it"),
         ("presign+https://host/sign", "no {name} in it"),
         ("https:///{name}", "is none"),

@@ -192,7 +192,7 @@ BAD_INPUT = [
     (("{file}", "{url}"), "cannot read the vault"),
     (("{vault}",), "required"),
     (("{vault}", "http://host/path"), "no {name} in it"),
-    (("{vault}", "vault/"), "cannot be uploaded there"),
+    (("{vault}", "vault/"), "cannot be uploaded to"),
     (("{vault}", "{url}"), "has a log"),
     (("{vault}", "{url}", "--policy", "{policy}"), "enrolled camera"),
     (("{vault}", "{url}", "--policy", "{camera}", "--retention", "1d"), "leave --retention out"),
