@@ -48,9 +48,9 @@ FEATURE_RANK = 500
 INNER_FACE_RANK = 30
 LOWEST, HIGHEST = -4.0, 3.0
 """Of what the teachers say, in units of its spread; unlikelier faces say no more."""
-LOST = 10.0
+LOST = 20.0
 """How far the score falls, in units of the targets' spread, when all detail is lost."""
-HARSH = 3.0
+HARSH = 5.0
 """How far it falls at least, at severity 1: where only light or posture is lost, no detail is."""
 DEGRADED = 2
 """Degraded crops beside each clean one."""

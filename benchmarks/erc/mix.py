@@ -23,15 +23,14 @@ from sealshot.benchmarks.erc.inputs import tell_losses
 from sealshot.benchmarks.faces.cache import Cache, default_folder
 from sealshot.benchmarks.faces.dataset import read_folder
 from sealshot.benchmarks.faces.faces import Faces, find_faces
-from sealshot.benchmarks.quality.degradations import DEGRADATIONS, make_chip
+from sealshot.benchmarks.quality.degradations import DEGRADATIONS, MISALIGNED, NON_FACE, make_chip
 from sealshot.runtime.arguments import Arguments, natural_int, output_folder, positive_int, share
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.files import fsync_folder
 from sealshot.runtime.terminal import note, progress, say
 
-DETECTORS_FAULT = {"misaligned crop", "non-face"}
-"""A picture cannot be made so, as the face is found anew."""
-MIXED = tuple(d for d in DEGRADATIONS if d.name not in DETECTORS_FAULT)
+# those a detector is to blame for are left out: in the copy, it finds the face anew
+MIXED = tuple(d for d in DEGRADATIONS if d.name not in (MISALIGNED, NON_FACE))
 SHARE = 0.5
 
 USAGE = f"""

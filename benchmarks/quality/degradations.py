@@ -41,6 +41,7 @@ class Chip:
         return View(lambda: self.image, face, crop_resize_grey(self.image, [self.box])[0, 0])
 
 
+NON_FACE, MISALIGNED = "non-face", "misaligned crop"
 KINDS = (1, 2, 3)  # levels that are no amounts
 Apply = Callable[[Chip, float, np.random.Generator], Chip]
 
@@ -187,8 +188,8 @@ DEGRADATIONS = (
     Degradation("glare", (0.5, 0.8, 1.2), "strength", glare),
     Degradation("occlusion", (0.2, 0.35, 0.5), "of the face", occlusion),
     Degradation("rotation", (10, 20, 40), "degrees", rotation),
-    Degradation("misaligned crop", (4, 8, 16), "px", misaligned),
-    Degradation("non-face", KINDS, "half a face, pieces, beside it", non_face),
+    Degradation(MISALIGNED, (4, 8, 16), "px", misaligned),
+    Degradation(NON_FACE, KINDS, "half a face, pieces, beside it", non_face),
 )
 
 

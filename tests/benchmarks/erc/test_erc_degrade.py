@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 
+from sealshot.benchmarks.erc.degrade import Falls
 from sealshot.benchmarks.quality.degradations import DEGRADATIONS
 from sealshot.runtime.cli import main
 
@@ -39,6 +41,34 @@ def test_shares_are_what_the_scores_do(capsys, people, models, shared_cache, tmp
         assert [x + y for x, y in zip(a, b, strict=True)] == pytest.approx([1, 1, 1])
     assert size[blur] == size[noise] == [0, 0, 0]  # equal is not lower
     assert result["scores"][0]["rank"][blur] == [0, 0, 0]  # below every clean face
+
+
+def test_a_fall_is_compared_with_what_a_matcher_loses(capsys, people, models, shared_cache):
+    argv = ("--score", models / "sharp.onnx", "--score", models / "broken.onnx")
+    matcher = ("--recognizer", models / "matcher.onnx")
+    code, out, _ = run(capsys, people, shared_cache, *argv, "--score", "size", *matcher, "--json")
+    assert code == 0
+    matched = json.loads(out)["matcher"]
+    moved = np.array(matched["moved"])
+    assert moved.shape == (len(NAMES), 3)
+    blur, rotation = NAMES.index("Gaussian blur"), NAMES.index("rotation")
+    assert 0 < moved[blur, 0] < moved[blur, 1] < moved[blur, 2]
+    assert moved[rotation].max() < moved[blur].max()  # alignment undoes it
+    follows = matched["follows"]
+    assert follows["broken"] == pytest.approx(-follows["sharp"], abs=0.05)
+    assert follows["size"] is None  # it never falls
+    code, out, _ = run(capsys, people, shared_cache, *argv, *matcher)
+    assert f"sharp {follows['sharp']:.2f}, broken {follows['broken']:.2f}" in out
+    assert "matcher moves" in out
+
+
+def test_follows_by_hand():
+    moved = np.arange(3.0 * len(NAMES)).reshape(-1, 3)
+    assert Falls("s", moved, -moved).follows(moved) == pytest.approx(1)
+    assert Falls("s", moved, moved).follows(moved) == pytest.approx(-1)
+    rank = -moved
+    rank[NAMES.index("non-face")] = 99  # does not count
+    assert Falls("s", moved, rank).follows(moved) == pytest.approx(1)
 
 
 def test_table_and_gate(capsys, people, models, shared_cache):
