@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -31,9 +32,20 @@ def write_output(path: Path, data: bytes, what: str = "file") -> None:
     Raises:
         InputError: it cannot be written; the hint is to name another ``what``.
     """
-    try:
+    with writing(path, what):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(path, data)
+
+
+@contextmanager
+def writing(path: Path, what: str) -> Iterator[None]:
+    """Tell in one sentence that what a user named with -o cannot be written.
+
+    Raises:
+        InputError: an OSError was raised inside; the hint is to name another ``what``.
+    """
+    try:
+        yield
     except OSError as error:
         raise InputError(
             f"cannot write {path}: {error.strerror}", hint=f"name another {what} with -o"

@@ -41,8 +41,12 @@ def centre(context: Grey) -> Grey:
     return context[edge : edge + CROP_PX, edge : edge + CROP_PX]
 
 
+def _clip(pixels: NDArray[np.number]) -> Grey:
+    return np.asarray(np.clip(np.rint(pixels), 0, 255), np.uint8)
+
+
 def _unmoved(pixels: NDArray[np.number]) -> Worse:
-    crop = np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
+    crop = _clip(pixels)
     return Worse(crop, crop)
 
 
@@ -145,7 +149,7 @@ def occlude(context: Grey, severity: float, rng: np.random.Generator) -> Worse:
     cover = np.full(shape, rng.uniform(0, 255), np.float32)
     if rng.random() < 0.5:
         cover += rng.normal(0, rng.uniform(0, 40), shape).astype(np.float32)
-    crop[area] = np.clip(np.rint(cover), 0, 255)
+    crop[area] = _clip(cover)
     return _unmoved(crop)
 
 
@@ -240,4 +244,4 @@ def non_face(contexts: Grey, rng: np.random.Generator) -> Grey:
     grain = rng.normal(0, 1, (CROP_PX, CROP_PX)).astype(np.float32)
     grain = np.asarray(cv2.GaussianBlur(grain, (0, 0), rng.uniform(0.5, 16)), np.float32)
     grain *= rng.uniform(2, 60) / max(float(grain.std()), 1e-6)
-    return _unmoved(rng.uniform(20, 235) + grain).crop
+    return _clip(rng.uniform(20, 235) + grain)

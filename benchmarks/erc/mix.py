@@ -24,6 +24,7 @@ from sealshot.benchmarks.faces.cache import Cache, default_folder
 from sealshot.benchmarks.faces.dataset import read_folder
 from sealshot.benchmarks.faces.faces import Faces, find_faces
 from sealshot.benchmarks.quality.degradations import DEGRADATIONS, MISALIGNED, NON_FACE, make_chip
+from sealshot.benchmarks.script import writing
 from sealshot.runtime.arguments import Arguments, natural_int, output_folder, positive_int, share
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.files import fsync_folder
@@ -74,17 +75,13 @@ def main(argv: list[str]) -> int:
     pictures = read_folder(given.dataset)
     faces = find_faces(pictures, given.detector, Cache(given.cache), threads=given.threads)
     tell_losses(faces)
-    try:
+    with writing(folder, "folder"):
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".mix-") as unfinished:
             copy = Path(unfinished) / "copy"
             done = mix(faces, copy, given.share, given.seed)
             copy.rename(folder)
         fsync_folder(folder.parent)
-    except OSError as error:
-        raise InputError(
-            f"cannot write {folder}: {error.strerror}", hint="name another folder with -o"
-        ) from error
     say(f"written: {len(faces)} pictures into {folder}, {done.total()} of them degraded")
     for name, count in sorted(done.items()):
         note(f"{name}: {count}")

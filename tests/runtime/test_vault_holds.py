@@ -53,12 +53,18 @@ def _recipient(parties) -> str:
     return parties.investigator.read_text().partition("public key: ")[2].split()[0]
 
 
-def test_a_legal_hold_outlasts_retention_and_quota_until_it_ends(
-    vault: Path, parties, shot, origin, reports: list[str], tmp_path: Path, steady_clock
-) -> None:
+@pytest.fixture
+def kept(vault: Path, parties, shot, origin, reports: list[str], tmp_path: Path) -> str:
+    """The one shot of the vault, on hold for ten days."""
     with Keeper(vault, parties.sealing(), reports.append) as keeper:
         kept = keeper.put(shot, origin)
     assert hold(parties, tmp_path, vault, utc_now() + 10 * D) == 0
+    return kept
+
+
+def test_a_legal_hold_outlasts_retention_and_quota_until_it_ends(
+    vault: Path, kept: str, parties, shot, origin, reports: list[str], steady_clock
+) -> None:
     size = list_objects(vault)[0].bytes
     tight = replace(parties.sealing(), retention=1 * D, quota_bytes=int(1.5 * size))
     with Keeper(vault, tight, reports.append, steady_clock(utc_now() + 3 * D)) as keeper:
@@ -78,17 +84,14 @@ def test_a_legal_hold_outlasts_retention_and_quota_until_it_ends(
 @pytest.mark.parametrize("damage", ["cut", "unsigned", "renamed", "other", "no time"])
 def test_a_hold_that_cannot_be_verified_stops_deletion_and_is_told(
     vault: Path,
+    kept: str,
     parties,
     shot,
     origin,
     reports: list[str],
-    tmp_path: Path,
     damage: str,
     steady_clock,
 ) -> None:
-    with Keeper(vault, parties.sealing(), reports.append) as keeper:
-        kept = keeper.put(shot, origin)
-    assert hold(parties, tmp_path, vault, utc_now() + 10 * D) == 0
     [file] = (vault / ".holds").iterdir()
     data = file.read_bytes()
     if damage == "cut":
@@ -144,11 +147,8 @@ def test_a_hold_that_cannot_be_verified_stops_the_quota_and_deletion_after_uploa
 
 
 def test_a_copy_without_a_log_keeps_its_holds_by_the_policy_alone(
-    vault: Path, parties, shot, origin, reports: list[str], tmp_path: Path, steady_clock
+    vault: Path, kept: str, parties, shot, origin, reports: list[str], steady_clock
 ) -> None:
-    with Keeper(vault, parties.sealing(), reports.append) as keeper:
-        kept = keeper.put(shot, origin)
-    assert hold(parties, tmp_path, vault, utc_now() + 10 * D) == 0
     with Keeper(
         vault, parties.sealing(), reports.append, steady_clock(utc_now() + 2 * H)
     ) as keeper:

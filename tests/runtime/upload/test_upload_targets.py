@@ -113,7 +113,7 @@ def test_a_host_that_is_not_there() -> None:
     ("url", "fact"),
     [
         ("ftp://host/{name}", "a ftp:// address cannot be uploaded to"),
-        ("me:secret@host/{name}", "it cannot be uploaded to"),
+        ("me:pw@host/{name}", "it cannot be uploaded to"),
         ("bucket/{name}", "cannot be uploaded to"),
         ("", "cannot be uploaded to"),
         ("presign+s3://bucket", "cannot be uploaded to"),
