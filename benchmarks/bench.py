@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import importlib
 
-from sealshot.runtime.arguments import run_action
+from sealshot.runtime.cli.arguments import run_action
 
 ACTIONS = {
-    "throughput": "sealshot.benchmarks.throughput.command",
-    "energy": "sealshot.benchmarks.energy",
-    "kernels": "sealshot.benchmarks.kernels",
-    "chain": "sealshot.benchmarks.chain",
+    "throughput": "sealshot.benchmarks.speed.throughput.command",
+    "energy": "sealshot.benchmarks.energy.command",
+    "kernels": "sealshot.benchmarks.speed.kernels.command",
+    "chain": "sealshot.benchmarks.speed.chain",
     "report": "sealshot.benchmarks.report.command",
-    "compare": "sealshot.benchmarks.compare",
-    "all": "sealshot.benchmarks.everything",
+    "compare": "sealshot.benchmarks.report.compare",
+    "all": "sealshot.benchmarks.report.everything",
 }
 
 USAGE = """

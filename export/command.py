@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from sealshot.export.golden import golden_crops
-from sealshot.runtime.arguments import Arguments, positive_int
+from sealshot.runtime.cli.arguments import Arguments, positive_int
+from sealshot.runtime.cli.terminal import say, say_json, table
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.files import make_folder
-from sealshot.runtime.models import SCORES, score_graph
-from sealshot.runtime.terminal import say, say_json, table
+from sealshot.runtime.weights import SCORES, score_graph
 
 CALIBRATION_CROPS = 1024
 COMPARED = 256
@@ -92,14 +92,14 @@ def main(argv: list[str]) -> int:
 
 def _export(given: argparse.Namespace, wanted: tuple[str, ...]) -> int:
     # torch and onnx are loaded here: building a plan on a board needs neither
-    from sealshot.export.pixels import export_pixels
-    from sealshot.export.precisions import (
+    from sealshot.export.nets.pixels import export_pixels
+    from sealshot.export.quantise.precisions import (
         Calibration,
         compare,
         export_precision,
         score_distribution,
     )
-    from sealshot.export.sensitivity import sensitivity
+    from sealshot.export.quantise.sensitivity import sensitivity
     from sealshot.export.sources import open_crops, open_trained
 
     graph, manifest, complete = open_trained(given.model, given.samples)
@@ -120,7 +120,7 @@ def _export(given: argparse.Namespace, wanted: tuple[str, ...]) -> int:
     for precision in wanted:
         infix = "" if precision == "fp32" else f".{precision}"
         if precision == "int8" and given.recipe != "cpu":
-            infix += f"-{given.recipe}"  # where `sealshot.runtime.models.forms` looks for it
+            infix += f"-{given.recipe}"  # where `sealshot.runtime.weights.forms` looks for it
         path = given.out / f"{manifest.name}{infix}.onnx"
         export_precision(graph, manifest, precision, path, calibration, crops)
         exported.append(compare(graph, path, precision, judged))
@@ -164,7 +164,7 @@ def _export(given: argparse.Namespace, wanted: tuple[str, ...]) -> int:
 
 
 def _build_plan(given: argparse.Namespace) -> int:
-    from sealshot.export.tensorrt_build import build
+    from sealshot.export.tensorrt.build import build
     from sealshot.runtime.engines.plans import DEFAULT_BATCH, Batch
 
     model = score_graph(given.model)

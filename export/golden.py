@@ -2,7 +2,7 @@
 
     python -m sealshot.export.golden
 
-writes ``runtime/models/golden.npz``: ``crops`` uint8 [n, 1, 64, 64], and for each score ``NAME``
+writes ``runtime/weights/golden.npz``: ``crops`` uint8 [n, 1, 64, 64], and for each score ``NAME``
 float64 [n] and ``NAME_sha256`` of the float32 graph that it was computed from. An engine on a
 board is held against it. Run it again whenever a model changes.
 """
@@ -16,10 +16,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from sealshot.runtime.cli.terminal import say
+from sealshot.runtime.engines.manifest import load_manifest
 from sealshot.runtime.files import write_atomic
-from sealshot.runtime.manifest import load_manifest
-from sealshot.runtime.models import FOLDER, SCORES, score_graph
-from sealshot.runtime.terminal import say
+from sealshot.runtime.weights import FOLDER, SCORES, score_graph
 
 FILE = FOLDER / "golden.npz"
 FACES = 24
@@ -64,7 +64,7 @@ def golden_crops() -> NDArray[np.uint8]:
 
 def main() -> int:
     """Compute the golden scores again."""
-    from sealshot.export.precisions import reference_scores
+    from sealshot.export.quantise.precisions import reference_scores
     from sealshot.export.rebuild import load_graph
 
     crops = draw_faces()

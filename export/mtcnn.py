@@ -24,10 +24,10 @@ import torch
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from sealshot.runtime.arguments import Arguments
+from sealshot.runtime.cli.arguments import Arguments
+from sealshot.runtime.cli.terminal import fail, say
 from sealshot.runtime.errors import InputError, SealshotError
 from sealshot.runtime.files import write_atomic
-from sealshot.runtime.terminal import fail, say
 
 USAGE = """\
 usage: python -m sealshot.export.mtcnn WHEEL -o DIR
@@ -39,7 +39,7 @@ mtcnn_rnet.onnx and mtcnn_onet.onnx, with mtcnn.json that says where they come f
   -o, --output DIR   where the files go
 
 example:
-  python -m sealshot.export.mtcnn facenet_pytorch-2.6.0-py3-none-any.whl -o runtime/models
+  python -m sealshot.export.mtcnn facenet_pytorch-2.6.0-py3-none-any.whl -o runtime/weights
 """
 
 OPSET = 13  # ONNX Runtime 1.17 and OpenCV 4.8 read it

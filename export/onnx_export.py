@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from sealshot.export.models.forms import FloatRp
-from sealshot.export.models.vae import RpScore
+from sealshot.export.nets.forms import FloatRp
+from sealshot.export.nets.vae import RpScore
+from sealshot.runtime.engines.manifest import Manifest, quantiles
 from sealshot.runtime.engines.onnxruntime import OnnxRuntimeEngine
 from sealshot.runtime.files import write_atomic
-from sealshot.runtime.manifest import Manifest, quantiles
 
 OPSET = 17
 """ONNX Runtime 1.17 and TensorRT 10 and 11 read it."""

@@ -10,11 +10,11 @@ import torch
 from onnx import numpy_helper
 from torch import Tensor, nn
 
-from sealshot.export.models.forms import LOG_ROOT_2, PHASES, transposed_weight
-from sealshot.export.models.student import Student
-from sealshot.export.models.vae import DECODER, LATENT, RpScore, Vae
+from sealshot.export.nets.forms import LOG_ROOT_2, PHASES, transposed_weight
+from sealshot.export.nets.student import Student
+from sealshot.export.nets.vae import DECODER, LATENT, RpScore, Vae
+from sealshot.runtime.engines.manifest import Manifest
 from sealshot.runtime.errors import InputError
-from sealshot.runtime.manifest import Manifest
 
 
 def load_graph(model: Path, manifest: Manifest) -> nn.Module:
@@ -56,7 +56,7 @@ def load_graph(model: Path, manifest: Manifest) -> nn.Module:
 
 
 def _of_vae(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Undo :class:`~sealshot.export.models.forms.FloatRp`: its tensors to those of RpScore."""
+    """Undo :class:`~sealshot.export.nets.forms.FloatRp`: its tensors to those of RpScore."""
     known = {f"vae.{k}": t for k, t in tensors.items() if k.startswith("encoder.")}
     known["noise"] = tensors["noise"]
     for kind in ("weight", "bias"):

@@ -10,17 +10,17 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from sealshot.export.data import pictures_below
-from sealshot.export.models.student import Student
-from sealshot.export.models.vae import SAMPLES, RpScore, Vae
+from sealshot.export.nets.student import Student
+from sealshot.export.nets.vae import SAMPLES, RpScore, Vae
 from sealshot.export.onnx_export import OPSET, count_macs
 from sealshot.export.rebuild import load_graph
+from sealshot.export.train.data import pictures_below
+from sealshot.runtime.cli.terminal import progress
 from sealshot.runtime.crops import CROP_PX, crop_resize_grey
 from sealshot.runtime.detect import open_detector
+from sealshot.runtime.engines.manifest import Manifest, load_manifest, sidecar
 from sealshot.runtime.errors import InputError
-from sealshot.runtime.manifest import Manifest, load_manifest, sidecar
-from sealshot.runtime.models import score_graph
-from sealshot.runtime.terminal import progress
+from sealshot.runtime.weights import score_graph
 
 MOST_FACES = 2000
 """Taken of a folder, in an order drawn with a fixed seed."""

@@ -68,7 +68,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     """The folder that `sealshot demo` leaves; fails if the demo's own check does."""
     folder = tmp_path_factory.mktemp("demo") / "demo"
     done = subprocess.run(
-        [sys.executable, "-m", "sealshot.runtime.cli", "demo", "-o", str(folder)],
+        [sys.executable, "-m", "sealshot", "demo", "-o", str(folder)],
         capture_output=True,
         text=True,
         timeout=300,

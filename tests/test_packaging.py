@@ -19,13 +19,14 @@ def project():
     return tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
-def test_every_package_is_listed(project):
-    found = {
-        ".".join(("sealshot", *path.parent.relative_to(ROOT).parts))
-        for folder in FOLDERS
-        for path in (ROOT / folder).rglob("__init__.py")
-    }
-    assert set(project["tool"]["setuptools"]["packages"]) == found | {"sealshot"}
+def test_every_folder_of_modules_is_a_package():
+    folders = {path.parent for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")}
+    assert [folder for folder in folders if not (folder / "__init__.py").is_file()] == []
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_the_package_shows_each_folder(folder):
+    assert (ROOT / ".package" / "sealshot" / folder).resolve() == ROOT / folder
 
 
 def test_every_file_that_is_no_module_is_package_data(project):

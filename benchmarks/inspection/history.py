@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 
 from sealshot.runtime.crops import cut, square
+from sealshot.runtime.pipeline.watch import Seen
 from sealshot.runtime.types import Floats, Frame, Image
-from sealshot.runtime.watch import Seen
 
 T = TypeVar("T")
 

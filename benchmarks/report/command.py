@@ -7,13 +7,13 @@ from html import escape
 from pathlib import Path
 from types import ModuleType
 
+from sealshot.benchmarks.conditions.script import write_output
 from sealshot.benchmarks.report import energy, other, throughput
 from sealshot.benchmarks.report.html import bullets, facts, page
 from sealshot.benchmarks.report.source import Source, read_source
-from sealshot.benchmarks.script import write_output
-from sealshot.runtime.arguments import Arguments, output_file
+from sealshot.runtime.cli.arguments import Arguments, output_file
+from sealshot.runtime.cli.terminal import say
 from sealshot.runtime.errors import InputError
-from sealshot.runtime.terminal import say
 
 USAGE = """
 usage: sealshot bench report RESULT.json... -o report.html

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from sealshot.benchmarks.erc.page import STYLE
+from sealshot.benchmarks.accuracy.erc.page import STYLE
 from sealshot.benchmarks.report.source import ABSENT
 
 EXTRA_STYLE = """

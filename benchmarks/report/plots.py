@@ -10,7 +10,7 @@ from typing import Any
 import matplotlib
 from matplotlib.figure import Figure
 
-from sealshot.benchmarks.erc.page import inline_figure
+from sealshot.benchmarks.accuracy.erc.page import inline_figure
 
 matplotlib.rcParams["svg.fonttype"] = "none"  # text stays text
 matplotlib.rcParams["svg.hashsalt"] = "sealshot"  # the same figure is the same file

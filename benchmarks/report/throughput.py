@@ -8,7 +8,7 @@ from html import escape
 from sealshot.benchmarks.report.html import bullets, table
 from sealshot.benchmarks.report.plots import Bar, bars, lines, stacks
 from sealshot.benchmarks.report.source import Source
-from sealshot.benchmarks.throughput.contenders import OURS, PEER
+from sealshot.benchmarks.speed.throughput.contenders import OURS, PEER
 
 KINDS = {OURS: "ours", PEER: "peer"}
 SAME_SCORE = "same score"

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from sealshot.runtime.detect.boxes import iou, square, suppress, suppress_nested
 from sealshot.runtime.detect.image import checked
 from sealshot.runtime.detect.sampling import MeanSampler, MipSampler, Sampler
+from sealshot.runtime.engines.onnx_session import open_session
 from sealshot.runtime.errors import InputError
-from sealshot.runtime.models import FOLDER
-from sealshot.runtime.onnx_session import open_session
 from sealshot.runtime.types import Face, Floats, Image
+from sealshot.runtime.weights import FOLDER
 
 WINDOW_PX, RNET_PX, ONET_PX = 12, 24, 48  # what the networks look at
 STRIDE_PX, COARSE_STRIDE_PX = 2, 4
@@ -53,7 +53,7 @@ FAST = Settings(
     average=True,
     sampler=MipSampler,
 )
-"""A third of the time; `benchmarks/detector.py` measures what it costs in recall."""
+"""A third of the time; `benchmarks/accuracy/detection.py` measures what it costs in recall."""
 
 
 class Mtcnn:

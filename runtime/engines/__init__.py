@@ -10,11 +10,11 @@ import numpy as np
 
 from sealshot.runtime.crops import CROP_PX
 from sealshot.runtime.engines.base import Engine
+from sealshot.runtime.engines.manifest import load_manifest
 from sealshot.runtime.engines.onnxruntime import OnnxRuntimeEngine
 from sealshot.runtime.engines.screen import Screen
 from sealshot.runtime.errors import InputError, SealshotError
-from sealshot.runtime.manifest import load_manifest
-from sealshot.runtime.models import PRECISIONS, forms
+from sealshot.runtime.weights import PRECISIONS, forms
 
 __all__ = [
     "ENGINES",

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 import numpy as np
 from numpy.typing import NDArray
 
-from sealshot.runtime.manifest import Manifest
+from sealshot.runtime.engines.manifest import Manifest
 from sealshot.runtime.types import Floats, Tracks
 
 

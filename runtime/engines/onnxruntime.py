@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from sealshot.runtime.crops import CROP_PX
 from sealshot.runtime.engines.base import Engine
+from sealshot.runtime.engines.manifest import load_manifest
+from sealshot.runtime.engines.onnx_session import open_session
 from sealshot.runtime.errors import InputError
-from sealshot.runtime.manifest import load_manifest
-from sealshot.runtime.onnx_session import open_session
 from sealshot.runtime.types import Floats
 
 MOST_DECODES = 20

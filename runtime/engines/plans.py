@@ -16,9 +16,9 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from sealshot.runtime.engines.manifest import Manifest, sidecar
 from sealshot.runtime.errors import InputError, SealshotError
 from sealshot.runtime.files import write_atomic
-from sealshot.runtime.manifest import Manifest, sidecar
 
 CACHE_VARIABLE = "SEALSHOT_CACHE"
 

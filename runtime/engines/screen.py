@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sealshot.runtime.engines.base import Engine
+from sealshot.runtime.engines.manifest import Manifest
 from sealshot.runtime.errors import InputError
-from sealshot.runtime.manifest import Manifest
 from sealshot.runtime.types import Floats, Tracks
 
 EXPORT_BOTH = "`sealshot export MODEL --precision fp32,int8 --calibrate FACES -o DIR` makes both"

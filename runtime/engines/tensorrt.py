@@ -19,6 +19,7 @@ from sealshot.kernels.errors import DeviceError
 from sealshot.kernels.memory import DeviceArray, PinnedArray
 from sealshot.runtime.crops import CROP_PX
 from sealshot.runtime.engines.base import Engine
+from sealshot.runtime.engines.manifest import load_manifest
 from sealshot.runtime.engines.plans import (
     Batch,
     Target,
@@ -28,7 +29,6 @@ from sealshot.runtime.engines.plans import (
     read_plan_manifest,
 )
 from sealshot.runtime.errors import InputError, SealshotError
-from sealshot.runtime.manifest import load_manifest
 from sealshot.runtime.types import Floats
 
 if TYPE_CHECKING:

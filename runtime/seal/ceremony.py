@@ -16,8 +16,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from sealshot.runtime.age import age
 from sealshot.runtime.errors import SealError
-from sealshot.runtime.seal import age, payload
+from sealshot.runtime.seal import payload
 from sealshot.runtime.seal.archive import read_zip, write_zip
 from sealshot.runtime.seal.container import Container, read_container, strip
 from sealshot.runtime.seal.documents import Document, parse_document

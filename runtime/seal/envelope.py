@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sealshot.runtime.seal import age
+from sealshot.runtime.age import age
 from sealshot.runtime.seal.payload import Opened, Origin, PictureType, pack, unpack
 from sealshot.runtime.types import Shot
 

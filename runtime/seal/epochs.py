@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from sealshot.runtime.age.hybrid import HybridIdentity
 from sealshot.runtime.errors import SealError, SealshotError
 from sealshot.runtime.files import fsync_folder
 from sealshot.runtime.seal.documents import Document, parse_document, write_file
 from sealshot.runtime.seal.fields import Check, is_name
-from sealshot.runtime.seal.hybrid import HybridIdentity
 from sealshot.runtime.seal.keys import PublicKey, parse_recipient, write_identity
 from sealshot.runtime.seal.policy import Policy
 from sealshot.runtime.seal.signing import SigningKey, is_key_text

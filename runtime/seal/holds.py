@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from sealshot.runtime.age import age
+from sealshot.runtime.age.hybrid import HybridIdentity
 from sealshot.runtime.errors import SealError
 from sealshot.runtime.files import fsync_folder
-from sealshot.runtime.seal import age
 from sealshot.runtime.seal.container import Header
 from sealshot.runtime.seal.documents import write_file
 from sealshot.runtime.seal.epochs import KEY_SUFFIX, destroy_file
-from sealshot.runtime.seal.hybrid import HybridIdentity
 from sealshot.runtime.seal.keys import PrivateKey, read_identities, write_identity
 from sealshot.runtime.seal.quorum import VERSION, open_bound
 from sealshot.runtime.seal.times import format_time, is_time, parse_time

@@ -12,11 +12,11 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TypeVar
 
+from sealshot.runtime.age import bech32, hybrid, x25519
+from sealshot.runtime.age.hybrid import HybridIdentity, HybridRecipient
+from sealshot.runtime.age.x25519 import X25519Identity, X25519Recipient
 from sealshot.runtime.errors import SealError
 from sealshot.runtime.files import fsync_folder
-from sealshot.runtime.seal import bech32, hybrid, x25519
-from sealshot.runtime.seal.hybrid import HybridIdentity, HybridRecipient
-from sealshot.runtime.seal.x25519 import X25519Identity, X25519Recipient
 
 STDIN = "-"
 KEY_FILE_LIMIT = 64 * 1024  # bytes; far above a real key file, far below a video given by mistake

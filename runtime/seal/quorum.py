@@ -13,8 +13,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from sealshot.runtime.age import age
+from sealshot.runtime.age.x25519 import X25519Identity
 from sealshot.runtime.errors import SealError
-from sealshot.runtime.seal import age
 from sealshot.runtime.seal.container import (
     EPOCH,
     FORMAT,
@@ -29,7 +30,6 @@ from sealshot.runtime.seal.policy import Policy
 from sealshot.runtime.seal.shamir import combine, split
 from sealshot.runtime.seal.signing import SigningKey
 from sealshot.runtime.seal.times import format_hour
-from sealshot.runtime.seal.x25519 import X25519Identity
 
 SECRET_BYTES = 32
 SHARE_BYTES = SECRET_BYTES + 1

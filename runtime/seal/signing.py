@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from sealshot.runtime.age import bech32
+from sealshot.runtime.age.age import derive_key
 from sealshot.runtime.errors import SealError
-from sealshot.runtime.seal import bech32
-from sealshot.runtime.seal.age import derive_key
 from sealshot.runtime.seal.fields import Check
 from sealshot.runtime.seal.keys import PrivateKey
 

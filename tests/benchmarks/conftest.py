@@ -12,7 +12,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 import sealshot.runtime.demo
-from sealshot.benchmarks.faces.faces import View
+from sealshot.benchmarks.data.faces import View
 from sealshot.runtime.crops import crop_resize_grey
 from sealshot.runtime.types import Face
 

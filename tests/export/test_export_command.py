@@ -10,13 +10,13 @@ torch = pytest.importorskip("torch")
 
 from sealshot.export.command import main  # noqa: E402
 from sealshot.export.golden import FILE, draw_faces, golden_crops  # noqa: E402
-from sealshot.export.models.student import Student  # noqa: E402
-from sealshot.export.models.vae import SAMPLES, Vae  # noqa: E402
-from sealshot.export.precisions import screen_margin  # noqa: E402
+from sealshot.export.nets.student import Student  # noqa: E402
+from sealshot.export.nets.vae import SAMPLES, Vae  # noqa: E402
+from sealshot.export.quantise.precisions import screen_margin  # noqa: E402
 from sealshot.runtime.engines import OnnxRuntimeEngine  # noqa: E402
+from sealshot.runtime.engines.manifest import load_manifest  # noqa: E402
 from sealshot.runtime.errors import InputError  # noqa: E402
-from sealshot.runtime.manifest import load_manifest  # noqa: E402
-from sealshot.runtime.models import SCORES, score_graph  # noqa: E402
+from sealshot.runtime.weights import SCORES, score_graph  # noqa: E402
 
 
 @pytest.fixture(scope="module")

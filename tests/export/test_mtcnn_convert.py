@@ -14,7 +14,7 @@ from torch.nn import functional as fn
 
 from sealshot.export import mtcnn
 from sealshot.runtime.errors import InputError
-from sealshot.runtime.models import FOLDER
+from sealshot.runtime.weights import FOLDER
 
 # convolutions (in, out, kernel) and dense layers (in, out) of Zhang et al.; heads come last
 LAYERS = {

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sealshot.benchmarks import kernel_rivals, kernel_timing
-from sealshot.benchmarks import kernels as benchmark
-from sealshot.benchmarks.kernel_errors import random_gaussians
+from sealshot.benchmarks.speed.kernels import command as benchmark
+from sealshot.benchmarks.speed.kernels import rivals as kernel_rivals
+from sealshot.benchmarks.speed.kernels import timing as kernel_timing
+from sealshot.benchmarks.speed.kernels.errors import random_gaussians
 from sealshot.kernels import driver, reference
 from sealshot.kernels.compiler import NAMES, find_nvcc
 from sealshot.kernels.errors import NoDeviceError
@@ -42,8 +43,8 @@ def test_every_figure_is_there(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """A dry run: of the emulated device no figure means anything but the errors."""
-    monkeypatch.setattr("sealshot.benchmarks.kernel_errors.SHAPES", ((2, 3, 65),))
-    monkeypatch.setattr("sealshot.benchmarks.kernel_errors.RANKED", 20)
+    monkeypatch.setattr("sealshot.benchmarks.speed.kernels.errors.SHAPES", ((2, 3, 65),))
+    monkeypatch.setattr("sealshot.benchmarks.speed.kernels.errors.RANKED", 20)
     monkeypatch.setattr(kernel_timing, "LAUNCHES", 1)
     monkeypatch.setattr(kernel_timing, "LATENCY_FACES", (1, 2))
     monkeypatch.setattr(kernel_timing, "MOST_BUFFERS", 2)

@@ -13,7 +13,7 @@ from scipy.stats import spearmanr
 
 from sealshot import runtime
 from sealshot.kernels import reference
-from sealshot.runtime.models import score_graph
+from sealshot.runtime.weights import score_graph
 
 CROPS = 12
 
@@ -24,7 +24,7 @@ def decoded() -> tuple[NDArray[Any], ...]:
     torch = pytest.importorskip("torch")
     pytest.importorskip("onnx")
     from sealshot.export import rebuild
-    from sealshot.runtime.manifest import load_manifest
+    from sealshot.runtime.engines.manifest import load_manifest
 
     torch.set_num_threads(1)
     model = score_graph("rp")

@@ -16,14 +16,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sealshot.runtime.cli import main
-from sealshot.runtime.commands.camera import read_camera
-from sealshot.runtime.keep import Sealing
+from sealshot.runtime.age.x25519 import X25519Identity
+from sealshot.runtime.cli.commands.camera import read_camera
+from sealshot.runtime.cli.main import main
 from sealshot.runtime.seal.epochs import EpochKeys
 from sealshot.runtime.seal.keys import write_identity
 from sealshot.runtime.seal.payload import Origin
-from sealshot.runtime.seal.x25519 import X25519Identity
 from sealshot.runtime.types import Shot
+from sealshot.runtime.vault.caretaker import Sealing
 
 Tool = Callable[..., bytes]
 

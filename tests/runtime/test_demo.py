@@ -2,7 +2,7 @@
 
 import pytest
 
-from sealshot.runtime import cli
+from sealshot.runtime.cli import main as cli
 from sealshot.runtime.demo.clip import FPS, HEIGHT, SECONDS, WALKS, WIDTH, render
 
 

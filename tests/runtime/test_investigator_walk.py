@@ -18,7 +18,7 @@ DAY = timedelta(days=1)
 def sealshot(folder: Path, *arguments: object, code: int = 0) -> str:
     """Run the program in the folder of one party; return its output, errors included."""
     done = subprocess.run(
-        [sys.executable, "-m", "sealshot.runtime.cli", *map(str, arguments)],
+        [sys.executable, "-m", "sealshot", *map(str, arguments)],
         cwd=folder,
         capture_output=True,
         text=True,

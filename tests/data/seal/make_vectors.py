@@ -22,13 +22,14 @@ from unittest import mock
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from sealshot.runtime.seal import age, x25519
+from sealshot.runtime.age import age, x25519
+from sealshot.runtime.age.hybrid import HybridIdentity
+from sealshot.runtime.age.x25519 import X25519Identity
 from sealshot.runtime.seal.ceremony import Give, answer, write_request
 from sealshot.runtime.seal.container import read_container
 from sealshot.runtime.seal.documents import Document
 from sealshot.runtime.seal.epochs import KIND as EPOCH_KIND
 from sealshot.runtime.seal.epochs import EpochKey
-from sealshot.runtime.seal.hybrid import HybridIdentity
 from sealshot.runtime.seal.keys import PrivateKey
 from sealshot.runtime.seal.log import Log, checkpoint_path, verify_log
 from sealshot.runtime.seal.policy import Party, Policy, make_policy
@@ -44,7 +45,6 @@ from sealshot.runtime.seal.signing import SigningKey
 from sealshot.runtime.seal.times import epoch_end, format_time
 from sealshot.runtime.seal.warrant import KIND as WARRANT_KIND
 from sealshot.runtime.seal.warrant import Warrant, parse_warrant
-from sealshot.runtime.seal.x25519 import X25519Identity
 
 HERE = Path(__file__).parent
 AUTHORITIES = ("judge", "police", "ombudsman")

@@ -75,7 +75,7 @@ def test_the_reference_holds_many_faces(reference):
 
 
 def main(wheel):
-    from sealshot.benchmarks.facenet import facenet_mtcnn
+    from sealshot.benchmarks.accuracy.facenet import facenet_mtcnn
 
     with facenet_mtcnn(wheel, min_face_px=MIN_FACE_PX) as peer:
         faces = {

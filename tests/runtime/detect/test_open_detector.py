@@ -6,7 +6,7 @@ from sealshot.runtime.detect import open_detector
 from sealshot.runtime.detect.mtcnn import EXACT, FAST, Mtcnn
 from sealshot.runtime.detect.yunet import YuNet
 from sealshot.runtime.errors import InputError
-from sealshot.runtime.models import FOLDER
+from sealshot.runtime.weights import FOLDER
 
 
 @pytest.mark.parametrize(("spec", "settings"), [("mtcnn", FAST), ("mtcnn:exact", EXACT)])

@@ -16,7 +16,7 @@ from onnx import TensorProto, helper, numpy_helper
 from sealshot import boards
 from sealshot.runtime import engines
 from sealshot.runtime.engines import tensorrt as tensorrt_engine
-from sealshot.runtime.manifest import Manifest
+from sealshot.runtime.engines.manifest import Manifest
 
 SAMPLES = 3
 MANIFEST = Manifest(

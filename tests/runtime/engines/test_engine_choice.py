@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from engine_stand_ins import manifest
 
-from sealshot.runtime import engines, models
-from sealshot.runtime.commands import run, show_env
+from sealshot.runtime import engines, weights
+from sealshot.runtime.cli.commands import run, show_env
 from sealshot.runtime.engines import engine_forms, open_engine, open_for_tracks, survey
 from sealshot.runtime.engines.base import Engine
+from sealshot.runtime.engines.manifest import load_manifest
 from sealshot.runtime.errors import InputError, SealshotError
-from sealshot.runtime.manifest import load_manifest
-from sealshot.runtime.models import forms
+from sealshot.runtime.weights import forms
 
 
 class Slow(Engine):
@@ -57,7 +57,7 @@ def ms(monkeypatch):
 
     for name in ("onnxruntime", "tensorrt"):
         monkeypatch.setitem(engines.OPENERS, name, opener(name))
-    monkeypatch.setattr(models, "cpu_recipe", lambda: "cpu")
+    monkeypatch.setattr(weights, "cpu_recipe", lambda: "cpu")
     return table
 
 
@@ -173,7 +173,7 @@ def test_tensorrt_gets_its_own_int8(graph):
 def test_the_recipe_of_a_processor(monkeypatch, machine, flags, recipe):
     monkeypatch.setattr("platform.machine", lambda: machine)
     monkeypatch.setattr("pathlib.Path.read_text", lambda self, *_: flags)
-    assert models.cpu_recipe.__wrapped__() == recipe
+    assert weights.cpu_recipe.__wrapped__() == recipe
 
 
 def state(file, **fields):

@@ -13,11 +13,11 @@ from sealshot.runtime.crops import crop_resize_grey
 from sealshot.runtime.demo.clip import PORTRAIT
 from sealshot.runtime.engines import OnnxRuntimeEngine, open_engine
 from sealshot.runtime.errors import InputError, SealshotError
-from sealshot.runtime.models import SCORES, score_graph
-from sealshot.runtime.select import Selector
+from sealshot.runtime.pipeline.select import Selector
+from sealshot.runtime.pipeline.watch import Stopwatch, Watcher
 from sealshot.runtime.track import open_tracker
 from sealshot.runtime.types import Face, Frame
-from sealshot.runtime.watch import Stopwatch, Watcher
+from sealshot.runtime.weights import SCORES, score_graph
 
 
 def write_graph(path, nodes, inputs=(("crops", TensorProto.UINT8),)):

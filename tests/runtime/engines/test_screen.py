@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from sealshot.runtime.engines import Screen
 from sealshot.runtime.engines.base import Engine
 from sealshot.runtime.errors import InputError, SealshotError
-from sealshot.runtime.select import Emit, Selector
+from sealshot.runtime.pipeline.select import Emit, Selector
+from sealshot.runtime.pipeline.watch import Stopwatch, Watcher
 from sealshot.runtime.types import Face, Frame, Track, Tracks
-from sealshot.runtime.watch import Stopwatch, Watcher
 
 MARGIN = 10.0
 FP32 = MANIFEST

@@ -9,7 +9,7 @@ import pytest
 from engine_stand_ins import manifest
 
 from sealshot import kernels
-from sealshot.export.tensorrt_build import build
+from sealshot.export.tensorrt.build import build
 from sealshot.kernels import reference
 from sealshot.kernels.device import DeviceFrame
 from sealshot.kernels.memory import DeviceArray
@@ -18,7 +18,7 @@ from sealshot.runtime.engines.chain import open_chain
 from sealshot.runtime.engines.plans import Batch
 from sealshot.runtime.engines.tensorrt import TensorRtEngine
 from sealshot.runtime.errors import InputError, SealshotError
-from sealshot.runtime.models import score_graph
+from sealshot.runtime.weights import score_graph
 
 BATCH = Batch(2, 4, 8)
 

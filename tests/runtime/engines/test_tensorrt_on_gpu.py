@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from sealshot.benchmarks import chain as chain_benchmark
-from sealshot.export.tensorrt_build import build
+from sealshot.benchmarks.speed import chain as chain_benchmark
+from sealshot.export.tensorrt.build import build
 from sealshot.kernels import reference
 from sealshot.kernels.device import DeviceFrame
 from sealshot.kernels.memory import DeviceArray
@@ -13,7 +13,7 @@ from sealshot.runtime.engines import OnnxRuntimeEngine
 from sealshot.runtime.engines.chain import open_chain
 from sealshot.runtime.engines.plans import Batch
 from sealshot.runtime.engines.tensorrt import TensorRtEngine
-from sealshot.runtime.models import SCORES, score_graph
+from sealshot.runtime.weights import SCORES, score_graph
 
 pytestmark = pytest.mark.gpu
 

@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from sealshot.runtime.upload import waiting
-from sealshot.runtime.vault import list_objects
+from sealshot.runtime.vault.store import list_objects
+from sealshot.runtime.vault.upload import waiting
 
 ERRORS = {
     "socket": "ENOBUFS",

@@ -17,15 +17,16 @@ from typing import Any
 
 import numpy as np
 
-from sealshot.runtime import files, vault
-from sealshot.runtime.commands.camera import read_camera
+from sealshot.runtime import files
+from sealshot.runtime.cli.commands.camera import read_camera
 from sealshot.runtime.errors import SealshotError
-from sealshot.runtime.keep import Keeper, Sealing
 from sealshot.runtime.seal.epochs import EpochKeys
 from sealshot.runtime.seal.payload import Origin, pack
 from sealshot.runtime.types import Shot
-from sealshot.runtime.upload import Uploads
-from sealshot.runtime.upload_targets import open_target
+from sealshot.runtime.vault import store as vault
+from sealshot.runtime.vault.caretaker import Keeper, Sealing
+from sealshot.runtime.vault.targets import open_target
+from sealshot.runtime.vault.upload import Uploads
 
 ORIGIN = Origin(source="camera", score_name="rp", model_sha256="0f" * 32)
 PR_SET_PTRACER, ANYBODY = 0x59616D61, ctypes.c_ulong(-1)

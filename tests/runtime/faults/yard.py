@@ -21,17 +21,18 @@ from typing import Any
 import writer
 from writer import ORIGIN, make_shot, open_sealing
 
+from sealshot.runtime.age import age
 from sealshot.runtime.errors import SealshotError
 from sealshot.runtime.files import PART
-from sealshot.runtime.keep import LOG, Keeper
-from sealshot.runtime.seal import age, quorum
+from sealshot.runtime.seal import quorum
 from sealshot.runtime.seal.container import read_container
 from sealshot.runtime.seal.epochs import KEY_SUFFIX
 from sealshot.runtime.seal.keys import read_identities
 from sealshot.runtime.seal.log import LogError, checkpoint_path, verify_log
 from sealshot.runtime.seal.payload import pack, unpack
 from sealshot.runtime.seal.times import utc_now
-from sealshot.runtime.vault import list_objects
+from sealshot.runtime.vault.caretaker import LOG, Keeper
+from sealshot.runtime.vault.store import list_objects
 
 ALL = os.environ.get("SEALSHOT_ALL_FAULTS", "") not in ("", "0")
 """Try every fault there is, some minutes, not the subset that each test states."""

@@ -14,8 +14,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from sealshot.runtime.commands.custodian import SECRETS
-from sealshot.runtime.commands.parties import read_signing_key, single_identity
+from sealshot.runtime.cli.commands.custodian import SECRETS
+from sealshot.runtime.cli.commands.parties import read_signing_key, single_identity
 from sealshot.runtime.errors import SealError
 from sealshot.runtime.seal.ceremony import Answer, answer, read_answer
 from sealshot.runtime.seal.container import Container, read_container

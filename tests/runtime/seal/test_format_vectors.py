@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from sealshot.runtime.seal import age
+from sealshot.runtime.age import age
 from sealshot.runtime.seal.archive import read_zip, write_zip
 from sealshot.runtime.seal.ceremony import open_with_answers, read_answer, read_request
 from sealshot.runtime.seal.container import read_container

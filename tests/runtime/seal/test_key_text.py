@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sealshot.runtime.age import bech32
+from sealshot.runtime.age.x25519 import X25519Identity
 from sealshot.runtime.errors import SealError
-from sealshot.runtime.seal import bech32, keys
-from sealshot.runtime.seal.x25519 import X25519Identity
+from sealshot.runtime.seal import keys
 
 KEY = X25519Identity(bytes(range(32)))
 SECRET = KEY.secret_text()

@@ -21,9 +21,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sealshot.runtime.commands.parties import read_signing_key
+from sealshot.runtime.age import age
+from sealshot.runtime.cli.commands.parties import read_signing_key
 from sealshot.runtime.errors import InputError, SealError
-from sealshot.runtime.seal import age
 from sealshot.runtime.seal.archive import read_zip, write_zip
 from sealshot.runtime.seal.ceremony import answer, open_with_answers, read_answer, read_request
 from sealshot.runtime.seal.container import HEADER, PAYLOAD, SIGNATURE, SUMS, read_container

@@ -16,8 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sealshot import __version__
+from sealshot.runtime.age import age
 from sealshot.runtime.errors import SealError, SealshotError
-from sealshot.runtime.seal import age, payload
+from sealshot.runtime.seal import payload
 from sealshot.runtime.seal.envelope import seal, unseal
 from sealshot.runtime.seal.payload import Origin, pack, unpack
 from sealshot.runtime.types import Shot

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from sealshot.runtime.keep import Keeper
-from sealshot.runtime.seal.hybrid import HybridRecipient
+from sealshot.runtime.age.hybrid import HybridRecipient
 from sealshot.runtime.seal.policy import read_policy
+from sealshot.runtime.vault.caretaker import Keeper
 
 
 def test_a_camera_writes_the_keys_as_text_once(

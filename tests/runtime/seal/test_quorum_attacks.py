@@ -13,8 +13,9 @@ from functools import partial
 
 import pytest
 
+from sealshot.runtime.age import age
 from sealshot.runtime.errors import SealError
-from sealshot.runtime.seal import age, quorum
+from sealshot.runtime.seal import quorum
 from sealshot.runtime.seal.archive import read_zip, write_zip
 from sealshot.runtime.seal.ceremony import (
     open_with_answers,

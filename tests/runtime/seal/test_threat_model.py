@@ -9,6 +9,7 @@ from pathlib import Path
 import sealshot.runtime.seal
 
 TESTS = Path(__file__).parents[1]
+ROOMS = ("seal", "age", "vault", "cli", "cli/commands", ".")
 TEXT = (Path(sealshot.runtime.seal.__file__).parent / "THREATS.md").read_text()
 NAMED = re.findall(r"`([\w/]+\.py)::(\w+)`", TEXT)
 
@@ -16,7 +17,7 @@ NAMED = re.findall(r"`([\w/]+\.py)::(\w+)`", TEXT)
 def test_each_test_that_is_named_exists() -> None:
     assert len(NAMED) > 40
     for file, name in NAMED:
-        paths = [path for path in (TESTS / "seal" / file, TESTS / file) if path.is_file()]
+        paths = [path for room in ROOMS if (path := TESTS / room / file).is_file()]
         assert len(paths) == 1, file
         tree = ast.parse(paths[0].read_text())
         functions = [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]

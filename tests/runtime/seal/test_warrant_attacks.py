@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sealshot.runtime.cli import main
+from sealshot.runtime.cli.main import main
 from sealshot.runtime.errors import SealError
 from sealshot.runtime.seal.archive import write_zip
 from sealshot.runtime.seal.ceremony import read_answer, write_request

@@ -3,9 +3,9 @@
 import pytest
 
 from sealshot.boards import boards
-from sealshot.runtime.cli import main
+from sealshot.runtime.age.x25519 import X25519Identity
+from sealshot.runtime.cli.main import main
 from sealshot.runtime.errors import InputError
-from sealshot.runtime.seal.x25519 import X25519Identity
 from sealshot.runtime.sources import RECORDED_PIPELINE, redact
 from sealshot.runtime.sources.board import board_source, find_board
 

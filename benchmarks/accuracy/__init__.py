@@ -1,0 +1,1 @@
+"""Does the product do the right thing: quality scores, detection, tracking."""

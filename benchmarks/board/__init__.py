@@ -1,0 +1,1 @@
+"""What a board can do: proof in one go, bounds, rooflines."""

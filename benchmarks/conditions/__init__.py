@@ -1,0 +1,1 @@
+"""What a result file says of the machine, the moment and the spread."""

@@ -1,0 +1,1 @@
+"""Joules and watts, by the meters of the board or one outside it."""

@@ -1,0 +1,187 @@
+"""`sealshot inspect`: draw tracks, scores and choices, to judge them by eye."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from sealshot.benchmarks.inspection.history import Recorder
+from sealshot.benchmarks.inspection.report import (
+    INDEX,
+    About,
+    Folder,
+    Inspection,
+    Row,
+    write_index,
+    write_scenes,
+    write_track,
+)
+from sealshot.runtime.cli.arguments import Arguments
+from sealshot.runtime.cli.commands.watching import USAGE as WATCHING
+from sealshot.runtime.cli.commands.watching import add_watching, watching
+from sealshot.runtime.cli.interrupts import hold_interrupts
+from sealshot.runtime.cli.terminal import fail, progress, say, say_json, table, warn
+from sealshot.runtime.errors import SealshotError
+from sealshot.runtime.pipeline.run import FRAMES_AHEAD
+from sealshot.runtime.pipeline.stages import Settings, open_stages
+from sealshot.runtime.pipeline.watch import find_faces
+from sealshot.runtime.sources import Report, ahead, open_source
+from sealshot.runtime.types import Shot
+
+USAGE = f"""
+usage: sealshot inspect SOURCE -o DIR [options]
+
+Draw what `sealshot run` would choose, to judge it by eye. DIR GETS PLAIN FACES: nothing is sealed.
+
+For each track: the shot, a filmstrip with the chosen crop framed, the score over time, and the
+frame of the shot with boxes, tracks and scores. Besides: frames from the whole video, index.html to
+look at it all, tracks.json. Ctrl-C ends the run; what was seen so far is drawn.
+
+  -o, --output DIR    folder for the pictures; made if absent
+  --force             replace an older inspection in DIR; other files in it stay
+{WATCHING}
+  --json              print tracks.json instead of a table
+
+examples:
+  sealshot inspect crowd.mp4 -o inspected/
+  sealshot inspect 0 --score rp --stop-after 20 -o inspected/
+"""
+
+
+def main(argv: list[str]) -> int:
+    """Run the command."""
+    arguments = Arguments("inspect", USAGE)
+    add_watching(arguments)
+    add = arguments.add_argument
+    add("-o", "--output", type=Path, required=True)
+    add("--force", action="store_true")
+    add("--json", action="store_true")
+    given = arguments.parse_args(argv)
+    warn(f"{given.output} GETS PLAIN FACES. Nothing in it is sealed; who can read it sees them.")
+    with progress("inspecting") as bar:
+        found, failure = inspect(
+            watching(given), given.output, force=given.force, report=warn, on_frame=bar.update
+        )
+    if given.json:
+        say_json(asdict(found))
+    else:
+        _print(found, given.output)
+    if failure:
+        fail(failure)
+        return failure.exit_code
+    return 0
+
+
+def inspect(
+    settings: Settings,
+    output: Path,
+    *,
+    force: bool = False,
+    report: Report,
+    on_frame: Callable[[int, str, int | None], None] = lambda *_: None,
+) -> tuple[Inspection, SealshotError | None]:
+    """Watch a source as `run` does, and draw instead of sealing.
+
+    Args:
+        settings: what to run on; what concerns sealing is not used.
+        output: the folder to write to.
+        force: whether it may hold an older inspection, which is then replaced.
+        report: takes sentences that a person should read.
+        on_frame: called after each frame with frames, words, and frames in total.
+
+    Returns:
+        What was found, and what ended the run early. Ctrl-C ends it too; both leave the tracks up
+        to then drawn.
+
+    Raises:
+        InputError: the source, an option or the folder is wrong. Nothing was drawn.
+        SealshotError: a picture could not be written.
+    """
+    recorder = Recorder()
+    rows: list[Row] = []
+    frames, interrupted, failure = 0, False, None
+    with open_source(settings.source, report=report, fps=settings.fps) as source:
+        stages = open_stages(settings, source.fps)
+        engine, watcher = stages.engine, stages.watcher
+        folder = Folder(output, force=force)
+
+        def draw(shots: Sequence[Shot], ended: Sequence[int]) -> None:
+            histories = {track: recorder.take(track) for track in ended}
+            for shot in shots:
+                rows.append(
+                    write_track(
+                        folder,
+                        histories[shot.track],
+                        shot,
+                        margin=settings.choice.margin,
+                        score_name=engine.manifest.name,
+                    )
+                )
+
+        try:
+            with ahead(
+                find_faces(source, stages.detector, stages.stopwatch),
+                FRAMES_AHEAD,
+                interrupt=source.close,
+            ) as found:
+                for frame, faces in found:
+                    with hold_interrupts():
+                        seen = watcher.step(frame, faces)
+                        recorder.add(seen)
+                        draw(seen.due, seen.tracks.ended)
+                        frames += 1
+                    on_frame(frames, f"{len(rows)} tracks drawn", source.frames)
+                    if settings.stop_after_s and frame.time_s >= settings.stop_after_s:
+                        break
+        except KeyboardInterrupt:
+            interrupted = True
+        except SealshotError as error:
+            failure = error
+        with hold_interrupts():
+            shots = watcher.finish()
+            draw(shots, [shot.track for shot in shots])
+            rows.sort(key=lambda row: row.track)
+            inspection = Inspection(
+                about=About(
+                    source=source.name,
+                    score=engine.manifest.name,
+                    model_sha256=engine.manifest.sha256,
+                    detector=settings.detector,
+                    tracker=settings.tracker,
+                    engine=engine.description,
+                ),
+                tracks=tuple(rows),
+                frames=frames,
+                passing=stages.selector.passing,
+                interrupted=interrupted,
+                scenes=write_scenes(folder, recorder.scenes.items, rows),
+            )
+            write_index(folder, inspection)
+    return inspection, failure
+
+
+def _print(found: Inspection, output: Path) -> None:
+    if found.tracks:
+        table(
+            (">track", ">frames", ">from", ">to", ">score", ">percentile", ">best frame", ">at"),
+            (
+                (
+                    str(row.track),
+                    str(row.frames_seen),
+                    f"{row.first_s:.2f} s",
+                    f"{row.last_s:.2f} s",
+                    f"{row.score:.2f}",
+                    f"{row.percentile:.0f}",
+                    str(row.frame),
+                    f"{row.time_s:.2f} s",
+                )
+                for row in found.tracks
+            ),
+        )
+    say(
+        f"{len(found.tracks)} people in {found.frames} frames"
+        + (f", {found.passing} passing" if found.passing else "")
+        + (", interrupted" if found.interrupted else "")
+        + f": {output / INDEX}"
+    )

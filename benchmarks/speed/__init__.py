@@ -1,0 +1,1 @@
+"""How fast: scoring, the whole pipeline, kernels, sealing."""

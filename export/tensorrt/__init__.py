@@ -1,0 +1,1 @@
+"""TensorRT plans, built on the machine that will run them."""

@@ -1,0 +1,1 @@
+"""The `sealshot` program: commands, arguments, and what a person reads."""

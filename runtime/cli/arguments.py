@@ -1,0 +1,133 @@
+"""Command-line arguments: hand-written usage text, and errors in the project's own form."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import os
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, NoReturn
+
+from sealshot.runtime.cli.terminal import say
+from sealshot.runtime.errors import InputError
+from sealshot.runtime.seal.times import parse_duration
+
+
+class Arguments(argparse.ArgumentParser):
+    """The arguments of one command: ``--help`` prints ``usage``, an error raises InputError."""
+
+    def __init__(self, command: str, usage: str) -> None:
+        super().__init__(
+            prog=f"sealshot {command}", usage=usage, add_help=False, allow_abbrev=False
+        )
+        self.add_argument("-h", "--help", action=_Help, nargs=0)
+
+    def parse_args(  # type: ignore[override]
+        self, args: Sequence[str], namespace: None = None
+    ) -> argparse.Namespace:
+        """Parse them; one that is empty, as an unset variable leaves it, is an error."""
+        if any(re.fullmatch("(--[^=]*=)?", arg) for arg in args):
+            self.error("an argument is empty")
+        return super().parse_args(args, namespace)
+
+    def error(self, message: str) -> NoReturn:
+        """Raise InputError; argparse would print and exit."""
+        raise InputError(message, hint=f"`{self.prog} --help` shows the usage")
+
+
+class _Help(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        say((parser.usage or "").strip())
+        parser.exit(0)
+
+
+def positive_int(text: str) -> int:
+    """Read an integer of at least 1."""
+    value = int(text) if text.strip().lstrip("+-").isdigit() else 0
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number of 1 or more")
+    return value
+
+
+def natural_int(text: str) -> int:
+    """Read an integer of at least 0."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number of 0 or more")
+    return int(text)
+
+
+def share(text: str) -> float:
+    """Read a share, from 0 to 1."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a share from 0 to 1")
+    return value
+
+
+def seconds(text: str) -> float:
+    """Read a duration in seconds, above 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number of seconds above 0")
+    return value
+
+
+def size(text: str) -> int:
+    """Read a number of bytes: 500M, 20G."""
+    units = {"K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+    number, unit = text[:-1], text[-1:].upper()
+    if unit not in units or not number.isdecimal() or int(number) < 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a size such as 500M or 20G")
+    return int(number) * units[unit]
+
+
+def duration(text: str) -> timedelta:
+    """Read 30d or 12h."""
+    try:
+        return parse_duration(text)
+    except InputError as error:
+        raise argparse.ArgumentTypeError(f"{error.fact}: {error.hint}") from None
+
+
+def output_file(text: str) -> Path:
+    """Read the path of a file to be written, refused before the work if it never could be."""
+    path = Path(text)
+    output_folder(str(path.parent))
+    if path.is_dir():
+        raise argparse.ArgumentTypeError(f"cannot write {path}: {os.strerror(errno.EISDIR)}")
+    return path
+
+
+def output_folder(text: str) -> Path:
+    """Read the path of a folder to write into, refused before the work if it never could be."""
+    path = Path(text)
+    whole = path.absolute()
+    there = next(p for p in (whole, *whole.parents) if os.access(p, os.F_OK, effective_ids=True))
+    for wrong, number in (
+        (not there.is_dir(), errno.ENOTDIR),
+        (not os.access(there, os.W_OK | os.X_OK, effective_ids=True), errno.EACCES),
+    ):
+        if wrong:
+            raise argparse.ArgumentTypeError(f"cannot write into {path}: {os.strerror(number)}")
+    return path
+
+
+def run_action(
+    command: str, usage: str, actions: Mapping[str, Callable[[list[str]], int]], argv: list[str]
+) -> int:
+    """Run the action that the first argument of a command names."""
+    if argv and argv[0] in actions:
+        return actions[argv[0]](argv[1:])
+    arguments = Arguments(command, usage)
+    arguments.add_argument("action", metavar="ACTION", choices=tuple(actions))
+    arguments.parse_args(argv[:1])
+    raise AssertionError("unreachable: parse_args raised")

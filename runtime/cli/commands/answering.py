@@ -1,0 +1,103 @@
+"""The part of an answer that authorities and the custodian share: check, log, seal, write."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from sealshot.runtime.cli.arguments import Arguments
+from sealshot.runtime.cli.terminal import note, say_json, warn
+from sealshot.runtime.errors import InputError
+from sealshot.runtime.seal.ceremony import Give, answer, read_request
+from sealshot.runtime.seal.documents import read_file, write_file
+from sealshot.runtime.seal.log import Log
+from sealshot.runtime.seal.memory import disable_core_dumps
+from sealshot.runtime.seal.policy import Party, Policy
+from sealshot.runtime.seal.signing import SigningKey
+from sealshot.runtime.seal.times import format_time, utc_now
+from sealshot.runtime.seal.warrant import RefusedError, check_warrant, read_warrant
+
+REQUEST_LIMIT = 1024 * 1024 * 1024  # bytes; a shot takes about 8 kB of a request
+
+
+def answer_arguments(command: str, usage: str) -> Arguments:
+    """Return the arguments that each answer takes."""
+    arguments = Arguments(command, usage)
+    add = arguments.add_argument
+    add("request", type=Path)
+    add("--warrant", type=Path, required=True)
+    add("--policy", type=Path, required=True)
+    add("-o", dest="output", type=Path, required=True)
+    add("--log", type=Path)
+    add("--again", action="store_true")
+    add("--json", action="store_true")
+    return arguments
+
+
+def answer_request(
+    given: argparse.Namespace,
+    policy: Policy,
+    party: Party,
+    key: SigningKey,
+    give: Give,
+    log_path: Path,
+) -> int:
+    """Answer a request and return the exit code: 2 if a shot was refused.
+
+    Raises:
+        InputError: the warrant is not in force (that is logged too), or a file is wrong.
+        LogError: what is not logged is not answered.
+    """
+    disable_core_dumps()
+    warrant = read_warrant(given.warrant)
+    containers = read_request(read_file(given.request, "request", REQUEST_LIMIT))
+    if given.output.exists():
+        raise InputError(f"{given.output} exists", hint="give another file with -o")
+    now = utc_now()
+    head = {"time": format_time(now), "warrant": warrant.digest, "case": warrant.case}
+    with Log(log_path, party.name, key) as log:
+        try:
+            check_warrant(warrant, policy, now)
+        except RefusedError as error:
+            log.append({"event": "refused", "reason": error.reason, **head})
+            raise
+        before = {
+            entry["id"]
+            for entry in log.entries()
+            if entry["event"] == "answered" and entry["warrant"] == warrant.digest
+        }
+        given_again = given.again
+        answered, sealed = answer(
+            containers,
+            warrant,
+            policy,
+            party,
+            key,
+            give,
+            lambda shot: not given_again and shot in before,
+            now,
+        )
+        # Logged before the answer leaves: an opening without a trace must not be possible.
+        log.append(
+            *({"event": "answered", "id": shot, **head} for shot in answered.secrets),
+            *(
+                {"event": "refused", "id": r.id, "reason": r.reason, **head}
+                for r in answered.refusals
+            ),
+        )
+    write_file(given.output, sealed)
+    if given.json:
+        say_json(
+            {
+                "party": party.name,
+                "case": warrant.case,
+                "answered": list(answered.secrets),
+                "refused": [
+                    {"id": r.id, "reason": r.reason, "fact": r.fact} for r in answered.refusals
+                ],
+            }
+        )
+    for refusal in answered.refusals:
+        warn(f"{refusal.id}: refused ({refusal.reason}): {refusal.fact}")
+    note(f"{len(answered.secrets)} of {len(containers)} answered for case {warrant.case}")
+    return 2 if answered.refusals else 0

@@ -1,0 +1,254 @@
+"""`sealshot custodian`: publish epoch keys, destroy them on time, answer, hold."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sealshot.runtime.cli.arguments import Arguments, run_action
+from sealshot.runtime.cli.commands.answering import (
+    REQUEST_LIMIT,
+    answer_arguments,
+    answer_request,
+)
+from sealshot.runtime.cli.commands.parties import (
+    add_name,
+    read_signing_key,
+    single_identity,
+    write_party,
+    write_signing_key,
+)
+from sealshot.runtime.cli.terminal import note, say, warn
+from sealshot.runtime.errors import InputError, SealError
+from sealshot.runtime.files import fsync_folder
+from sealshot.runtime.seal.ceremony import Give, read_request
+from sealshot.runtime.seal.container import Container
+from sealshot.runtime.seal.documents import read_file
+from sealshot.runtime.seal.epochs import KEY_SUFFIX, destroy_file, expired, publish
+from sealshot.runtime.seal.holds import Holds
+from sealshot.runtime.seal.log import Log
+from sealshot.runtime.seal.memory import disable_core_dumps
+from sealshot.runtime.seal.policy import Party, Policy, read_policy
+from sealshot.runtime.seal.quorum import open_epoch
+from sealshot.runtime.seal.signing import SigningKey
+from sealshot.runtime.seal.times import format_time, parse_duration, parse_time, utc_now
+from sealshot.runtime.seal.warrant import RefusedError, check_scope, check_warrant, read_warrant
+from sealshot.runtime.vault.clock import TrustedClock
+
+USAGE = """\
+usage: sealshot custodian new DIR [--name NAME]
+       sealshot custodian publish DIR --policy FILE --to DIR [--ahead TIME]
+       sealshot custodian destroy DIR --policy FILE [--clock-is-right]
+       sealshot custodian rotate  DIR --policy FILE --to DIR [--ahead TIME] [--clock-is-right]
+       sealshot custodian answer REQUEST --warrant FILE --policy FILE --keys DIR -o FILE
+                                 [--again] [--json]
+       sealshot custodian hold REQUEST --warrant FILE --policy FILE --keys DIR --until TIME
+
+new      Make the custodian's signing key in DIR, on its own machine, and NAME.pub for the policy.
+publish  Make the keys of this epoch and the next ones; write the signed public halves to --to, a
+         folder that cameras read or that a web server serves.
+destroy  Destroy the private keys whose time is over: after that nobody opens those shots, wherever
+         copies of them are. Cases on hold have keys of their own, which die at their own time.
+rotate   Both; for a timer (cron, systemd), at least once an epoch.
+answer   Open the epoch's secret of each shot in REQUEST that the warrant is for, and write them to
+         -o, sealed to the investigator. The exit code is 2 if a shot was refused.
+hold     Under a warrant with --purpose hold: keep the secrets of the shots in REQUEST under a key
+         of the case until --until, beyond their retention. Copies of the shots must be kept too:
+         the camera forgets its own on time. It is logged.
+
+--ahead TIME      how far ahead keys are published (default: 7d)
+--clock-is-right  destroy by the system's clock although it jumped
+--keys DIR        the custodian's folder
+
+examples:
+  sealshot custodian new custodian
+  sealshot custodian rotate custodian --policy policy.toml --to epochs/
+"""
+
+SIGNING_KEY, LOG, CLOCK, SECRETS, HOLDS = "custodian.key", "log", "clock", "epochs", "holds"
+
+
+def main(argv: list[str]) -> int:
+    """Run `sealshot custodian`."""
+    actions = {
+        "new": _new,
+        "publish": _publish,
+        "destroy": _destroy,
+        "rotate": _rotate,
+        "answer": _answer,
+        "hold": _hold,
+    }
+    return run_action("custodian", USAGE, actions, argv)
+
+
+def _new(argv: list[str]) -> int:
+    arguments = Arguments("custodian new", USAGE)
+    arguments.add_argument("folder", type=Path)
+    add_name(arguments)
+    given = arguments.parse_args(argv)
+    folder: Path = given.folder
+    name = given.name or folder.resolve().name
+    _make(folder, 0o700)
+    _make(folder / SECRETS, 0o700)
+    _make(folder / HOLDS, 0o700)
+    key = SigningKey.generate()
+    public = folder / f"{name}.pub"
+    party = Party("custodian", name, key.verify_key)
+    write_party(public, party, lambda: write_signing_key(folder / SIGNING_KEY, key))
+    say(str(public))
+    return 0
+
+
+def _publish(argv: list[str]) -> int:
+    given = _arguments("publish", to=True).parse_args(argv)
+    folder: Path = given.folder
+    return _do_publish(folder, given.to, given.ahead, *_own(folder, given.policy))
+
+
+def _destroy(argv: list[str]) -> int:
+    given = _arguments("destroy", clock=True).parse_args(argv)
+    folder: Path = given.folder
+    return _do_destroy(folder, *_own(folder, given.policy), accept=given.clock_is_right)
+
+
+def _rotate(argv: list[str]) -> int:
+    given = _arguments("rotate", to=True, clock=True).parse_args(argv)
+    folder: Path = given.folder
+    own = _own(folder, given.policy)
+    _do_publish(folder, given.to, given.ahead, *own)
+    return _do_destroy(folder, *own, accept=given.clock_is_right)
+
+
+def _answer(argv: list[str]) -> int:
+    arguments = answer_arguments("custodian answer", USAGE)
+    arguments.add_argument("--keys", type=Path, required=True)
+    given = arguments.parse_args(argv)
+    folder: Path = given.keys
+    policy, key = _own(folder, given.policy)
+    log = given.log or folder / LOG
+    return answer_request(given, policy, policy.custodian, key, _opener(folder), log)
+
+
+def _hold(argv: list[str]) -> int:
+    arguments = Arguments("custodian hold", USAGE)
+    add = arguments.add_argument
+    add("request", type=Path)
+    add("--warrant", type=Path, required=True)
+    add("--policy", type=Path, required=True)
+    add("--keys", type=Path, required=True)
+    add("--until", required=True)
+    given = arguments.parse_args(argv)
+    disable_core_dumps()
+    policy, key = _own(given.keys, given.policy)
+    warrant = read_warrant(given.warrant)
+    containers = read_request(read_file(given.request, "request", REQUEST_LIMIT))
+    until, now = parse_time(given.until), utc_now()
+    if until <= now:
+        raise InputError("--until is in the past", hint="give a time to come")
+    holds = Holds(given.keys / HOLDS)
+    head = {"time": format_time(now), "warrant": warrant.digest, "case": warrant.case}
+    refused = 0
+    with Log(given.keys / LOG, policy.custodian.name, key) as log:
+        try:
+            check_warrant(warrant, policy, now, "hold")
+        except RefusedError as error:
+            log.append({"event": "refused", "reason": error.reason, **head})
+            raise
+        case = holds.case(warrant.digest, until)
+        for container in containers:
+            shot = container.header.id
+            try:
+                check_scope(warrant, container, policy)
+                secret = _opener(given.keys)(container)
+            except SealError as error:
+                refused += 1
+                reason = error.reason if isinstance(error, RefusedError) else "cannot-open"
+                log.append({"event": "refused", "id": shot, "reason": reason, **head})
+                warn(f"{shot}: refused: {error.fact}")
+                continue
+            log.append({"event": "held", "id": shot, "until": format_time(until), **head})
+            holds.keep(container.header, secret, case)
+    note(f"{len(containers) - refused} of {len(containers)} held for case {warrant.case}")
+    return 2 if refused else 0
+
+
+def _opener(folder: Path) -> Give:
+    """Return what opens the epoch's secret of a shot: with its epoch's key, or that of a case."""
+    holds = Holds(folder / HOLDS)
+
+    def give(container: Container) -> bytes:
+        path = folder / SECRETS / (container.header.epoch + KEY_SUFFIX)
+        if path.exists():
+            return open_epoch(container, single_identity(path))
+        held = holds.find(container.header)
+        if held is None:
+            raise SealError(
+                f"the key of epoch {container.header.epoch} is destroyed: nobody opens it any more",
+                hint="only a shot that was put on hold before can be opened",
+            )
+        return held
+
+    return give
+
+
+def _do_publish(folder: Path, to: Path, ahead: str, policy: Policy, key: SigningKey) -> int:
+    _make(to, 0o755)
+    now = utc_now()
+    made = publish(key, policy, folder / SECRETS, to, now, parse_duration(ahead))
+    with Log(folder / LOG, policy.custodian.name, key) as log:
+        if made:
+            head = {"event": "published", "time": format_time(now)}
+            log.append(*({"epoch": epoch, **head} for epoch in made))
+    note(f"{len(made)} epoch keys published" + (f": {made[0]} to {made[-1]}" if made else ""))
+    return 0
+
+
+def _do_destroy(folder: Path, policy: Policy, key: SigningKey, *, accept: bool) -> int:
+    now = TrustedClock(folder / CLOCK, accept=accept).now()
+    if now.warning:
+        warn(now.warning)
+    holds = Holds(folder / HOLDS)
+    gone = expired(folder / SECRETS, policy, now.time)
+    cases = holds.expired(now.time)
+    head = {"event": "destroyed", "time": format_time(now.time)}
+    with Log(folder / LOG, policy.custodian.name, key) as log:
+        for epoch in gone:
+            log.append({"epoch": epoch, **head})  # first: a crash between destroys and logs again
+            destroy_file(folder / SECRETS / (epoch + KEY_SUFFIX))
+        for case in cases:
+            log.append({"warrant": case, **head})
+            holds.destroy(case)
+    note(f"{len(gone)} epoch keys and {len(cases)} keys of cases destroyed")
+    return 0
+
+
+def _own(folder: Path, policy_file: Path) -> tuple[Policy, SigningKey]:
+    policy = read_policy(policy_file)
+    key = read_signing_key(folder / SIGNING_KEY)
+    if key.verify_key != policy.custodian.verify_key:
+        raise InputError(
+            f"{folder} is not of the custodian of the policy",
+            hint="check which folder and which policy were given",
+        )
+    return policy, key
+
+
+def _arguments(action: str, *, to: bool = False, clock: bool = False) -> Arguments:
+    arguments = Arguments(f"custodian {action}", USAGE)
+    arguments.add_argument("folder", type=Path)
+    arguments.add_argument("--policy", type=Path, required=True)
+    if to:
+        arguments.add_argument("--to", type=Path, required=True)
+        arguments.add_argument("--ahead", default="7d")
+    if clock:
+        arguments.add_argument("--clock-is-right", action="store_true")
+    return arguments
+
+
+def _make(folder: Path, mode: int) -> None:
+    try:
+        folder.mkdir(mode=mode, parents=True, exist_ok=True)
+        fsync_folder(folder.parent)
+    except OSError as error:
+        raise InputError(
+            f"the folder {folder} cannot be made: {error.strerror}", hint="choose another"
+        ) from error

@@ -1,0 +1,111 @@
+"""`sealshot log`: verify a log, take a checkpoint of it, show it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sealshot.runtime.cli.arguments import Arguments, run_action
+from sealshot.runtime.cli.terminal import note, say, say_json, table
+from sealshot.runtime.errors import InputError, SealError
+from sealshot.runtime.seal.documents import read_file
+from sealshot.runtime.seal.fields import parse_json
+from sealshot.runtime.seal.log import CHECKPOINT_LIMIT, checkpoint_path, verify_log
+from sealshot.runtime.seal.policy import Party, read_party
+
+USAGE = """\
+usage: sealshot log verify LOG --of FILE.pub [--checkpoint FILE]...
+       sealshot log checkpoint LOG --of FILE.pub
+       sealshot log show LOG --of FILE.pub [--json]
+
+verify      Check that each entry was written by the keeper of the log, that none was altered, put
+            in, taken out, moved or cut off since its newest checkpoint, and since each checkpoint
+            given. Exit code 1 if so, and it says where.
+checkpoint  Verify, then print the newest checkpoint: keep it on another machine. Who keeps one can
+            show later that what it covers was changed, also by the keeper of the log.
+show        Verify, then print the entries.
+
+--of FILE.pub      the public key of the camera, authority or custodian that keeps the log
+--checkpoint FILE  a checkpoint kept earlier; may be repeated
+
+example:
+  sealshot log checkpoint vault/log --of camera-north.pub > kept.checkpoint
+  sealshot log verify vault/log --of camera-north.pub --checkpoint kept.checkpoint
+"""
+
+LOG_LIMIT = 1024 * 1024 * 1024  # bytes; an entry takes about 250
+
+
+def main(argv: list[str]) -> int:
+    """Run `sealshot log`."""
+    actions = {"verify": _verify, "checkpoint": _checkpoint, "show": _show}
+    return run_action("log", USAGE, actions, argv)
+
+
+def _verify(argv: list[str]) -> int:
+    arguments = _arguments("verify")
+    arguments.add_argument("--checkpoint", action="append", type=Path, default=[])
+    given = arguments.parse_args(argv)
+    kept = [read_file(path, "checkpoint", CHECKPOINT_LIMIT) for path in given.checkpoint]
+    data, size = _check(given.log, given.of, kept)
+    say(f"{size} entries, {len(kept) + 1} checkpoints: nothing was changed ({len(data):,} bytes)")
+    return 0
+
+
+def _checkpoint(argv: list[str]) -> int:
+    given = _arguments("checkpoint").parse_args(argv)
+    _check(given.log, given.of, [])
+    say(checkpoint_path(given.log).read_text().removesuffix("\n"))
+    return 0
+
+
+def _show(argv: list[str]) -> int:
+    arguments = _arguments("show")
+    arguments.add_argument("--json", action="store_true")
+    given = arguments.parse_args(argv)
+    data, size = _check(given.log, given.of, [])
+    entries = [parse_json(line.rpartition(b" ")[0]) for line in data.split(b"\n")[:-1]]
+    if given.json:
+        say_json(entries)
+    else:
+        table(
+            (">entry", "time", "event", "what"),
+            [
+                (
+                    str(number),
+                    str(entry.get("time", "")),
+                    str(entry.get("event", "")),
+                    ", ".join(f"{k} {v}" for k, v in entry.items() if k not in ("time", "event")),
+                )
+                for number, entry in enumerate(entries, 1)
+            ],
+        )
+        note(f"{size} entries")
+    return 0
+
+
+def _arguments(action: str) -> Arguments:
+    arguments = Arguments(f"log {action}", USAGE)
+    arguments.add_argument("log", type=Path)
+    arguments.add_argument("--of", type=Path, required=True)
+    return arguments
+
+
+def _check(path: Path, public: Path, kept: list[bytes]) -> tuple[bytes, int]:
+    if not path.exists():
+        raise InputError(
+            f"there is no log {path}",
+            hint="a camera keeps VAULT/log, an authority FILE.log beside its key",
+        )
+    party = _read_any_party(public)
+    newest = read_file(checkpoint_path(path), "newest checkpoint", CHECKPOINT_LIMIT)
+    data = read_file(path, "log", LOG_LIMIT)
+    return data, verify_log(data, party.name, party.verify_key, [newest, *kept]).size
+
+
+def _read_any_party(path: Path) -> Party:
+    for role in ("camera", "authority", "custodian"):
+        try:
+            return read_party(path, role)
+        except SealError as error:
+            wrong = error
+    raise InputError(f"{path} is not a .pub file", hint=wrong.hint)

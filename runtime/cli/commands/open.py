@@ -1,0 +1,284 @@
+"""`sealshot open`: open sealed shots with an identity, or with the answers of a quorum."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+
+from sealshot.runtime.age import age
+from sealshot.runtime.cli.arguments import Arguments
+from sealshot.runtime.cli.terminal import fail, note, progress, say_json, table
+from sealshot.runtime.errors import InputError, SealshotError
+from sealshot.runtime.files import make_folder, write_atomic
+from sealshot.runtime.seal import container
+from sealshot.runtime.seal.ceremony import Answer, open_with_answers, read_answer, write_request
+from sealshot.runtime.seal.container import read_container
+from sealshot.runtime.seal.documents import named, read_file, write_file
+from sealshot.runtime.seal.envelope import unseal
+from sealshot.runtime.seal.keys import read_identities
+from sealshot.runtime.seal.memory import disable_core_dumps
+from sealshot.runtime.seal.payload import Metadata, Opened
+from sealshot.runtime.seal.policy import Policy, read_policy
+from sealshot.runtime.seal.times import utc_now
+from sealshot.runtime.seal.warrant import (
+    RefusedError,
+    Warrant,
+    check_scope,
+    check_warrant,
+    read_warrant,
+)
+from sealshot.runtime.vault.store import SEALED, SUFFIXES
+
+USAGE = """\
+usage: sealshot open OBJECT... --identity FILE -o DIR [--force] [--json]
+       sealshot open OBJECT... --warrant FILE --policy FILE --request FILE
+       sealshot open OBJECT... --warrant FILE --policy FILE --identity FILE --answer FILE...
+                     -o DIR [--force] [--json]
+
+Open sealed shots. Of each OBJECT, the picture (.jpg or .png), what is known about it (.json) and
+its clip (.mjpeg) are written to DIR, readable by you only. What cannot be opened is reported, the
+rest is opened, and the exit code is 2.
+
+What was sealed under a policy takes a warrant: the first step writes a request, which each
+authority and the custodian answer on their own machines (`sealshot authority answer`, `sealshot
+custodian answer`); the second opens with their answers. What the warrant is not for is left out.
+
+OBJECT           a sealed object, or a vault (or a day of it) for all that is in it
+--identity FILE  the private key; - reads it from standard input; may be given several times
+--warrant FILE   a warrant that a quorum has signed
+--policy FILE    the policy of the cameras
+--request FILE   write the request for the shots that the warrant is for
+--answer FILE    the answer of an authority or of the custodian; may be repeated
+-o DIR           the folder to write to; made where it is absent
+--force          overwrite files in DIR
+--json           print what was opened, and what was not, for machines
+
+examples:
+  sealshot open vault/ --identity authority.key -o out/
+  sealshot open vault/ --warrant w.json --policy policy.toml --request request.zip
+  sealshot open vault/ --warrant w.json --policy policy.toml --identity me.key \\
+      --answer judge.answer --answer police.answer --answer custodian.answer -o out/
+"""
+
+Opener = Callable[[bytes], Opened]
+
+HEAD_BYTES = 4096
+OBJECT_LIMIT = 1024 * 1024 * 1024  # bytes; far above a shot with a long clip
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of one object."""
+
+    path: Path
+    metadata: Metadata
+    files: tuple[Path, ...]
+    """What was written, picture first."""
+
+
+def main(argv: list[str]) -> int:
+    """Run `sealshot open`."""
+    arguments = Arguments("open", USAGE)
+    arguments.add_argument("objects", metavar="OBJECT", nargs="+", type=Path)
+    arguments.add_argument("--identity", action="append", metavar="FILE", default=[])
+    arguments.add_argument("-o", dest="folder", type=Path, metavar="DIR")
+    arguments.add_argument("--warrant", type=Path)
+    arguments.add_argument("--policy", type=Path)
+    arguments.add_argument("--request", type=Path)
+    arguments.add_argument("--answer", action="append", type=Path, default=[])
+    arguments.add_argument("--force", action="store_true")
+    arguments.add_argument("--json", action="store_true")
+    given = arguments.parse_args(argv)
+    if (given.warrant is None) != (given.policy is None):
+        arguments.error("--warrant and --policy go together")
+    if given.request is None and (given.folder is None or not given.identity):
+        arguments.error("the following arguments are required: --identity, -o")
+
+    identities = [identity for file in given.identity for identity in read_identities(file)]
+    objects = list(dict.fromkeys(path for place in given.objects for path in _expand(place)))
+    opener: Opener = partial(_open_alone, identities)
+    if given.warrant is not None:
+        warrant, policy = read_warrant(given.warrant), read_policy(given.policy)
+        purpose = warrant.purpose if given.request else "open"  # a hold takes a request too
+        check_warrant(warrant, policy, utc_now(), purpose)
+        objects = _in_scope(objects, warrant, policy)
+        if given.request is not None:
+            return _request(objects, given.request)
+        answers = [
+            _told(path, read_answer, read_file(path, "answer"), warrant, policy, identities)
+            for path in given.answer
+        ]
+        opener = partial(_open_together, warrant, policy, answers)
+    disable_core_dumps()
+    make_folder(given.folder, "name another with -o")
+    opened: list[Result] = []
+    failed: list[tuple[Path, InputError]] = []
+    names: set[str] = set()
+    with progress("opening", len(objects)) as bar:
+        for number, path in enumerate(objects):
+            bar.update(number)
+            name = path.stem
+            try:
+                shot = opener(_read(path))
+                files = _write(shot, given.folder, name, force=given.force and name not in names)
+            except InputError as error:
+                failed.append((path, error))
+            else:
+                opened.append(Result(path, shot.metadata, files))
+                names.add(name)
+
+    for path, why in failed:
+        fail(InputError(f"{path}: {why.fact}", hint=why.hint))
+    if given.json:
+        say_json(
+            {
+                "opened": [
+                    {
+                        "object": str(result.path),
+                        "files": [str(file) for file in result.files],
+                        **asdict(result.metadata),
+                    }
+                    for result in opened
+                ],
+                "failed": [
+                    {"object": str(path), "error": why.fact, "hint": why.hint}
+                    for path, why in failed
+                ],
+            }
+        )
+    elif opened:
+        table(("picture", ">track", "taken at", ">score", ">percentile"), map(_row, opened))
+    note(f"{len(opened)} of {len(objects)} opened")
+    return 2 if failed else 0
+
+
+def _expand(path: Path) -> list[Path]:
+    """Return the objects that an argument names: itself, or all in a vault or a day of it."""
+    if not path.is_dir():
+        return [path]
+    files = (file for pattern in ("*", "*/*") for file in path.glob(pattern))
+    found = sorted(
+        file
+        for file in files
+        if file.suffix in SUFFIXES and not file.relative_to(path).parts[0].startswith(".")
+    )  # what waits for its upload is marked in .upload by files of the same name
+    if not found:
+        raise InputError(f"there is no sealed object in {path}", hint="give a vault or an object")
+    return found
+
+
+def _open_alone(identities: Sequence[age.Identity], sealed: bytes) -> Opened:
+    if sealed.startswith(container.START):
+        raise InputError(
+            "it is sealed to a quorum: no key opens it alone",
+            hint="--warrant and --policy; `sealshot open --help` tells the steps",
+        )
+    return unseal(sealed, identities)
+
+
+def _open_together(
+    warrant: Warrant, policy: Policy, answers: Sequence[Answer], sealed: bytes
+) -> Opened:
+    return open_with_answers(read_container(sealed), warrant, policy, answers)
+
+
+def _in_scope(objects: list[Path], warrant: Warrant, policy: Policy) -> list[Path]:
+    """Return the objects that a warrant is for; what is damaged stays, to be told later."""
+    kept, left_out = [], Counter[str]()
+    for path in objects:
+        if path.suffix != SEALED:
+            left_out["not sealed under a policy"] += 1
+            continue
+        try:
+            check_scope(warrant, read_container(_read(path)), policy)
+        except RefusedError as error:
+            left_out[error.reason] += 1
+            continue
+        except InputError:
+            pass
+        kept.append(path)
+    for reason, count in left_out.items():
+        note(f"{count} left out: {reason}")
+    if not kept:
+        raise InputError(
+            "the warrant is for none of the objects", hint="`sealshot warrant show` says for which"
+        )
+    return kept
+
+
+def _request(objects: list[Path], output: Path) -> int:
+    containers = []
+    failed = 0
+    for path in objects:
+        try:
+            containers.append(read_container(_read(path)))
+        except InputError as error:
+            failed += 1
+            fail(InputError(f"{path}: {error.fact}", hint=error.hint))
+    write_file(output, write_request(containers))
+    note(f"a request for {len(containers)} shots: {output}")
+    return 2 if failed else 0
+
+
+def _told(path: Path, read: Callable[..., Answer], *arguments: object) -> Answer:
+    with named(path):
+        return read(*arguments)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            sealed = file.read(HEAD_BYTES)
+            if sealed.startswith(
+                (age.VERSION_LINE, container.START)
+            ):  # else it may be anything, of any size
+                sealed += file.read(OBJECT_LIMIT)
+    except OSError as error:
+        raise InputError(f"cannot read it: {error.strerror}", hint="check the path") from error
+    if len(sealed) > OBJECT_LIMIT:
+        raise InputError("it is larger than any sealed shot", hint="`age -d -i KEY FILE` opens it")
+    return sealed
+
+
+def _write(shot: Opened, folder: Path, name: str, *, force: bool) -> tuple[Path, ...]:
+    """Write the parts of a shot, all or none, readable by the owner only."""
+    parts = {f"{name}.{shot.metadata.picture}": shot.picture}
+    if shot.clip:
+        parts[f"{name}.mjpeg"] = shot.clip
+    parts[f"{name}.json"] = shot.metadata_json
+    there = [part for part in parts if os.path.lexists(folder / part)]
+    if there and not force:
+        raise InputError(
+            f"{folder / there[0]} exists", hint="--force overwrites it, -o gives another folder"
+        )
+    written: list[Path] = []
+    try:
+        for part, data in parts.items():
+            write_atomic(folder / part, data, mode=0o600)
+            written.append(folder / part)
+    except OSError as error:
+        for file in written:
+            file.unlink()
+        raise _cannot_write(folder, error) from error
+    return tuple(written)
+
+
+def _cannot_write(folder: Path, error: OSError) -> SealshotError:
+    return SealshotError(
+        f"cannot write to {folder}: {error.strerror}", hint="give another folder with -o"
+    )
+
+
+def _row(result: Result) -> tuple[str, ...]:
+    known = result.metadata
+    return (
+        str(result.files[0]),
+        str(known.track),
+        known.utc,
+        f"{known.score:.2f}",
+        f"{known.percentile:.1f}",
+    )

@@ -1,0 +1,105 @@
+"""What the commands of authorities, custodians and cameras share: names, key files, .pub files."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from sealshot.runtime.cli.arguments import Arguments
+from sealshot.runtime.errors import SealError
+from sealshot.runtime.files import fsync_folder
+from sealshot.runtime.seal.documents import read_file
+from sealshot.runtime.seal.fields import is_name
+from sealshot.runtime.seal.keys import KEY_FILE_LIMIT, PrivateKey, read_identities
+from sealshot.runtime.seal.policy import Party
+from sealshot.runtime.seal.signing import SigningKey, parse_signing_key
+
+
+def add_name(arguments: Arguments) -> None:
+    """Add the option --name."""
+    arguments.add_argument("--name", type=_name)
+
+
+def write_party(public: Path, party: Party, write_secret: Callable[[], None]) -> None:
+    """Write the secret, then the .pub file; neither overwrites a file.
+
+    Raises:
+        SealError: a file exists, the name is unfit, or a file cannot be written.
+    """
+    if not is_name(party.name):
+        raise SealError(
+            f"'{party.name}' is not a name: letters, digits, . _ - and at most 64 of them",
+            hint="give another with --name",
+        )
+    if public.exists():
+        raise SealError(f"{public} exists and is not overwritten", hint="choose another name")
+    write_secret()
+    write_new(public, party.encode(), mode=0o644)
+
+
+def write_signing_key(path: Path, key: SigningKey) -> None:
+    """Write the file of a signing key, readable by its owner only.
+
+    Raises:
+        SealError: the file exists or cannot be written.
+    """
+    write_new(path, f"# public key: {key.verify_key}\n{key.secret_text()}\n", mode=0o600)
+
+
+def read_signing_key(path: Path) -> SigningKey:
+    """Read the file of a signing key.
+
+    Raises:
+        SealError: it is none.
+    """
+    text = read_file(path, "signing key", KEY_FILE_LIMIT).decode("ascii", errors="replace")
+    lines = [line.strip() for line in text.splitlines() if line.strip() and line[0] != "#"]
+    if len(lines) != 1:
+        raise SealError(f"{path} does not hold one signing key", hint="check the path")
+    return parse_signing_key(lines[0])
+
+
+def single_identity(path: Path) -> PrivateKey:
+    """Read an identity file that holds one key.
+
+    Raises:
+        SealError: it is none, or holds several.
+    """
+    identities = read_identities(str(path))
+    if len(identities) != 1:
+        raise SealError(f"{path} holds {len(identities)} keys, not one", hint="check the path")
+    return identities[0]
+
+
+def write_new(path: Path, text: str, *, mode: int) -> None:
+    """Write a file that is not there yet, durably.
+
+    Raises:
+        SealError: it exists or cannot be written.
+    """
+    try:
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+        with os.fdopen(fd, "w", encoding="utf-8") as out:
+            out.write(text)
+            out.flush()
+            os.fsync(out.fileno())
+        fsync_folder(path.parent)
+    except FileExistsError:
+        raise SealError(
+            f"{path} exists and is not overwritten", hint="choose another file name"
+        ) from None
+    except OSError as error:
+        raise SealError(
+            f"cannot write {path}: {error.strerror}",
+            hint="choose a folder that exists and that you may write to",
+        ) from None
+
+
+def _name(text: str) -> str:
+    if not is_name(text):
+        raise argparse.ArgumentTypeError(
+            f"'{text}' is not a name: letters, digits, . _ - and at most 64 of them"
+        )
+    return text

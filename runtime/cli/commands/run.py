@@ -1,0 +1,191 @@
+"""`sealshot run`: watch a source; seal the best shot of each person."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from sealshot.runtime.cli.arguments import Arguments, duration, seconds, size
+from sealshot.runtime.cli.commands.camera import read_camera
+from sealshot.runtime.cli.commands.watching import USAGE as WATCHING
+from sealshot.runtime.cli.commands.watching import add_watching, watching
+from sealshot.runtime.cli.terminal import fail, note, progress, say, say_json, table, warn
+from sealshot.runtime.engines import Engine
+from sealshot.runtime.errors import InputError
+from sealshot.runtime.pipeline.run import Progress, Summary, run
+from sealshot.runtime.pipeline.select import Choice, Emit
+from sealshot.runtime.seal.epochs import EpochKeys
+from sealshot.runtime.seal.keys import parse_recipients
+from sealshot.runtime.sources.board import board_source, find_board
+from sealshot.runtime.vault.caretaker import Sealing
+from sealshot.runtime.vault.targets import open_target
+from sealshot.runtime.vault.upload import Uploads
+
+USAGE = f"""
+usage: sealshot run SOURCE --policy FILE --vault DIR [options]
+       sealshot run SOURCE --to RECIPIENT --vault DIR [options]
+
+Watch SOURCE, follow every face, keep the best shot of each person and seal it into the vault.
+The camera cannot open what it sealed. Ctrl-C ends the run; every person seen so far keeps a shot.
+
+SOURCE is a video file, a folder of images, a camera's index (0) or device, an rtsp:// or http://
+address, or a GStreamer pipeline.
+
+  --policy FILE       seal to the quorum of a policy: DIR/policy.toml that `sealshot camera enrol`
+                      wrote; all is logged, and forgotten after the policy's retention time
+  --to RECIPIENT      or who can open the shots alone: age1..., or a file with one a line; may be
+                      repeated
+  --vault DIR         folder for the sealed shots
+  --retention TIME    with --to: delete shots this long after their day, as 30d (default: never)
+  --quota SIZE        as 500M or 20G: above it the oldest shots are deleted, with a warning, those
+                      that wait for their upload last, those on legal hold never (default: none)
+  --upload URL        send shots to https://.../{{name}} (PUT), to the address that the service
+                      presign+https://.../{{name}} answers with, or to s3://bucket/prefix
+  --after-upload DO   keep (default) or delete them here once the server has acknowledged them
+  --clock-is-right    take the system's clock although it jumped: what it says is over is deleted
+  --emit WHEN         end: when the person has left (default); timely: within --within seconds
+                      of the first detection, and again if a better one comes; live: each
+                      improvement
+  --within S          seconds for --emit timely (default 5)
+  --clip S            keep a clip of S seconds before and after the best frame, sealed too
+  --margin SHARE      what is kept around the face square, as a share of its side (default 0.5)
+  --picture TYPE      jpg (default) or png
+{WATCHING}
+  --board NAME        read the camera through the GStreamer pipeline of a board of `sealshot board
+                      list`, or of this one (auto): csi:0, rtsp:// decoded in hardware, /dev/video0
+  --give-up-after S   stop when a camera was away for S seconds (default: wait for ever)
+  --json              print the summary as JSON
+
+examples:
+  sealshot run rtsp://camera/stream --policy camera-north/policy.toml --vault vault/
+  sealshot run crowd.mp4 --to age1... --vault vault/
+  sealshot run rtsp://camera/stream --to judges.txt --vault vault/ --emit timely --within 10
+  sealshot run csi:0 --board auto --policy camera-north/policy.toml --vault vault/
+"""
+
+
+def main(argv: list[str]) -> int:
+    """Run the command."""
+    arguments = Arguments("run", USAGE)
+    add_watching(arguments)
+    add = arguments.add_argument
+    add("--to", action="append")
+    add("--policy", type=Path)
+    add("--retention", type=duration)
+    add("--quota", type=size)
+    add("--upload")
+    add("--after-upload", choices=("keep", "delete"))
+    add("--clock-is-right", action="store_true")
+    add("--vault", type=Path, required=True)
+    add("--emit", choices=("end", "timely", "live"), default="end")
+    add("--within", type=seconds, default=5.0)
+    add("--clip", type=seconds, default=0.0)
+    add("--margin", type=float, default=Choice().margin)
+    add("--picture", choices=("jpg", "png"), default="jpg")
+    add("--board")
+    add("--give-up-after", type=seconds)
+    add("--json", action="store_true")
+    given = arguments.parse_args(argv)
+    if not 0 <= given.margin <= 5:
+        raise InputError(
+            f"a margin of {given.margin} is not between 0 and 5", hint="leave --margin out for 0.5"
+        )
+    sealing = _sealing(arguments, given)
+    settings = replace(
+        watching(given),
+        source=board_source(find_board(given.board), given.source) if given.board else given.source,
+        emit=Emit(given.emit, given.within if given.emit == "timely" else 0.0),
+        choice=Choice(given.margin, given.clip),
+        give_up_after_s=given.give_up_after,
+    )
+    with progress("watching") as bar:
+
+        def show(now: Progress) -> None:
+            bar.update(
+                now.frames, f"{now.fps:.1f} fps, {now.people} people, {now.engine}", now.total
+            )
+
+        summary = run(
+            settings,
+            sealing,
+            given.vault,
+            picture=given.picture,
+            report=warn,
+            on_progress=show,
+            on_engine=_announce,
+        )
+    say_json(_as_json(summary)) if given.json else _print(summary, given.vault)
+    if summary.failure:
+        fail(summary.failure)
+        return summary.failure.exit_code
+    return 0
+
+
+def _sealing(arguments: Arguments, given: argparse.Namespace) -> Sealing:
+    if (given.to is None) == (given.policy is None):
+        arguments.error("one of --policy and --to is required")
+    if given.after_upload and not given.upload:
+        arguments.error("--after-upload goes with --upload")
+    delete = given.after_upload == "delete"
+    uploads = Uploads(open_target(given.upload), delete=delete) if given.upload else None
+    if given.to is not None:
+        return Sealing(
+            recipients=tuple(parse_recipients(given.to)),
+            retention=given.retention,
+            quota_bytes=given.quota,
+            uploads=uploads,
+            clock_is_right=given.clock_is_right,
+        )
+    if given.retention is not None:
+        arguments.error("the policy says how long shots are kept: leave --retention out")
+    camera = read_camera(given.policy)
+    folder = given.policy.parent
+    return Sealing(
+        camera=camera,
+        epoch_keys=EpochKeys(camera.policy, folder / "epochs", folder),
+        retention=camera.policy.retention_time,
+        quota_bytes=given.quota,
+        uploads=uploads,
+        clock_is_right=given.clock_is_right,
+    )
+
+
+def _announce(engine: Engine) -> None:
+    note(f"engine: {engine.description} ({engine.why})")
+
+
+def _print(summary: Summary, vault: Path) -> None:
+    if summary.people:
+        table(
+            (">track", ">frames", ">score", ">percentile", ">best frame", ">at", "sealed object"),
+            (
+                (
+                    str(p.track),
+                    str(p.frames_seen),
+                    f"{p.score:.2f}",
+                    f"{p.percentile:.0f}",
+                    str(p.frame),
+                    f"{p.time_s:.2f} s",
+                    str(vault / p.object_id),
+                )
+                for p in summary.people
+            ),
+        )
+    say(
+        f"{summary.people_seen} people in {summary.frames} frames, {summary.fps:.1f} fps"
+        + (", interrupted" if summary.interrupted else "")
+    )
+    stages = ", ".join(f"{stage} {ms:.1f}" for stage, ms in summary.stages_ms.items())
+    note(f"ms a frame: {stages} (detection runs beside the rest); {summary.engine}")
+    if summary.passing:
+        note(f"{summary.passing} passing detections were too short to be a person")
+    if summary.dropped:
+        note(f"{summary.dropped} frames of the camera were dropped to keep up")
+
+
+def _as_json(summary: Summary) -> dict[str, object]:
+    fields = asdict(summary)
+    failure = summary.failure
+    fields["failure"] = {"fact": failure.fact, "hint": failure.hint} if failure else None
+    return {**fields, "fps": summary.fps}

@@ -1,0 +1,91 @@
+"""`sealshot vault`: list, verify, count, upload, hold and purge what a vault holds."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from sealshot.runtime.cli.arguments import Arguments, run_action
+from sealshot.runtime.cli.commands.vault_purge import hold, purge
+from sealshot.runtime.cli.commands.vault_upload import TRIES, upload
+from sealshot.runtime.cli.commands.vault_verify import stats, verify
+from sealshot.runtime.cli.terminal import note, say_json, table
+from sealshot.runtime.seal.times import format_time
+from sealshot.runtime.vault.store import list_objects
+
+USAGE = f"""\
+usage: sealshot vault list   VAULT [--json]
+       sealshot vault verify VAULT [--camera FILE.pub]... [--policy FILE] [--log FILE | --no-log]
+                             [--checkpoint FILE]... [--json]
+       sealshot vault stats  VAULT [--quota SIZE] [--json]
+       sealshot vault upload VAULT URL [--policy FILE | --retention TIME] [--after-upload DO]
+                             [--tries N] [--clock-is-right] [--json]
+       sealshot vault purge  VAULT --policy FILE | --retention TIME [--dry-run]
+                             [--clock-is-right] [--json]
+       sealshot vault hold   VAULT --warrant FILE --policy FILE --until TIME
+
+None of them needs a key that opens anything, and what is inside stays unknown.
+
+list    Show the sealed objects, oldest first: id, size, and when each was sealed.
+verify  Check that every object is whole, signed by its camera, in its place and not over its time,
+        and that the log agrees: nothing unknown, nothing missing, nothing left that it has as
+        purged. The exit code is 1 if something is wrong. Of shots sealed to recipients (.age) only
+        the form can be checked.
+stats   Count shots and bytes by epoch and camera, and what waits for its upload.
+upload  Send what `run --upload URL` could not; URL means the same here. Ctrl-C ends it; what is not
+        sent stays marked, for the next time. The exit code is 1 if something is left. What is over
+        its time is not sent, but deleted; what was sent is logged.
+purge   Delete the shots whose retention time is over, and say which; it is logged. `run --policy`
+        does the same for its own vault, every ten minutes. What is on legal hold stays.
+hold    Under a warrant with --purpose hold: keep the shots that it is for until --until, whatever
+        their time or the quota. See also `sealshot custodian hold`, which keeps their keys.
+
+--camera FILE.pub  who may have sealed; may be repeated (default: the camera beside the policy).
+                   Without it, that somebody signed is checked, and not who
+--policy FILE      of the shots: for their retention time, and to verify holds. To purge or
+                   upload a vault with a log: DIR/policy.toml of its camera, which signs the log
+--log FILE         of the camera (default: VAULT/log); --no-log where there is none, as in a copy
+--checkpoint FILE  one that was kept elsewhere: finds a log that was cut or written anew
+--retention TIME   as 30d, counted from the end of the day or hour that a shot was sealed in
+--after-upload DO  keep (default) or delete them here once the server has acknowledged them
+--tries N          failures in a row to give up after (default {TRIES}); the waits between them
+                   double, from 1 s to 10 minutes
+--dry-run          say what would go, and change nothing
+--clock-is-right   take the system's clock although it jumped
+--quota SIZE       show how much of it is used
+
+examples:
+  sealshot vault verify vault/ --policy camera-north/policy.toml
+  sealshot vault upload vault/ s3://bucket/cam --policy camera-north/policy.toml
+  sealshot vault purge archive/ --retention 30d --dry-run
+"""
+
+
+def main(argv: list[str]) -> int:
+    """Run `sealshot vault`."""
+    actions = {
+        "list": _list,
+        "verify": verify,
+        "stats": stats,
+        "upload": upload,
+        "purge": purge,
+        "hold": hold,
+    }
+    bound = {
+        name: partial(action, Arguments(f"vault {name}", USAGE)) for name, action in actions.items()
+    }
+    return run_action("vault", USAGE, bound, argv)
+
+
+def _list(arguments: Arguments, argv: list[str]) -> int:
+    arguments.add_argument("vault", metavar="VAULT", type=Path)
+    arguments.add_argument("--json", action="store_true")
+    given = arguments.parse_args(argv)
+    objects = list_objects(given.vault)
+    rows = [(found.id, found.bytes, format_time(found.sealed_at)) for found in objects]
+    if given.json:
+        say_json([{"id": i, "bytes": size, "sealed_at": time} for i, size, time in rows])
+    else:
+        table(("object", ">bytes", "sealed at"), [(i, f"{size:,}", time) for i, size, time in rows])
+        note(f"{len(objects)} objects, {sum(found.bytes for found in objects):,} bytes")
+    return 0

@@ -1,0 +1,172 @@
+"""`sealshot vault purge` and `sealshot vault hold`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from sealshot.runtime.cli.arguments import Arguments, duration
+from sealshot.runtime.cli.commands.camera import read_camera
+from sealshot.runtime.cli.terminal import note, say, say_json, table, warn
+from sealshot.runtime.errors import InputError
+from sealshot.runtime.seal.log import Log
+from sealshot.runtime.seal.policy import read_policy
+from sealshot.runtime.seal.quorum import Camera
+from sealshot.runtime.seal.times import epoch_end, format_time, parse_time, utc_now
+from sealshot.runtime.seal.warrant import read_warrant
+from sealshot.runtime.vault.caretaker import CLOCK, LOG, overdue
+from sealshot.runtime.vault.clock import Trusted, TrustedClock
+from sealshot.runtime.vault.holds import Hold, Holds, place_hold, read_holds
+from sealshot.runtime.vault.record import Record
+from sealshot.runtime.vault.store import Vault, VaultObject, list_objects
+from sealshot.runtime.vault.upload import waiting
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a purge deletes, and what it leaves although its time is over."""
+
+    due: tuple[VaultObject, ...]
+    held: tuple[VaultObject, ...]
+    holds: Holds
+    retention: timedelta
+    now: datetime
+
+
+def purge(arguments: Arguments, argv: list[str]) -> int:
+    """Delete what is over; 1 if the clock is not to be trusted, so that something may be left."""
+    add = arguments.add_argument
+    add("vault", metavar="VAULT", type=Path)
+    add("--policy", type=Path)
+    add("--retention", type=duration)
+    add("--dry-run", action="store_true")
+    add("--clock-is-right", action="store_true")
+    add("--json", action="store_true")
+    given = arguments.parse_args(argv)
+    if (given.policy is None) == (given.retention is None):
+        arguments.error("one of --policy and --retention is required")
+    vault: Path = given.vault
+    objects = list_objects(vault)
+    policy = read_policy(given.policy) if given.policy else None
+    retention: timedelta = policy.retention_time if policy else given.retention
+    camera = log_camera(vault, given.policy)
+    trusted = _trusted(vault, accept=given.clock_is_right)
+    holds = read_holds(vault, policy, trusted.time)
+    over = overdue(objects, retention, trusted.time)
+    plan = Plan(
+        due=tuple(found for found in over if not holds.of(found.id)),
+        held=tuple(found for found in over if holds.of(found.id)),
+        holds=holds,
+        retention=retention,
+        now=trusted.time,
+    )
+    lost = len(set(waiting(vault)) & {found.id for found in plan.due})
+    if not given.dry_run:
+        _carry_out(vault, plan, camera, accept=given.clock_is_right)
+    if given.json:
+        say_json(_as_json(plan, dry_run=given.dry_run))
+    else:
+        _print(plan, dry_run=given.dry_run)
+    if lost:
+        warn(f"{lost} of them were not uploaded")
+    return 1 if trusted.warning and not given.clock_is_right else 0
+
+
+def hold(arguments: Arguments, argv: list[str]) -> int:
+    """Keep the shots that a warrant is for."""
+    add = arguments.add_argument
+    add("vault", metavar="VAULT", type=Path)
+    add("--warrant", type=Path, required=True)
+    add("--policy", type=Path, required=True)
+    add("--until", type=str, required=True)
+    given = arguments.parse_args(argv)
+    objects = list_objects(given.vault)
+    policy, now = read_policy(given.policy), utc_now()
+    warrant, until = read_warrant(given.warrant), parse_time(given.until)
+    say(str(place_hold(given.vault, warrant, policy, until, now)))
+    placed = Holds(given.vault, [Hold(warrant, until)], policy)
+    count = sum(placed.of(found.id) is not None for found in objects)
+    note(f"{count} shots are on hold for case {warrant.case} until {format_time(until)}")
+    return 0
+
+
+def log_camera(vault: Path, policy_file: Path | None) -> Camera | None:
+    """Return who signs the log of a vault; None where it has none.
+
+    Raises:
+        InputError: it has one, and the policy is not that of an enrolled camera.
+    """
+    if not (vault / LOG).exists():
+        return None
+    if policy_file is None:
+        raise InputError(
+            f"the vault {vault} has a log, and what becomes of its shots is logged",
+            hint="give --policy DIR/policy.toml of its camera, which says the retention time too",
+        )
+    return read_camera(policy_file)
+
+
+def _trusted(vault: Path, *, accept: bool) -> Trusted:
+    if accept:
+        return Trusted(utc_now(), "")
+    trusted = TrustedClock(vault / CLOCK).peek()
+    if trusted.warning:
+        warn(trusted.warning)
+    return trusted
+
+
+def _carry_out(vault: Path, plan: Plan, camera: Camera | None, *, accept: bool) -> None:
+    with ExitStack() as open_things:
+        store = open_things.enter_context(Vault(vault))
+        log = Log(vault / LOG, camera.name, camera.key) if camera else None
+        if log:
+            open_things.enter_context(log)
+        record = Record(store, log, camera.key.verify_key if camera else None, warn)
+        record.finish()
+        record.purge([found.id for found in plan.due], "retention", plan.now)
+        record.adopt(plan.now)
+        record.log_holds(plan.holds, plan.now)
+        store.sweep(lambda epoch: epoch_end(epoch) <= plan.now)
+        TrustedClock(vault / CLOCK, accept=accept).now()
+
+
+def _as_json(plan: Plan, *, dry_run: bool) -> dict[str, object]:
+    purged = [
+        {
+            "id": found.id,
+            "bytes": found.bytes,
+            "reason": "retention",
+            "over_since": format_time(epoch_end(found.epoch) + plan.retention),
+        }
+        for found in plan.due
+    ]
+    held = [
+        {"id": found.id, "case": one.warrant.case, "until": format_time(one.until)}
+        for found in plan.held
+        if (one := plan.holds.of(found.id))
+    ]
+    return {"now": format_time(plan.now), "dry_run": dry_run, "purged": purged, "held": held}
+
+
+def _print(plan: Plan, *, dry_run: bool) -> None:
+    shots: Counter[str] = Counter(found.epoch for found in plan.due)
+    sizes: Counter[str] = Counter()
+    for found in plan.due:
+        sizes[found.epoch] += found.bytes
+    if shots:
+        table(
+            ("epoch", ">shots", ">bytes", "its time was over at"),
+            [
+                (e, str(shots[e]), f"{sizes[e]:,}", format_time(epoch_end(e) + plan.retention))
+                for e in sorted(shots)
+            ],
+        )
+    for found in plan.held:
+        one = plan.holds.of(found.id)
+        if one:
+            note(f"{found.id} stays: case {one.warrant.case}, until {format_time(one.until)}")
+    would = "would be deleted" if dry_run else "deleted"
+    say(f"{len(plan.due)} shots {would}, {sum(sizes.values()):,} bytes")

@@ -1,0 +1,85 @@
+"""`sealshot vault upload`: send what waits in a vault, without a run."""
+
+from __future__ import annotations
+
+import time
+from contextlib import closing
+from pathlib import Path
+
+from sealshot.runtime.cli.arguments import Arguments, duration, positive_int
+from sealshot.runtime.cli.commands.vault_purge import log_camera
+from sealshot.runtime.cli.interrupts import hold_interrupts
+from sealshot.runtime.cli.terminal import fail, note, progress, say, say_json, warn
+from sealshot.runtime.seal.policy import read_policy
+from sealshot.runtime.vault.caretaker import Keeper, Sealing
+from sealshot.runtime.vault.store import list_objects
+from sealshot.runtime.vault.targets import UploadError, open_target
+from sealshot.runtime.vault.upload import SPOOL, Standing, Uploads
+
+TRIES = 6
+LOOK_EVERY_S = 0.1
+
+
+def upload(arguments: Arguments, argv: list[str]) -> int:
+    """Send what waits; 1 if something is left."""
+    add = arguments.add_argument
+    add("vault", metavar="VAULT", type=Path)
+    add("url", metavar="URL")
+    add("--policy", type=Path)
+    add("--retention", type=duration)
+    add("--after-upload", choices=("keep", "delete"), default="keep")
+    add("--tries", type=positive_int, default=TRIES)
+    add("--clock-is-right", action="store_true")
+    add("--json", action="store_true")
+    given = arguments.parse_args(argv)
+    if given.policy and given.retention:
+        arguments.error("the policy says how long shots are kept: leave --retention out")
+    vault: Path = given.vault
+    list_objects(vault)  # no vault is made by uploading one
+    uploads = Uploads(open_target(given.url), delete=given.after_upload == "delete")
+    policy = read_policy(given.policy) if given.policy else None
+    sealing = Sealing(
+        camera=log_camera(vault, given.policy),
+        policy=policy,
+        retention=policy.retention_time if policy else given.retention,
+        uploads=uploads,
+        clock_is_right=given.clock_is_right,
+    )
+    interrupted, end = _send(vault, sealing, uploads, given.tries)
+    if given.json:
+        say_json({"uploaded": end.sent, "left": end.waiting, "interrupted": interrupted})
+    else:
+        say(f"{end.sent} shots uploaded" + (f", {end.waiting} left" if end.waiting else ""))
+    if interrupted:
+        raise KeyboardInterrupt
+    if end.waiting:
+        left = UploadError(
+            f"{end.waiting} of {end.waiting + end.sent} shots are not uploaded",
+            hint="they wait in the vault: give the command again when the server takes them",
+        )
+        fail(left)
+        return left.exit_code
+    return 0
+
+
+def _send(vault: Path, sealing: Sealing, uploads: Uploads, tries: int) -> tuple[bool, Standing]:
+    """Return whether Ctrl-C ended it, and how far it came."""
+    if not (vault / SPOOL).is_dir():
+        note("nothing waits here: `sealshot run --upload` marks what is to be sent")
+        return False, uploads.standing()
+    interrupted = False
+    with closing(Keeper(vault, sealing, warn)) as keeper:
+        try:
+            first = uploads.standing()
+            with progress("uploading", first.waiting + first.sent) as bar:
+                while (now := uploads.standing()).waiting and now.failures < tries:
+                    bar.update(now.sent)
+                    time.sleep(LOOK_EVERY_S)
+                    with hold_interrupts():
+                        keeper.tick()  # logs what was sent
+        except KeyboardInterrupt:
+            interrupted = True
+        with hold_interrupts():
+            uploads.stop()
+            keeper.tick()
+    return interrupted, uploads.standing()

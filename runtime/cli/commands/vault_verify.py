@@ -1,0 +1,196 @@
+"""`sealshot vault verify` and `sealshot vault stats`."""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from sealshot.runtime.cli.arguments import Arguments, duration, size
+from sealshot.runtime.cli.terminal import note, progress, say, say_json, table, warn
+from sealshot.runtime.errors import InputError
+from sealshot.runtime.seal.documents import read_file
+from sealshot.runtime.seal.log import CHECKPOINT_LIMIT
+from sealshot.runtime.seal.policy import Party, read_party, read_policy
+from sealshot.runtime.seal.times import epoch_start
+from sealshot.runtime.vault.caretaker import CLOCK, LOG
+from sealshot.runtime.vault.clock import TrustedClock
+from sealshot.runtime.vault.holds import read_holds
+from sealshot.runtime.vault.store import SEALED, list_objects
+from sealshot.runtime.vault.upload import waiting
+from sealshot.runtime.vault.verify import (
+    Checked,
+    Finding,
+    Rules,
+    check_objects,
+    compare,
+    read_logged,
+)
+
+UNKNOWN_CAMERA = "(no camera)"
+
+
+def verify(arguments: Arguments, argv: list[str]) -> int:
+    """Check a vault; 1 if something is wrong."""
+    add = arguments.add_argument
+    add("vault", metavar="VAULT", type=Path)
+    add("--camera", action="append", type=Path)
+    add("--policy", type=Path)
+    add("--log", type=Path)
+    add("--no-log", action="store_true")
+    add("--checkpoint", action="append", type=Path, default=[])
+    add("--retention", type=duration)
+    add("--json", action="store_true")
+    given = arguments.parse_args(argv)
+    if given.no_log and (given.log or given.checkpoint):
+        arguments.error("--no-log does not go with --log or --checkpoint")
+    objects = list_objects(given.vault)  # first: a path that is wrong is told as such
+    rules = _rules(given)
+    kept = [read_file(path, "checkpoint", CHECKPOINT_LIMIT) for path in given.checkpoint]
+    log: Path = given.log or given.vault / LOG
+    sealed = any(found.id.endswith(SEALED) for found in objects)
+    logged = None
+    if not given.no_log and (given.log or log.exists() or sealed):
+        _need_cameras(rules.cameras, log)
+        logged = read_logged(log, rules.cameras, kept)
+        objects = list_objects(given.vault)
+    with progress("checking", len(objects)) as bar:
+        count = iter(range(1, len(objects) + 1))
+        checked = check_objects(objects, rules, lambda: bar.update(next(count)))
+    findings = list(checked.findings.values())
+    if logged:
+        after = read_logged(log, rules.cameras, kept)
+        findings = compare(checked, logged, after, lambda i: (given.vault / i).exists())
+    wrong = [finding for finding in findings if finding.is_wrong]
+    counts = Counter(finding.state for finding in findings)
+    entries = logged.entries if logged else None
+    if given.json:
+        bad = [asdict(finding) for finding in wrong]
+        say_json({"ok": not wrong, "counts": counts, "log_entries": entries, "wrong": bad})
+    else:
+        _print(findings, wrong, counts, entries, rules.cameras)
+    return 1 if wrong else 0
+
+
+def stats(arguments: Arguments, argv: list[str]) -> int:
+    """Count what a vault holds."""
+    arguments.add_argument("vault", metavar="VAULT", type=Path)
+    arguments.add_argument("--quota", type=size)
+    arguments.add_argument("--json", action="store_true")
+    given = arguments.parse_args(argv)
+    objects = list_objects(given.vault)
+    with progress("counting", len(objects)) as bar:
+        count = iter(range(1, len(objects) + 1))
+        checked = check_objects(objects, Rules(), lambda: bar.update(next(count)))
+    groups = _groups(checked)
+    total = sum(found.bytes for found in objects)
+    epochs = sorted((found.epoch for found in objects), key=epoch_start)
+    pending = set(waiting(given.vault)) & {found.id for found in objects}
+    answer: dict[str, Any] = {
+        "shots": len(objects),
+        "bytes": total,
+        "oldest": epochs[0] if epochs else None,
+        "newest": epochs[-1] if epochs else None,
+        "pending_uploads": len(pending),
+        "pending_bytes": sum(found.bytes for found in objects if found.id in pending),
+        "quota_share": total / given.quota if given.quota else None,
+        "groups": groups,
+    }
+    if given.json:
+        say_json(answer)
+        return 0
+    table(
+        ("epoch", "camera", ">shots", ">bytes"),
+        [
+            (g["epoch"], g["camera"] or UNKNOWN_CAMERA, str(g["shots"]), f"{g['bytes']:,}")
+            for g in groups
+        ],
+    )
+    say(
+        f"{_shots(len(objects))}, {total:,} bytes"
+        + (f", {epochs[0]} to {epochs[-1]}" if epochs else "")
+    )
+    if pending:
+        say(f"{_shots(len(pending))} not uploaded yet, {answer['pending_bytes']:,} bytes")
+    if given.quota:
+        say(f"{total / given.quota:.1%} of the quota of {given.quota:,} bytes")
+    return 0
+
+
+def _groups(checked: Checked) -> list[dict[str, Any]]:
+    shots: Counter[tuple[str, str]] = Counter()
+    sizes: Counter[tuple[str, str]] = Counter()
+    for object_id, finding in checked.findings.items():
+        key = (object_id.partition("/")[0], checked.cameras.get(object_id, ""))
+        shots[key] += 1
+        sizes[key] += finding.bytes
+    return [
+        {"epoch": key[0], "camera": key[1] or None, "shots": shots[key], "bytes": sizes[key]}
+        for key in sorted(shots)
+    ]
+
+
+def _rules(given: argparse.Namespace) -> Rules:
+    policy = read_policy(given.policy) if given.policy else None
+    cameras = [read_party(path, "camera") for path in given.camera or _beside(given.policy)]
+    trusted = TrustedClock(given.vault / CLOCK).peek()
+    if trusted.warning:
+        warn(trusted.warning)
+    return Rules(
+        cameras=cameras,
+        policy=policy,
+        retention=given.retention or (policy.retention_time if policy else None),
+        now=trusted.time,
+        holds=read_holds(given.vault, policy, trusted.time) if policy else None,
+    )
+
+
+def _beside(policy: Path | None) -> list[Path]:
+    """Return the .pub file that `sealshot camera enrol` wrote beside a camera's policy."""
+    enrolled = policy is not None and (policy.parent / "camera.key").exists()
+    return sorted(policy.parent.glob("*.pub")) if policy is not None and enrolled else []
+
+
+def _need_cameras(cameras: Sequence[Party], log: Path) -> None:
+    if not log.exists():
+        raise InputError(
+            f"there is no log {log}: what is missing cannot be known",
+            hint="give it with --log, or --no-log for a copy that has none",
+        )
+    if not cameras:
+        raise InputError(
+            f"the log {log} cannot be verified without its camera's public key",
+            hint="give --camera FILE.pub, or --no-log to check the objects alone",
+        )
+
+
+def _print(
+    findings: Sequence[Finding],
+    wrong: Sequence[Finding],
+    counts: Counter[str],
+    entries: int | None,
+    cameras: Sequence[Party],
+) -> None:
+    if wrong:
+        table(("object", "state", "what"), [(f.id, f.state, f.what) for f in wrong])
+        say()
+    rows = [
+        (state, str(count), f"{sum(f.bytes for f in findings if f.state == state):,}")
+        for state, count in sorted(counts.items())
+    ]
+    table(("state", ">objects", ">bytes"), rows)
+    for finding in findings:
+        if finding.what.startswith("on hold"):
+            note(f"{finding.id} is {finding.what}")
+    if entries is not None:
+        note(f"the log has {entries} entries, none of them changed")
+    if not cameras and counts:
+        note("who sealed is not checked: give --camera FILE.pub")
+    say("nothing is wrong" if not wrong else f"wrong: {len(wrong)} of {len(findings)} objects")
+
+
+def _shots(count: int) -> str:
+    return "1 shot" if count == 1 else f"{count} shots"

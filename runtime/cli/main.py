@@ -1,0 +1,142 @@
+"""The `sealshot` program: finds the command, runs it, turns errors into exit codes."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import os
+import signal
+import sys
+from types import FrameType
+
+from sealshot.runtime.cli.interrupts import SIGNALS
+from sealshot.runtime.cli.terminal import fail, note, say
+from sealshot.runtime.errors import InputError, SealshotError
+
+# command -> module with `main(argv) -> exit code`, what it does
+COMMANDS = {
+    "demo": (
+        "sealshot.runtime.cli.commands.demo",
+        "make a clip, run on it, seal, open, check the result",
+    ),
+    "run": (
+        "sealshot.runtime.cli.commands.run",
+        "watch a source; seal the best shot of each person",
+    ),
+    "camera": ("sealshot.runtime.cli.commands.camera", "enrol a camera under a policy"),
+    "keys": ("sealshot.runtime.cli.commands.keys", "make a key pair; show its recipient"),
+    "open": ("sealshot.runtime.cli.commands.open", "open sealed shots with an identity"),
+    "vault": (
+        "sealshot.runtime.cli.commands.vault",
+        "list, verify, count, upload, hold, purge shots",
+    ),
+    "authority": (
+        "sealshot.runtime.cli.commands.authority",
+        "make an authority's keys; answer a request with its shares",
+    ),
+    "policy": ("sealshot.runtime.cli.commands.policy", "say who opens together, and until when"),
+    "custodian": (
+        "sealshot.runtime.cli.commands.custodian",
+        "publish epoch keys, destroy them on time, answer, hold",
+    ),
+    "warrant": ("sealshot.runtime.cli.commands.warrant", "write, sign and check warrants"),
+    "log": ("sealshot.runtime.cli.commands.log", "verify a log, take a checkpoint of it"),
+    "inspect": (
+        "sealshot.benchmarks.inspection.command",
+        "draw tracks, scores and choices (writes plain faces)",
+    ),
+    "train": ("sealshot.export.train.command", "train the model on a folder of faces"),
+    "export": ("sealshot.export.command", "write a score as fp32, fp16, int8, or a TensorRT plan"),
+    "erc": (
+        "sealshot.benchmarks.accuracy.erc.command",
+        "error-versus-reject curves of quality scores",
+    ),
+    "board": (
+        "sealshot.runtime.cli.commands.board",
+        "what boards can do; which one this is; prove it",
+    ),
+    "bench": ("sealshot.benchmarks.bench", "measure speed and energy; report and compare"),
+    "show-env": (
+        "sealshot.runtime.cli.commands.show_env",
+        "print versions and devices for a bug report",
+    ),
+}
+
+# import name -> the extra that brings it
+EXTRAS = {"torch": "export", "onnx": "export", "matplotlib": "bench", "pycuda": "gpu"}
+
+
+def usage() -> str:
+    """Return the text of `sealshot --help`."""
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:{width}}  {what}" for name, (_, what) in COMMANDS.items()]
+    return "\n".join(
+        [
+            "usage: sealshot COMMAND ...",
+            "",
+            "One sealed best face shot per person, chosen on the camera.",
+            "",
+            *lines,
+            "",
+            "example:",
+            "  sealshot keys new authority.key",
+            "  sealshot run crowd.mp4 --to age1... --vault vault/",
+            "",
+            "`sealshot COMMAND --help` explains a command.",
+        ]
+    )
+
+
+def dispatch(argv: list[str]) -> int:
+    """Run the command that ``argv`` names and return its exit code."""
+    if not argv or argv[0] in ("-h", "--help", "help"):
+        say(usage())
+        return 0 if argv else 2
+    if argv[0] in ("-V", "--version"):
+        from sealshot import __version__
+
+        say(f"sealshot {__version__}")
+        return 0
+    name, rest = argv[0], argv[1:]
+    if name not in COMMANDS:
+        near = difflib.get_close_matches(name, COMMANDS, n=1)
+        raise InputError(
+            f"there is no command '{name}'",
+            hint=f"did you mean '{near[0]}'?" if near else "`sealshot --help` lists the commands",
+        )
+    try:
+        module = importlib.import_module(COMMANDS[name][0])
+        return int(module.main(rest))
+    except ModuleNotFoundError as error:
+        extra = EXTRAS.get((error.name or "").partition(".")[0])
+        if extra is None:
+            raise
+        raise InputError(
+            f"`sealshot {name}` needs {error.name}, which is not installed",
+            hint=f"pip install 'sealshot[{extra}]'",
+        ) from error
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Entry point: 0 done, 1 something broke, 2 the input was wrong, 130 interrupted."""
+    for number in SIGNALS:  # SIGINT too: a shell that starts us in the background has it ignored
+        signal.signal(number, _interrupt)
+    try:
+        return dispatch(sys.argv[1:] if argv is None else argv)
+    except SealshotError as error:
+        fail(error)
+        return error.exit_code
+    except KeyboardInterrupt:
+        note("interrupted")
+        return 130
+    except BrokenPipeError:  # the reader of our output went away
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())

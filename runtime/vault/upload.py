@@ -1,0 +1,274 @@
+"""Upload: sealed shots go to where they are kept, as soon as the network lets them.
+
+    vault/.upload/2026-11-21_5f0c...e1.sealed        an empty file for each object that is to go
+    vault/.upload/2026-11-21_5f0c...e1.sealed.sent   its name once a server has acknowledged it,
+                                                     until that is logged
+
+The mark is made before the object, so that no kill, restart or loss of network makes an object
+forgotten. What failed is tried again, later and later; one that is not taken holds up no other.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from sealshot.runtime.errors import SealshotError, VaultError
+from sealshot.runtime.files import fsync_folder
+from sealshot.runtime.vault.store import OBJECT_ID, Vault
+from sealshot.runtime.vault.targets import Target
+
+SPOOL, SENT = ".upload", ".sent"
+FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 600.0
+DRAIN_S = 30.0
+STOP_S = 2.0
+"""An upload that takes longer to end is left, and done again by the next run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How far uploads are."""
+
+    waiting: int
+    sent: int
+    failures: int
+    """In a row: since the last object that was sent."""
+
+
+class Uploads:
+    """Sends the objects of one vault in a thread of its own.
+
+    Args:
+        target: where to.
+        delete: objects are deleted here once they are acknowledged.
+        first_wait_s: after a failure; doubled by each further one, up to ``longest_wait_s``. Half
+            of it is chance, so that the cameras of a town do not come back at one moment.
+        longest_wait_s: see there.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        *,
+        delete: bool = False,
+        first_wait_s: float = FIRST_WAIT_S,
+        longest_wait_s: float = LONGEST_WAIT_S,
+    ) -> None:
+        self.delete = delete
+        self._target = target
+        self._first_wait_s, self._longest_wait_s = first_wait_s, longest_wait_s
+        self._changed = threading.Condition()
+        self._waiting: dict[str, None] = {}  # in the order in which they are tried
+        self._sent: list[str] = []
+        self._failed: set[str] = set()
+        self._count = 0
+        self._failures, self._retry_at = 0, 0.0
+        self._told = ""
+        self._stopped = False
+        self._thread: threading.Thread | None = None
+
+    def start(self, vault: Vault, report: Callable[[str], None]) -> None:
+        """Take up what an earlier run left, and begin.
+
+        Raises:
+            VaultError: the spool cannot be made or read.
+        """
+        self._vault, self._report = vault, report
+        self._spool = vault.path / SPOOL
+        try:
+            self._spool.mkdir(exist_ok=True)
+            fsync_folder(vault.path)
+            self._waiting = dict.fromkeys(waiting(vault.path))
+            self._sent = _marked(self._spool, SENT)
+        except OSError as error:
+            raise _spool_error(self._spool, error) from error
+        self._thread = threading.Thread(target=self._run, name="upload", daemon=True)
+        self._thread.start()
+
+    def expect(self, object_id: str) -> None:
+        """Mark an object that is about to be stored.
+
+        Raises:
+            VaultError: it could not be marked.
+        """
+        try:
+            self._mark(object_id).touch()
+            fsync_folder(self._spool)
+        except OSError as error:
+            raise _spool_error(self._spool, error) from error
+
+    def send(self, object_id: str) -> None:
+        """Send an object that is stored now."""
+        with self._changed:
+            self._waiting[object_id] = None
+            self._changed.notify_all()
+
+    def is_pending(self, object_id: str) -> bool:
+        """Whether no server has acknowledged an object that is to go."""
+        with self._changed:
+            return object_id in self._waiting
+
+    def standing(self) -> Standing:
+        """Return how many wait, how many were sent, and how often it failed."""
+        with self._changed:
+            return Standing(len(self._waiting), self._count, self._failures)
+
+    def acknowledged(self) -> list[str]:
+        """Return the objects that a server has, and that are not settled."""
+        with self._changed:
+            return list(self._sent)
+
+    def settle(self, object_ids: Iterable[str]) -> None:
+        """Forget acknowledged objects: that they are is logged now.
+
+        Raises:
+            VaultError: the spool cannot be written to.
+        """
+        done = set(object_ids)
+        try:
+            for object_id in done:
+                self._mark(object_id, SENT).unlink(missing_ok=True)
+            fsync_folder(self._spool)
+        except OSError as error:
+            raise _spool_error(self._spool, error) from error
+        with self._changed:
+            self._sent = [object_id for object_id in self._sent if object_id not in done]
+
+    def drain(self, limit_s: float = DRAIN_S) -> int:
+        """Wait until all is sent, the target fails twice, or time is up; return how many are left.
+
+        Ctrl-C ends the wait.
+        """
+        end = time.monotonic() + limit_s
+        try:
+            with self._changed:
+                self._failures, self._retry_at = 0, 0.0  # one more try, however long the wait was
+                self._changed.notify_all()
+                while (
+                    self._waiting
+                    and self._failures < 2
+                    and max(self._retry_at, time.monotonic()) < end
+                ):
+                    self._changed.wait(0.1)
+        except KeyboardInterrupt:
+            pass
+        with self._changed:
+            left = len(self._waiting)
+        if left:
+            self._report(
+                f"{_shots(left)} not uploaded yet: `sealshot vault upload` sends them, and the "
+                "next run with --upload"
+            )
+        return left
+
+    def stop(self) -> None:
+        """End the thread; an upload that is under way may go on for a moment."""
+        with self._changed:
+            self._stopped = True
+            self._changed.notify_all()
+        thread, self._thread = self._thread, None
+        if thread:
+            thread.join(STOP_S)
+
+    def _run(self) -> None:
+        while (object_id := self._next()) is not None:
+            try:
+                sent = self._send(object_id)
+            except Exception as error:  # whatever it is, the thread must not end unnoticed
+                self._put_off(object_id, error)
+            else:
+                self._done(object_id, sent)
+
+    def _next(self) -> str | None:
+        with self._changed:
+            while not self._stopped:
+                wait_s = self._retry_at - time.monotonic()
+                if self._waiting and wait_s <= 0:
+                    return next(iter(self._waiting))
+                self._changed.wait(wait_s if self._waiting else None)
+        return None
+
+    def _send(self, object_id: str) -> bool:
+        """Send an object and mark it as sent; False where it is gone: replaced, or purged."""
+        try:
+            data = (self._vault.path / object_id).read_bytes()
+        except FileNotFoundError:
+            self._mark(object_id).unlink(missing_ok=True)
+            return False
+        self._target.put(object_id, data)
+        with suppress(FileNotFoundError):  # another run on this vault has sent it, too
+            self._mark(object_id).replace(self._mark(object_id, SENT))
+        fsync_folder(self._spool)
+        return True
+
+    def _done(self, object_id: str, sent: bool) -> None:
+        with self._changed:
+            self._waiting.pop(object_id, None)
+            self._failed.discard(object_id)
+            if sent:
+                self._sent.append(object_id)
+                self._count += 1
+                self._failures, self._retry_at = 0, 0.0
+            recovered = sent and self._told and not self._failed
+            self._changed.notify_all()
+        if recovered:
+            self._told = ""
+            self._report("upload works again")
+
+    def _put_off(self, object_id: str, error: Exception) -> None:
+        with self._changed:
+            if object_id in self._waiting:  # the others are not held up by one that is not taken
+                del self._waiting[object_id]
+                self._waiting[object_id] = None
+                self._failed.add(object_id)
+            doublings = min(self._failures, 30)
+            wait_s = min(self._first_wait_s * 2**doublings, self._longest_wait_s)
+            self._failures += 1
+            self._retry_at = time.monotonic() + wait_s * random.uniform(0.5, 1.0)
+            left = len(self._waiting)
+            self._changed.notify_all()
+        fact = str(error) or type(error).__name__
+        if fact != self._told:  # once for each reason, not each time
+            self._told = fact
+            hint = error.hint if isinstance(error, SealshotError) else ""
+            self._report(
+                f"upload fails: {fact}; {_shots(left)} kept here and tried again"
+                + (f" (hint: {hint})" if hint else "")
+            )
+
+    def _mark(self, object_id: str, suffix: str = "") -> Path:
+        return self._spool / (object_id.replace("/", "_", 1) + suffix)
+
+
+def waiting(vault: Path) -> list[str]:
+    """Return the objects of a vault that no server has acknowledged, oldest epoch first.
+
+    Raises:
+        VaultError: the spool cannot be read.
+    """
+    spool = vault / SPOOL
+    try:
+        return _marked(spool, "") if spool.is_dir() else []
+    except OSError as error:
+        raise VaultError(f"cannot read {spool}: {error.strerror}", "check the folder") from error
+
+
+def _marked(spool: Path, suffix: str) -> list[str]:
+    names = [mark.name.replace("_", "/", 1) for mark in spool.iterdir()]
+    ids = [name.removesuffix(suffix) for name in names if name.endswith(suffix)]
+    return sorted(object_id for object_id in ids if OBJECT_ID.fullmatch(object_id))
+
+
+def _shots(count: int) -> str:
+    return "1 shot is" if count == 1 else f"{count} shots are"
+
+
+def _spool_error(spool: Path, error: OSError) -> VaultError:
+    return VaultError(
+        f"cannot write to {spool}: {error.strerror}", "check the folder and its free space"
+    )

@@ -1,0 +1,234 @@
+"""Does a vault hold what it should? Each object on its own, and all against the camera's log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from sealshot.runtime.age import age
+from sealshot.runtime.errors import SealError
+from sealshot.runtime.seal.container import HEADER, PAYLOAD, Container, read_container
+from sealshot.runtime.seal.documents import read_file
+from sealshot.runtime.seal.fields import parse_json
+from sealshot.runtime.seal.log import CHECKPOINT_LIMIT, LogError, checkpoint_path, verify_log
+from sealshot.runtime.seal.policy import Party, Policy
+from sealshot.runtime.seal.times import epoch_end
+from sealshot.runtime.vault.holds import Holds
+from sealshot.runtime.vault.store import SEALED, VaultObject
+
+LOG_LIMIT = 1024 * 1024 * 1024  # bytes; an entry takes about 250
+
+PRESENT, UNSIGNED, PURGED = "present", "unsigned", "purged"
+"""In order: whole, signed and logged; an age file, which nobody signs; gone, and logged as such."""
+ALTERED, FOREIGN, MISPLACED, UNKNOWN, MISSING, LEFT, OVERDUE = (
+    "altered",
+    "foreign",
+    "misplaced",
+    "unknown",
+    "missing",
+    "not deleted",
+    "overdue",
+)
+WRONG = (ALTERED, FOREIGN, MISPLACED, UNKNOWN, MISSING, LEFT, OVERDUE)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was found of one object."""
+
+    id: str
+    state: str
+    what: str = ""
+    bytes: int = 0
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether a person should look at it."""
+        return self.state in WRONG
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """What a verified log says of objects."""
+
+    camera: str
+    entries: int
+    sealed: frozenset[str]
+    purged: dict[str, str]
+    """Id to reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What objects are checked against."""
+
+    cameras: Sequence[Party] = ()
+    """Who may have sealed. Empty: whoever signed it."""
+    policy: Policy | None = None
+    retention: timedelta | None = None
+    now: datetime | None = None
+    holds: Holds | None = None
+
+
+@dataclass(slots=True)
+class Checked:
+    """The objects of a vault, each on its own, before the log is asked."""
+
+    findings: dict[str, Finding] = field(default_factory=dict)
+    cameras: dict[str, str] = field(default_factory=dict)
+    """Id to the camera that signed."""
+
+
+def read_logged(path: Path, cameras: Sequence[Party], kept: Sequence[bytes] = ()) -> Logged:
+    """Verify the log of a vault and return what it says.
+
+    Args:
+        path: the log.
+        cameras: one of them keeps it.
+        kept: checkpoints that were kept elsewhere.
+
+    Raises:
+        LogError: it was altered, or is of no such camera.
+        SealError: it cannot be read.
+    """
+    newest = read_file(checkpoint_path(path), "newest checkpoint", CHECKPOINT_LIMIT)
+    data = read_file(path, "log", LOG_LIMIT)  # after the checkpoint: a run may be adding to it
+    keeper = _keeper(newest, cameras)
+    tree = verify_log(data, keeper.name, keeper.verify_key, [newest, *kept])
+    sealed: set[str] = set()
+    purged: dict[str, str] = {}
+    for line in data.split(b"\n")[:-1]:
+        entry = parse_json(line.rpartition(b" ")[0])
+        if entry.get("event") == "sealed":
+            sealed.add(entry["id"])
+        elif entry.get("event") == "purged":
+            purged[entry["id"]] = str(entry.get("reason", ""))
+    return Logged(keeper.name, tree.size, frozenset(sealed), purged)
+
+
+def _keeper(checkpoint: bytes, cameras: Sequence[Party]) -> Party:
+    name = checkpoint.partition(b"\n")[0].rpartition(b"/")[2].decode(errors="replace")
+    for camera in cameras:
+        if camera.name == name:
+            return camera
+    raise LogError(
+        f"the log is of the camera '{name}', whose .pub file was not given",
+        hint="give it with --camera, or another log with --log",
+    )
+
+
+def check_objects(
+    objects: Iterable[VaultObject], rules: Rules, done: Callable[[], None] = lambda: None
+) -> Checked:
+    """Check each object on its own: form, hashes, signature, signer, place, time."""
+    checked = Checked()
+    for found in objects:
+        state, what, camera = _check(found, rules)
+        checked.findings[found.id] = Finding(found.id, state, what, found.bytes)
+        if camera:
+            checked.cameras[found.id] = camera
+        done()
+    return checked
+
+
+def compare(
+    checked: Checked, before: Logged, after: Logged, is_there: Callable[[str], bool]
+) -> list[Finding]:
+    """Compare the objects with the log of their camera, which a run may be adding to.
+
+    Args:
+        checked: what is there.
+        before: the log, read before the vault was listed.
+        after: the log, read after that.
+        is_there: looks again.
+    """
+    findings = dict(checked.findings)
+    for object_id, finding in checked.findings.items():
+        if finding.is_wrong or checked.cameras.get(object_id) not in (before.camera, None):
+            continue
+        if object_id in before.purged and is_there(object_id):
+            what = f"the log has it as purged: {before.purged[object_id]}"
+            findings[object_id] = Finding(object_id, LEFT, what, finding.bytes)
+        elif finding.state == PRESENT and object_id not in after.sealed | after.purged.keys():
+            what = "the log does not know it"
+            findings[object_id] = Finding(object_id, UNKNOWN, what, finding.bytes)
+    for object_id in sorted((before.sealed | before.purged.keys()) - checked.findings.keys()):
+        if object_id in after.purged:
+            findings[object_id] = Finding(object_id, PURGED, after.purged[object_id])
+        elif not is_there(object_id):
+            what = "the log has it as sealed, and nobody logged that it went"
+            findings[object_id] = Finding(object_id, MISSING, what)
+    return list(findings.values())
+
+
+def _check(found: VaultObject, rules: Rules) -> tuple[str, str, str]:
+    """Return state, what is to be said of it, and the camera."""
+    if not found.path.is_file() or found.path.is_symlink():
+        return ALTERED, "it is no regular file", ""
+    try:
+        data = found.path.read_bytes()
+        if not found.id.endswith(SEALED):
+            _check_age(data)
+            return (*_check_time(found, rules, UNSIGNED), "")
+        container = read_container(data)
+    except OSError as error:
+        return ALTERED, f"it cannot be read: {error.strerror}", ""
+    except SealError as error:
+        return ALTERED, error.fact, ""
+    header = container.header
+    if wrong := _foreign(container, rules):
+        return FOREIGN, wrong, header.camera
+    if found.id != f"{header.epoch}/{header.id}{SEALED}":
+        return MISPLACED, f"it is {header.epoch}/{header.id}{SEALED}", header.camera
+    return (*_check_time(found, rules, PRESENT), header.camera)
+
+
+def _foreign(container: Container, rules: Rules) -> str:
+    header = container.header
+    if container.payload is None:
+        return f"its {PAYLOAD} was left out"
+    keys = {camera.verify_key: camera.name for camera in rules.cameras}
+    if keys and keys.get(container.camera_key) != header.camera:
+        return f"it is signed by another key than that of the camera, and says '{header.camera}'"
+    if rules.policy and header.policy != rules.policy.digest:
+        return f"its {HEADER} names another policy"
+    return ""
+
+
+def _check_time(found: VaultObject, rules: Rules, state: str) -> tuple[str, str]:
+    if rules.retention is None or rules.now is None:
+        return state, ""
+    end = epoch_end(found.epoch) + rules.retention
+    hold = rules.holds.of(found.id) if rules.holds else None
+    if end > rules.now:
+        return state, ""
+    if hold:
+        return state, f"on hold for case {hold.warrant.case} until {hold.until:%Y-%m-%d}"
+    return OVERDUE, f"its time was over at {end:%Y-%m-%dT%H:%MZ}"
+
+
+class _Stranger:
+    """An identity that nothing is sealed to: it is asked once the header was read as a whole."""
+
+    def __init__(self) -> None:
+        self.was_asked = False
+
+    def unwrap(self, stanza: age.Stanza) -> None:
+        """Say that the stanza is for somebody else."""
+        self.was_asked = True
+
+
+def _check_age(data: bytes) -> None:
+    """Check what can be checked of an age file without its key: that its header is whole.
+
+    Raises:
+        SealError: it is not.
+    """
+    stranger = _Stranger()
+    try:
+        age.decrypt(data, [stranger])
+    except SealError:
+        if not stranger.was_asked:
+            raise

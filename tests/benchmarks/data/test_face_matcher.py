@@ -1,0 +1,142 @@
+"""The matcher: alignment by similarity, unit embeddings, declared or refused."""
+
+from __future__ import annotations
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sealshot.benchmarks.data.faces import main_face
+from sealshot.benchmarks.data.matcher import KNOWN, Matcher, distances
+from sealshot.export.train.align import similarity
+from sealshot.runtime.errors import InputError
+from sealshot.runtime.types import Face
+
+POINTS = np.array([[30.3, 51.7], [65.5, 51.5], [48, 71.7], [33.5, 92.4], [62.7, 92.2]])
+
+
+@given(
+    st.floats(-3.1, 3.1), st.floats(0.1, 10), st.floats(-500, 500), st.floats(-500, 500),
+)  # fmt: skip
+def test_similarity_is_recovered(angle, scale, right, down):
+    turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    target = POINTS @ turn.T + [right, down]
+    matrix = similarity(POINTS, target)
+    np.testing.assert_allclose(matrix[:, :2], turn, atol=1e-6 * scale)
+    np.testing.assert_allclose(POINTS @ matrix[:, :2].T + matrix[:, 2], target, atol=1e-6)
+
+
+def test_similarity_is_the_least_squares_one():
+    rng = np.random.default_rng(0)
+    source = rng.normal(size=(5, 2))
+
+    def error(m):
+        return np.sum((source @ m[:, :2].T + m[:, 2] - POINTS) ** 2)
+
+    best = similarity(source, POINTS)
+    for _ in range(200):  # no similarity near it is better
+        a, b, x, y = rng.normal(size=4) * 0.1
+        other = best + np.array([[a, -b, x], [b, a, y]])
+        assert error(other) > error(best)
+
+
+def test_similarity_of_one_point_only_shifts():
+    np.testing.assert_allclose(
+        similarity(np.ones((5, 2)), np.full((5, 2), 3.0)), [[1, 0, 2], [0, 1, 2]]
+    )
+
+
+def test_aligned_face_has_its_landmarks_where_they_belong(models):
+    matcher = Matcher(models / "matcher.onnx")
+    image = np.zeros((600, 600, 3), np.uint8)
+    turn = cv2.getRotationMatrix2D((150, 200), 25, 2.0)
+    marks = POINTS @ turn[:, :2].T + turn[:, 2] + [200, 200]
+    for x, y in marks.round().astype(int):
+        cv2.circle(image, (int(x), int(y)), 5, (255, 255, 255), -1)
+    aligned = matcher.align(image, marks.astype(np.float32))
+    assert aligned.shape == (112, 96, 3)
+    for x, y in POINTS.round().astype(int):
+        assert aligned[y, x, 0] > 200
+    assert aligned[5, 5, 0] == 0
+
+
+def test_embeddings_have_length_one_and_know_channels(models):
+    matcher = Matcher(models / "matcher.onnx")
+    image = np.random.default_rng(0).integers(0, 255, (112, 96, 3), dtype=np.uint8)
+    one, mirror, swapped = matcher.embed([image, image[:, ::-1], image[..., ::-1]])
+    assert np.linalg.norm(one) == pytest.approx(1, abs=1e-6)
+    assert len(one) == 252  # the picture and its mirror image
+    np.testing.assert_allclose(one[:126], mirror[126:], atol=1e-6)
+    assert np.abs(one - swapped).max() > 0.01
+
+
+def test_distances_of_unit_vectors():
+    a, b = np.array([[1, 0], [1, 0]], np.float32), np.array([[0, 1], [1, 0]], np.float32)
+    np.testing.assert_allclose(distances(a, b, "euclidean"), [2**0.5, 0])
+    np.testing.assert_allclose(distances(a, b, "cosine"), [1, 0])
+
+
+GOOD = {"size": [96, 112], "points": POINTS.tolist()}
+
+
+@pytest.mark.parametrize(
+    ("sidecar", "fact"),
+    [
+        (None, "declares no alignment"),
+        ("", "not an alignment"),
+        ("[]", "not an alignment"),
+        ({}, "not an alignment"),
+        ({**GOOD, "points": POINTS[:4].tolist()}, "five points"),
+        ({**GOOD, "size": [96]}, "not an alignment"),
+        ({**GOOD, "size": [0, 112]}, "five points"),
+        ({**GOOD, "scale": 0}, "scale"),
+        ({**GOOD, "channels": "GBR"}, "GBR"),
+        ({**GOOD, "distance": "far"}, "far"),
+        ({**GOOD, "colour": 1}, "colour"),
+        ({**GOOD, "size": [112, 112]}, "takes 96x112 pictures, its alignment says 112x112"),
+    ],
+)
+def test_alignment_must_be_declared_and_sound(sidecar, fact, models, tmp_path):
+    model = tmp_path / "m.onnx"
+    model.write_bytes((models / "matcher.onnx").read_bytes())
+    if sidecar is not None:
+        text = sidecar if isinstance(sidecar, str) else json.dumps(sidecar)
+        model.with_suffix(".json").write_text(text)
+    with pytest.raises(InputError, match=fact) as caught:
+        Matcher(model)
+    assert caught.value.hint
+
+
+def test_a_score_graph_is_no_matcher(models, tmp_path):
+    model = tmp_path / "m.onnx"
+    model.write_bytes((models / "sharp.onnx").read_bytes())
+    model.with_suffix(".json").write_text(json.dumps(GOOD))
+    with pytest.raises(InputError, match="not a matcher"):
+        Matcher(model)
+
+
+def test_known_matcher_needs_no_sidecar(reference_models):
+    matcher = Matcher(reference_models / "mobilefacenet_112x96.onnx", threads=1)
+    assert matcher.sha256 in KNOWN
+    assert matcher.alignment.size == (96, 112)
+    assert matcher.embed([np.zeros((112, 96, 3), np.uint8)]).shape == (1, 256)
+
+
+@pytest.mark.parametrize(
+    ("boxes", "chosen"),
+    [
+        ([[40, 40, 60, 60]], 0),
+        ([[0, 0, 30, 30], [35, 35, 65, 65]], 1),  # as large, but in the middle
+        ([[0, 0, 60, 60], [45, 45, 55, 55]], 0),  # far larger, and not far off
+        ([[70, 70, 100, 100], [40, 40, 60, 60]], 1),
+    ],
+)
+def test_main_face_is_large_and_central(boxes, chosen):
+    marks = np.zeros((5, 2), np.float32)
+    found = [Face(np.array(box, np.float32), 0.9, marks) for box in boxes]
+    assert main_face(found, 100, 100) is found[chosen]
+    assert main_face([], 100, 100) is None

@@ -1,0 +1,78 @@
+"""`run` and `inspect` take the same options of the stages, mean the same, and say the same."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from sealshot.benchmarks.inspection import command as inspect_command
+from sealshot.runtime.age.x25519 import X25519Identity
+from sealshot.runtime.cli import main as cli
+from sealshot.runtime.cli.commands import run as run_command
+from sealshot.runtime.cli.commands.watching import USAGE
+from sealshot.runtime.pipeline.stages import Settings
+
+# option, what a user gives, the setting that it is
+OPTIONS = [
+    ("--detector", "mtcnn:exact", {"detector": "mtcnn:exact"}),
+    ("--min-face", "24", {"min_face_px": 24}),
+    ("--tracker", "euclidean", {"tracker": "euclidean"}),
+    ("--min-seen", "1.5", {"min_seen_s": 1.5}),
+    ("--score", "rp", {"score": "rp"}),
+    ("--engine", "onnxruntime", {"engine": "onnxruntime"}),
+    ("--precision", "int8", {"precision": "int8"}),
+    ("--fps", "12.5", {"fps": 12.5}),
+    ("--stop-after", "60", {"stop_after_s": 60.0}),
+]
+COMMANDS = {
+    "run": (run_command, ("--to", str(X25519Identity.generate().recipient), "--vault", "vault")),
+    "inspect": (inspect_command, ("-o", "out")),
+}
+
+
+class AskedError(Exception):
+    """A command came as far as its work."""
+
+
+@pytest.fixture(params=COMMANDS)
+def asked(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """Return the settings that a command line asks for, without doing the work."""
+    module, needed = COMMANDS[request.param]
+
+    def work(settings: Settings, *_: object, **__: object) -> None:
+        raise AskedError(settings)
+
+    monkeypatch.setattr(module, request.param, work)
+
+    def ask(*options: str) -> Settings:
+        with pytest.raises(AskedError) as asked:
+            cli.main([request.param, "crowd.mp4", *needed, *options])
+        return asked.value.args[0]
+
+    return ask
+
+
+def test_without_options_the_settings_are_the_defaults(asked: Callable[..., Settings]) -> None:
+    assert asked() == Settings(source="crowd.mp4")
+
+
+@pytest.mark.parametrize(("option", "given", "setting"), OPTIONS)
+def test_each_option_is_a_setting(
+    asked: Callable[..., Settings], option: str, given: str, setting: dict[str, object]
+) -> None:
+    assert asked(option, given) == Settings(source="crowd.mp4", **setting)  # type: ignore[arg-type]
+
+
+def test_every_option_that_the_usage_names_is_tried_here() -> None:
+    named = re.findall(r"^  (--[a-z-]+) ", USAGE, re.MULTILINE)
+    assert named == [option for option, _, _ in OPTIONS]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_usage_is_the_same(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.main([command, "--help"])
+    assert USAGE in capsys.readouterr().out

@@ -1,0 +1,211 @@
+"""The program as a whole: commands, exit codes, errors in one sentence."""
+
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from sealshot.runtime.cli import main as cli
+from sealshot.runtime.errors import SealshotError
+
+
+def call(capsys, *argv):
+    code = cli.main(list(argv))
+    return code, *capsys.readouterr()
+
+
+def test_help_names_every_command(capsys):
+    code, out, _ = call(capsys, "--help")
+    assert code == 0
+    assert all(f"\n  {name} " in out for name in cli.COMMANDS)
+
+
+def test_no_command_is_wrong_and_shows_the_usage(capsys):
+    code, out, _ = call(capsys)
+    assert code == 2
+    assert out.startswith("usage: sealshot")
+
+
+FULL = Path("/dev/full")
+ANSWERS = [["--help"], ["run", "--help"], ["board", "list"], ["board", "list", "--json"]]
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="the system has no /dev/full")
+@pytest.mark.parametrize("argv", ANSWERS)
+def test_an_answer_that_finds_no_room(argv):
+    with FULL.open("w") as full:
+        run = subprocess.run(
+            [sys.executable, "-m", "sealshot", *argv],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert run.returncode == 1
+    assert run.stderr.startswith("error: the answer cannot be written to standard output: No space")
+    assert run.stderr.count("\n") == 2
+
+
+@pytest.mark.parametrize("argv", ANSWERS)
+def test_an_answer_that_nobody_wants(argv):
+    run = subprocess.run(
+        [
+            "sh",
+            "-c",
+            'exec "$@" >&-',
+            "sh",
+            sys.executable,
+            "-m",
+            "sealshot",
+            *argv,
+        ],
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 0, run.stderr
+
+
+def test_an_argument_that_ends_like_an_empty_one(capsys):
+    code, _, err = call(capsys, "vault", "list", "vault", "--upload=https://host/{name}?key=aGk=")
+    assert (code, "unrecognized arguments: --upload=https" in err) == (2, True)
+
+
+def test_version(capsys):
+    code, out, _ = call(capsys, "--version")
+    assert code == 0
+    assert out.startswith("sealshot ")
+
+
+@pytest.mark.parametrize("command", sorted(cli.COMMANDS))
+def test_every_command_explains_itself(capsys, command):
+    if command == "train":
+        pytest.importorskip("torch")
+    with pytest.raises(SystemExit) as exit:
+        cli.main([command, "--help"])
+    out = capsys.readouterr().out
+    assert exit.value.code == 0
+    assert out.startswith("usage: sealshot " + command)
+    assert "example" in out
+
+
+@pytest.mark.parametrize(
+    ("argv", "fact", "hint"),
+    [
+        (["rnu"], "there is no command 'rnu'", "did you mean 'run'?"),
+        (["xyzzy"], "there is no command 'xyzzy'", "--help"),
+        (["run"], "required", "sealshot run --help"),
+        (["run", "a.mp4", "--to", "age1x", "--vault", "v", "--emit", "soon"], "invalid choice", ""),
+        (["run", "a.mp4", "--to", "age1x", "--vault", "v", "--clip", "-1"], "seconds above 0", ""),
+        (["run", "a.mp4", "--to", "age1x", "--vault", "v", "--min-face", "x"], "whole number", ""),
+        (["run", "a.mp4", "--to", "age1x", "--vault", "v", "--margin", "9"], "margin", "0.5"),
+        (["run", "a.mp4", "--to", "age1x", "--vault", ""], "an argument is empty", "--help"),
+        (["run", "a.mp4", "--to", "age1x", "--vault="], "an argument is empty", "--help"),
+        (["vault", "list", ""], "an argument is empty", "vault list --help"),
+    ],
+)
+def test_wrong_arguments_get_one_sentence_and_a_hint(capsys, argv, fact, hint):
+    code, out, err = call(capsys, *argv)
+    assert (code, out) == (2, "")
+    assert fact in err
+    assert hint in err
+    assert "Traceback" not in err
+    assert err.count("error:") == 1
+    assert "hint:" in err
+
+
+def test_a_missing_extra_is_named(capsys, monkeypatch):
+    def missing(name):
+        raise ModuleNotFoundError("No module named 'torch'", name="torch")
+
+    monkeypatch.setattr(importlib, "import_module", missing)
+    code, _, err = call(capsys, "train", "x", "-o", "y")
+    assert code == 2
+    assert "needs torch" in err
+    assert "sealshot[export]" in err
+
+
+def test_a_defect_is_not_hidden(monkeypatch):
+    def broken(name):
+        raise ModuleNotFoundError("No module named 'cv2'", name="cv2")
+
+    monkeypatch.setattr(importlib, "import_module", broken)
+    with pytest.raises(ModuleNotFoundError):
+        cli.main(["run"])
+
+
+@pytest.mark.parametrize(
+    ("error", "code"), [(KeyboardInterrupt(), 130), (SealshotError("it broke", "mend it"), 1)]
+)
+def test_exit_codes(capsys, monkeypatch, error, code):
+    def fail(argv):
+        raise error
+
+    monkeypatch.setattr(cli, "dispatch", fail)
+    assert cli.main([]) == code
+    err = capsys.readouterr().err
+    assert "Traceback" not in err
+
+
+def test_the_runtime_never_imports_torch():
+    import subprocess
+
+    code = (
+        "import sys\n"
+        "sys.modules['torch'] = None  # an import of it fails\n"
+        "import pkgutil, importlib, sealshot.runtime as package\n"
+        "for m in pkgutil.walk_packages(package.__path__, 'sealshot.runtime.'):\n"
+        "    try:\n"
+        "        importlib.import_module(m.name)\n"
+        "    except ModuleNotFoundError as error:\n"
+        "        assert error.name == 'tensorrt', error  # its own engine may need it\n"
+        "assert not {'onnx', 'matplotlib'} & sys.modules.keys()\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+NO_FILES = [
+    ("policy show {text}", "{text}: it is not a policy"),
+    ("vault verify {folder} --policy {text}", "{text}: it is not a policy"),
+    ("vault verify {folder} --camera {text}", "{text}: it is not a camera's .pub"),
+    ("vault verify {text}", "cannot read the vault {text}"),
+    ("warrant show {text} --policy {text}", "{text}: it is not a warrant"),
+    ("log verify {absent} --of {text}", "there is no log {absent}"),
+    ("open {folder} --identity {key} -o {text}", "the folder {text} cannot be made"),
+    ("run {folder} --to {recipient} --vault {text}", "{text} is not a folder"),
+    ("run {folder} --to {recipient} --vault {text}/deeper", "{text} is not a folder"),
+    ("camera enrol {camera} --policy {text}", "{text}: it is not a policy"),
+]
+
+
+@pytest.mark.parametrize(("line", "fact"), NO_FILES)
+def test_a_file_that_is_another_is_named_and_nothing_is_written(capsys, tmp_path, line, fact):
+    """Among several files on a line, the sentence says which one is meant."""
+    places = {name: tmp_path / name for name in ("text", "folder", "absent", "camera", "key")}
+    places["text"].write_text("hello\n")
+    places["folder"].mkdir()
+    cv2.imwrite(str(places["folder"] / "0.png"), np.zeros((64, 64, 3), np.uint8))
+    assert cli.main(["keys", "new", str(places["key"])]) == 0
+    places["recipient"] = capsys.readouterr().out.strip()
+    if line.startswith("open"):
+        (tmp_path / "folder" / "2026-11-21").mkdir()
+        (tmp_path / "folder" / "2026-11-21" / ("0" * 32 + ".age")).write_bytes(b"x")
+    before = sorted(tmp_path.rglob("*"))
+    code, out, err = call(capsys, *line.format(**places).split())
+    assert (code, out) == (2, "")
+    error = next(text for text in err.splitlines() if text.startswith("error: "))
+    assert fact.format(**places) in error
+    assert err.splitlines()[-1].startswith("hint: ")
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_camera_is_enrolled_whole_or_not_at_all(capsys, tmp_path, parties):
+    folder = tmp_path / "camera"
+    folder.mkdir()
+    (folder / "policy.toml").write_text("of another")
+    code, out, err = call(capsys, "camera", "enrol", str(folder), "--policy", str(parties.policy))
+    assert (code, out) == (2, "")
+    assert "a folder of its own" in err
+    assert [path.name for path in folder.iterdir()] == ["policy.toml"]

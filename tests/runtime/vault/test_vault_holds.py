@@ -1,0 +1,176 @@
+"""Legal holds on a vault: what a quorum wants kept outlasts its time and the quota."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from sealshot.runtime.cli.main import main
+from sealshot.runtime.seal.policy import read_party, read_policy
+from sealshot.runtime.seal.times import format_time, utc_now
+from sealshot.runtime.vault import caretaker as keep
+from sealshot.runtime.vault.caretaker import LOG, Keeper, Sealing
+from sealshot.runtime.vault.store import list_objects
+from sealshot.runtime.vault.upload import Uploads
+from sealshot.runtime.vault.verify import read_logged
+
+D, H = timedelta(days=1), timedelta(hours=1)
+
+
+@pytest.fixture
+def vault(tmp_path: Path) -> Path:
+    return tmp_path / "vault"
+
+
+@pytest.fixture
+def reports() -> list[str]:
+    return []
+
+
+def there(vault: Path) -> set[str]:
+    return {found.id for found in list_objects(vault)}
+
+
+def hold(parties, folder: Path, vault: Path, until: datetime, *, sign: int = 2) -> int:
+    """Put what the camera sealed now on hold, through the command line."""
+    warrant, policy = str(folder / "hold.json"), str(parties.policy)
+    now = utc_now()
+    new = ["warrant", "new", "--case", "2026-117", "--camera", str(parties.camera_pub)]
+    new += ["--from", format_time(now - H), "--to", format_time(now + H), "--purpose", "hold"]
+    new += ["--investigator", "age1" + _recipient(parties)[4:], "--policy", policy, "-o", warrant]
+    assert main(new) == 0
+    for name in ("judge", "police")[:sign]:
+        key = str(parties.key(name))
+        assert main(["warrant", "sign", warrant, "--policy", policy, "--key", key]) == 0
+    place = ["vault", "hold", str(vault), "--warrant", warrant, "--policy", policy]
+    return main([*place, "--until", format_time(until)])
+
+
+def _recipient(parties) -> str:
+    return parties.investigator.read_text().partition("public key: ")[2].split()[0]
+
+
+@pytest.fixture
+def kept(vault: Path, parties, shot, origin, reports: list[str], tmp_path: Path) -> str:
+    """The one shot of the vault, on hold for ten days."""
+    with Keeper(vault, parties.sealing(), reports.append) as keeper:
+        kept = keeper.put(shot, origin)
+    assert hold(parties, tmp_path, vault, utc_now() + 10 * D) == 0
+    return kept
+
+
+def test_a_legal_hold_outlasts_retention_and_quota_until_it_ends(
+    vault: Path, kept: str, parties, shot, origin, reports: list[str], steady_clock
+) -> None:
+    size = list_objects(vault)[0].bytes
+    tight = replace(parties.sealing(), retention=1 * D, quota_bytes=int(1.5 * size))
+    with Keeper(vault, tight, reports.append, steady_clock(utc_now() + 3 * D)) as keeper:
+        assert there(vault) == {kept}
+        later = [keeper.put(shot, origin) for _ in range(3)]
+        assert there(vault) == {kept, later[-1]}  # its hour is not in the warrant: no hold
+    events = [line for line in (vault / LOG).read_text().splitlines() if '"held"' in line]
+    assert len(events) == 1
+    assert '"case":"2026-117"' in events[0]
+    (vault / keep.CLOCK).unlink()
+    Keeper(vault, tight, reports.append, steady_clock(utc_now() + 11 * D)).close()
+    assert there(vault) == set()
+    view = read_logged(vault / LOG, [read_party(parties.camera_pub, "camera")])
+    assert view.purged[kept] == "retention"
+
+
+@pytest.mark.parametrize("damage", ["cut", "unsigned", "renamed", "other", "no time"])
+def test_a_hold_that_cannot_be_verified_stops_deletion_and_is_told(
+    vault: Path,
+    kept: str,
+    parties,
+    shot,
+    origin,
+    reports: list[str],
+    damage: str,
+    steady_clock,
+) -> None:
+    [file] = (vault / ".holds").iterdir()
+    data = file.read_bytes()
+    if damage == "cut":
+        file.write_bytes(data[:-40])
+    elif damage == "unsigned":
+        file.write_bytes(data.replace(b'"2026-117"', b'"2026-118"'))
+    elif damage == "renamed":
+        file.rename(file.with_name("0" * 64 + file.name[64:]))
+    elif damage == "other":
+        file.with_name("notes.txt").write_text("call the judge")
+    else:
+        file.rename(file.with_name(file.name[:64] + "_tomorrow.json"))
+    short = replace(parties.sealing(), retention=1 * D)
+    for _ in range(2):
+        Keeper(vault, short, reports.append, steady_clock(utc_now() + 3 * D)).close()
+        assert there(vault) == {kept}
+    assert sum("cannot be used" in report for report in reports) == 2
+
+
+def test_a_hold_that_cannot_be_verified_stops_the_quota_and_deletion_after_upload_too(
+    vault: Path, parties, shot, origin, reports: list[str], tmp_path: Path
+) -> None:
+    class Sink:
+        def put(self, name: str, data: bytes) -> None:
+            stored.add(name)
+
+    stored: set[str] = set()
+    with Keeper(vault, parties.sealing(), reports.append) as keeper:
+        kept = {keeper.put(shot, origin) for _ in range(2)}
+    size = max(found.bytes for found in list_objects(vault))
+    assert hold(parties, tmp_path, vault, utc_now() + 10 * D) == 0
+    [file] = (vault / ".holds").iterdir()
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-40])
+    sealing = replace(parties.sealing(), quota_bytes=3 * size)
+    with Keeper(vault, sealing, reports.append) as keeper:
+        kept |= {keeper.put(shot, origin) for _ in range(4)}
+        assert there(vault) == kept
+
+    uploads = Uploads(Sink(), delete=True)
+    with Keeper(vault, replace(parties.sealing(), uploads=uploads), reports.append) as keeper:
+        sent = {keeper.put(shot, origin)}
+    assert stored == sent
+    assert there(vault) == kept | sent
+    assert sum("cannot be used" in report for report in reports) == 2
+
+    file.unlink()
+    uploads = Uploads(Sink(), delete=True)
+    Keeper(vault, replace(parties.sealing(), uploads=uploads), reports.append).close()
+    assert there(vault) == kept  # what was put off is done once the hold is settled
+    view = read_logged(vault / LOG, [read_party(parties.camera_pub, "camera")])
+    assert view.purged == dict.fromkeys(sent, "uploaded")
+
+
+def test_a_copy_without_a_log_keeps_its_holds_by_the_policy_alone(
+    vault: Path, kept: str, parties, shot, origin, reports: list[str], steady_clock
+) -> None:
+    with Keeper(
+        vault, parties.sealing(), reports.append, steady_clock(utc_now() + 2 * H)
+    ) as keeper:
+        keeper.put(shot, origin)  # its hour is not in the warrant
+    (vault / LOG).unlink()
+    after = steady_clock(utc_now() + 3 * D)
+    blind = Sealing(retention=1 * D, clock_is_right=True)
+    with Keeper(vault, blind, reports.append, after):
+        assert len(there(vault)) == 2  # a hold that cannot be verified: nothing is deleted
+    assert any("give --policy" in said for said in reports)
+    with Keeper(vault, replace(blind, policy=read_policy(parties.policy)), reports.append, after):
+        assert there(vault) == {kept}
+
+
+def test_only_a_warrant_in_force_puts_on_hold(
+    vault: Path, parties, shot, origin, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Keeper(vault, parties.sealing(), print) as keeper:
+        keeper.put(shot, origin)
+    assert hold(parties, tmp_path, vault, utc_now() + D, sign=1) == 2
+    assert "signed by 1 of the 2" in capsys.readouterr().err
+    (tmp_path / "hold.json").unlink()
+    assert hold(parties, tmp_path, vault, utc_now() - D) == 2
+    assert "in the past" in capsys.readouterr().err
+    assert not list(vault.glob(".holds/*"))
