@@ -28,6 +28,14 @@ class Frame:
     """``uint8 [h, w, 3]``, BGR."""
 
 
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """No frame came, and time goes on: a live source gives one a second at least while it waits."""
+
+    time_s: float
+    """Seconds since the first frame, by the clock of the frames; never before one given earlier."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Face:
     """One detected face."""
