@@ -1,4 +1,4 @@
-"""`sealshot bench`: throughput, energy, kernels; reports and comparisons."""
+"""`sealshot bench`: speed, energy, detection and tracking; reports and comparisons."""
 
 from __future__ import annotations
 
@@ -11,23 +11,32 @@ ACTIONS = {
     "energy": "sealshot.benchmarks.energy.command",
     "kernels": "sealshot.benchmarks.speed.kernels.command",
     "chain": "sealshot.benchmarks.speed.chain",
+    "sealing": "sealshot.benchmarks.speed.sealing.command",
+    "detection": "sealshot.benchmarks.accuracy.detection",
+    "tracking": "sealshot.benchmarks.accuracy.tracking",
     "report": "sealshot.benchmarks.report.command",
     "compare": "sealshot.benchmarks.report.compare",
     "all": "sealshot.benchmarks.report.everything",
+    "tables": "sealshot.benchmarks.report.tables",
 }
 
 USAGE = """
 usage: sealshot bench ACTION ...
 
-Measure how fast this machine is and what it draws.
+Measure how fast this machine is and what it draws, and what detector and tracker get right.
+Quality scores have a command of their own: `sealshot erc`.
 
   throughput   faces and frames per second, latency, memory, beside peers in the same run
   energy       joules a face and a selected person, watts idle and loaded, where there is a meter
   kernels      bandwidth of the CUDA kernels
   chain        from a frame in device memory to scores, on TensorRT, as one CUDA graph
+  sealing      what sealing costs beside the stock `age` program
+  detection    how well and how fast faces are found, beside facenet-pytorch
+  tracking     trackers side by side on the same detections, judged by hand labels
   report       make one page of results
   compare      set two results side by side; exit 1 on a regression
   all          throughput, energy and kernels, and the page of them
+  tables       write the tables of benchmarks/RESULTS.md from the result files (in a checkout)
 
 `sealshot bench ACTION --help` explains an action.
 

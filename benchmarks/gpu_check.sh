@@ -59,7 +59,7 @@ tests=(python3 -m pytest -m gpu -q -p no:cacheprovider --basetemp "$work/pytest"
 few='any_types or aligned or split or nan or rows_with or odd_boxes or best_of_each or workspace'
 
 step device 30 nvidia-smi --query-gpu=name,driver_version,memory.total,clocks.max.mem --format=csv
-step resources 60 python3 -m sealshot.benchmarks.speed.kernels.command --compile 87,90,110 \
+step resources 60 python3 -m sealshot bench kernels --compile 87,90,110 \
     -o "$out/kernel-resources.json"
 step tests 120 "${tests[@]}" tests/kernels
 if missing=$(python3 -c 'import cryptography, tensorrt' 2>&1); then
@@ -67,7 +67,7 @@ if missing=$(python3 -c 'import cryptography, tensorrt' 2>&1); then
 else
     left_out tensorrt "$(tail -n 1 <<<"$missing")"
 fi
-step measurements 170 python3 -m sealshot.benchmarks.speed.kernels.command -o "$out/kernels.json"
+step measurements 170 python3 -m sealshot bench kernels -o "$out/kernels.json"
 
 sanitizer=$(command -v compute-sanitizer || echo /usr/local/cuda/bin/compute-sanitizer)
 for tool in memcheck racecheck; do

@@ -1,4 +1,4 @@
-"""How well and how fast faces are found: `python -m sealshot.benchmarks.accuracy.detection`."""
+"""`sealshot bench detection`: how well and how fast faces are found."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from sealshot.benchmarks.conditions.environment import environment
-from sealshot.benchmarks.conditions.script import call, write_result
+from sealshot.benchmarks.conditions.result_file import write_result
 from sealshot.runtime.cli.arguments import Arguments, output_file, positive_int
 from sealshot.runtime.cli.terminal import note, progress, say_json, table
 from sealshot.runtime.detect import MIN_FACE_PX, Detector, open_detector
@@ -27,9 +27,9 @@ from sealshot.runtime.sources import open_source
 from sealshot.runtime.types import Face, Floats, Image
 
 USAGE = """
-usage: python -m sealshot.benchmarks.accuracy.detection agreement WHEEL PATH... [options]
-       python -m sealshot.benchmarks.accuracy.detection recall PATH... [--confirm NAME] [options]
-       python -m sealshot.benchmarks.accuracy.detection speed CLIP [options]
+usage: sealshot bench detection agreement WHEEL PATH... [options]
+       sealshot bench detection recall PATH... [--confirm NAME] [options]
+       sealshot bench detection speed CLIP [options]
 
   agreement   do our boxes agree with those of facenet-pytorch (WHEEL) on the same images, with the
               same parameters? Beside it: does facenet-pytorch agree with itself when the image is
@@ -47,7 +47,7 @@ A PATH is a clip or a folder of pictures (its sub-folders as well).
   --json              print them as JSON instead of a table
 
 example:
-  python -m sealshot.benchmarks.accuracy.detection recall crowd.mp4 lfw/ --confirm yunet:yunet.onnx
+  sealshot bench detection recall crowd.mp4 lfw/ --confirm yunet:yunet.onnx
 """
 
 SUFFIXES = {".jpg", ".jpeg", ".png"}
@@ -351,7 +351,7 @@ def _moved(face: Face, x: int, y: int) -> Face:
 
 def main(argv: list[str]) -> int:
     """Run the benchmark that ``argv`` names."""
-    arguments = Arguments("benchmarks.detector", USAGE)
+    arguments = Arguments("bench detection", USAGE)
     add = arguments.add_argument
     add("command", choices=("agreement", "recall", "speed"))
     add("paths", nargs="+", type=Path)
@@ -395,7 +395,3 @@ def _text(value: Any) -> str:
     if value is None:
         return "not measured"
     return f"{value:.3f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
-
-
-if __name__ == "__main__":
-    call(main)

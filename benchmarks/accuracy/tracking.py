@@ -1,7 +1,6 @@
-"""Trackers side by side on the same detections: tracks, identity switches, fragments, time a frame.
+"""`sealshot bench tracking`: trackers side by side on the same detections.
 
-    python -m sealshot.benchmarks.accuracy.tracking crowd.mp4 --truth labels/ --sheets /tmp/sheets
-
+Tracks, identity switches, fragments, time a frame.
 With hand labels the errors are counted. Without, ``--sheets`` draws every track for the eye. The
 sheets SHOW PLAIN FACES: keep them out of the repository.
 """
@@ -22,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sealshot.benchmarks.conditions.environment import environment
-from sealshot.benchmarks.conditions.script import call, write_result
+from sealshot.benchmarks.conditions.result_file import write_result
 from sealshot.benchmarks.inspection.history import Thinned
 from sealshot.runtime.cli.arguments import Arguments, output_file, positive_int
 from sealshot.runtime.cli.terminal import progress, say_json, table, warn
@@ -41,7 +40,7 @@ FRAMES_AHEAD = 4
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 USAGE = f"""
-usage: python -m sealshot.benchmarks.accuracy.tracking CLIP ... [options]
+usage: sealshot bench tracking CLIP ... [options]
 
 Run all trackers on the same detections of each CLIP, and compare them.
 
@@ -54,7 +53,7 @@ Run all trackers on the same detections of each CLIP, and compare them.
   --json              print them as JSON instead of a table
 
 example:
-  python -m sealshot.benchmarks.accuracy.tracking crowd.mp4 --truth labels/ -o results/tracking.json
+  sealshot bench tracking crowd.mp4 --truth labels/ -o results/tracking.json
 """
 
 Box = NDArray[np.floating]
@@ -309,7 +308,7 @@ def show(results: Sequence[Result]) -> None:
 
 def main(argv: list[str]) -> int:
     """Entry point."""
-    arguments = Arguments("tracking", USAGE)
+    arguments = Arguments("bench tracking", USAGE)
     arguments.add_argument("clips", metavar="CLIP", nargs="+", type=Path)
     arguments.add_argument("--detector", default="mtcnn")
     arguments.add_argument("--min-face", type=positive_int, default=MIN_FACE_PX)
@@ -339,7 +338,3 @@ def main(argv: list[str]) -> int:
     else:
         show(results)
     return 0
-
-
-if __name__ == "__main__":
-    call(main)

@@ -15,7 +15,7 @@ import numpy as np
 from sealshot.benchmarks.board.peaks import PeakMeter, Peaks
 from sealshot.benchmarks.board.roofs import PRECISIONS, Bound, bound, measured_roofs, roofs
 from sealshot.benchmarks.conditions.environment import Environment, environment
-from sealshot.benchmarks.conditions.script import write_result
+from sealshot.benchmarks.conditions.result_file import write_result
 from sealshot.benchmarks.speed.graph_cost import Layer, read_layers
 from sealshot.boards import boards, detect
 from sealshot.runtime.cli.arguments import Arguments, output_folder, positive_int

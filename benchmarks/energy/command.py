@@ -17,7 +17,7 @@ import numpy as np
 
 from sealshot.benchmarks.conditions.environment import Environment, environment
 from sealshot.benchmarks.conditions.machine import Conditions, conditions
-from sealshot.benchmarks.conditions.script import write_result
+from sealshot.benchmarks.conditions.result_file import write_result
 from sealshot.benchmarks.conditions.spread import Spread, spread
 from sealshot.benchmarks.energy.meters import (
     METERS,

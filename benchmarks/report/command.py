@@ -7,7 +7,7 @@ from html import escape
 from pathlib import Path
 from types import ModuleType
 
-from sealshot.benchmarks.conditions.script import write_output
+from sealshot.benchmarks.conditions.result_file import write_output
 from sealshot.benchmarks.report import energy, other, throughput
 from sealshot.benchmarks.report.html import bullets, facts, page
 from sealshot.benchmarks.report.source import Source, read_source

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from sealshot.benchmarks.conditions.environment import environment
-from sealshot.benchmarks.conditions.script import write_result
+from sealshot.benchmarks.conditions.result_file import write_result
 from sealshot.benchmarks.report.command import write_report
 from sealshot.benchmarks.report.source import read_source
 from sealshot.runtime.cli.arguments import Arguments, output_folder

@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 
 from sealshot.benchmarks.conditions.environment import environment
-from sealshot.benchmarks.conditions.script import write_result
+from sealshot.benchmarks.conditions.result_file import write_result
 from sealshot.kernels.device import DeviceFrame
 from sealshot.kernels.errors import DeviceError
 from sealshot.kernels.memory import DeviceArray

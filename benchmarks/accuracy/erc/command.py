@@ -12,7 +12,7 @@ from sealshot.benchmarks.accuracy.erc.evaluate import evaluate, starts
 from sealshot.benchmarks.accuracy.erc.inputs import SHARED_USAGE, Inputs, add_inputs, load
 from sealshot.benchmarks.accuracy.erc.report import Cost, Evidence, as_json, print_tables
 from sealshot.benchmarks.conditions.environment import environment
-from sealshot.benchmarks.conditions.script import write_result
+from sealshot.benchmarks.conditions.result_file import write_result
 from sealshot.runtime.cli.arguments import Arguments, output_folder
 from sealshot.runtime.cli.terminal import note, say, say_json, warn
 from sealshot.runtime.errors import InputError

@@ -18,7 +18,7 @@ from scipy.stats import spearmanr
 from sealshot.benchmarks.accuracy.measures import open_measure, open_measures
 from sealshot.benchmarks.accuracy.measures.measure import BATCH, Doubles, Measure, rate_faces
 from sealshot.benchmarks.conditions.environment import environment
-from sealshot.benchmarks.conditions.script import write_result
+from sealshot.benchmarks.conditions.result_file import write_result
 from sealshot.benchmarks.data.cache import Cache, default_folder
 from sealshot.benchmarks.data.dataset import read_folder
 from sealshot.benchmarks.data.degradations import DEGRADATIONS, NON_FACE, Chip, make_chip

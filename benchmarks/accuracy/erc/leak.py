@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sealshot.benchmarks.accuracy.erc.leakage import Leak, measure
 from sealshot.benchmarks.accuracy.measures.inner import MOST_NUMBERS, numbers_inside
 from sealshot.benchmarks.conditions.environment import environment
-from sealshot.benchmarks.conditions.script import write_result
+from sealshot.benchmarks.conditions.result_file import write_result
 from sealshot.benchmarks.data.cache import Cache, default_folder
 from sealshot.benchmarks.data.dataset import read_folder
 from sealshot.benchmarks.data.faces import embed_faces, find_faces

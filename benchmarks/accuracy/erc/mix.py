@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 
 from sealshot.benchmarks.accuracy.erc.inputs import tell_losses
-from sealshot.benchmarks.conditions.script import writing
+from sealshot.benchmarks.conditions.result_file import writing
 from sealshot.benchmarks.data.cache import Cache, default_folder
 from sealshot.benchmarks.data.dataset import read_folder
 from sealshot.benchmarks.data.degradations import DEGRADATIONS, MISALIGNED, NON_FACE, make_chip

@@ -33,7 +33,7 @@ from sealshot.benchmarks.accuracy.erc.inputs import rate, tell_losses
 from sealshot.benchmarks.accuracy.measures import open_measures
 from sealshot.benchmarks.accuracy.measures.measure import Measure, rate_faces
 from sealshot.benchmarks.conditions.environment import environment
-from sealshot.benchmarks.conditions.script import write_result
+from sealshot.benchmarks.conditions.result_file import write_result
 from sealshot.benchmarks.data.cache import Cache, default_folder
 from sealshot.benchmarks.data.dataset import SUFFIXES, read_folder
 from sealshot.benchmarks.data.faces import View, embed_faces, find_faces

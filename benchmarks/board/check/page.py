@@ -9,7 +9,7 @@ from typing import Any
 
 from sealshot.benchmarks.board.check.report import INTERRUPTED, NOT_RUN, Report, Step
 from sealshot.benchmarks.board.check.steps import ABSENT, FAILED, PASSED, columns
-from sealshot.benchmarks.conditions.script import write_output
+from sealshot.benchmarks.conditions.result_file import write_output
 
 MARKS = {PASSED: "✓", FAILED: "✗", ABSENT: "–", NOT_RUN: "·", INTERRUPTED: "!"}
 LONG = 30

@@ -11,7 +11,7 @@ from sealshot.benchmarks.board.check.page import write_page
 from sealshot.benchmarks.board.check.report import INTERRUPTED, NOT_RUN, Report, Step
 from sealshot.benchmarks.board.check.steps import FAILED, PASSED, Outcome, Subject
 from sealshot.benchmarks.conditions.environment import Environment, environment
-from sealshot.benchmarks.conditions.script import write_result
+from sealshot.benchmarks.conditions.result_file import write_result
 from sealshot.boards import boards, detect
 from sealshot.runtime.cli.terminal import note
 from sealshot.runtime.errors import SealshotError

@@ -14,7 +14,7 @@ from statistics import median
 from typing import Any
 
 from sealshot.benchmarks.conditions.environment import Environment, environment
-from sealshot.benchmarks.conditions.script import call, write_result
+from sealshot.benchmarks.conditions.result_file import write_result
 from sealshot.benchmarks.speed.kernels.errors import ErrorRow, measure_errors
 from sealshot.benchmarks.speed.kernels.rivals import (
     Score,
@@ -331,7 +331,3 @@ def _print(result: Result) -> None:
         ),
     )
     say(f"{result.device}, sm_{result.sm}, CUDA {result.driver}")
-
-
-if __name__ == "__main__":
-    call(main)

@@ -1,7 +1,4 @@
-"""What sealing costs beside the stock `age` program.
-
-`python -m sealshot.benchmarks.speed.sealing.command` measures it.
-"""
+"""`sealshot bench sealing`: what sealing costs beside the stock `age` program."""
 
 from __future__ import annotations
 
@@ -19,7 +16,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from sealshot.benchmarks.conditions.environment import environment
-from sealshot.benchmarks.conditions.script import call, write_result
+from sealshot.benchmarks.conditions.result_file import write_result
 from sealshot.benchmarks.speed.sealing.quorum import Quorum
 from sealshot.benchmarks.speed.sealing.run import Throughput, measure_runs
 from sealshot.runtime.age import age
@@ -32,7 +29,7 @@ from sealshot.runtime.seal.keys import write_identity
 from sealshot.runtime.vault.store import Vault
 
 USAGE = """\
-usage: python -m sealshot.benchmarks.speed.sealing.command [--rounds N] [--runs N] [options]
+usage: sealshot bench sealing [--rounds N] [--runs N] [options]
 
 Seal and open a picture of 20 kB and a clip of 5 MB, in turns: with the stock `age` program, with
 its Rust twin pyrage where it is installed, and with sealshot: one recipient (X25519, and the
@@ -49,7 +46,7 @@ they would be sealed, in turns.
   --json          print the result as JSON instead of the table
 
 example:
-  python -m sealshot.benchmarks.speed.sealing.command -o sealing.json
+  sealshot bench sealing -o sealing.json
 """
 
 PAYLOADS = {"empty": 0, "picture": 20_000, "clip": 5_000_000}  # bytes
@@ -85,7 +82,7 @@ class Cost:
 
 def main(argv: list[str]) -> int:
     """Run the benchmark."""
-    arguments = Arguments("sealing", USAGE)
+    arguments = Arguments("bench sealing", USAGE)
     arguments.add_argument("--rounds", type=positive_int, default=30)
     arguments.add_argument("--runs", type=int, default=5)
     arguments.add_argument("-o", "--output", type=output_file)
@@ -261,7 +258,3 @@ def _run(*command: str, data: bytes) -> bytes:
 
 def _version() -> str:
     return _run("age", "--version", data=b"").decode().strip()
-
-
-if __name__ == "__main__":
-    call(main)

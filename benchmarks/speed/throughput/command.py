@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from sealshot.benchmarks.conditions.script import write_result
+from sealshot.benchmarks.conditions.result_file import write_result
 from sealshot.benchmarks.speed.throughput.gather import EVERY_ENGINE
 from sealshot.benchmarks.speed.throughput.measure import Plan, Result, measure
 from sealshot.benchmarks.speed.throughput.tracks import Result as TracksResult

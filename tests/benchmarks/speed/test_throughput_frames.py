@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from sealshot.benchmarks.conditions.script import write_result
+from sealshot.benchmarks.conditions.result_file import write_result
 from sealshot.benchmarks.conditions.spread import Spread
 from sealshot.benchmarks.speed.throughput import frames
 from sealshot.benchmarks.speed.throughput.frames import STAGES, describe_clip, measure

@@ -1,4 +1,4 @@
-"""README.md says what the results say."""
+"""RESULTS.md says what the results say."""
 
 import json
 import re
@@ -6,15 +6,15 @@ import shutil
 
 import pytest
 
-from sealshot.benchmarks.report.readme import README, RESULTS, TABLES, main, update
+from sealshot.benchmarks.report.tables import PAGE, RESULTS, TABLES, main, update
 from sealshot.runtime.errors import InputError
 
 MARKED = "# x\n\n<!-- table: {name} -->\nold\n<!-- end of table -->\n\nrest\n"
 
 
-def test_the_readme_agrees_with_the_results():
-    text = README.read_text()
-    assert update(text) == text, "run python -m sealshot.benchmarks.report.readme"
+def test_the_page_agrees_with_the_results():
+    text = PAGE.read_text()
+    assert update(text) == text, "run `sealshot bench tables`"
 
 
 @pytest.mark.parametrize("name", TABLES)
@@ -41,7 +41,7 @@ def test_a_result_that_changes_changes_the_table(tmp_path):
 
 
 def test_the_command_writes_and_checks(tmp_path, capsys):
-    path = tmp_path / "README.md"
+    path = tmp_path / "RESULTS.md"
     path.write_text(MARKED.format(name="erc"))
     assert main([str(path), "--check"]) == 1
     assert "old" in path.read_text()

@@ -1,29 +1,15 @@
-"""What the scripts that are run as ``python -m sealshot.benchmarks.NAME`` share."""
+"""How results are written: whole or not at all, and told in one sentence where they cannot be."""
 
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
-from sealshot.runtime.cli.terminal import fail, note
-from sealshot.runtime.errors import InputError, SealshotError
+from sealshot.runtime.errors import InputError
 from sealshot.runtime.files import write_atomic
-
-
-def call(main: Callable[[list[str]], int]) -> NoReturn:
-    """Run ``main`` on the arguments of the process and exit, with the exit codes of `sealshot`."""
-    try:
-        sys.exit(main(sys.argv[1:]))
-    except SealshotError as error:
-        fail(error)
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        note("interrupted")
-        sys.exit(130)
 
 
 def write_output(path: Path, data: bytes, what: str = "file") -> None:

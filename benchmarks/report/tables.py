@@ -1,7 +1,4 @@
-"""The tables of README.md, made from the results.
-
-    python -m sealshot.benchmarks.report.readme            # write them
-    python -m sealshot.benchmarks.report.readme --check    # exit 1 where they differ
+"""`sealshot bench tables`: the tables of RESULTS.md, made from the result files.
 
 A table stands between ``<!-- table: NAME -->`` and ``<!-- end of table -->``, each on a line of its
 own; what is between is overwritten.
@@ -15,34 +12,36 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from sealshot.benchmarks.conditions.script import call
+from sealshot.benchmarks.accuracy.erc.evaluate import FEW
+from sealshot.benchmarks.conditions.result_file import write_output
 from sealshot.benchmarks.speed.throughput.contenders import EAGER, OURS, PEER
 from sealshot.runtime.cli.arguments import Arguments
 from sealshot.runtime.cli.terminal import say
 from sealshot.runtime.errors import InputError
-from sealshot.runtime.files import write_atomic
 
-RESULTS = Path(__file__).with_name("results")
-README = Path(__file__).parent.parent / "README.md"
+BENCHMARKS = Path(__file__).parent.parent
+RESULTS = BENCHMARKS / "results"
+PAGE = BENCHMARKS / "RESULTS.md"
 END = "<!-- end of table -->"
 MARKS = re.compile(r"<!-- table: ([a-z-]+) -->\n(.*?)" + re.escape(END), re.DOTALL)
 
 USAGE = """
-usage: python -m sealshot.benchmarks.report.readme [README.md] [--check]
+usage: sealshot bench tables [RESULTS.md] [--check]
 
-Write the tables of README.md from benchmarks/results/*.json.
+Write the tables of benchmarks/RESULTS.md from the files in benchmarks/results. It needs a checkout:
+an installed package has neither.
 
   --check   write nothing; exit 1 where a table differs from the results
 
 example:
-  python -m sealshot.benchmarks.report.readme
+  sealshot bench tables --check
 """
 
 Rows = Iterable[Sequence[str]]
 
 
 def update(text: str, results: Path = RESULTS) -> str:
-    """Return a README with its tables made anew.
+    """Return a page with its tables made anew.
 
     Args:
         text: with marks.
@@ -52,7 +51,7 @@ def update(text: str, results: Path = RESULTS) -> str:
         InputError: a mark names no table or has no end, or a result is missing or has another form.
     """
     if text.count("<!-- table: ") != len(MARKS.findall(text)):
-        raise InputError("a table in the README has no end or no proper mark", hint=f"add {END}")
+        raise InputError("a table of the page has no end or no proper mark", hint=f"add {END}")
 
     def made(match: re.Match[str]) -> str:
         name = match[1]
@@ -76,14 +75,16 @@ def update(text: str, results: Path = RESULTS) -> str:
 
 def main(argv: list[str]) -> int:
     """Run the command."""
-    arguments = Arguments("benchmarks.readme", USAGE)
-    arguments.add_argument("readme", nargs="?", type=Path, default=README)
+    arguments = Arguments("bench tables", USAGE)
+    arguments.add_argument("page", nargs="?", type=Path, default=PAGE)
     arguments.add_argument("--check", action="store_true")
     given = arguments.parse_args(argv)
     try:
-        text = given.readme.read_text()
+        text = given.page.read_text(encoding="utf-8")
     except OSError as error:
-        raise InputError(f"cannot read {given.readme}: {error.strerror}") from error
+        raise InputError(
+            f"cannot read {given.page}: {error.strerror}", hint="run it in a checkout"
+        ) from error
     new = update(text)
     if given.check:
         say(
@@ -92,8 +93,8 @@ def main(argv: list[str]) -> int:
             else "a table differs from its result"
         )
         return 0 if new == text else 1
-    write_atomic(given.readme, new.encode())
-    say(f"{len(MARKS.findall(new))} tables in {given.readme.name}")
+    write_output(given.page, new.encode())
+    say(f"{len(MARKS.findall(new))} tables in {given.page.name}")
     return 0
 
 
@@ -230,7 +231,7 @@ SCORE_NAMES = {
 
 
 def erc(results: Path) -> str:
-    """Failures left when the lowest 30 % are discarded, over those before."""
+    """Failures left when the lowest 30 % are discarded, over those before; too few are left out."""
     found = _read(results, "erc-lfw-dev")
     areas = _areas(found, "")
     costs = {
@@ -283,7 +284,12 @@ def _areas(found: dict[str, Any], of: str) -> dict[str, dict[str, str]]:
 
 
 def _from_fnmr(found: dict[str, Any]) -> list[dict[str, Any]]:
-    return [start for start in found["starts"] if start["start"].startswith("FNMR")]
+    """Starts at an FNMR that enough failures stand behind to tell scores apart."""
+    return [
+        start
+        for start in found["starts"]
+        if start["start"].startswith("FNMR") and start["errors"] >= FEW
+    ]
 
 
 def _in_order(found: dict[str, Any]) -> list[str]:
@@ -394,7 +400,3 @@ def _two_digits(value: float | None) -> str:
 
 def _millions(value: float | None) -> str:
     return "" if value is None else f"{value / 1e6:.0f}" if value >= 1e7 else f"{value / 1e6:.1f}"
-
-
-if __name__ == "__main__":
-    call(main)
