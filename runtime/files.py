@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
+import errno
+import logging
 import os
+from functools import cache
 from pathlib import Path
 
-from sealshot.runtime.errors import InputError
+from sealshot.runtime.errors import InputError, SealshotError
 
 PART = ".part"
+WRITE_ELSEWHERE = "choose a folder that exists, with space, and that you may write to"
+_WRONG_PATH = frozenset(
+    (
+        errno.ENOENT,
+        errno.EACCES,
+        errno.EPERM,
+        errno.EROFS,
+        errno.ENOTDIR,
+        errno.EISDIR,
+        errno.EEXIST,
+        errno.ELOOP,
+        errno.ENAMETOOLONG,
+    )
+)
+
+logger = logging.getLogger(__name__)
 
 
 def write_atomic(path: Path, data: bytes, *, mode: int = 0o666) -> None:
@@ -33,6 +52,33 @@ def write_atomic(path: Path, data: bytes, *, mode: int = 0o666) -> None:
     fsync_folder(path.parent)
 
 
+def write_new(path: Path, text: str, *, mode: int, what: str = "the file") -> None:
+    """Write a file, called ``what`` in errors, that is not there yet, durably, or leave none.
+
+    Raises:
+        InputError: it exists, or there is no such place to write to.
+        SealshotError: the disk is full or broken.
+    """
+    try:
+        # Not through .part: its rename would overwrite a file that came up meanwhile.
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+        try:
+            with os.fdopen(fd, "w", encoding="utf-8") as out:
+                out.write(text)
+                out.flush()
+                os.fsync(out.fileno())
+            fsync_folder(path.parent)
+        except BaseException:
+            path.unlink()
+            raise
+    except FileExistsError:
+        raise InputError(
+            f"{path} exists and is not overwritten", hint="choose another file name"
+        ) from None
+    except OSError as error:
+        raise file_error(f"cannot write {what} {path}", error, WRITE_ELSEWHERE) from None
+
+
 def make_folder(folder: Path, hint: str) -> None:
     """Make a folder that a user named, with its parents, if it is not there.
 
@@ -42,15 +88,39 @@ def make_folder(folder: Path, hint: str) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(
-            f"the folder {folder} cannot be made: {error.strerror}", hint=hint
-        ) from error
+        raise file_error(f"the folder {folder} cannot be made", error, hint) from error
 
 
 def fsync_folder(path: Path) -> None:
-    """Make the renames and unlinks in a folder durable."""
+    """Make the renames and unlinks in a folder durable, where its file system can.
+
+    Some (CIFS, several FUSE) answer EINVAL for each folder: that is told once, and taken.
+    """
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(fd)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
+        _tell_not_durable(os.fstat(fd).st_dev, path)
     finally:
         os.close(fd)
+
+
+def file_error(fact: str, error: OSError, hint: str) -> SealshotError:
+    """Return what is to be raised for a file or folder that could not be made or written.
+
+    A path that cannot be is the user's to mend, exit code 2; a full or broken disk is no wrong
+    input, exit code 1.
+    """
+    kind = InputError if error.errno in _WRONG_PATH else SealshotError
+    return kind(f"{fact}: {error.strerror}", hint)
+
+
+@cache
+def _tell_not_durable(_device: int, path: Path) -> None:
+    logger.warning(
+        "the file system of %s cannot make a folder durable (fsync: EINVAL): after a power cut "
+        "the newest files there may be missing",
+        path,
+    )

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from sealshot.runtime.errors import InputError, SealError
-from sealshot.runtime.files import write_atomic
+from sealshot.runtime.files import WRITE_ELSEWHERE, file_error, write_atomic
 from sealshot.runtime.seal.fields import Check, is_list, is_object, is_text, parse_json, problem
 from sealshot.runtime.seal.signing import (
     SIGNATURE_BYTES,
@@ -159,14 +159,13 @@ def write_file(path: Path, data: bytes, *, mode: int = 0o666) -> None:
     """Write a file whole or not at all.
 
     Raises:
-        SealError: it cannot be written.
+        InputError: there is no such place to write to.
+        SealshotError: the disk is full or broken.
     """
     try:
         write_atomic(path, data, mode=mode)
     except OSError as error:
-        raise SealError(
-            f"cannot write {path}: {error.strerror}", hint="choose a folder that you may write to"
-        ) from None
+        raise file_error(f"cannot write {path}", error, WRITE_ELSEWHERE) from None
 
 
 def _noun(kind: str) -> str:

@@ -5,7 +5,6 @@ No error quotes what it could not read: people paste the secret half of a key pa
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
@@ -16,7 +15,7 @@ from sealshot.runtime.age import bech32, hybrid, x25519
 from sealshot.runtime.age.hybrid import HybridIdentity, HybridRecipient
 from sealshot.runtime.age.x25519 import X25519Identity, X25519Recipient
 from sealshot.runtime.errors import SealError
-from sealshot.runtime.files import fsync_folder
+from sealshot.runtime.files import write_new
 
 STDIN = "-"
 KEY_FILE_LIMIT = 64 * 1024  # bytes; far above a real key file, far below a video given by mistake
@@ -118,32 +117,12 @@ def write_identity(path: Path, identity: PrivateKey) -> None:
     """Write an identity file as age-keygen does, readable by its owner only.
 
     Raises:
-        SealError: the file exists (it is never overwritten) or cannot be written.
+        InputError: the file exists (it is never overwritten), or cannot be.
+        SealshotError: the disk is full or broken.
     """
     created = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     lines = f"# created: {created}", f"# public key: {identity.recipient}", identity.secret_text()
-    try:
-        # Not through .part: its rename would overwrite a file that came up meanwhile.
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        try:
-            with os.fdopen(fd, "w", encoding="ascii") as out:
-                out.write("".join(line + "\n" for line in lines))
-                out.flush()
-                os.fsync(fd)
-        except BaseException:
-            path.unlink()
-            raise
-        fsync_folder(path.parent)
-    except FileExistsError:
-        raise SealError(
-            f"{path} exists and is not overwritten: a lost key cannot be made again",
-            hint="choose another file name",
-        ) from None
-    except OSError as error:
-        raise SealError(
-            f"cannot write the identity file {path}: {error.strerror}",
-            hint="choose a folder that exists and that you may write to",
-        ) from None
+    write_new(path, "".join(line + "\n" for line in lines), mode=0o600, what="the identity file")
 
 
 def _decode(text: str, what: str, *, hint: str) -> tuple[str, bytes]:

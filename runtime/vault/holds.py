@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 
 from sealshot.runtime.errors import InputError, SealError, VaultError
-from sealshot.runtime.files import PART, fsync_folder
+from sealshot.runtime.files import PART, file_error, fsync_folder
 from sealshot.runtime.seal.container import read_container
 from sealshot.runtime.seal.documents import write_file
 from sealshot.runtime.seal.policy import Policy
@@ -94,9 +94,7 @@ def place_hold(
         folder.mkdir(exist_ok=True)
         fsync_folder(vault)
     except OSError as error:
-        raise InputError(
-            f"the folder {folder} cannot be made: {error.strerror}", hint="check the vault"
-        ) from error
+        raise file_error(f"the folder {folder} cannot be made", error, "check the vault") from error
     write_file(path, warrant.document.encode())
     return path
 

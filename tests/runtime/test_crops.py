@@ -48,6 +48,7 @@ def test_cut_outside_repeats_the_edge(x, y):
         (-5, -5, (25, 25)),
         (90, 80, (20, 10)),
         (-30, 50, (30, 1)),  # beside the picture: the nearest pixels
+        (50, -30, (1, 30)),  # above it
         (500, 500, (1, 1)),
     ],
 )

@@ -8,13 +8,12 @@ from sealshot.runtime.cli.arguments import Arguments, run_action
 from sealshot.runtime.cli.commands.parties import (
     add_name,
     read_signing_key,
-    write_new,
     write_party,
     write_signing_key,
 )
 from sealshot.runtime.cli.terminal import note, say
 from sealshot.runtime.errors import InputError
-from sealshot.runtime.files import make_folder
+from sealshot.runtime.files import make_folder, write_new
 from sealshot.runtime.seal.policy import Party, Policy, read_party, read_policy
 from sealshot.runtime.seal.quorum import Camera
 from sealshot.runtime.seal.signing import SigningKey

@@ -19,7 +19,7 @@ from sealshot.runtime.cli.commands.parties import (
 )
 from sealshot.runtime.cli.terminal import note, say, warn
 from sealshot.runtime.errors import InputError, SealError
-from sealshot.runtime.files import fsync_folder
+from sealshot.runtime.files import file_error, fsync_folder
 from sealshot.runtime.seal.ceremony import Give, read_request
 from sealshot.runtime.seal.container import Container
 from sealshot.runtime.seal.documents import read_file
@@ -249,6 +249,4 @@ def _make(folder: Path, mode: int) -> None:
         folder.mkdir(mode=mode, parents=True, exist_ok=True)
         fsync_folder(folder.parent)
     except OSError as error:
-        raise InputError(
-            f"the folder {folder} cannot be made: {error.strerror}", hint="choose another"
-        ) from error
+        raise file_error(f"the folder {folder} cannot be made", error, "choose another") from error

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 from sealshot.runtime.cli.arguments import Arguments
 from sealshot.runtime.errors import SealError
-from sealshot.runtime.files import fsync_folder
+from sealshot.runtime.files import write_new
 from sealshot.runtime.seal.documents import read_file
 from sealshot.runtime.seal.fields import is_name
 from sealshot.runtime.seal.keys import KEY_FILE_LIMIT, PrivateKey, read_identities
@@ -71,30 +70,6 @@ def single_identity(path: Path) -> PrivateKey:
     if len(identities) != 1:
         raise SealError(f"{path} holds {len(identities)} keys, not one", hint="check the path")
     return identities[0]
-
-
-def write_new(path: Path, text: str, *, mode: int) -> None:
-    """Write a file that is not there yet, durably.
-
-    Raises:
-        SealError: it exists or cannot be written.
-    """
-    try:
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-        with os.fdopen(fd, "w", encoding="utf-8") as out:
-            out.write(text)
-            out.flush()
-            os.fsync(out.fileno())
-        fsync_folder(path.parent)
-    except FileExistsError:
-        raise SealError(
-            f"{path} exists and is not overwritten", hint="choose another file name"
-        ) from None
-    except OSError as error:
-        raise SealError(
-            f"cannot write {path}: {error.strerror}",
-            hint="choose a folder that exists and that you may write to",
-        ) from None
 
 
 def _name(text: str) -> str:

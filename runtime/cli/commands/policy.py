@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from sealshot.runtime.cli.arguments import Arguments, positive_int, run_action
-from sealshot.runtime.cli.commands.parties import write_new
 from sealshot.runtime.cli.terminal import note, say, say_json, table
+from sealshot.runtime.files import write_new
 from sealshot.runtime.seal.policy import Policy, make_policy, read_party, read_policy
 
 USAGE = """\

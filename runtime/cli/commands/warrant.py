@@ -6,9 +6,10 @@ from datetime import timedelta
 from pathlib import Path
 
 from sealshot.runtime.cli.arguments import Arguments, run_action
-from sealshot.runtime.cli.commands.parties import single_identity, write_new
+from sealshot.runtime.cli.commands.parties import single_identity
 from sealshot.runtime.cli.terminal import note, say, table
 from sealshot.runtime.errors import InputError
+from sealshot.runtime.files import write_new
 from sealshot.runtime.seal.documents import write_file
 from sealshot.runtime.seal.keys import parse_recipients
 from sealshot.runtime.seal.policy import read_party, read_policy

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from sealshot.runtime.age import bech32
 from sealshot.runtime.age.x25519 import X25519Identity
-from sealshot.runtime.errors import SealError
+from sealshot.runtime.errors import InputError, SealError, SealshotError
 from sealshot.runtime.seal import keys
 
 KEY = X25519Identity(bytes(range(32)))
@@ -127,7 +127,7 @@ def test_identity_file_is_never_overwritten(there: str, tmp_path: Path) -> None:
         path.mkdir()
     else:
         path.symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(SealError, match="exists"):
+    with pytest.raises(InputError, match="exists"):
         keys.write_identity(path, KEY)
     assert os.listdir(tmp_path) == ["key"]  # noqa: PTH208
     assert there != "a file" or path.read_text() == "precious"
@@ -136,15 +136,16 @@ def test_identity_file_is_never_overwritten(there: str, tmp_path: Path) -> None:
 def test_identity_file_that_cannot_be_written_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(SealError, match="No such file"):
+    with pytest.raises(InputError, match="No such file"):
         keys.write_identity(tmp_path / "absent" / "key", KEY)
 
     def full(_fd: int) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(SealError, match="No space left") as caught:
+    with pytest.raises(SealshotError, match="No space left") as caught:
         keys.write_identity(tmp_path / "key", KEY)
+    assert caught.value.exit_code == 1  # nothing that was given is wrong
     assert not list(tmp_path.iterdir())
     assert SECRET not in str(caught.value.__context__)
 
