@@ -23,7 +23,7 @@ from sealshot.runtime.detect.boxes import iou
 from sealshot.runtime.detect.mtcnn import EXACT, FAST, Mtcnn, Settings
 from sealshot.runtime.detect.sampling import MipSampler, Sampler
 from sealshot.runtime.errors import InputError
-from sealshot.runtime.sources import open_source
+from sealshot.runtime.sources import frames_of, open_source
 from sealshot.runtime.types import Face, Floats, Image
 
 USAGE = """
@@ -335,7 +335,7 @@ def _folder(path: Path, count: int) -> Iterator[Image]:
 def _clip(path: Path, count: int) -> Iterator[Image]:
     with open_source(str(path), report=note) as source:
         step = max(1, (source.frames or count) // count)
-        for frame in source:
+        for frame in frames_of(source):
             if frame.index % step == 0 and frame.index < step * count:
                 yield frame.image
 

@@ -28,7 +28,7 @@ from sealshot.runtime.cli.terminal import progress, say_json, table, warn
 from sealshot.runtime.crops import cut, square
 from sealshot.runtime.detect import MIN_FACE_PX, Detector, open_detector
 from sealshot.runtime.errors import InputError
-from sealshot.runtime.sources import ahead, open_source
+from sealshot.runtime.sources import ahead, frames_of, open_source
 from sealshot.runtime.track import TRACKERS, open_tracker
 from sealshot.runtime.types import Face, Frame, Image
 
@@ -132,7 +132,7 @@ def compare(
     found: list[tuple[float, Sequence[Face]]] = []
     with (
         open_source(str(clip), report=warn) as source,
-        ahead(detected(source, detector), FRAMES_AHEAD) as frames,
+        ahead(detected(frames_of(source), detector), FRAMES_AHEAD) as frames,
         progress(clip.name, source.frames) as bar,
     ):
         for frame, faces in frames:

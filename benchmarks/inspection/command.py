@@ -26,7 +26,7 @@ from sealshot.runtime.errors import SealshotError
 from sealshot.runtime.pipeline.run import FRAMES_AHEAD
 from sealshot.runtime.pipeline.stages import Settings, open_stages
 from sealshot.runtime.pipeline.watch import find_faces
-from sealshot.runtime.sources import Report, ahead, open_source
+from sealshot.runtime.sources import Report, ahead, frames_of, open_source
 from sealshot.runtime.types import Shot
 
 USAGE = f"""
@@ -121,7 +121,7 @@ def inspect(
 
         try:
             with ahead(
-                find_faces(source, stages.detector, stages.stopwatch),
+                find_faces(frames_of(source), stages.detector, stages.stopwatch),
                 FRAMES_AHEAD,
                 interrupt=source.close,
             ) as found:

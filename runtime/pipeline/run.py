@@ -15,7 +15,7 @@ from sealshot.runtime.pipeline.watch import Stopwatch, find_faces
 from sealshot.runtime.seal.log import LogError
 from sealshot.runtime.seal.memory import disable_core_dumps
 from sealshot.runtime.seal.payload import Origin, PictureType
-from sealshot.runtime.sources import Report, Source, ahead, open_source
+from sealshot.runtime.sources import Report, Source, ahead, frames_of, open_source
 from sealshot.runtime.types import Shot
 from sealshot.runtime.vault.caretaker import Keeper, Sealing
 
@@ -129,7 +129,7 @@ def _watch(
     engine, selector, stopwatch = stages.engine, stages.selector, stages.stopwatch
     start = time.perf_counter()
     try:
-        decoded = stopwatch.timed("decode", source)
+        decoded = stopwatch.timed("decode", frames_of(source))
         with ahead(
             find_faces(decoded, stages.detector, stopwatch), FRAMES_AHEAD, interrupt=source.close
         ) as found:

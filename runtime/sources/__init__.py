@@ -17,10 +17,10 @@ from sealshot.runtime.sources.folder import Folder
 from sealshot.runtime.sources.live import Connect, Live
 from sealshot.runtime.sources.loop import Loop
 from sealshot.runtime.sources.redact import redact
-from sealshot.runtime.sources.source import Report, Source
+from sealshot.runtime.sources.source import Report, Source, frames_of
 from sealshot.runtime.sources.video import Video
 
-__all__ = ["Ahead", "Report", "Source", "ahead", "open_source", "redact"]
+__all__ = ["Ahead", "Report", "Source", "ahead", "frames_of", "open_source", "redact"]
 
 # elements that read a file to its end; any other pipeline is taken for a camera
 RECORDED_PIPELINE = re.compile(r"\b(multi)?filesrc\b")

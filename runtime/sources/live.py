@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 
 from sealshot.runtime.errors import InputError, SourceError
 from sealshot.runtime.sources.capture import Capture, frame_rate, read_image
-from sealshot.runtime.sources.source import Report, Source
-from sealshot.runtime.types import Frame, Image
+from sealshot.runtime.sources.source import HEARTBEAT_S, Report, Source
+from sealshot.runtime.types import Frame, Heartbeat, Image
 
 FIRST_DELAY_S = 1.0
 LONGEST_DELAY_S = 30.0
@@ -41,8 +41,8 @@ def reconnecting(
     report: Report,
     clock: Callable[[], float],
     sleep: Sleep,
-) -> Iterator[tuple[float, Image]]:
-    """Yield ``(clock time, image)`` from a capture and from its successors.
+) -> Iterator[Image]:
+    """Yield the images of a capture and of its successors.
 
     When a capture gives no more frames, wait, connect, and wait longer after each failure; a
     connection without a frame is a failure too. It ends when ``sleep`` says so.
@@ -61,7 +61,7 @@ def reconnecting(
                     report(f"{name} is back after {clock() - alive_s:.1f} s")
                     lost, waits = False, delays()
                 alive_s = clock()
-                yield alive_s, image
+                yield image
         finally:
             if current is not None:
                 current.release()
@@ -86,7 +86,7 @@ class Live(Source):
     A thread reads all the time, so that nothing queues up in the driver or on the network; what
     nobody asked for in time is replaced and counted in ``dropped``. Indexes count every frame that
     was read, dropped ones included. ``time_s`` is the monotonic clock at the frame's arrival, and
-    runs on while the camera is away.
+    runs on while the camera is away, told by heartbeats.
     """
 
     def __init__(
@@ -144,12 +144,13 @@ class Live(Source):
 
     def _run(self) -> None:
         try:
-            for index, (clock_s, image) in enumerate(self._images, start=1):
+            for index, image in enumerate(self._images, start=1):
                 with self._changed:
                     if self._closing.is_set():
                         break
                     self.dropped += self._newest is not None
-                    self._newest = Frame(index, clock_s - self._start_s, image)
+                    # the clock is read under the lock, so that no heartbeat overtakes the frame
+                    self._newest = Frame(index, self._clock() - self._start_s, image)
                     self._changed.notify_all()
         except Exception as error:
             self._error = error
@@ -164,16 +165,20 @@ class Live(Source):
             self._sentences.append(sentence)
             self._changed.notify_all()
 
-    def _read(self) -> Frame | None:
+    def _read(self) -> Frame | Heartbeat | None:
         while True:
             with self._changed:
-                self._changed.wait_for(
-                    lambda: self._newest or self._sentences or self._ended or self._closing.is_set()
+                woken = self._changed.wait_for(
+                    lambda: (
+                        self._newest or self._sentences or self._ended or self._closing.is_set()
+                    ),
+                    HEARTBEAT_S,
                 )
                 sentences = list(self._sentences)
                 self._sentences.clear()
                 frame, self._newest = self._newest, None
                 ended = self._ended or self._closing.is_set()
+                now_s = self._clock() - self._start_s
             for sentence in sentences:
                 self._report(sentence)
             if frame is not None and not self._closing.is_set():
@@ -182,6 +187,8 @@ class Live(Source):
                 if self._error is not None and not self._closing.is_set():
                     raise self._error
                 return None
+            if not woken:
+                return Heartbeat(now_s)
 
     def close(self) -> None:
         """Stop reading.

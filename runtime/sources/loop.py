@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from sealshot.runtime.sources.source import Report, Source
+from sealshot.runtime.sources.source import Report, Source, frames_of
 from sealshot.runtime.types import Frame
 
 
@@ -18,6 +18,7 @@ class Loop(Source):
         super().__init__(
             self._round.name, live=False, frames=None, fps=self._round.fps, report=report
         )
+        self._frames = frames_of(self._round)
         self._lock = threading.Lock()
         self._index, self._time_s, self._start_s = -1, 0.0, 0.0
 
@@ -25,12 +26,13 @@ class Loop(Source):
         with self._lock:
             if self._round is None:
                 return None
-            frame = next(self._round, None)
+            frame = next(self._frames, None)
             if frame is None:
                 self._round.close()
                 self._round = self._open_once()
                 self._start_s = self._time_s + 1 / (self._round.fps or 1.0)
-                frame = next(self._round)
+                self._frames = frames_of(self._round)
+                frame = next(self._frames)
             self._index += 1
             self._time_s = self._start_s + frame.time_s
             return Frame(self._index, self._time_s, frame.image)

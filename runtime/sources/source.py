@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 
-from sealshot.runtime.types import Frame
+from sealshot.runtime.types import Frame, Heartbeat
+
+HEARTBEAT_S = 0.5
+"""Longest silence of a live source, in seconds."""
 
 Report = Callable[[str], None]
 """Takes one sentence about something that a person should know and that is no error."""
@@ -14,6 +17,9 @@ Report = Callable[[str], None]
 
 class Source(ABC):
     """Frames in order, with indexes that count up from 0 and times that never run back.
+
+    A live source gives a :class:`Heartbeat` where no frame has come for ``HEARTBEAT_S``, so that
+    what depends on time goes on while the camera is away. A recording gives frames alone.
 
     Iterate over it inside a ``with`` block. One thread iterates; :meth:`close` may be called from
     any thread, and the iteration then ends. ``report`` is called by the thread that iterates.
@@ -42,10 +48,12 @@ class Source(ABC):
     def __iter__(self) -> Source:
         return self
 
-    def __next__(self) -> Frame:
+    def __next__(self) -> Frame | Heartbeat:
         frame = self._read()
         if frame is None:
             raise StopIteration
+        if isinstance(frame, Heartbeat):
+            return frame
         size = frame.image.shape[1::-1]
         if self._size not in (None, size) and not self._size_reported:
             self._size_reported = True
@@ -70,5 +78,10 @@ class Source(ABC):
         """Free what the source holds. A second call does nothing."""
 
     @abstractmethod
-    def _read(self) -> Frame | None:
-        """Return the next frame; None at the end and after :meth:`close`."""
+    def _read(self) -> Frame | Heartbeat | None:
+        """Return what comes next; None at the end and after :meth:`close`."""
+
+
+def frames_of(items: Iterable[Frame | Heartbeat]) -> Iterator[Frame]:
+    """Leave the heartbeats of a source out."""
+    return (item for item in items if isinstance(item, Frame))

@@ -43,7 +43,7 @@ from sealshot.runtime.cli.terminal import note, progress, say, say_json, table, 
 from sealshot.runtime.crops import crop_resize_grey
 from sealshot.runtime.detect import Detector, open_detector
 from sealshot.runtime.errors import InputError
-from sealshot.runtime.sources import open_source
+from sealshot.runtime.sources import frames_of, open_source
 from sealshot.runtime.track import open_tracker
 from sealshot.runtime.types import Floats, Frame, Track
 
@@ -170,7 +170,7 @@ def follow(
     following = open_tracker(tracker)
     source = open_source(clip, report=warn)
     with source, progress(Path(clip).name, source.frames) as bar:
-        for frame in source:
+        for frame in frames_of(source):
             seen = following.update(frame.time_s, detector.detect(frame.image)).seen
             bar.update(frame.index + 1, f"{len(found)} tracks")
             if not seen:

@@ -23,7 +23,7 @@ from sealshot.runtime.engines import open_engine
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.pipeline.run import Progress, run
 from sealshot.runtime.pipeline.stages import Settings
-from sealshot.runtime.sources import open_source
+from sealshot.runtime.sources import frames_of, open_source
 from sealshot.runtime.vault.caretaker import Sealing
 from sealshot.runtime.weights import score_graph
 
@@ -160,6 +160,6 @@ def describe_clip(source: str) -> Clip:
             f"{source} is not a file", hint="name a video file: a result needs its hash"
         )
     with open_source(source, report=lambda _: None) as video:
-        height, width = next(video).image.shape[:2]
+        height, width = next(frames_of(video)).image.shape[:2]
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         return Clip(path.name, digest, width, height, video.fps)

@@ -27,7 +27,7 @@ from sealshot.runtime.detect import open_detector
 from sealshot.runtime.engines import ENGINES, engine_forms
 from sealshot.runtime.engines.manifest import Manifest, load_manifest
 from sealshot.runtime.errors import InputError
-from sealshot.runtime.sources import open_source
+from sealshot.runtime.sources import frames_of, open_source
 from sealshot.runtime.weights import PRECISIONS, forms
 
 OWN_ENGINES = tuple(engine for engine in ENGINES if engine != "auto")
@@ -125,10 +125,10 @@ def faces_of(source: str, count: int) -> Crops:
         InputError: there is no such source, or fewer than two faces in it.
     """
     detector = open_detector("mtcnn", threads=1)
-    with open_source(source, report=warn) as frames:
+    with open_source(source, report=warn) as items:
         each = (
             crop
-            for frame in frames
+            for frame in frames_of(items)
             for crop in crop_resize_grey(frame.image, [f.box for f in detector.detect(frame.image)])
         )
         found = list(islice(each, count))

@@ -27,7 +27,7 @@ from sealshot.runtime.crops import CROP_PX, crop_resize_grey
 from sealshot.runtime.detect import open_detector
 from sealshot.runtime.engines import Screen, open_for_tracks
 from sealshot.runtime.errors import InputError
-from sealshot.runtime.sources import open_source
+from sealshot.runtime.sources import frames_of, open_source
 from sealshot.runtime.track import open_tracker
 from sealshot.runtime.types import Floats, Tracks
 from sealshot.runtime.weights import score_graph
@@ -108,7 +108,7 @@ def follow(clip: str) -> Footage:
     detector, tracker = open_detector("mtcnn", threads=1), open_tracker("bytetrack")
     frames = []
     with open_source(clip, report=warn) as source:
-        for frame in source:
+        for frame in frames_of(source):
             tracks = tracker.update(frame.time_s, detector.detect(frame.image))
             frames.append(
                 (crop_resize_grey(frame.image, [t.face.box for t in tracks.seen]), tracks)

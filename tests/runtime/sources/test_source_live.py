@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from sealshot.runtime.errors import InputError, SourceError
-from sealshot.runtime.sources import open_source
+from sealshot.runtime.sources import frames_of, open_source
 from sealshot.runtime.sources.live import JITTER, Live, delays, reconnecting
 
 
@@ -70,7 +70,7 @@ def run(world, captures, reports, *, count=None, give_up_after_s=None, sleep=Non
         clock=world.clock,
         sleep=sleep or world.sleep,
     )
-    return list(itertools.islice(images, count))
+    return [(world.now, image) for image in itertools.islice(images, count)]
 
 
 def test_delays_double_up_to_the_longest() -> None:
@@ -194,9 +194,10 @@ def test_reports_reach_the_thread_that_iterates_and_indexes_run_on(reports) -> N
     with Live(
         lambda: next(cameras, None), "cam", report=report, sleep=sleep, give_up_after_s=0.5
     ) as source:
-        frames = [next(source), next(source)]
+        given = frames_of(source)
+        frames = [next(given), next(given)]
         with pytest.raises(SourceError):
-            next(source)
+            next(given)
     assert [f.index for f in frames] == [0, 1]
     assert frames[0].time_s < frames[1].time_s
     assert reporters == {threading.current_thread()}

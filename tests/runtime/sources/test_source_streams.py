@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from sealshot.runtime.errors import InputError
-from sealshot.runtime.sources import capture, open_source
+from sealshot.runtime.sources import capture, frames_of, open_source
+from sealshot.runtime.types import Heartbeat
 
 FPS = 50
 
@@ -98,7 +99,7 @@ def test_a_stream_that_dies_and_returns(camera, reports, capfd) -> None:
     with open_source(spec, report=reports.append) as source:
         assert source.live
         frames = []
-        for frame in source:
+        for frame in frames_of(source):
             frames.append(frame)
             if camera.connections == 2 and frame.image.shape[1] == 96:
                 break
@@ -124,10 +125,26 @@ def test_a_stream_that_falls_silent_is_given_up_and_connected_again(
 ) -> None:
     monkeypatch.setattr(capture, "READ_TIMEOUT_MS", 400)
     with open_source(f"http://{camera.address}/live", report=reports.append) as source:
+        frames = frames_of(source)
         while camera.connections < 2:
-            frame = next(source)
+            frame = next(frames)
         assert 1.0 < frame.time_s < 4.0
     assert any("is back after" in r for r in reports)
+
+
+@pytest.mark.parametrize("camera", [(10, 1, 2.5)], indirect=True)
+def test_time_goes_on_while_a_stream_is_silent_and_while_it_is_away(camera, reports) -> None:
+    with open_source(f"http://{camera.address}/live", report=reports.append) as source:
+        items, came_s = [], [time.monotonic()]
+        while camera.connections < 2 or isinstance(items[-1], Heartbeat):
+            items.append(next(source))
+            came_s.append(time.monotonic())
+    assert max(np.diff(came_s)) < 1
+    beats = [item for item in items if isinstance(item, Heartbeat)]
+    assert len(beats) >= 5  # 2.5 s of silence, then one attempt that is refused
+    times = [item.time_s for item in items]
+    assert times == sorted(times)
+    assert beats[-1].time_s - beats[0].time_s > 2.5
 
 
 def test_a_slow_reader_gets_new_frames_not_old_ones(camera, reports) -> None:
