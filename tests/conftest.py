@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,6 +40,26 @@ def _present(folder: Path) -> Path:
             pytest.fail(reason)
         pytest.skip(reason)
     return folder
+
+
+class _Collector(logging.Handler):
+    """Keeps the sentences that a person would read."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.INFO)
+        self.sentences: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.sentences.append(record.getMessage())
+
+
+@pytest.fixture
+def reports() -> Iterator[list[str]]:
+    """What sealshot logged so far in this test, from any thread."""
+    collector, logger = _Collector(), logging.getLogger("sealshot")
+    logger.addHandler(collector)
+    yield collector.sentences
+    logger.removeHandler(collector)
 
 
 @dataclass(frozen=True)

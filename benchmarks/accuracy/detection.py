@@ -17,7 +17,7 @@ import numpy as np
 from sealshot.benchmarks.conditions.environment import environment
 from sealshot.benchmarks.conditions.result_file import write_result
 from sealshot.runtime.cli.arguments import Arguments, output_file, positive_int
-from sealshot.runtime.cli.terminal import note, progress, say_json, table
+from sealshot.runtime.cli.terminal import progress, say_json, table
 from sealshot.runtime.detect import MIN_FACE_PX, Detector, open_detector
 from sealshot.runtime.detect.boxes import iou
 from sealshot.runtime.detect.mtcnn import EXACT, FAST, Mtcnn, Settings
@@ -333,7 +333,7 @@ def _folder(path: Path, count: int) -> Iterator[Image]:
 
 
 def _clip(path: Path, count: int) -> Iterator[Image]:
-    with open_source(str(path), report=note) as source:
+    with open_source(str(path)) as source:
         step = max(1, (source.frames or count) // count)
         for frame in frames_of(source):
             if frame.index % step == 0 and frame.index < step * count:

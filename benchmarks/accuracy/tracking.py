@@ -24,7 +24,7 @@ from sealshot.benchmarks.conditions.environment import environment
 from sealshot.benchmarks.conditions.result_file import write_result
 from sealshot.benchmarks.inspection.history import Thinned
 from sealshot.runtime.cli.arguments import Arguments, output_file, positive_int
-from sealshot.runtime.cli.terminal import progress, say_json, table, warn
+from sealshot.runtime.cli.terminal import progress, say_json, table
 from sealshot.runtime.crops import cut, square
 from sealshot.runtime.detect import MIN_FACE_PX, Detector, open_detector
 from sealshot.runtime.errors import InputError
@@ -131,7 +131,7 @@ def compare(
     followed = [Followed(name) for name in TRACKERS]
     found: list[tuple[float, Sequence[Face]]] = []
     with (
-        open_source(str(clip), report=warn) as source,
+        open_source(str(clip)) as source,
         ahead(detected(frames_of(source), detector), FRAMES_AHEAD) as frames,
         progress(clip.name, source.frames) as bar,
     ):

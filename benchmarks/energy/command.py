@@ -39,7 +39,7 @@ from sealshot.benchmarks.speed.throughput.gather import (
 )
 from sealshot.runtime.age.x25519 import X25519Identity
 from sealshot.runtime.cli.arguments import Arguments, output_file, positive_int, seconds
-from sealshot.runtime.cli.terminal import note, progress, say, say_json, table, warn
+from sealshot.runtime.cli.terminal import note, progress, say, say_json, table
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.pipeline.run import run
 from sealshot.runtime.pipeline.stages import Settings
@@ -187,7 +187,6 @@ def watching(settings: Settings) -> Work:
                     settings,
                     Sealing((recipient,)),
                     Path(folder),
-                    report=warn,
                     on_progress=lambda _: None,
                 )
                 if summary.failure:

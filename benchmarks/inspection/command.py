@@ -26,7 +26,7 @@ from sealshot.runtime.errors import SealshotError
 from sealshot.runtime.pipeline.run import FRAMES_AHEAD
 from sealshot.runtime.pipeline.stages import Settings, open_stages
 from sealshot.runtime.pipeline.watch import find_faces
-from sealshot.runtime.sources import Report, ahead, frames_of, open_source
+from sealshot.runtime.sources import ahead, frames_of, open_source
 from sealshot.runtime.types import Shot
 
 USAGE = f"""
@@ -61,7 +61,7 @@ def main(argv: list[str]) -> int:
     warn(f"{given.output} GETS PLAIN FACES. Nothing in it is sealed; who can read it sees them.")
     with progress("inspecting") as bar:
         found, failure = inspect(
-            watching(given), given.output, force=given.force, report=warn, on_frame=bar.update
+            watching(given), given.output, force=given.force, on_frame=bar.update
         )
     if given.json:
         say_json(asdict(found))
@@ -78,7 +78,6 @@ def inspect(
     output: Path,
     *,
     force: bool = False,
-    report: Report,
     on_frame: Callable[[int, str, int | None], None] = lambda *_: None,
 ) -> tuple[Inspection, SealshotError | None]:
     """Watch a source as `run` does, and draw instead of sealing.
@@ -87,7 +86,6 @@ def inspect(
         settings: what to run on; what concerns sealing is not used.
         output: the folder to write to.
         force: whether it may hold an older inspection, which is then replaced.
-        report: takes sentences that a person should read.
         on_frame: called after each frame with frames, words, and frames in total.
 
     Returns:
@@ -101,7 +99,7 @@ def inspect(
     recorder = Recorder()
     rows: list[Row] = []
     frames, interrupted, failure = 0, False, None
-    with open_source(settings.source, report=report, fps=settings.fps) as source:
+    with open_source(settings.source, fps=settings.fps) as source:
         stages = open_stages(settings, source.fps)
         engine, watcher = stages.engine, stages.watcher
         folder = Folder(output, force=force)

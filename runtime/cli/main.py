@@ -10,7 +10,7 @@ import sys
 from types import FrameType
 
 from sealshot.runtime.cli.interrupts import SIGNALS
-from sealshot.runtime.cli.terminal import fail, note, say
+from sealshot.runtime.cli.terminal import fail, note, printed_log, say
 from sealshot.runtime.errors import InputError, SealshotError
 
 # command -> module with `main(argv) -> exit code`, what it does
@@ -122,7 +122,8 @@ def main(argv: list[str] | None = None) -> int:
     for number in SIGNALS:  # SIGINT too: a shell that starts us in the background has it ignored
         signal.signal(number, _interrupt)
     try:
-        return dispatch(sys.argv[1:] if argv is None else argv)
+        with printed_log():
+            return dispatch(sys.argv[1:] if argv is None else argv)
     except SealshotError as error:
         fail(error)
         return error.exit_code

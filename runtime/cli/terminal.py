@@ -11,6 +11,7 @@ Rules:
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
 import time
@@ -71,6 +72,27 @@ def fail(error: SealshotError) -> None:
     _err.print(f"error: {error.fact}", markup=False, style="bold red")
     if error.hint:
         _err.print(f"hint: {error.hint}", markup=False)
+
+
+class _Handler(logging.Handler):
+    """Prints what the library logs as a warning, or as a note where it is less than that."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        (warn if record.levelno >= logging.WARNING else note)(record.getMessage())
+
+
+@contextmanager
+def printed_log() -> Iterator[None]:
+    """Print what is logged below ``sealshot`` while the block runs."""
+    logger, handler = logging.getLogger("sealshot"), _Handler()
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
 
 
 def say_json(value: Any) -> None:

@@ -15,7 +15,7 @@ from sealshot.runtime.pipeline.watch import Stopwatch, find_faces
 from sealshot.runtime.seal.log import LogError
 from sealshot.runtime.seal.memory import disable_core_dumps
 from sealshot.runtime.seal.payload import Origin, PictureType
-from sealshot.runtime.sources import Report, Source, ahead, frames_of, open_source
+from sealshot.runtime.sources import Source, ahead, frames_of, open_source
 from sealshot.runtime.types import Shot
 from sealshot.runtime.vault.caretaker import Keeper, Sealing
 
@@ -80,7 +80,6 @@ def run(
     vault_path: Path,
     *,
     picture: PictureType = "jpg",
-    report: Report,
     on_progress: Callable[[Progress], None] = lambda _: None,
     on_engine: Callable[[Engine], None] = lambda _: None,
 ) -> Summary:
@@ -94,7 +93,6 @@ def run(
         sealing: who can open the shots, and what becomes of them.
         vault_path: folder of the vault; made if it is missing.
         picture: how the shots are encoded.
-        report: takes sentences that a person should read.
         on_progress: called after each frame.
         on_engine: called with the engine that was chosen, before the first frame.
 
@@ -105,14 +103,13 @@ def run(
     disable_core_dumps()
     with open_source(
         settings.source,
-        report=report,
         fps=settings.fps,
         give_up_after_s=settings.give_up_after_s,
     ) as source:
         stages = open_stages(settings, source.fps)
         on_engine(stages.engine)
         origin = Origin(source.name, stages.engine.manifest.name, stages.engine.manifest.sha256)
-        with Keeper(vault_path, sealing, report) as keeper:
+        with Keeper(vault_path, sealing) as keeper:
             sealer = _Sealer(keeper, origin, picture, stages.stopwatch)
             return _watch(source, stages, sealer, settings.stop_after_s, on_progress)
 

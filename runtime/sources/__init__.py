@@ -17,10 +17,10 @@ from sealshot.runtime.sources.folder import Folder
 from sealshot.runtime.sources.live import Connect, Live
 from sealshot.runtime.sources.loop import Loop
 from sealshot.runtime.sources.redact import redact
-from sealshot.runtime.sources.source import Report, Source, frames_of
+from sealshot.runtime.sources.source import Source, frames_of
 from sealshot.runtime.sources.video import Video
 
-__all__ = ["Ahead", "Report", "Source", "ahead", "frames_of", "open_source", "redact"]
+__all__ = ["Ahead", "Source", "ahead", "frames_of", "open_source", "redact"]
 
 # elements that read a file to its end; any other pipeline is taken for a camera
 RECORDED_PIPELINE = re.compile(r"\b(multi)?filesrc\b")
@@ -29,7 +29,6 @@ RECORDED_PIPELINE = re.compile(r"\b(multi)?filesrc\b")
 def open_source(
     spec: str,
     *,
-    report: Report,
     fps: float | None = None,
     loop: bool = False,
     give_up_after_s: float | None = None,
@@ -41,8 +40,6 @@ def open_source(
             (``/dev/video0``); an address (``rtsp://``, ``http://`` ...); or a GStreamer pipeline
             (has `` ! `` in it). An http address that names its length and a pipeline that reads a
             file are recordings, read losslessly.
-        report: takes a sentence about what a person should know: a file that ends early, an
-            unreadable image, a camera that went away or came back.
         fps: frames per second of a folder (1 if not given), or of a recording whose own times are
             to be ignored. Not for cameras.
         loop: play a recording again and again.
@@ -60,10 +57,10 @@ def open_source(
         raise InputError(f"{fps} frames per second is not a rate", hint="give 0 < fps <= 1000")
 
     def recorded(once: Callable[[], Source]) -> Source:
-        return Loop(once, report=report) if loop else once()
+        return Loop(once) if loop else once()
 
     def video(connect: Connect) -> Source:
-        return recorded(lambda: Video(_must(connect(), name), name, fps=fps, report=report))
+        return recorded(lambda: Video(_must(connect(), name), name, fps=fps))
 
     def live(connect: Connect) -> Source:
         if fps is not None or loop:
@@ -71,7 +68,7 @@ def open_source(
                 f"{name} is live: it cannot be {'looped' if loop else 'given a frame rate'}",
                 hint="leave the option out",
             )
-        return Live(connect, name, give_up_after_s=give_up_after_s, report=report)
+        return Live(connect, name, give_up_after_s=give_up_after_s)
 
     if spec.isdecimal():
         name = f"camera {int(spec)}"
@@ -85,7 +82,7 @@ def open_source(
     path = Path(spec)
     _check_path(path)
     if path.is_dir():
-        return recorded(lambda: Folder(path, fps=fps, report=report))
+        return recorded(lambda: Folder(path, fps=fps))
     if path.is_char_device():
         return live(lambda: open_capture(spec, cv2.CAP_V4L2))
     _refuse_text(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,8 +10,10 @@ from pathlib import Path
 import cv2
 
 from sealshot.runtime.errors import InputError
-from sealshot.runtime.sources.source import Report, Source
+from sealshot.runtime.sources.source import Source
 from sealshot.runtime.types import Frame
+
+logger = logging.getLogger(__name__)
 
 SUFFIXES = (
     ".bmp",
@@ -41,7 +44,7 @@ class Folder(Source):
     as a picture is reported and leaves its place empty.
     """
 
-    def __init__(self, path: Path, *, fps: float | None = None, report: Report) -> None:
+    def __init__(self, path: Path, *, fps: float | None = None) -> None:
         """List the folder and read the first picture.
 
         Raises:
@@ -52,7 +55,7 @@ class Folder(Source):
             path / name for name in sorted(names, key=natural_key) if not name.startswith(".")
         ]
         rate = fps or DEFAULT_FPS
-        super().__init__(str(path), live=False, frames=len(self._paths), fps=rate, report=report)
+        super().__init__(str(path), live=False, frames=len(self._paths), fps=rate)
         if not self._paths:
             raise InputError(
                 f"there is no image in the folder {path}",
@@ -75,7 +78,7 @@ class Folder(Source):
             except cv2.error:  # more pixels than OpenCV takes
                 image = None
             if image is None:
-                self._report(f"{path} cannot be read as an image and is left out")
+                logger.warning("%s cannot be read as an image and is left out", path)
                 continue
             yield Frame(index, place / rate, image)  # type: ignore[arg-type]
             index += 1

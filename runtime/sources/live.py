@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
 
 from sealshot.runtime.errors import InputError, SourceError
 from sealshot.runtime.sources.capture import Capture, frame_rate, read_image
-from sealshot.runtime.sources.source import HEARTBEAT_S, Report, Source
+from sealshot.runtime.sources.source import HEARTBEAT_S, Source
 from sealshot.runtime.types import Frame, Heartbeat, Image
+
+logger = logging.getLogger(__name__)
 
 FIRST_DELAY_S = 1.0
 LONGEST_DELAY_S = 30.0
@@ -38,7 +40,6 @@ def reconnecting(
     name: str,
     *,
     give_up_after_s: float | None,
-    report: Report,
     clock: Callable[[], float],
     sleep: Sleep,
 ) -> Iterator[Image]:
@@ -58,7 +59,7 @@ def reconnecting(
         try:
             while current is not None and (image := read_image(current)) is not None:
                 if lost:
-                    report(f"{name} is back after {clock() - alive_s:.1f} s")
+                    logger.warning("%s is back after %.1f s", name, clock() - alive_s)
                     lost, waits = False, delays()
                 alive_s = clock()
                 yield image
@@ -73,7 +74,7 @@ def reconnecting(
             )
         delay = next(waits)
         what = "still gives no frame" if lost else "gives no more frames"
-        report(f"{name} {what}; connecting again in {delay:.1f} s")
+        logger.warning("%s %s; connecting again in %.1f s", name, what, delay)
         lost = True
         if sleep(delay):
             return
@@ -95,7 +96,6 @@ class Live(Source):
         name: str,
         *,
         give_up_after_s: float | None = None,
-        report: Report,
         clock: Callable[[], float] = time.monotonic,
         sleep: Sleep | None = None,
     ) -> None:
@@ -105,7 +105,6 @@ class Live(Source):
             connect: opens the camera; None where it does not answer.
             name: for reports and errors, without a password.
             give_up_after_s: raise SourceError after so long without a frame; None never does.
-            report: told whenever the camera goes, is tried again, and comes back.
             clock: seconds, monotonic.
             sleep: waits between two attempts; tests give their own.
 
@@ -122,11 +121,10 @@ class Live(Source):
                 hint="check the address, user and password (a pipeline with gst-launch-1.0), and"
                 " that no other program has the camera open",
             )
-        super().__init__(name, live=True, frames=None, fps=frame_rate(capture), report=report)
+        super().__init__(name, live=True, frames=None, fps=frame_rate(capture))
         self._clock, self._start_s = clock, clock()
         self._changed = threading.Condition()
         self._newest: Frame | None = Frame(0, 0.0, image)
-        self._sentences: deque[str] = deque()
         self._error: Exception | None = None
         self._ended = False
         self._closing = threading.Event()
@@ -135,7 +133,6 @@ class Live(Source):
             connect,
             name,
             give_up_after_s=give_up_after_s,
-            report=self._queue_report,
             clock=clock,
             sleep=sleep or self._closing.wait,
         )
@@ -160,27 +157,16 @@ class Live(Source):
                 self._ended = True
                 self._changed.notify_all()
 
-    def _queue_report(self, sentence: str) -> None:
-        with self._changed:
-            self._sentences.append(sentence)
-            self._changed.notify_all()
-
     def _read(self) -> Frame | Heartbeat | None:
         while True:
             with self._changed:
                 woken = self._changed.wait_for(
-                    lambda: (
-                        self._newest or self._sentences or self._ended or self._closing.is_set()
-                    ),
+                    lambda: self._newest or self._ended or self._closing.is_set(),
                     HEARTBEAT_S,
                 )
-                sentences = list(self._sentences)
-                self._sentences.clear()
                 frame, self._newest = self._newest, None
                 ended = self._ended or self._closing.is_set()
                 now_s = self._clock() - self._start_s
-            for sentence in sentences:
-                self._report(sentence)
             if frame is not None and not self._closing.is_set():
                 return frame
             if ended:

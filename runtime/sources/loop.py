@@ -5,19 +5,17 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from sealshot.runtime.sources.source import Report, Source, frames_of
+from sealshot.runtime.sources.source import Source, frames_of
 from sealshot.runtime.types import Frame
 
 
 class Loop(Source):
     """Opens a recording anew whenever it ends; indexes and times run on."""
 
-    def __init__(self, open_once: Callable[[], Source], *, report: Report) -> None:
+    def __init__(self, open_once: Callable[[], Source]) -> None:
         self._open_once = open_once
         self._round: Source | None = open_once()
-        super().__init__(
-            self._round.name, live=False, frames=None, fps=self._round.fps, report=report
-        )
+        super().__init__(self._round.name, live=False, frames=None, fps=self._round.fps)
         self._frames = frames_of(self._round)
         self._lock = threading.Lock()
         self._index, self._time_s, self._start_s = -1, 0.0, 0.0

@@ -1,18 +1,18 @@
-"""What every source is: an iterator of frames with a name, and a way to say what went wrong."""
+"""What every source is: an iterator of frames with a name."""
 
 from __future__ import annotations
 
+import logging
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from types import TracebackType
 
 from sealshot.runtime.types import Frame, Heartbeat
 
+logger = logging.getLogger(__name__)
+
 HEARTBEAT_S = 0.5
 """Longest silence of a live source, in seconds."""
-
-Report = Callable[[str], None]
-"""Takes one sentence about something that a person should know and that is no error."""
 
 
 class Source(ABC):
@@ -22,7 +22,8 @@ class Source(ABC):
     what depends on time goes on while the camera is away. A recording gives frames alone.
 
     Iterate over it inside a ``with`` block. One thread iterates; :meth:`close` may be called from
-    any thread, and the iteration then ends. ``report`` is called by the thread that iterates.
+    any thread, and the iteration then ends. What a person should know and is no error (a file that
+    ends early, a camera that went away) is logged as a warning.
     """
 
     name: str
@@ -36,12 +37,9 @@ class Source(ABC):
     dropped: int
     """Frames of a live source that were replaced by a newer one before anybody asked for them."""
 
-    def __init__(
-        self, name: str, *, live: bool, frames: int | None, fps: float | None, report: Report
-    ) -> None:
+    def __init__(self, name: str, *, live: bool, frames: int | None, fps: float | None) -> None:
         self.name, self.live, self.frames, self.fps = name, live, frames, fps
         self.dropped = 0
-        self._report = report
         self._size: tuple[int, ...] | None = None
         self._size_reported = False
 
@@ -58,7 +56,7 @@ class Source(ABC):
         if self._size not in (None, size) and not self._size_reported:
             self._size_reported = True
             was, now = (f"{w}x{h}" for w, h in (self._size or (), size))
-            self._report(f"{self.name}: the frames change size, from {was} to {now} pixels")
+            logger.warning("%s: the frames change size, from %s to %s pixels", self.name, was, now)
         self._size = size
         return frame
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 
 import cv2
 
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.sources.capture import Capture, frame_count, frame_rate, read_image
-from sealshot.runtime.sources.source import Report, Source
+from sealshot.runtime.sources.source import Source
 from sealshot.runtime.types import Frame, Image
+
+logger = logging.getLogger(__name__)
 
 ASSUMED_FPS = 25.0  # where a file gives neither times nor a rate
 COUNT_TOLERANCE = 0.02  # some containers only let the count be estimated from the duration
@@ -24,22 +27,19 @@ class Video(Source):
     first size.
     """
 
-    def __init__(
-        self, capture: Capture, name: str, *, fps: float | None = None, report: Report
-    ) -> None:
+    def __init__(self, capture: Capture, name: str, *, fps: float | None = None) -> None:
         """Take over an open capture and decode its first frame.
 
         Args:
             capture: what to read; :meth:`close` releases it.
             name: for reports and errors, without a password.
             fps: take the frames as this many a second, whatever times the file gives.
-            report: told when the file ends early.
 
         Raises:
             InputError: there is not one frame in it.
         """
         rate = fps or frame_rate(capture)
-        super().__init__(name, live=False, frames=frame_count(capture), fps=rate, report=report)
+        super().__init__(name, live=False, frames=frame_count(capture), fps=rate)
         self._capture: Capture | None = capture
         self._lock = threading.Lock()  # a release while another thread decodes is a crash
         self._stamped = fps is None
@@ -73,8 +73,11 @@ class Video(Source):
     def _check_count(self) -> None:
         expected, self.frames = self.frames, self._index
         if expected and expected - self._index > max(2, COUNT_TOLERANCE * expected):
-            self._report(
-                f"{self.name} ended early: {self._index} of about {expected} frames could be read"
+            logger.warning(
+                "%s ended early: %d of about %d frames could be read",
+                self.name,
+                self._index,
+                expected,
             )
 
     def close(self) -> None:

@@ -10,9 +10,10 @@ it and ``--after-upload delete`` was chosen. The last three spare what is on leg
 
 from __future__ import annotations
 
+import logging
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -33,6 +34,8 @@ from sealshot.runtime.vault.quota import Quota
 from sealshot.runtime.vault.record import Record
 from sealshot.runtime.vault.store import AGE, SEALED, Vault, VaultObject, list_objects
 from sealshot.runtime.vault.upload import Uploads, waiting
+
+logger = logging.getLogger(__name__)
 
 CLOCK, LOG = ".clock", "log"
 TICK_EVERY_S = 600.0
@@ -67,7 +70,6 @@ class Keeper:
     Args:
         path: folder of the vault; made if it is missing.
         sealing: whom to seal to.
-        report: takes sentences that a person should read.
         clock: where time comes from.
 
     Raises:
@@ -80,10 +82,9 @@ class Keeper:
         self,
         path: Path,
         sealing: Sealing,
-        report: Callable[[str], None],
         clock: Clock | None = None,
     ) -> None:
-        self._sealing, self._report = sealing, report
+        self._sealing = sealing
         self._vault = Vault(path)
         self._log: Log | None = None
         self._quota = Quota(sealing.quota_bytes) if sealing.quota_bytes else None
@@ -100,11 +101,11 @@ class Keeper:
                 sealing.epoch_keys.prefetch(self._now(), KEYS_AHEAD)
                 self._epoch_key()
             key = sealing.camera.key.verify_key if sealing.camera else None
-            self._record = Record(self._vault, self._log, key, report)
+            self._record = Record(self._vault, self._log, key)
             self._record.finish()
             self.tick()  # before anything is logged: what is over may have filled the disk
             if sealing.uploads:
-                sealing.uploads.start(self._vault, report)  # what is over is not sent any more
+                sealing.uploads.start(self._vault)  # what is over is not sent any more
                 self._acknowledge(sealing.uploads)
             self._record.adopt(self._now())
         except BaseException:
@@ -182,7 +183,7 @@ class Keeper:
                 self._acknowledge(self._sealing.uploads)
             self._tell_pushed_out()
         except SealshotError as error:  # what the run did is told all the same
-            self._report(f"{error.fact}; the next run logs what was uploaded")
+            logger.warning("%s; the next run logs what was uploaded", error.fact)
         finally:
             self.close()
 
@@ -239,7 +240,7 @@ class Keeper:
             gone = set(due)
             objects = [found for found in objects if found.id not in gone]
             if lost:
-                self._report(f"{lost} shots were deleted on time that no server had taken")
+                logger.warning("%d shots were deleted on time that no server had taken", lost)
             self._warn_once("ahead", _ahead_of(objects, now))
         self._vault.sweep(lambda epoch: epoch_end(epoch) <= now)
         if self._quota:
@@ -273,9 +274,11 @@ class Keeper:
         if not gone or self._quota is None:
             return
         self._warned["quota"] = "told"
-        self._report(
-            f"the vault is at its quota of {self._quota.limit:,} bytes: {gone} of the oldest shots "
-            "were deleted" + (f", {lost} of them not uploaded" if lost else "")
+        logger.warning(
+            "the vault is at its quota of %s bytes: %d of the oldest shots were deleted%s",
+            f"{self._quota.limit:,}",
+            gone,
+            f", {lost} of them not uploaded" if lost else "",
         )
 
     def _not_uploaded(self, object_ids: Sequence[str]) -> int:
@@ -297,7 +300,7 @@ class Keeper:
 
     def _warn_once(self, topic: str, warning: str) -> None:
         if warning and not self._warned.get(topic):
-            self._report(warning)
+            logger.warning("%s", warning)
         self._warned[topic] = warning
 
 

@@ -7,7 +7,8 @@ the log has, and does not have as purged, was taken away by somebody else.
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Iterable, Sequence
+import logging
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -19,6 +20,8 @@ from sealshot.runtime.seal.times import format_hour, format_time
 from sealshot.runtime.vault.holds import Holds
 from sealshot.runtime.vault.store import SEALED, Vault, list_objects
 
+logger = logging.getLogger(__name__)
+
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -29,13 +32,10 @@ class Record:
         vault: the vault.
         log: of its camera; None where shots are sealed to recipients.
         key: of its camera, to know the camera's own shots by.
-        report: takes sentences that a person should read.
     """
 
-    def __init__(
-        self, vault: Vault, log: Log | None, key: VerifyKey | None, report: Callable[[str], None]
-    ) -> None:
-        self._vault, self._log, self._key, self._report = vault, log, key, report
+    def __init__(self, vault: Vault, log: Log | None, key: VerifyKey | None) -> None:
+        self._vault, self._log, self._key = vault, log, key
         self._holds: set[tuple[str, str]] = set()
         self._unlogged: list[str] = []
 
@@ -68,9 +68,10 @@ class Record:
         ours = [object_id for object_id in unlogged if self._is_ours(object_id)]
         self.write([{"event": "sealed", "id": object_id, "late": 1} for object_id in ours], now)
         if foreign := len(unlogged) - len(ours):
-            self._report(
-                f"{foreign} objects in the vault were not sealed by this camera: `sealshot vault "
-                "verify` names them"
+            logger.warning(
+                "%d objects in the vault were not sealed by this camera: `sealshot vault verify` "
+                "names them",
+                foreign,
             )
 
     def put(self, sealed: bytes, name: str, replaces: str | None, now: datetime) -> str:

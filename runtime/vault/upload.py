@@ -10,10 +10,11 @@ forgotten. What failed is tried again, later and later; one that is not taken ho
 
 from __future__ import annotations
 
+import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,8 @@ from sealshot.runtime.errors import SealshotError, VaultError
 from sealshot.runtime.files import fsync_folder
 from sealshot.runtime.vault.store import OBJECT_ID, Vault
 from sealshot.runtime.vault.targets import Target
+
+logger = logging.getLogger(__name__)
 
 SPOOL, SENT = ".upload", ".sent"
 FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 600.0
@@ -72,13 +75,13 @@ class Uploads:
         self._stopped = False
         self._thread: threading.Thread | None = None
 
-    def start(self, vault: Vault, report: Callable[[str], None]) -> None:
+    def start(self, vault: Vault) -> None:
         """Take up what an earlier run left, and begin.
 
         Raises:
             VaultError: the spool cannot be made or read.
         """
-        self._vault, self._report = vault, report
+        self._vault = vault
         self._spool = vault.path / SPOOL
         try:
             self._spool.mkdir(exist_ok=True)
@@ -160,9 +163,10 @@ class Uploads:
         with self._changed:
             left = len(self._waiting)
         if left:
-            self._report(
-                f"{_shots(left)} not uploaded yet: `sealshot vault upload` sends them, and the "
-                "next run with --upload"
+            logger.warning(
+                "%s not uploaded yet: `sealshot vault upload` sends them, and the next run with "
+                "--upload",
+                _shots(left),
             )
         return left
 
@@ -218,7 +222,7 @@ class Uploads:
             self._changed.notify_all()
         if recovered:
             self._told = ""
-            self._report("upload works again")
+            logger.warning("upload works again")
 
     def _put_off(self, object_id: str, error: Exception) -> None:
         with self._changed:
@@ -236,9 +240,11 @@ class Uploads:
         if fact != self._told:  # once for each reason, not each time
             self._told = fact
             hint = error.hint if isinstance(error, SealshotError) else ""
-            self._report(
-                f"upload fails: {fact}; {_shots(left)} kept here and tried again"
-                + (f" (hint: {hint})" if hint else "")
+            logger.warning(
+                "upload fails: %s; %s kept here and tried again%s",
+                fact,
+                _shots(left),
+                f" (hint: {hint})" if hint else "",
             )
 
     def _mark(self, object_id: str, suffix: str = "") -> Path:

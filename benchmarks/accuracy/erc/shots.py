@@ -39,7 +39,7 @@ from sealshot.benchmarks.data.dataset import SUFFIXES, read_folder
 from sealshot.benchmarks.data.faces import View, embed_faces, find_faces
 from sealshot.benchmarks.data.matcher import Matcher, distances
 from sealshot.runtime.cli.arguments import Arguments, output_file, positive_int
-from sealshot.runtime.cli.terminal import note, progress, say, say_json, table, warn
+from sealshot.runtime.cli.terminal import note, progress, say, say_json, table
 from sealshot.runtime.crops import crop_resize_grey
 from sealshot.runtime.detect import Detector, open_detector
 from sealshot.runtime.errors import InputError
@@ -168,7 +168,7 @@ def follow(
     found: dict[int, list[tuple[Floats, Doubles]]] = {}
     impostor = [np.empty(0)]
     following = open_tracker(tracker)
-    source = open_source(clip, report=warn)
+    source = open_source(clip)
     with source, progress(Path(clip).name, source.frames) as bar:
         for frame in frames_of(source):
             seen = following.update(frame.time_s, detector.detect(frame.image)).seen

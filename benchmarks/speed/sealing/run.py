@@ -10,7 +10,7 @@ from unittest import mock
 from sealshot.benchmarks.conditions.spread import Spread, spread
 from sealshot.benchmarks.speed.sealing.quorum import Quorum
 from sealshot.runtime.age.hybrid import HybridIdentity
-from sealshot.runtime.cli.terminal import progress, warn
+from sealshot.runtime.cli.terminal import progress
 from sealshot.runtime.demo.clip import write_clip
 from sealshot.runtime.pipeline.run import Summary, run
 from sealshot.runtime.pipeline.select import Emit
@@ -95,7 +95,7 @@ def _turn(
 
 
 def _run(settings: Settings, sealing: Sealing, vault: Path) -> Summary:
-    summary = run(settings, sealing, vault, report=warn)
+    summary = run(settings, sealing, vault)
     if summary.failure:
         raise summary.failure
     return summary

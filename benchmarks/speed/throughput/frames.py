@@ -18,7 +18,7 @@ from pathlib import Path
 from sealshot.benchmarks.conditions.spread import Spread, spread
 from sealshot.benchmarks.speed.throughput.memory import peak_mb
 from sealshot.runtime.age.x25519 import X25519Identity
-from sealshot.runtime.cli.terminal import progress, warn
+from sealshot.runtime.cli.terminal import printed_log, progress
 from sealshot.runtime.engines import open_engine
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.pipeline.run import Progress, run
@@ -126,9 +126,9 @@ def run_once(settings: Settings) -> Once:
         marks.append((time.perf_counter(), time.process_time()))
 
     recipient = X25519Identity.generate().recipient
-    with tempfile.TemporaryDirectory(prefix="sealshot-benchmark-") as folder:
+    with tempfile.TemporaryDirectory(prefix="sealshot-benchmark-") as folder, printed_log():
         start = time.perf_counter()
-        summary = run(settings, Sealing((recipient,)), Path(folder), report=warn, on_progress=mark)
+        summary = run(settings, Sealing((recipient,)), Path(folder), on_progress=mark)
         end_cpu = time.process_time()
     if summary.failure:
         raise summary.failure
@@ -159,7 +159,7 @@ def describe_clip(source: str) -> Clip:
         raise InputError(
             f"{source} is not a file", hint="name a video file: a result needs its hash"
         )
-    with open_source(source, report=lambda _: None) as video:
+    with open_source(source) as video:
         height, width = next(frames_of(video)).image.shape[:2]
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         return Clip(path.name, digest, width, height, video.fps)

@@ -21,7 +21,6 @@ from sealshot.benchmarks.speed.throughput.contenders import (
     Crops,
     pinned,
 )
-from sealshot.runtime.cli.terminal import warn
 from sealshot.runtime.crops import crop_resize_grey
 from sealshot.runtime.detect import open_detector
 from sealshot.runtime.engines import ENGINES, engine_forms
@@ -125,7 +124,7 @@ def faces_of(source: str, count: int) -> Crops:
         InputError: there is no such source, or fewer than two faces in it.
     """
     detector = open_detector("mtcnn", threads=1)
-    with open_source(source, report=warn) as items:
+    with open_source(source) as items:
         each = (
             crop
             for frame in frames_of(items)

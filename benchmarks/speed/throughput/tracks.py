@@ -22,7 +22,6 @@ from sealshot.benchmarks.speed.throughput.contenders import EAGER, OURS, PLAIN, 
 from sealshot.benchmarks.speed.throughput.frames import Clip, describe_clip
 from sealshot.benchmarks.speed.throughput.gather import NEEDS, LeftOut, gather, open_all
 from sealshot.benchmarks.speed.throughput.race import Entry, closed_loop, same_score
-from sealshot.runtime.cli.terminal import warn
 from sealshot.runtime.crops import CROP_PX, crop_resize_grey
 from sealshot.runtime.detect import open_detector
 from sealshot.runtime.engines import Screen, open_for_tracks
@@ -107,7 +106,7 @@ def follow(clip: str) -> Footage:
     """
     detector, tracker = open_detector("mtcnn", threads=1), open_tracker("bytetrack")
     frames = []
-    with open_source(clip, report=warn) as source:
+    with open_source(clip) as source:
         for frame in frames_of(source):
             tracks = tracker.update(frame.time_s, detector.detect(frame.image))
             frames.append(

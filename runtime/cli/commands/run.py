@@ -10,7 +10,7 @@ from sealshot.runtime.cli.arguments import Arguments, duration, seconds, size
 from sealshot.runtime.cli.commands.camera import read_camera
 from sealshot.runtime.cli.commands.watching import USAGE as WATCHING
 from sealshot.runtime.cli.commands.watching import add_watching, watching
-from sealshot.runtime.cli.terminal import fail, note, progress, say, say_json, table, warn
+from sealshot.runtime.cli.terminal import fail, note, progress, say, say_json, table
 from sealshot.runtime.engines import Engine
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.pipeline.run import Progress, Summary, run
@@ -111,7 +111,6 @@ def main(argv: list[str]) -> int:
             sealing,
             given.vault,
             picture=given.picture,
-            report=warn,
             on_progress=show,
             on_engine=_announce,
         )

@@ -124,7 +124,7 @@ def _carry_out(vault: Path, plan: Plan, camera: Camera | None, *, accept: bool) 
         log = Log(vault / LOG, camera.name, camera.key) if camera else None
         if log:
             open_things.enter_context(log)
-        record = Record(store, log, camera.key.verify_key if camera else None, warn)
+        record = Record(store, log, camera.key.verify_key if camera else None)
         record.finish()
         record.purge([found.id for found in plan.due], "retention", plan.now)
         record.adopt(plan.now)

@@ -9,7 +9,7 @@ from pathlib import Path
 from sealshot.runtime.cli.arguments import Arguments, duration, positive_int
 from sealshot.runtime.cli.commands.vault_purge import log_camera
 from sealshot.runtime.cli.interrupts import hold_interrupts
-from sealshot.runtime.cli.terminal import fail, note, progress, say, say_json, warn
+from sealshot.runtime.cli.terminal import fail, note, progress, say, say_json
 from sealshot.runtime.seal.policy import read_policy
 from sealshot.runtime.vault.caretaker import Keeper, Sealing
 from sealshot.runtime.vault.store import list_objects
@@ -68,7 +68,7 @@ def _send(vault: Path, sealing: Sealing, uploads: Uploads, tries: int) -> tuple[
         note("nothing waits here: `sealshot run --upload` marks what is to be sent")
         return False, uploads.standing()
     interrupted = False
-    with closing(Keeper(vault, sealing, warn)) as keeper:
+    with closing(Keeper(vault, sealing)) as keeper:
         try:
             first = uploads.standing()
             with progress("uploading", first.waiting + first.sent) as bar:

@@ -116,12 +116,13 @@ def test_a_folder_that_holds_something_is_refused(demo, tmp_path, capfd):
     assert [p.name for p in tmp_path.iterdir()] == ["letter.txt"]
 
 
-def test_force_replaces_an_older_inspection_and_nothing_else(demo, tmp_path):
+def test_force_replaces_an_older_inspection_and_nothing_else(demo, tmp_path, reports):
     names = ["letter.txt", "track-9999-shot.jpg", "frame-009999.jpg", "track-0001-shot.jpg.part"]
     for name in names:
         (tmp_path / name).write_text("old")
     settings = Settings(source=str(demo.clip), stop_after_s=1.0)
-    inspect(settings, tmp_path, force=True, report=pytest.fail)
+    inspect(settings, tmp_path, force=True)
+    assert reports == []
     assert (tmp_path / "letter.txt").read_text() == "old"
     assert not any((tmp_path / name).exists() for name in names[1:])
     assert (tmp_path / "index.html").exists()
@@ -132,13 +133,14 @@ def test_force_replaces_an_older_inspection_and_nothing_else(demo, tmp_path):
     [(KeyboardInterrupt(), True), (SourceError("the camera went away", "plug it in"), False)],
     ids=["Ctrl-C", "lost camera"],
 )
-def test_what_ends_it_early_leaves_what_was_seen(demo, tmp_path, error, interrupted):
+def test_what_ends_it_early_leaves_what_was_seen(demo, tmp_path, reports, error, interrupted):
     def stop(frames, _text, _total):
         if frames == 90:
             raise error
 
     settings = Settings(source=str(demo.clip))
-    found, failure = inspect(settings, tmp_path, report=pytest.fail, on_frame=stop)
+    found, failure = inspect(settings, tmp_path, on_frame=stop)
+    assert reports == []
     assert failure is (None if interrupted else error)
     assert found.interrupted is interrupted
     assert found.frames == 90
@@ -161,15 +163,16 @@ def test_a_failure_is_told_with_its_exit_code(demo, tmp_path, capfd, monkeypatch
     assert "people in" in said.out
 
 
-def test_a_full_disk_leaves_no_half_file(demo, tmp_path, monkeypatch):
+def test_a_full_disk_leaves_no_half_file(demo, tmp_path, monkeypatch, reports):
     def full(_fd):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr("sealshot.runtime.files.os.fsync", full)
     settings = Settings(source=str(demo.clip), stop_after_s=3.0)
     with pytest.raises(SealshotError, match="No space left") as raised:
-        inspect(settings, tmp_path / "out", report=pytest.fail)
+        inspect(settings, tmp_path / "out")
     assert raised.value.exit_code == 1
+    assert reports == []
     assert list((tmp_path / "out").iterdir()) == []
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import json
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -61,8 +62,16 @@ def open_sealing(policy: Path, quota_bytes: int | None = None, upload: str = "")
     )
 
 
+class _Reporter(logging.Handler):
+    """Tells what a person would read."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        _tell(reported=record.getMessage())
+
+
 def main() -> None:
     """Serve orders until the input ends."""
+    logging.getLogger("sealshot").addHandler(_Reporter())
     for line in _lines():
         if not line.startswith("{"):  # said to one that was killed before it heard it
             continue
@@ -91,7 +100,7 @@ def _write(order: dict[str, Any]) -> None:
     failed = None
     try:
         sealing = open_sealing(Path(order["policy"]), order["quota_bytes"], order["upload"])
-        with Keeper(Path(order["vault"]), sealing, lambda text: _tell(reported=text)) as keeper:
+        with Keeper(Path(order["vault"]), sealing) as keeper:
             for frame, track, replaces in order["steps"]:
                 tell(begun=frame)
                 if order["flaw"] == "hasty":

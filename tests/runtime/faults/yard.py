@@ -150,7 +150,7 @@ class Yard:
 
     def _make_template(self) -> None:
         """A vault as a killed run may leave it: halves of files, a torn log, an unlogged shot."""
-        with Keeper(self.template, self.sealing, lambda _: None) as keeper:
+        with Keeper(self.template, self.sealing) as keeper:
             oldest = keeper.put(make_shot(*OLDEST), ORIGIN)
             keeper.put(make_shot(*KEPT), ORIGIN)
         camera, keys = self.sealing.camera, self.sealing.epoch_keys
@@ -272,7 +272,7 @@ class Yard:
         plain = self.find_plain(*(path for path in order.vault.rglob("*") if path.is_file()))
         healed = replace(self.sealing, uploads=None)
         try:
-            with Keeper(order.vault, healed, lambda _: None):
+            with Keeper(order.vault, healed):
                 pass
         except SealshotError as error:
             return Verdict([], [], [], plain, f"the next run fails: {error.fact}", [])

@@ -23,7 +23,7 @@ def test_a_camera_writes_the_keys_as_text_once(
 
     sealing = parties.sealing()
     monkeypatch.setattr(HybridRecipient, "__str__", count)
-    with Keeper(tmp_path / "vault", sealing, print) as keeper:
+    with Keeper(tmp_path / "vault", sealing) as keeper:
         for _ in range(5):
             keeper.put(shot, origin)
     assert len(written) == len(sealing.camera.policy.authorities)

@@ -36,9 +36,3 @@ def make_video(tmp_path: Path) -> MakeVideo:
         return path
 
     return make
-
-
-@pytest.fixture
-def reports() -> list[str]:
-    """What a source reported: give its ``append``."""
-    return []

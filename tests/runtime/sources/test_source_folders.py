@@ -24,7 +24,7 @@ def test_images_come_in_natural_order_a_second_apart(tmp_path, reports) -> None:
     (tmp_path / "notes.txt").write_text("not an image")
     (tmp_path / ".img0.png").write_bytes(b"left by a file manager")
     (tmp_path / "inner").mkdir()
-    with open_source(str(tmp_path), report=reports.append) as source:
+    with open_source(str(tmp_path)) as source:
         assert (source.live, source.frames, source.fps) == (False, 4, 1.0)
         frames = list(source)
     assert [int(f.image[0, 0, 0]) for f in frames] == [1, 9, 10, 100]
@@ -35,7 +35,7 @@ def test_images_come_in_natural_order_a_second_apart(tmp_path, reports) -> None:
 def test_fps_spaces_the_images(tmp_path, reports) -> None:
     for number in range(3):
         write(tmp_path / f"{number}.png", 1)
-    with open_source(str(tmp_path), report=reports.append, fps=4.0) as source:
+    with open_source(str(tmp_path), fps=4.0) as source:
         assert [f.time_s for f in source] == [0, 0.25, 0.5]
 
 
@@ -44,7 +44,7 @@ def test_every_kind_of_image_becomes_bgr(tmp_path, reports) -> None:
     write(tmp_path / "b.png", 50, channels=4)
     write(tmp_path / "c.JPG", 50)
     cv2.imwrite(str(tmp_path / "d.png"), np.full((6, 8), 50 * 257, np.uint16))
-    with open_source(str(tmp_path), report=reports.append) as source:
+    with open_source(str(tmp_path)) as source:
         for frame in source:
             assert (frame.image.shape, frame.image.dtype) == ((6, 8, 3), np.uint8)
             assert abs(int(frame.image[0, 0, 0]) - 50) <= 1
@@ -54,7 +54,7 @@ def test_an_unreadable_image_is_reported_and_leaves_its_place_empty(tmp_path, re
     for number in (0, 1, 3):
         write(tmp_path / f"{number}.png", number)
     (tmp_path / "2.png").write_bytes(b"\x89PNG\r\n\x1a\n cut off")
-    with open_source(str(tmp_path), report=reports.append) as source:
+    with open_source(str(tmp_path)) as source:
         frames = list(source)
     assert [(f.index, f.time_s) for f in frames] == [(0, 0), (1, 1), (2, 3)]
     assert len(reports) == 1
@@ -64,7 +64,7 @@ def test_an_unreadable_image_is_reported_and_leaves_its_place_empty(tmp_path, re
 def test_images_of_another_size_are_reported_once(tmp_path, reports) -> None:
     for number, width in enumerate((8, 16, 8, 32)):
         write(tmp_path / f"{number}.png", 1, size=(width, 6))
-    with open_source(str(tmp_path), report=reports.append) as source:
+    with open_source(str(tmp_path)) as source:
         assert [f.image.shape[1] for f in source] == [8, 16, 8, 32]
     assert len(reports) == 1
     assert "from 8x6 to 16x6" in reports[0]
@@ -74,13 +74,13 @@ def test_a_folder_with_no_readable_image_is_refused(tmp_path, reports) -> None:
     (tmp_path / "a.jpg").write_bytes(b"no")
     (tmp_path / "b.png").write_bytes(b"")
     with pytest.raises(InputError, match="not one of the 2 images"):
-        open_source(str(tmp_path), report=reports.append)
+        open_source(str(tmp_path))
 
 
 def test_a_looped_folder_runs_on(tmp_path, reports) -> None:
     for number in range(2):
         write(tmp_path / f"{number}.png", number)
-    with open_source(str(tmp_path), report=reports.append, loop=True) as source:
+    with open_source(str(tmp_path), loop=True) as source:
         frames = [next(source) for _ in range(5)]
     assert [f.time_s for f in frames] == [0, 1, 2, 3, 4]
     assert [int(f.image[0, 0, 0]) for f in frames] == [0, 1, 0, 1, 0]

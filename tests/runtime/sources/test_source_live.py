@@ -66,7 +66,6 @@ def run(world, captures, reports, *, count=None, give_up_after_s=None, sleep=Non
         lambda: next(connections, None),
         "cam",
         give_up_after_s=give_up_after_s,
-        report=reports.append,
         clock=world.clock,
         sleep=sleep or world.sleep,
     )
@@ -153,7 +152,7 @@ def camera_threads() -> int:
 def test_only_the_newest_frame_is_kept_and_the_dropped_are_counted(reports) -> None:
     permits = threading.Semaphore(1)
     camera = Paced(permits)
-    with Live(lambda: camera, "cam", report=reports.append) as source:
+    with Live(lambda: camera, "cam") as source:
         assert (source.live, source.frames, source.fps) == (True, None, 25.0)
         assert next(source).index == 0
         permits.release(5)
@@ -171,7 +170,7 @@ def test_only_the_newest_frame_is_kept_and_the_dropped_are_counted(reports) -> N
 
 def test_times_are_the_clock_at_arrival(reports) -> None:
     permits = threading.Semaphore(1)
-    with Live(lambda: Paced(permits), "cam", report=reports.append) as source:
+    with Live(lambda: Paced(permits), "cam") as source:
         assert next(source).time_s == 0
         time.sleep(0.1)
         permits.release()
@@ -179,35 +178,27 @@ def test_times_are_the_clock_at_arrival(reports) -> None:
         permits.release()  # lets the reader go
 
 
-def test_reports_reach_the_thread_that_iterates_and_indexes_run_on(reports) -> None:
+def test_indexes_run_on_after_an_outage_which_is_told(reports) -> None:
     cameras = iter([Camera(World(), 1), None, Camera(World(), 1, width=8)])
-    reporters = set()
-
-    def report(sentence: str) -> None:
-        reporters.add(threading.current_thread())
-        reports.append(sentence)
 
     def sleep(_: float) -> bool:
         time.sleep(0.2)
         return False
 
-    with Live(
-        lambda: next(cameras, None), "cam", report=report, sleep=sleep, give_up_after_s=0.5
-    ) as source:
+    with Live(lambda: next(cameras, None), "cam", sleep=sleep, give_up_after_s=0.5) as source:
         given = frames_of(source)
         frames = [next(given), next(given)]
         with pytest.raises(SourceError):
             next(given)
     assert [f.index for f in frames] == [0, 1]
     assert frames[0].time_s < frames[1].time_s
-    assert reporters == {threading.current_thread()}
     assert sum("is back" in r for r in reports) == 1
     assert sum("from 4x4 to 8x4" in r for r in reports) == 1
 
 
 def test_close_during_an_outage_returns_at_once(reports) -> None:
     cameras = iter([Paced(threading.Semaphore(9), 2)])
-    source = Live(lambda: next(cameras, None), "cam", report=reports.append)
+    source = Live(lambda: next(cameras, None), "cam")
     threading.Timer(0.3, source.close).start()
     start = time.monotonic()
     assert len(list(source)) >= 1
@@ -219,7 +210,7 @@ def test_close_during_an_outage_returns_at_once(reports) -> None:
 @pytest.mark.parametrize("capture", [None, Camera(World(), 0)])
 def test_a_camera_that_never_answers_is_an_input_error(reports, capture) -> None:
     with pytest.raises(InputError, match="cam gives no video"):
-        Live(lambda: capture, "cam", report=reports.append)
+        Live(lambda: capture, "cam")
     assert capture is None or capture.released
 
 
@@ -229,7 +220,7 @@ def test_a_defect_in_the_reader_is_not_swallowed(reports) -> None:
             return True, np.zeros((4, 4, 3), np.uint8 if self.left == 2 else np.float32)
 
     with (
-        Live(lambda: Bad(World(), 3), "cam", report=reports.append) as source,
+        Live(lambda: Bad(World(), 3), "cam") as source,
         pytest.raises(InputError, match="float32"),
     ):
         list(source)
@@ -237,11 +228,11 @@ def test_a_defect_in_the_reader_is_not_swallowed(reports) -> None:
 
 def test_a_camera_that_is_not_there_is_refused(reports, capfd) -> None:
     with pytest.raises(InputError, match="camera 97 gives no video"):
-        open_source("97", report=reports.append)
+        open_source("97")
     assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize("option", [{"fps": 5.0}, {"loop": True}])
 def test_options_of_recordings_are_refused_for_cameras(reports, option) -> None:
     with pytest.raises(InputError, match="is live"):
-        open_source("0", report=reports.append, **option)
+        open_source("0", **option)

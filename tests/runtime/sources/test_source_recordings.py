@@ -26,7 +26,7 @@ def frame_level(frame: Frame) -> int:
 @pytest.mark.parametrize(("name", "codec"), [("a.avi", "MJPG"), ("b.mp4", "mp4v")])
 def test_every_frame_comes_once_in_order_with_its_time(make_video, reports, name, codec) -> None:
     path = make_video(name, codec=codec)
-    with open_source(str(path), report=reports.append) as source:
+    with open_source(str(path)) as source:
         assert (source.live, source.frames, source.fps, source.dropped) == (False, 20, 10.0, 0)
         frames = list(source)
     assert [f.index for f in frames] == list(range(20))
@@ -38,13 +38,13 @@ def test_every_frame_comes_once_in_order_with_its_time(make_video, reports, name
 
 
 def test_frames_do_not_share_memory(make_video, reports) -> None:
-    with open_source(str(make_video(frames=3)), report=reports.append) as source:
+    with open_source(str(make_video(frames=3))) as source:
         first, second, _ = source
     assert not np.shares_memory(first.image, second.image)
 
 
 def test_fps_replaces_the_times_of_the_file(make_video, reports) -> None:
-    with open_source(str(make_video(frames=4)), report=reports.append, fps=2.0) as source:
+    with open_source(str(make_video(frames=4)), fps=2.0) as source:
         assert [f.time_s for f in source] == [0.0, 0.5, 1.0, 1.5]
 
 
@@ -55,7 +55,7 @@ def test_variable_frame_rate_and_late_start_are_kept(tmp_path, reports) -> None:
     command = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc=s=64x48:r=100:d=1"]
     command += ["-vf", f"select='{select}',setpts=PTS+5/TB", "-fps_mode", "vfr", "-c:v", "mpeg4"]
     subprocess.run([*command, str(path)], check=True)
-    with open_source(str(path), report=reports.append) as source:
+    with open_source(str(path)) as source:
         times = [f.time_s for f in source]
     assert times == pytest.approx([n / 100 for n in kept], abs=2e-3)
 
@@ -93,7 +93,7 @@ class Fake:
 
 def test_times_never_run_back(reports) -> None:
     def times(*stamps: float) -> list[float]:
-        return [f.time_s for f in Video(Fake(list(stamps)), "x", report=reports.append)]
+        return [f.time_s for f in Video(Fake(list(stamps)), "x")]
 
     assert times(0, 0, 0) == pytest.approx([0, 0.1, 0.2])
     assert times(500, 540, 600) == pytest.approx([0, 0.04, 0.1])
@@ -112,7 +112,7 @@ def gif(path: Path) -> None:
 
 def test_gifs_work(tmp_path, reports) -> None:
     gif(tmp_path / "a.gif")
-    with open_source(str(tmp_path / "a.gif"), report=reports.append) as source:
+    with open_source(str(tmp_path / "a.gif")) as source:
         frames = list(source)
     assert [f.time_s for f in frames] == pytest.approx([0, 0.1, 0.2], abs=0.011)
     assert frames[0].image.shape == (2, 2, 3)
@@ -120,7 +120,7 @@ def test_gifs_work(tmp_path, reports) -> None:
 
 def test_a_looped_recording_runs_on(make_video, reports) -> None:
     path = make_video(frames=3)
-    with open_source(str(path), report=reports.append, loop=True) as source:
+    with open_source(str(path), loop=True) as source:
         assert (source.frames, source.live) == (None, False)
         frames = [next(source) for _ in range(8)]
     assert [f.index for f in frames] == list(range(8))
@@ -165,7 +165,7 @@ NOT_VIDEO: list[tuple[str, Callable[[Path], object], str]] = [
 def test_what_is_no_video_is_refused(tmp_path, capfd, reports, name, make, fact) -> None:
     make(tmp_path / name)
     with pytest.raises(InputError, match=fact) as caught:
-        open_source(str(tmp_path / name), report=reports.append)
+        open_source(str(tmp_path / name))
     assert caught.value.hint
     assert capfd.readouterr() == ("", "")  # OpenCV and FFmpeg are quiet
 
@@ -173,13 +173,13 @@ def test_what_is_no_video_is_refused(tmp_path, capfd, reports, name, make, fact)
 @pytest.mark.parametrize("spec", ["", "  "])
 def test_an_empty_source_is_refused(spec, reports) -> None:
     with pytest.raises(InputError, match="empty"):
-        open_source(spec, report=reports.append)
+        open_source(spec)
 
 
 @pytest.mark.parametrize("fps", [0.0, -1.0, float("nan"), float("inf")])
 def test_a_bad_rate_is_refused(make_video, reports, fps) -> None:
     with pytest.raises(InputError, match="not a rate"):
-        open_source(str(make_video(frames=2)), report=reports.append, fps=fps)
+        open_source(str(make_video(frames=2)), fps=fps)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
@@ -187,20 +187,20 @@ def test_a_file_without_permission_is_refused(make_video, reports) -> None:
     path = make_video(frames=2)
     path.chmod(0)
     with pytest.raises(InputError, match="may not be read"):
-        open_source(str(path), report=reports.append)
+        open_source(str(path))
 
 
 def test_a_name_that_looks_like_a_protocol_is_a_file(make_video, reports, monkeypatch) -> None:
     path = make_video("data:clip.avi", frames=2)
     monkeypatch.chdir(path.parent)
-    with open_source(path.name, report=reports.append) as source:
+    with open_source(path.name) as source:
         assert len(list(source)) == 2
 
 
 def test_a_pipeline_without_gstreamer_is_refused(reports, monkeypatch) -> None:
     monkeypatch.setattr(cv2, "getBuildInformation", lambda: "  GStreamer:   NO\n")
     with pytest.raises(InputError, match="without GStreamer") as caught:
-        open_source("videotestsrc ! appsink", report=reports.append)
+        open_source("videotestsrc ! appsink")
     assert "python3-opencv" in caught.value.hint
 
 
@@ -209,7 +209,7 @@ def test_a_truncated_video_gives_its_frames_and_says_so(make_video, reports, cap
     path = make_video(frames=40, size=(640, 480))
     whole = path.read_bytes()
     path.write_bytes(whole[: int(len(whole) * keep)])
-    with open_source(str(path), report=reports.append) as source:
+    with open_source(str(path)) as source:
         expected = source.frames
         frames = list(source)
         assert source.frames == len(frames)
@@ -224,7 +224,7 @@ def test_a_truncated_video_gives_its_frames_and_says_so(make_video, reports, cap
 def test_a_truncated_mkv_says_so(data, tmp_path, reports) -> None:
     whole = (data / "clips" / "signer-hands-occlude.mkv").read_bytes()
     (tmp_path / "cut.mkv").write_bytes(whole[:150_000])
-    with open_source(str(tmp_path / "cut.mkv"), report=reports.append) as source:
+    with open_source(str(tmp_path / "cut.mkv")) as source:
         frames = list(source)
     assert 30 < len(frames) < 60
     assert len(reports) == 1
@@ -232,7 +232,7 @@ def test_a_truncated_mkv_says_so(data, tmp_path, reports) -> None:
 
 
 def test_an_estimated_frame_count_is_no_reason_to_report(data, reports) -> None:
-    with open_source(str(data / "clips/signer-hands-occlude.mkv"), report=reports.append) as source:
+    with open_source(str(data / "clips/signer-hands-occlude.mkv")) as source:
         assert source.frames == 88
         assert len(list(source)) == 87
     assert reports == []
@@ -240,7 +240,7 @@ def test_an_estimated_frame_count_is_no_reason_to_report(data, reports) -> None:
 
 def test_frames_that_change_size_are_passed_on_and_reported_once(reports) -> None:
     capture = Fake([0, 1, 2, 3], widths=[4, 8, 4, 16])
-    with Video(capture, "x", report=reports.append) as source:
+    with Video(capture, "x") as source:
         assert [f.image.shape[1] for f in source] == [4, 8, 4, 16]
     assert reports == ["x: the frames change size, from 4x4 to 8x4 pixels"]
     assert capture.released
@@ -252,7 +252,7 @@ def test_a_file_whose_frames_change_size_does_not_freeze(tmp_path, reports) -> N
         for index, width in enumerate((64, 64, 128, 128, 64)):
             image = np.full((width, width, 3), 40 * index, np.uint8)
             file.write(cv2.imencode(".jpg", image)[1].tobytes())
-    with open_source(str(path), report=reports.append) as source:
+    with open_source(str(path)) as source:
         levels = [float(f.image.mean()) for f in source]
     assert levels == pytest.approx([0, 40, 80, 120, 160], abs=2)
 
@@ -260,22 +260,22 @@ def test_a_file_whose_frames_change_size_does_not_freeze(tmp_path, reports) -> N
 def test_grey_and_bgra_captures_become_bgr(reports) -> None:
     for shape in ((6, 8), (6, 8, 1), (6, 8, 4), (6, 8, 3)):
         capture = Fake([0], image=np.full(shape, 7, np.uint8))
-        (frame,) = Video(capture, "x", report=reports.append)
+        (frame,) = Video(capture, "x")
         assert frame.image.shape == (6, 8, 3)
         assert (frame.image == 7).all()
     with pytest.raises(InputError, match="uint16"):
-        Video(Fake([0], image=np.zeros((6, 8), np.uint16)), "x", report=reports.append)
+        Video(Fake([0], image=np.zeros((6, 8), np.uint16)), "x")
 
 
 def test_frames_that_cannot_be_decoded_are_passed_over(reports) -> None:
     capture = Fake([0, 100, 200, 300], broken={0, 2})
-    frames = list(Video(capture, "x", report=reports.append))
+    frames = list(Video(capture, "x"))
     assert [f.index for f in frames] == [0, 1]
     assert [f.time_s for f in frames] == pytest.approx([0, 0.2])
 
 
 def test_close_from_another_thread_ends_the_iteration(make_video, reports) -> None:
-    source = open_source(str(make_video(frames=5)), report=reports.append, loop=True)
+    source = open_source(str(make_video(frames=5)), loop=True)
     timer = threading.Timer(0.2, source.close)
     timer.start()
     assert sum(1 for _ in source) > 0

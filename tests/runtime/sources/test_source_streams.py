@@ -96,7 +96,7 @@ def camera(request: pytest.FixtureRequest) -> Iterator[Camera]:
 @pytest.mark.parametrize("camera", [(40, 1)], indirect=True)
 def test_a_stream_that_dies_and_returns(camera, reports, capfd) -> None:
     spec = f"http://user:geheim@{camera.address}/live?token=hush"
-    with open_source(spec, report=reports.append) as source:
+    with open_source(spec) as source:
         assert source.live
         frames = []
         for frame in frames_of(source):
@@ -124,7 +124,7 @@ def test_a_stream_that_falls_silent_is_given_up_and_connected_again(
     camera, reports, monkeypatch
 ) -> None:
     monkeypatch.setattr(capture, "READ_TIMEOUT_MS", 400)
-    with open_source(f"http://{camera.address}/live", report=reports.append) as source:
+    with open_source(f"http://{camera.address}/live") as source:
         frames = frames_of(source)
         while camera.connections < 2:
             frame = next(frames)
@@ -134,7 +134,7 @@ def test_a_stream_that_falls_silent_is_given_up_and_connected_again(
 
 @pytest.mark.parametrize("camera", [(10, 1, 2.5)], indirect=True)
 def test_time_goes_on_while_a_stream_is_silent_and_while_it_is_away(camera, reports) -> None:
-    with open_source(f"http://{camera.address}/live", report=reports.append) as source:
+    with open_source(f"http://{camera.address}/live") as source:
         items, came_s = [], [time.monotonic()]
         while camera.connections < 2 or isinstance(items[-1], Heartbeat):
             items.append(next(source))
@@ -148,7 +148,7 @@ def test_time_goes_on_while_a_stream_is_silent_and_while_it_is_away(camera, repo
 
 
 def test_a_slow_reader_gets_new_frames_not_old_ones(camera, reports) -> None:
-    with open_source(f"http://{camera.address}/live", report=reports.append) as source:
+    with open_source(f"http://{camera.address}/live") as source:
         for _ in range(4):
             time.sleep(0.4)  # 20 frames pass
             frame = next(source)
@@ -158,7 +158,7 @@ def test_a_slow_reader_gets_new_frames_not_old_ones(camera, reports) -> None:
 
 
 def test_close_ends_a_stream_soon(camera, reports) -> None:
-    source = open_source(f"http://{camera.address}/live", report=reports.append)
+    source = open_source(f"http://{camera.address}/live")
     next(source)
     start = time.monotonic()
     source.close()
@@ -168,7 +168,7 @@ def test_close_ends_a_stream_soon(camera, reports) -> None:
 
 def test_a_recording_over_http_is_read_losslessly(camera, make_video, reports) -> None:
     camera.files["/clip.mp4"] = make_video("clip.mp4", codec="mp4v").read_bytes()
-    with open_source(f"http://{camera.address}/clip.mp4", report=reports.append) as source:
+    with open_source(f"http://{camera.address}/clip.mp4") as source:
         assert not source.live
         assert [f.index for f in source] == list(range(20))
     assert reports == []
@@ -178,7 +178,7 @@ def test_a_recording_over_http_is_read_losslessly(camera, make_video, reports) -
 def test_an_address_without_video_is_refused(camera, reports, capfd, path) -> None:
     camera.files["/page.html"] = b"<html><body>log in first</body></html>" * 50
     with pytest.raises(InputError, match="gives no video") as caught:
-        open_source(f"http://me:geheim@{camera.address}{path}", report=reports.append)
+        open_source(f"http://me:geheim@{camera.address}{path}")
     error = caught.value
     assert "geheim" not in error.fact + error.hint + "".join(capfd.readouterr())
 
@@ -187,6 +187,6 @@ def test_an_address_without_video_is_refused(camera, reports, capfd, path) -> No
 def test_an_address_where_nobody_listens_is_refused_soon(scheme, reports, capfd) -> None:
     start = time.monotonic()
     with pytest.raises(InputError, match="gives no video"):
-        open_source(f"{scheme}://me:geheim@127.0.0.1:9/live", report=reports.append)
+        open_source(f"{scheme}://me:geheim@127.0.0.1:9/live")
     assert time.monotonic() - start < 5
     assert "geheim" not in "".join(capfd.readouterr())

@@ -25,11 +25,6 @@ def vault(tmp_path: Path) -> Path:
     return tmp_path / "vault"
 
 
-@pytest.fixture
-def reports() -> list[str]:
-    return []
-
-
 def there(vault: Path) -> set[str]:
     return {found.id for found in list_objects(vault)}
 
@@ -56,7 +51,7 @@ def _recipient(parties) -> str:
 @pytest.fixture
 def kept(vault: Path, parties, shot, origin, reports: list[str], tmp_path: Path) -> str:
     """The one shot of the vault, on hold for ten days."""
-    with Keeper(vault, parties.sealing(), reports.append) as keeper:
+    with Keeper(vault, parties.sealing()) as keeper:
         kept = keeper.put(shot, origin)
     assert hold(parties, tmp_path, vault, utc_now() + 10 * D) == 0
     return kept
@@ -67,7 +62,7 @@ def test_a_legal_hold_outlasts_retention_and_quota_until_it_ends(
 ) -> None:
     size = list_objects(vault)[0].bytes
     tight = replace(parties.sealing(), retention=1 * D, quota_bytes=int(1.5 * size))
-    with Keeper(vault, tight, reports.append, steady_clock(utc_now() + 3 * D)) as keeper:
+    with Keeper(vault, tight, steady_clock(utc_now() + 3 * D)) as keeper:
         assert there(vault) == {kept}
         later = [keeper.put(shot, origin) for _ in range(3)]
         assert there(vault) == {kept, later[-1]}  # its hour is not in the warrant: no hold
@@ -75,7 +70,7 @@ def test_a_legal_hold_outlasts_retention_and_quota_until_it_ends(
     assert len(events) == 1
     assert '"case":"2026-117"' in events[0]
     (vault / keep.CLOCK).unlink()
-    Keeper(vault, tight, reports.append, steady_clock(utc_now() + 11 * D)).close()
+    Keeper(vault, tight, steady_clock(utc_now() + 11 * D)).close()
     assert there(vault) == set()
     view = read_logged(vault / LOG, [read_party(parties.camera_pub, "camera")])
     assert view.purged[kept] == "retention"
@@ -106,7 +101,7 @@ def test_a_hold_that_cannot_be_verified_stops_deletion_and_is_told(
         file.rename(file.with_name(file.name[:64] + "_tomorrow.json"))
     short = replace(parties.sealing(), retention=1 * D)
     for _ in range(2):
-        Keeper(vault, short, reports.append, steady_clock(utc_now() + 3 * D)).close()
+        Keeper(vault, short, steady_clock(utc_now() + 3 * D)).close()
         assert there(vault) == {kept}
     assert sum("cannot be used" in report for report in reports) == 2
 
@@ -119,7 +114,7 @@ def test_a_hold_that_cannot_be_verified_stops_the_quota_and_deletion_after_uploa
             stored.add(name)
 
     stored: set[str] = set()
-    with Keeper(vault, parties.sealing(), reports.append) as keeper:
+    with Keeper(vault, parties.sealing()) as keeper:
         kept = {keeper.put(shot, origin) for _ in range(2)}
     size = max(found.bytes for found in list_objects(vault))
     assert hold(parties, tmp_path, vault, utc_now() + 10 * D) == 0
@@ -127,12 +122,12 @@ def test_a_hold_that_cannot_be_verified_stops_the_quota_and_deletion_after_uploa
     whole = file.read_bytes()
     file.write_bytes(whole[:-40])
     sealing = replace(parties.sealing(), quota_bytes=3 * size)
-    with Keeper(vault, sealing, reports.append) as keeper:
+    with Keeper(vault, sealing) as keeper:
         kept |= {keeper.put(shot, origin) for _ in range(4)}
         assert there(vault) == kept
 
     uploads = Uploads(Sink(), delete=True)
-    with Keeper(vault, replace(parties.sealing(), uploads=uploads), reports.append) as keeper:
+    with Keeper(vault, replace(parties.sealing(), uploads=uploads)) as keeper:
         sent = {keeper.put(shot, origin)}
     assert stored == sent
     assert there(vault) == kept | sent
@@ -140,7 +135,7 @@ def test_a_hold_that_cannot_be_verified_stops_the_quota_and_deletion_after_uploa
 
     file.unlink()
     uploads = Uploads(Sink(), delete=True)
-    Keeper(vault, replace(parties.sealing(), uploads=uploads), reports.append).close()
+    Keeper(vault, replace(parties.sealing(), uploads=uploads)).close()
     assert there(vault) == kept  # what was put off is done once the hold is settled
     view = read_logged(vault / LOG, [read_party(parties.camera_pub, "camera")])
     assert view.purged == dict.fromkeys(sent, "uploaded")
@@ -149,24 +144,22 @@ def test_a_hold_that_cannot_be_verified_stops_the_quota_and_deletion_after_uploa
 def test_a_copy_without_a_log_keeps_its_holds_by_the_policy_alone(
     vault: Path, kept: str, parties, shot, origin, reports: list[str], steady_clock
 ) -> None:
-    with Keeper(
-        vault, parties.sealing(), reports.append, steady_clock(utc_now() + 2 * H)
-    ) as keeper:
+    with Keeper(vault, parties.sealing(), steady_clock(utc_now() + 2 * H)) as keeper:
         keeper.put(shot, origin)  # its hour is not in the warrant
     (vault / LOG).unlink()
     after = steady_clock(utc_now() + 3 * D)
     blind = Sealing(retention=1 * D, clock_is_right=True)
-    with Keeper(vault, blind, reports.append, after):
+    with Keeper(vault, blind, after):
         assert len(there(vault)) == 2  # a hold that cannot be verified: nothing is deleted
     assert any("give --policy" in said for said in reports)
-    with Keeper(vault, replace(blind, policy=read_policy(parties.policy)), reports.append, after):
+    with Keeper(vault, replace(blind, policy=read_policy(parties.policy)), after):
         assert there(vault) == {kept}
 
 
 def test_only_a_warrant_in_force_puts_on_hold(
     vault: Path, parties, shot, origin, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with Keeper(vault, parties.sealing(), print) as keeper:
+    with Keeper(vault, parties.sealing()) as keeper:
         keeper.put(shot, origin)
     assert hold(parties, tmp_path, vault, utc_now() + D, sign=1) == 2
     assert "signed by 1 of the 2" in capsys.readouterr().err

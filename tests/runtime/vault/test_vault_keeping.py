@@ -51,11 +51,6 @@ def vault(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def reports() -> list[str]:
-    return []
-
-
-@pytest.fixture
 def sealing(identity) -> Sealing:
     return Sealing(recipients=(identity.recipient,))
 
@@ -109,7 +104,7 @@ def test_retention_is_counted_from_the_end_of_the_epoch(
     [name] = fill(vault, epoch)
     (vault / epoch / "mine.txt").write_text("not ours")
     clock = steady_clock(datetime.strptime(now, "%Y-%m-%dT%H:%M:%S%z"))
-    Keeper(vault, replace(sealing, retention=retention), reports.append, clock).close()
+    Keeper(vault, replace(sealing, retention=retention), clock).close()
     assert (name not in there(vault)) == is_gone
     assert (vault / epoch / "mine.txt").exists()
     assert [report for report in reports if "to come" in report] == (
@@ -121,7 +116,7 @@ def test_nothing_is_forgotten_without_a_retention_time(
     vault: Path, sealing, reports, steady_clock
 ) -> None:
     names = fill(vault, "2001-01-01", "2026-03-10")
-    Keeper(vault, sealing, reports.append, steady_clock(START)).close()
+    Keeper(vault, sealing, steady_clock(START)).close()
     assert there(vault) == set(names)
 
 
@@ -133,7 +128,7 @@ def test_a_clock_that_jumps_deletes_nothing_early_and_is_told(
     days = [f"{START - days * D:%Y-%m-%d}" for days in range(0, 31)]
     names = dict(zip(days, fill(vault, *days), strict=True))
     clock = steady_clock(START)
-    with Keeper(vault, sealing, reports.append, clock) as keeper:
+    with Keeper(vault, sealing, clock) as keeper:
         clock.offset = jump
         for _ in range(3):
             clock.true += H
@@ -150,7 +145,7 @@ def test_a_clock_that_jumps_deletes_nothing_early_and_is_told(
         clock.offset = jump
         keeper.tick()
         assert len(reports) == 2  # it is told again when it comes again
-    with Keeper(vault, replace(sealing, clock_is_right=True), reports.append, clock):
+    with Keeper(vault, replace(sealing, clock_is_right=True), clock):
         assert there(vault) == {
             name
             for day, name in list(names.items())[:-1]
@@ -162,13 +157,13 @@ def test_a_clock_that_jumps_deletes_nothing_early_and_is_told(
 def test_what_goes_is_logged_with_its_reason(
     vault: Path, parties, shot, origin, reports: list[str], steady_clock
 ) -> None:
-    with Keeper(vault, parties.sealing(), reports.append) as keeper:
+    with Keeper(vault, parties.sealing()) as keeper:
         first = keeper.put(shot, origin)
         better = keeper.put(shot, origin, replaces=first)
         other = keeper.put(shot, origin)
     assert logged(vault, parties) == {first: "a better shot of the person"}
     short = replace(parties.sealing(), retention=1 * D)
-    Keeper(vault, short, reports.append, steady_clock(utc_now() + 3 * D)).close()
+    Keeper(vault, short, steady_clock(utc_now() + 3 * D)).close()
     assert there(vault) == set()
     assert logged(vault, parties) == {
         first: "a better shot of the person",
@@ -189,7 +184,7 @@ def _killed(*_: object, **__: object) -> None:
 def test_a_kill_before_deletion_is_finished_by_the_next_run(
     vault: Path, parties, shot, origin, reports: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    keeper = Keeper(vault, parties.sealing(), reports.append)
+    keeper = Keeper(vault, parties.sealing())
     first = keeper.put(shot, origin)
     monkeypatch.setattr(Vault, "delete", _killed)
     with pytest.raises(Killed):
@@ -198,7 +193,7 @@ def test_a_kill_before_deletion_is_finished_by_the_next_run(
     keeper.close()
     assert len(there(vault)) == 2
     assert first in logged(vault, parties)
-    Keeper(vault, parties.sealing(), reports.append).close()
+    Keeper(vault, parties.sealing()).close()
     assert len(there(vault)) == 1
     assert first not in there(vault)
     assert reports == []
@@ -208,7 +203,7 @@ def test_a_kill_leaves_nothing_that_the_next_run_does_not_heal(
     vault: Path, parties, shot, origin, reports: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Stored and not logged; half a log line; a `.part`; an empty epoch; a stranger's object."""
-    keeper = Keeper(vault, parties.sealing(), reports.append)
+    keeper = Keeper(vault, parties.sealing())
     kept = keeper.put(shot, origin)
     monkeypatch.setattr(keep.Record, "write", _killed)
     with pytest.raises(Killed):
@@ -224,7 +219,7 @@ def test_a_kill_leaves_nothing_that_the_next_run_does_not_heal(
     stranger = f"{kept[:10]}/{'0' * 32}.sealed"
     (vault / stranger).write_bytes((vault / kept).read_bytes())  # under another name
 
-    Keeper(vault, parties.sealing(), reports.append).close()
+    Keeper(vault, parties.sealing()).close()
     view = read_logged(vault / LOG, [read_party(parties.camera_pub, "camera")])
     assert view.sealed == {kept, unlogged}
     assert there(vault) == {kept, unlogged, foreign, stranger}
@@ -238,12 +233,12 @@ def test_a_kill_leaves_nothing_that_the_next_run_does_not_heal(
 def test_a_quota_is_kept_to_logged_and_told(
     vault: Path, parties, shot, origin, reports: list[str]
 ) -> None:
-    with Keeper(vault, parties.sealing(), reports.append) as keeper:
+    with Keeper(vault, parties.sealing()) as keeper:
         first = keeper.put(shot, origin)
     size = list_objects(vault)[0].bytes
     sealing = replace(parties.sealing(), quota_bytes=int(3.5 * size))
     names = [first]
-    with Keeper(vault, sealing, reports.append) as keeper:
+    with Keeper(vault, sealing) as keeper:
         for _ in range(9):
             names.append(keeper.put(shot, origin))
             os.utime(vault / names[-1])
@@ -263,7 +258,7 @@ def test_what_waits_for_its_upload_goes_last_and_is_told(
     uploads = Uploads(sink, first_wait_s=60, longest_wait_s=60)
     old = fill(vault, *["2026-03-09"] * 4, size=20_000)
     sealing = replace(sealing, uploads=uploads, quota_bytes=100_000)
-    with Keeper(vault, sealing, reports.append, steady_clock(START)) as keeper:
+    with Keeper(vault, sealing, steady_clock(START)) as keeper:
         new = [keeper.put(shot, origin) for _ in range(2)]
         size = next(found.bytes for found in list_objects(vault) if found.id == new[0])
         while set(old) & there(vault):
@@ -281,7 +276,7 @@ def test_deletion_after_upload_is_a_choice_and_survives_a_kill(
 ) -> None:
     sink = Sink()
     uploads = Uploads(sink, delete=True)
-    with Keeper(vault, replace(parties.sealing(), uploads=uploads), reports.append) as keeper:
+    with Keeper(vault, replace(parties.sealing(), uploads=uploads)) as keeper:
         names = {keeper.put(shot, origin) for _ in range(3)}
     assert there(vault) == set()
     assert sink.stored.keys() == names
@@ -289,14 +284,12 @@ def test_deletion_after_upload_is_a_choice_and_survives_a_kill(
     assert '"event":"uploaded"' in (vault / LOG).read_text()
 
     uploads = Uploads(sink, delete=True)
-    keeper = Keeper(vault, replace(parties.sealing(), uploads=uploads), reports.append)
+    keeper = Keeper(vault, replace(parties.sealing(), uploads=uploads))
     name = keeper.put(shot, origin)
     wait_for(lambda: uploads.acknowledged() == [name])
     keeper.close()  # killed: acknowledged, and neither logged nor deleted
     assert there(vault) == {name}
-    with Keeper(
-        vault, replace(parties.sealing(), uploads=Uploads(sink, delete=True)), reports.append
-    ):
+    with Keeper(vault, replace(parties.sealing(), uploads=Uploads(sink, delete=True))):
         assert there(vault) == set()
     assert logged(vault, parties)[name] == "uploaded"
     assert len(sink.stored) == 4
@@ -310,7 +303,7 @@ def test_shots_that_are_over_before_they_were_uploaded_are_told(
     sink.is_down = True
     clock = steady_clock(START)
     sealing = replace(sealing, retention=1 * D, uploads=Uploads(sink, first_wait_s=60))
-    with Keeper(vault, sealing, reports.append, clock) as keeper:
+    with Keeper(vault, sealing, clock) as keeper:
         keeper.put(shot, origin)
         clock.true += 3 * D
         keeper.tick()
@@ -336,7 +329,7 @@ def test_what_is_over_when_a_run_begins_is_told_and_not_sent(
     for name in (over, later):
         (vault / SPOOL / name.replace("/", "_")).touch()
     sealing = replace(sealing, retention=1 * D, uploads=Uploads(sink))
-    with Keeper(vault, sealing, reports.append, steady_clock(START)):
+    with Keeper(vault, sealing, steady_clock(START)):
         pass
     assert sink.stored.keys() == there(vault) == {later}
     assert waiting(vault) == []
@@ -362,14 +355,14 @@ def test_a_full_disk_frees_itself_of_what_is_over(
 ) -> None:
     """The log has no room to say what goes until something is gone."""
     vault = small_disk / "vault"
-    with Keeper(vault, parties.sealing(), reports.append) as keeper:
+    with Keeper(vault, parties.sealing()) as keeper:
         kept = [keeper.put(shot, origin) for _ in range(2)]
     filler = small_disk / "filler"
     with filler.open("wb", buffering=0) as file:
         while _takes(file):
             pass
     short = replace(parties.sealing(), retention=1 * D)
-    with Keeper(vault, short, reports.append, steady_clock(utc_now() + 3 * D)) as keeper:
+    with Keeper(vault, short, steady_clock(utc_now() + 3 * D)) as keeper:
         assert there(vault) == set()
         new = keeper.put(shot, origin)
     assert logged(vault, parties) == dict.fromkeys(kept, "retention")
@@ -382,7 +375,7 @@ def test_a_shot_that_finds_no_room_leaves_vault_and_log_in_step(
     vault = small_disk / "vault"
     names = []
     with (  # noqa: PT012
-        Keeper(vault, parties.sealing(), reports.append) as keeper,
+        Keeper(vault, parties.sealing()) as keeper,
         pytest.raises(SealshotError, match="No space"),
     ):
         for _ in range(99):
@@ -393,6 +386,6 @@ def test_a_shot_that_finds_no_room_leaves_vault_and_log_in_step(
     assert read_logged(vault / LOG, [read_party(parties.camera_pub, "camera")]).sealed >= set(names)
     assert waiting(vault) == []
     (vault / names[0]).unlink()
-    Keeper(vault, parties.sealing(), reports.append).close()
+    Keeper(vault, parties.sealing()).close()
     view = read_logged(vault / LOG, [read_party(parties.camera_pub, "camera")])
     assert view.sealed == there(vault) | {names[0]}

@@ -84,7 +84,7 @@ def test_of_a_camera_it_is_logged(
     tmp_path: Path, parties, shot, origin, travel: Travel, capsys: pytest.CaptureFixture[str]
 ) -> None:
     vault = tmp_path / "vault"
-    with Keeper(vault, parties.sealing(), print) as keeper:
+    with Keeper(vault, parties.sealing()) as keeper:
         names = {keeper.put(shot, origin) for _ in range(3)}
     assert main(["vault", "purge", str(vault), "--retention", "1d"]) == 2
     assert "has a log" in capsys.readouterr().err
@@ -113,7 +113,7 @@ def test_not_while_a_run_holds_the_log(
     tmp_path: Path, parties, shot, origin, capsys: pytest.CaptureFixture[str]
 ) -> None:
     vault = tmp_path / "vault"
-    with Keeper(vault, parties.sealing(), print) as keeper:
+    with Keeper(vault, parties.sealing()) as keeper:
         keeper.put(shot, origin)
         purge = ["vault", "purge", str(vault), "--policy", str(parties.camera_policy)]
         assert main(purge) == 1
@@ -154,7 +154,7 @@ def test_a_legal_hold_keeps_shot_and_key_until_its_end(
 ) -> None:
     """Seal, hold, let the day's key die, open, let the hold end: then nobody opens it."""
     parties, vault, now = fresh_parties, tmp_path / "vault", utc_now()
-    with Keeper(vault, parties.sealing(), print) as keeper:
+    with Keeper(vault, parties.sealing()) as keeper:
         kept = keeper.put(replace(shot, utc=format_time(now)), origin)
     policy = ["--policy", str(parties.policy)]
     recipient = parties.investigator.read_text().partition("public key: ")[2].split()[0]

@@ -40,7 +40,7 @@ Answer = tuple[int, dict[str, Any], str]
 def vault(tmp_path: Path, parties, shot, origin) -> Path:
     """Three shots that are there, one that was purged."""
     folder = tmp_path / "vault"
-    with Keeper(folder, parties.sealing(), print) as keeper:
+    with Keeper(folder, parties.sealing()) as keeper:
         old = keeper.put(shot, origin)
         for _ in range(2):
             keeper.put(shot, origin)
@@ -173,7 +173,7 @@ def test_each_flipped_byte_of_a_shot_is_found(vault: Path, verify) -> None:
 def test_a_shot_of_another_camera_or_policy(
     vault: Path, verify, parties, classical_parties, shot, origin, tmp_path: Path
 ) -> None:
-    with Keeper(tmp_path / "other", classical_parties.sealing(), print) as keeper:
+    with Keeper(tmp_path / "other", classical_parties.sealing()) as keeper:
         name = keeper.put(shot, origin)
     shutil.copy(tmp_path / "other" / name, vault / name)
     code, found, _ = verify()
@@ -188,7 +188,7 @@ def test_a_shot_of_another_camera_or_policy(
 def test_a_shot_that_the_camera_sealed_and_did_not_log(
     vault: Path, verify, parties, shot, origin, tmp_path: Path
 ) -> None:
-    with Keeper(tmp_path / "other", parties.sealing(), print) as keeper:
+    with Keeper(tmp_path / "other", parties.sealing()) as keeper:
         name = keeper.put(shot, origin)
     shutil.copy(tmp_path / "other" / name, vault / name)
     code, found, _ = verify()
@@ -224,12 +224,12 @@ def test_a_log_that_was_tampered_with_or_taken_away(vault: Path, verify, parties
         assert (code, found) == (1, {}), name
         assert "error: " in err
     log.write_bytes(data)
-    with Keeper(vault, parties.sealing(), print):
+    with Keeper(vault, parties.sealing()):
         pass
     (vault / "kept").write_bytes(note)
     log.unlink()
     checkpoint_path(log).unlink()
-    with Keeper(vault, parties.sealing(), print):  # a new log, in which all is well
+    with Keeper(vault, parties.sealing()):  # a new log, in which all is well
         pass
     assert verify()[0] == 0
     code, _, err = verify("--policy", parties.camera_policy, "--checkpoint", vault / "kept")

@@ -42,11 +42,6 @@ def vault(tmp_path: Path) -> Iterator[Vault]:
         yield store
 
 
-@pytest.fixture
-def reports() -> list[str]:
-    return []
-
-
 def put(vault: Vault, uploads: Uploads, day: int = 1) -> tuple[str, bytes]:
     name = f"2026-11-{day:02}/{secrets.token_hex(16)}.sealed"
     data = secrets.token_bytes(3000)
@@ -65,7 +60,7 @@ def test_everything_is_sent_once_and_kept_until_it_is_settled(
 ) -> None:
     sink = Sink()
     uploads = Uploads(sink, **QUICK)
-    uploads.start(vault, reports.append)
+    uploads.start(vault)
     objects = dict(put(vault, uploads, day) for day in range(1, 21))
     assert uploads.drain() == 0
     assert sink.stored == objects
@@ -86,7 +81,7 @@ def test_a_run_takes_up_what_an_earlier_one_left(vault: Vault, reports: list[str
     down = Sink()
     down.refuses = lambda _: "the network is gone"
     first = Uploads(down, **QUICK)
-    first.start(vault, reports.append)
+    first.start(vault)
     objects = dict(put(vault, first) for _ in range(5))
     assert first.drain() == 5
     first.stop()
@@ -98,14 +93,14 @@ def test_a_run_takes_up_what_an_earlier_one_left(vault: Vault, reports: list[str
     (vault.path / SPOOL / "foreign").touch()
     sink = Sink()
     second = Uploads(sink, **QUICK)
-    second.start(vault, reports.append)
+    second.start(vault)
     assert second.drain() == 0
     second.stop()
     assert sink.stored == objects
     assert sorted(second.acknowledged()) == sorted(objects)
 
     third = Uploads(sink, **QUICK)  # killed before it settled: told again, sent no more
-    third.start(vault, reports.append)
+    third.start(vault)
     assert sorted(third.acknowledged()) == sorted(objects)
     third.settle(third.acknowledged())
     third.stop()
@@ -117,14 +112,14 @@ def test_two_runs_on_one_vault_do_not_trip_over_each_other(vault: Path, reports:
     down = Sink()
     down.refuses = lambda _: "down"
     first = Uploads(down, first_wait_s=60)
-    first.start(vault, reports.append)
+    first.start(vault)
     objects = dict(put(vault, first) for _ in range(20))
     first.stop()
     reports.clear()
     sinks = [Sink(), Sink()]
     runs = [Uploads(sink, **QUICK) for sink in sinks]
     for run in runs:
-        run.start(vault, reports.append)
+        run.start(vault)
     for run in runs:
         assert run.drain() == 0
         run.stop()
@@ -143,7 +138,7 @@ def test_the_waits_grow_by_doubling_with_chance_and_end(
     sink.refuses = lambda _: "down"
     uploads = Uploads(sink, first_wait_s=1.0, longest_wait_s=600.0)
     monkeypatch.setattr(threading.Thread, "start", lambda _: None)
-    uploads.start(vault, reports.append)
+    uploads.start(vault)
     name, _ = put(vault, uploads)
     waits = []
     for _ in range(2000):
@@ -160,7 +155,7 @@ def test_new_shots_do_not_cut_a_wait_short(vault: Vault, reports: list[str], wai
     sink = Sink()
     sink.refuses = lambda _: "down"
     uploads = Uploads(sink, first_wait_s=30.0, longest_wait_s=30.0)
-    uploads.start(vault, reports.append)
+    uploads.start(vault)
     put(vault, uploads)
     wait_until(lambda: len(sink.tries) == 1)
     for _ in range(20):
@@ -178,7 +173,7 @@ def test_one_that_is_refused_holds_up_no_other_and_is_told_once(
 ) -> None:
     sink = Sink()
     uploads = Uploads(sink, **QUICK)
-    uploads.start(vault, reports.append)
+    uploads.start(vault)
     sink.refuses = lambda name: "too large" if name.startswith("2026-11-09") else ""
     bad, _ = put(vault, uploads, day=9)
     objects = dict(put(vault, uploads) for _ in range(10))
@@ -203,7 +198,7 @@ def test_a_defect_in_a_target_does_not_end_uploads(
         raise ZeroDivisionError
 
     sink.refuses = fail
-    uploads.start(vault, reports.append)
+    uploads.start(vault)
     name, data = put(vault, uploads)
     wait_until(lambda: len(sink.tries) > 2)
     assert "ZeroDivisionError" in reports[0]
@@ -217,7 +212,7 @@ def test_what_was_purged_meanwhile_is_forgotten(vault: Vault, reports: list[str]
     sink = Sink()
     sink.refuses = lambda _: "down"
     uploads = Uploads(sink, **QUICK)
-    uploads.start(vault, reports.append)
+    uploads.start(vault)
     gone, _ = put(vault, uploads)
     kept, data = put(vault, uploads)
     assert uploads.is_pending(gone)
@@ -236,7 +231,7 @@ def test_what_was_replaced_during_an_outage_does_not_end_it(
     sink = Sink()
     sink.refuses = lambda _: "down"
     uploads = Uploads(sink, **QUICK)
-    uploads.start(vault, reports.append)
+    uploads.start(vault)
     gone, _ = put(vault, uploads)
     wait_until(lambda: bool(reports))
     vault.delete(gone)
@@ -256,7 +251,7 @@ def test_a_target_that_hangs_does_not_keep_a_run_from_ending(
     sink = Sink()
     sink.refuses = lambda _: "" if release.wait(20) else "late"
     uploads = Uploads(sink, **QUICK)
-    uploads.start(vault, reports.append)
+    uploads.start(vault)
     name, _ = put(vault, uploads)
     wait_until(lambda: bool(sink.tries))
     start = time.monotonic()
@@ -270,10 +265,10 @@ def test_a_target_that_hangs_does_not_keep_a_run_from_ending(
 def test_a_spool_that_cannot_be_written(vault: Vault, reports: list[str]) -> None:
     (vault.path / SPOOL).write_text("no folder")
     with pytest.raises(VaultError, match="cannot write to"):
-        Uploads(Sink()).start(vault, reports.append)
+        Uploads(Sink()).start(vault)
     (vault.path / SPOOL).unlink()
     uploads = Uploads(Sink())
-    uploads.start(vault, reports.append)
+    uploads.start(vault)
     shutil.rmtree(vault.path / SPOOL)
     with pytest.raises(VaultError, match="No such file"):
         uploads.expect(f"2026-11-01/{'0' * 32}.sealed")
@@ -286,7 +281,7 @@ def test_a_server_with_bad_manners_gets_everything_in_the_end(
     monkeypatch.setattr(upload_targets, "TIMEOUT_S", 0.2)
     server.manners = ["drop", "500", "ok", "403", "hang", "garbage", "drop", "other bytes", "slow"]
     uploads = Uploads(open_target(server.template), **QUICK)
-    uploads.start(vault, reports.append)
+    uploads.start(vault)
     objects = dict(put(vault, uploads) for _ in range(8))
     wait_until(lambda: server.stored == objects)
     assert uploads.drain() == 0
@@ -304,7 +299,7 @@ def test_a_network_that_is_cut_again_and_again_loses_nothing(
     for name, value in bucket.environment(wire.port).items():
         monkeypatch.setenv(name, value)
     uploads = Uploads(open_target("s3://shots/camera"), **QUICK)
-    uploads.start(vault, reports.append)
+    uploads.start(vault)
     objects: dict[str, bytes] = {}
     for number in range(30):
         if number % 3 == 0:

@@ -49,7 +49,7 @@ def left(vault: Path, parties, shot, origin) -> Left:
 
     def make(count: int) -> dict[str, bytes]:
         down = replace(parties.sealing(), uploads=Uploads(Down()))
-        with Keeper(vault, down, lambda _: None) as keeper:
+        with Keeper(vault, down) as keeper:
             for _ in range(count):
                 keeper.put(shot, origin)
         assert len(waiting(vault)) == count
@@ -181,7 +181,7 @@ def test_of_recipients_without_a_log(vault: Path, server, capsys, tmp_path: Path
 
 def test_not_while_a_run_holds_the_log(vault: Path, parties, left, server, capsys) -> None:
     left(1)
-    with Keeper(vault, parties.sealing(), print):
+    with Keeper(vault, parties.sealing()):
         assert main(upload(parties, vault, server.template)) == 1
     assert "another process writes to the log" in capsys.readouterr().err
     assert server.requests == []
