@@ -19,8 +19,8 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from sealshot.export.nets.forms import FloatRp
 from sealshot.export.nets.vae import RpScore
+from sealshot.runtime.engines.choice import open_onnxruntime
 from sealshot.runtime.engines.manifest import Manifest, quantiles
-from sealshot.runtime.engines.onnxruntime import OnnxRuntimeEngine
 from sealshot.runtime.files import write_atomic
 
 OPSET = 17
@@ -69,7 +69,7 @@ def export_score_graph(
         score_quantiles=(0.0,) * 101,
     )
     manifest.write(path)  # the engine wants one, and it gives the distribution
-    engine = OnnxRuntimeEngine(path)
+    engine = open_onnxruntime(path)
     scores = np.concatenate([engine.score(c) for c in np.array_split(training_crops, 64)])
     manifest = Manifest(**{**vars(manifest), "score_quantiles": quantiles(scores)})
     manifest.write(path)

@@ -13,6 +13,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from sealshot.benchmarks.conditions.environment import environment
 from sealshot.benchmarks.conditions.result_file import write_result
@@ -22,6 +23,7 @@ from sealshot.runtime.detect import MIN_FACE_PX, Detector, open_detector
 from sealshot.runtime.detect.boxes import iou
 from sealshot.runtime.detect.mtcnn import EXACT, FAST, Mtcnn, Settings
 from sealshot.runtime.detect.sampling import MipSampler, Sampler
+from sealshot.runtime.engines.runner import Arrays, Runner
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.sources import frames_of, open_source
 from sealshot.runtime.types import Face, Floats, Image
@@ -237,18 +239,24 @@ class _TimedSampler:
         return crops
 
 
-class _TimedSession:
+class _TimedRunner(Runner):
     """A network that notes how long it takes and how many images it gets."""
 
-    def __init__(self, session: Any, name: str, spent: dict[str, float]) -> None:
-        self._session, self._name, self._spent = session, name, spent
+    def __init__(self, runner: Runner, name: str, spent: dict[str, float]) -> None:
+        self._runner, self._name, self._spent = runner, name, spent
+        self.description, self.inputs, self.outputs = (
+            runner.description,
+            runner.inputs,
+            runner.outputs,
+        )
 
-    def run(self, outputs: None, feeds: dict[str, Floats]) -> Any:
+    def run(self, inputs: Arrays) -> dict[str, NDArray[Any]]:
+        """See :meth:`Runner.run`."""
         start = time.perf_counter()
-        result = self._session.run(outputs, feeds)
+        result = self._runner.run(inputs)
         name, seconds = self._name, time.perf_counter() - start
         self._spent[name] = self._spent.get(name, 0.0) + seconds
-        self._spent[f"{name} images"] = len(feeds["image"])
+        self._spent[f"{name} images"] = len(inputs["image"])
         return result
 
 
@@ -262,10 +270,10 @@ class TimedMtcnn(Mtcnn):
             min_face_px=MIN_FACE_PX, threads=threads, settings=replace(settings, sampler=sampler)
         )
         self._pnet, self._coarse_pnet = (
-            _TimedSession(net, "P-net", self.spent) for net in (self._pnet, self._coarse_pnet)
+            _TimedRunner(net, "P-net", self.spent) for net in (self._pnet, self._coarse_pnet)
         )
-        self._rnet = _TimedSession(self._rnet, "R-net", self.spent)
-        self._onet = _TimedSession(self._onet, "O-net", self.spent)
+        self._rnet = _TimedRunner(self._rnet, "R-net", self.spent)
+        self._onet = _TimedRunner(self._onet, "O-net", self.spent)
 
 
 STAGES = ("sampling", "P-net", "R-net", "O-net")

@@ -26,9 +26,9 @@ from sealshot.runtime.cli.arguments import Arguments, output_file, positive_int
 from sealshot.runtime.cli.terminal import note, say, say_json, table
 from sealshot.runtime.crops import crop_resize_grey
 from sealshot.runtime.demo.clip import PORTRAIT
-from sealshot.runtime.engines import PRECISION_CHOICES, open_engine
+from sealshot.runtime.engines import PRECISION_CHOICES, GraphScorer, open_engine
 from sealshot.runtime.engines.chain import open_chain
-from sealshot.runtime.engines.tensorrt import TensorRtEngine
+from sealshot.runtime.engines.tensorrt import TensorRtRunner
 from sealshot.runtime.errors import InputError, SealshotError
 from sealshot.runtime.types import Floats, Image
 from sealshot.runtime.weights import DEFAULT_SCORE, SCORES, score_graph
@@ -71,7 +71,7 @@ class Row:
     """Between the chain's scores and those of crops cut on the CPU, share of their spread."""
 
 
-def measure(engine: TensorRtEngine, rounds: int) -> tuple[Row, ...]:
+def measure(engine: GraphScorer, rounds: int) -> tuple[Row, ...]:
     """Measure each number of faces on a frame of the demo clip.
 
     Raises:
@@ -81,8 +81,10 @@ def measure(engine: TensorRtEngine, rounds: int) -> tuple[Row, ...]:
     image, boxes = scene(max(FACES))
     memory = DeviceArray.of(image)
     frame = DeviceFrame.of(memory)
-    chain = open_chain(engine, TRACKS)
-    plain = open_chain(engine, TRACKS, record=False)
+    if not isinstance(engine.runner, TensorRtRunner):
+        raise TypeError(f"{engine.description} is no TensorRT")
+    chain = open_chain(engine.runner, TRACKS)
+    plain = open_chain(engine.runner, TRACKS, record=False)
     rows = []
     for faces in FACES:
         some = boxes[:faces]
@@ -126,8 +128,8 @@ def main(argv: list[str]) -> int:
     error: SealshotError | DeviceError | None = None
     try:
         engine = open_engine(score_graph(given.score), "tensorrt", given.precision)
-        if not isinstance(engine, TensorRtEngine):
-            raise TypeError(f"{engine.description} is no TensorRT")
+        if not isinstance(engine, GraphScorer):
+            raise TypeError(f"{engine.description} is no graph")
         rows = measure(engine, given.rounds)
         fields |= {"engine": engine.description, "rows": [asdict(row) for row in rows]}
     except (InputError, DeviceError) as caught:
@@ -154,7 +156,7 @@ def main(argv: list[str]) -> int:
     return 1 if error is not None else 0
 
 
-def _on_cpu_crops(engine: TensorRtEngine, image: Image, boxes: Floats) -> Floats:
+def _on_cpu_crops(engine: GraphScorer, image: Image, boxes: Floats) -> Floats:
     return engine.score(crop_resize_grey(image, list(boxes)))
 
 

@@ -24,8 +24,8 @@ from sealshot.export.quantise.calibrate import calibrate
 from sealshot.export.quantise.equalise import equalise
 from sealshot.export.quantise.half import halve
 from sealshot.export.quantise.qdq import RECIPES, Ranges, quantise
+from sealshot.runtime.engines.choice import open_onnxruntime
 from sealshot.runtime.engines.manifest import Manifest, quantiles
-from sealshot.runtime.engines.onnxruntime import OnnxRuntimeEngine
 from sealshot.runtime.files import write_atomic
 from sealshot.runtime.types import Floats
 
@@ -196,4 +196,4 @@ def reference_scores(
 
 def score(path: Path, crops: NDArray[np.uint8]) -> Floats:
     """Return the scores of crops by a graph on ONNX Runtime."""
-    return OnnxRuntimeEngine(path).score(crops)
+    return open_onnxruntime(path).score(crops)

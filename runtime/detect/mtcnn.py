@@ -8,7 +8,7 @@ too: boxes count pixels from 1 and include both ends.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from sealshot.runtime.detect.boxes import iou, square, suppress, suppress_nested
 from sealshot.runtime.detect.image import checked
 from sealshot.runtime.detect.sampling import MeanSampler, MipSampler, Sampler
-from sealshot.runtime.engines.onnx_session import open_session
+from sealshot.runtime.engines.onnxruntime import OnnxRuntimeRunner
+from sealshot.runtime.engines.runner import Runner
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.types import Face, Floats, Image
 from sealshot.runtime.weights import FOLDER
@@ -57,7 +58,7 @@ FAST = Settings(
 
 
 class Mtcnn:
-    """MTCNN on ONNX Runtime."""
+    """MTCNN; its networks are small and many, so they run on the CPU."""
 
     def __init__(
         self, *, min_face_px: int = 36, threads: int = 0, settings: Settings = FAST
@@ -69,10 +70,11 @@ class Mtcnn:
             )
         self._min_face_px = min_face_px
         self._settings = settings
-        self._pnet, self._coarse_pnet, self._rnet, self._onet = (
-            open_session(FOLDER / f"mtcnn_{name}.onnx", threads=threads)
+        networks: Iterator[Runner] = (
+            OnnxRuntimeRunner(FOLDER / f"mtcnn_{name}.onnx", threads=threads)
             for name in ("pnet", "pnet_stride4", "rnet", "onet")
         )
+        self._pnet, self._coarse_pnet, self._rnet, self._onet = networks
 
     def detect(self, image: Image) -> list[Face]:
         """Return the faces of ``image`` (uint8 ``[h, w, 3]``, BGR), best score first.
@@ -93,7 +95,8 @@ class Mtcnn:
             coarse = index < self._settings.coarse_levels
             pnet = self._coarse_pnet if coarse else self._pnet
             width, height = (size * scale + 1).astype(int).tolist()
-            score, offsets = pnet.run(None, {"image": sampler.level(width, height)[None]})
+            given = pnet.run({"image": sampler.level(width, height)[None]})
+            score, offsets = given["score"], given["box"]
             y, x = np.nonzero(score[0] >= self._settings.thresholds[0])
             corner = np.stack([x, y], axis=1) * (COARSE_STRIDE_PX if coarse else STRIDE_PX)
             window = np.concatenate([corner + 1, corner + WINDOW_PX], axis=1).astype(np.float32)
@@ -119,7 +122,8 @@ class Mtcnn:
         if not len(boxes):
             return boxes
         crops = sampler.crops(_regions(boxes), RNET_PX)
-        score, offsets = self._rnet.run(None, {"image": crops})
+        given = self._rnet.run({"image": crops})
+        score, offsets = given["score"], given["box"]
         passed = np.flatnonzero(score > self._settings.thresholds[1])
         passed = passed[suppress(boxes[passed], score[passed], RNET_OVERLAP)]
         return square(_move(boxes[passed], offsets[passed], 1))
@@ -129,7 +133,8 @@ class Mtcnn:
         if not len(boxes):
             return []
         regions = _regions(boxes)
-        score, offsets, points = self._onet.run(None, {"image": sampler.crops(regions, ONET_PX)})
+        given = self._onet.run({"image": sampler.crops(regions, ONET_PX)})
+        score, offsets, points = given["score"], given["box"], given["landmarks"]
         passed = score > self._settings.thresholds[2]
         score, boxes = score[passed], _move(boxes[passed], offsets[passed], 1)
         low, high = regions[passed, None, :2], regions[passed, None, 2:]

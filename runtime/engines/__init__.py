@@ -1,201 +1,29 @@
-"""Engines that turn crops into quality scores, one file each, and the choice among them."""
+"""Engines: what runs a graph, the clients that score with it, and the choice among them."""
 
-from __future__ import annotations
-
-import time
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
-
-import numpy as np
-
-from sealshot.runtime.crops import CROP_PX
-from sealshot.runtime.engines.base import Engine
-from sealshot.runtime.engines.manifest import load_manifest
-from sealshot.runtime.engines.onnxruntime import OnnxRuntimeEngine
+from sealshot.runtime.engines.choice import (
+    ENGINES,
+    PRECISION_CHOICES,
+    engine_forms,
+    open_engine,
+    open_for_tracks,
+    open_onnxruntime,
+    survey,
+)
+from sealshot.runtime.engines.runner import Runner, Tensor
+from sealshot.runtime.engines.scorer import GraphScorer, Scorer
 from sealshot.runtime.engines.screen import Screen
-from sealshot.runtime.errors import InputError, SealshotError
-from sealshot.runtime.weights import PRECISIONS, forms
 
 __all__ = [
     "ENGINES",
     "PRECISION_CHOICES",
-    "Engine",
-    "OnnxRuntimeEngine",
+    "GraphScorer",
+    "Runner",
+    "Scorer",
     "Screen",
+    "Tensor",
     "engine_forms",
     "open_engine",
     "open_for_tracks",
+    "open_onnxruntime",
     "survey",
 ]
-
-
-def _onnxruntime(model: Path, threads: int) -> Engine:
-    return OnnxRuntimeEngine(model, threads=threads)
-
-
-def _tensorrt(model: Path, threads: int) -> Engine:
-    from sealshot.runtime.engines.tensorrt import TensorRtEngine
-
-    return TensorRtEngine(model)
-
-
-OPENERS: dict[str, Callable[[Path, int], Engine]] = {
-    "onnxruntime": _onnxruntime,
-    "tensorrt": _tensorrt,
-}
-"""How each engine opens a model. Where it is not usable it raises InputError with the reason."""
-ENGINES = ("auto", *OPENERS)
-RECIPES = {"tensorrt": "tensorrt"}
-"""The int8 recipe of an engine, where it is not that of the processor."""
-PRECISION_CHOICES = ("auto", *PRECISIONS)
-
-ONLY_NAMED = "int8"
-"""`auto` leaves it. Alone it often chooses another frame of a track than fp32. As a screen
-(`screen.py`) it does not, but how fast that is depends on the scene, which no probe knows: on eight
-clips 3 % to 92 % of the faces were scored again, and from about 60 % on fp32 alone is faster."""
-CPU_ENGINES = ("onnxruntime",)
-"""`auto` does not try them with fp16: a CPU computes it in fp32, with casts in between."""
-PROBE_FACES = 8
-PROBE_ROUNDS = 5
-WORTHWHILE = 1.1
-"""How much faster a lower precision must be to be preferred."""
-
-
-def open_engine(
-    model: Path, engine: str = "auto", precision: str = "auto", *, threads: int = 0
-) -> Engine:
-    """Open a score graph on the fastest engine and precision that are usable, or on those named.
-
-    Where several are usable they are measured, for a fraction of a second, on the machine as it is.
-    :attr:`Engine.why` says what decided. int8 is opened only where it is named, or the only one.
-
-    Args:
-        model: ``NAME.onnx``, whose other precisions lie beside it as ``NAME.fp16.onnx`` and
-            ``NAME.int8.onnx``; or one of those, or ``NAME.plan``, which stands for itself alone.
-        engine: one of :data:`ENGINES`.
-        precision: one of :data:`PRECISION_CHOICES`.
-        threads: for the engines of the CPU; 0 takes one a core.
-
-    Raises:
-        InputError: there is no such engine or precision, a model file is wrong, or what was named
-            is not usable here; the fact says why.
-        SealshotError: what was named broke, such as a GPU.
-    """
-    for given, choices, what in (
-        (engine, ENGINES, "engine"),
-        (precision, PRECISION_CHOICES, "precision"),
-    ):
-        if given not in choices:
-            raise InputError(
-                f"there is no {what} '{given}'", hint=f"use one of {', '.join(choices)}"
-            )
-    opened: list[Engine] = []
-    problems: list[SealshotError] = []
-    for name, file in _candidates(model, engine, precision):
-        try:
-            opened.append(OPENERS[name](file, threads))
-        except SealshotError as error:
-            problems.append(error)
-    if not opened:
-        raise problems[0]
-    if len(opened) > 1:
-        return _fastest(opened)
-    reasons = dict.fromkeys(error.fact for error in problems)
-    opened[0].why = "; ".join(("the only usable one", *reasons)) if reasons else "the only one"
-    return opened[0]
-
-
-def open_for_tracks(
-    model: Path, engine: str = "auto", precision: str = "auto", *, threads: int = 0
-) -> Engine:
-    """Open a score graph to find the best face of each track.
-
-    As :func:`open_engine`, but int8 screens for the fp32 form that lies beside it. Where it cannot
-    it is opened all the same, and :attr:`Engine.why` says why.
-    """
-    opened = open_engine(model, engine, precision, threads=threads)
-    if opened.manifest.precision != "int8":
-        return opened
-    full = model.with_name(f"{model.stem.partition('.int8')[0]}{model.suffix}")
-    try:
-        return Screen(opened, open_engine(full, engine, "fp32", threads=threads))
-    except SealshotError as error:
-        opened.why += f"; it decides without fp32: {error.fact}; {error.hint}"
-        return opened
-
-
-def engine_forms(model: Path, engine: str) -> dict[str, Path]:
-    """Return the files of a model that are for an engine, by precision; see :func:`forms`."""
-    return forms(model, RECIPES.get(engine))
-
-
-def survey(model: Path) -> Iterator[tuple[str, str, Engine | SealshotError]]:
-    """Yield each engine and precision of a model: opened for tracks, or why it is not usable."""
-    for name in OPENERS:
-        for precision in engine_forms(model, name):
-            try:
-                yield name, precision, open_for_tracks(model, name, precision, threads=1)
-            except SealshotError as error:
-                yield name, precision, error
-
-
-def _candidates(model: Path, engine: str, precision: str) -> list[tuple[str, Path]]:
-    """Return the engines and files that a user's choice leaves.
-
-    Raises:
-        InputError: there is no such file, or one of them is wrong.
-    """
-    if model.suffix == ".plan":
-        if engine not in ("auto", "tensorrt"):
-            raise InputError(f"{model} is a plan of TensorRT", hint="leave --engine out")
-        return [("tensorrt", model)]
-    names = tuple(OPENERS) if engine == "auto" else (engine,)
-    files = {name: engine_forms(model, name) for name in names}
-    if precision != "auto":
-        having = dict.fromkeys(p for each in files.values() for p in each)
-        if precision not in having:
-            calibration = " --calibrate FACES" if precision == "int8" else ""
-            raise InputError(
-                f"{model} has no {precision} form for {' or '.join(names)}, "
-                f"only {', '.join(having)}",
-                hint=f"make it with `sealshot export {model} --precision fp32,{precision}"
-                f"{calibration} -o DIR`",
-            )
-        files = {n: {p: f for p, f in each.items() if p == precision} for n, each in files.items()}
-    for file in dict.fromkeys(f for each in files.values() for f in each.values()):
-        load_manifest(file)  # a damaged file is an error, not a reason to take the next
-    return [
-        (name, file)
-        for name, each in files.items()
-        for form, file in each.items()
-        if precision != "auto"
-        or len(each) == 1
-        or not (form == ONLY_NAMED or (name in CPU_ENGINES and form == "fp16"))
-    ]
-
-
-def _fastest(engines: Sequence[Engine]) -> Engine:
-    """Measure engines side by side and return the fastest.
-
-    The first is that of the fullest precision; each of the others must be :data:`WORTHWHILE` times
-    as fast as the one chosen so far, so that noise does not decide between equals.
-    """
-    random = np.random.default_rng(0)
-    crops = random.integers(0, 256, (PROBE_FACES, 1, CROP_PX, CROP_PX), np.uint8)
-    best_ms = [float("inf")] * len(engines)
-    for _ in range(PROBE_ROUNDS):
-        for i, engine in enumerate(engines):
-            start = time.perf_counter()
-            engine.score(crops)
-            best_ms[i] = min(best_ms[i], 1e3 * (time.perf_counter() - start) / PROBE_FACES)
-    chosen = 0
-    for i in range(1, len(engines)):
-        if best_ms[i] * WORTHWHILE < best_ms[chosen]:
-            chosen = i
-    others = "; ".join(
-        f"{engine.description} {ms:.2f}"
-        for i, (engine, ms) in enumerate(zip(engines, best_ms, strict=True))
-        if i != chosen
-    )
-    engines[chosen].why = f"measured {best_ms[chosen]:.2f} ms a face; {others}"
-    return engines[chosen]

@@ -19,7 +19,7 @@ from sealshot.kernels.driver import Stream
 from sealshot.kernels.memory import DeviceArray, PinnedArray
 from sealshot.runtime.crops import CROP_PX
 from sealshot.runtime.engines.plans import cache_folder
-from sealshot.runtime.engines.tensorrt import PlanScorer, Recordings, TensorRtEngine
+from sealshot.runtime.engines.tensorrt import DevicePlan, Recordings, TensorRtRunner
 from sealshot.runtime.types import Floats
 
 NO_SLOT = -1
@@ -35,47 +35,48 @@ class Best:
     """``int64 [t]``, index of the frame."""
 
 
-def open_chain(engine: TensorRtEngine, tracks: int, *, record: bool = True) -> Chain:
-    """Make a chain around an engine, which must not score by itself meanwhile.
+def open_chain(runner: TensorRtRunner, tracks: int, *, record: bool = True) -> Chain:
+    """Make a chain around a runner, which must not run by itself meanwhile.
 
     Args:
-        engine: a score graph as a TensorRT plan.
+        runner: a score graph as a TensorRT plan.
         tracks: slots of the table of bests.
         record: see :class:`Chain`.
 
     Raises:
         DeviceError: the kernels cannot be compiled, or the GPU has no memory left.
     """
-    engine.device.use()
-    kernels = DeviceKernels(engine.device, cache_folder() / "kernels")
-    return Chain(engine.scorer, kernels, tracks, record=record)
+    runner.device.use()
+    kernels = DeviceKernels(runner.device, cache_folder() / "kernels")
+    return Chain(runner.plan, kernels, tracks, record=record)
 
 
 class Chain:
     """Scores the faces of frames that lie in device memory, and keeps each track's best there.
 
-    Not to be called from two threads at once, nor while its scorer is used elsewhere.
+    Not to be called from two threads at once, nor while its plan is used elsewhere.
     """
 
     def __init__(
-        self, scorer: PlanScorer, kernels: DeviceKernels, tracks: int, *, record: bool = True
+        self, plan: DevicePlan, kernels: DeviceKernels, tracks: int, *, record: bool = True
     ) -> None:
         """Allocate for the largest batch of the plan.
 
         Args:
-            scorer: a plan with its device memory.
+            plan: of a score graph, with its device memory.
             kernels: ours, compiled for the device.
             tracks: slots of the table of bests.
             record: launch all as one CUDA graph; else each launch by itself, to compare.
         """
-        self._scorer, self._kernels = scorer, kernels
-        n = scorer.batch.largest
+        self._plan, self._kernels = plan, kernels
+        self._output = plan.outputs[0].name
+        n = plan.batch.largest
         self._faces = _Faces(n)
         self._scores = PinnedArray((n,), np.float32)
         self._best_scores = DeviceArray.of(np.full(tracks, -np.inf, np.float32))
         self._best_frames = DeviceArray.of(np.full(tracks, -1, np.int64))
         self._won = DeviceArray.empty((n,), np.uint8)
-        self._recordings = Recordings(scorer, record=record)
+        self._recordings = Recordings(plan, record=record)
 
     def score(
         self,
@@ -101,11 +102,11 @@ class Chain:
         scores = np.empty(len(boxes), np.float32)
         if slots is None:
             slots = np.full(len(boxes), NO_SLOT, np.int32)
-        most = self._scorer.batch.largest
+        most = self._plan.batch.largest
         for i in range(0, len(boxes), most):
             part = slice(i, i + most)
             count = len(boxes[part])
-            size = self._scorer.size(count)
+            size = self._plan.size(count)
             self._faces.fill(boxes[part], slots[part], index, size)
             self._recordings.launch((size, frame), size, partial(self._enqueue, size, frame))
             scores[part] = self._scores.host[:count]
@@ -125,12 +126,12 @@ class Chain:
         self._recordings.close()
 
     def _enqueue(self, size: int, frame: DeviceFrame) -> None:
-        scorer, kernels, stream = self._scorer, self._kernels, self._scorer.stream
+        plan, kernels, stream = self._plan, self._kernels, self._plan.stream
         frames, boxes, slots = self._faces.upload(size, stream)
-        crops = scorer.crops.view((size, 1, CROP_PX, CROP_PX))
+        crops = plan.arrays["crops"].view((size, 1, CROP_PX, CROP_PX))
         kernels.crop_resize_grey(frame, boxes, crops, stream=stream)
-        scorer.enqueue(size)
-        scores = scorer.scores.view((size,))
+        plan.enqueue(size)
+        scores = plan.arrays[self._output].view((size,))
         won = self._won.view((size,))
         kernels.track_argmax(
             scores, slots, frames, self._best_scores, self._best_frames, won, stream=stream

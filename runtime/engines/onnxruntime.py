@@ -3,57 +3,52 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from sealshot.runtime.crops import CROP_PX
-from sealshot.runtime.engines.base import Engine
-from sealshot.runtime.engines.manifest import load_manifest
 from sealshot.runtime.engines.onnx_session import open_session
-from sealshot.runtime.errors import InputError
-from sealshot.runtime.types import Floats
+from sealshot.runtime.engines.runner import Arrays, Runner, Tensor
 
-MOST_DECODES = 20
-"""Crops times latent samples in one call: a crowd must not take more memory, and is no slower."""
+DTYPES: dict[str, type[np.generic]] = {
+    "tensor(float)": np.float32,
+    "tensor(float16)": np.float16,
+    "tensor(double)": np.float64,
+    "tensor(uint8)": np.uint8,
+    "tensor(int8)": np.int8,
+    "tensor(int32)": np.int32,
+    "tensor(int64)": np.int64,
+    "tensor(bool)": np.bool_,
+}
+"""As ONNX Runtime names them; any other is an object to us."""
 
 
-class OnnxRuntimeEngine(Engine):
-    """A score graph on ONNX Runtime."""
+class OnnxRuntimeRunner(Runner):
+    """An ONNX graph on ONNX Runtime."""
 
     def __init__(self, model: Path, *, threads: int = 0) -> None:
-        """Open a score graph and warm it up.
+        """Open a graph.
 
         Args:
-            model: ``NAME.onnx`` with its manifest ``NAME.json`` beside it.
+            model: the ONNX file.
             threads: threads inside one operator; 0 takes one a core.
 
         Raises:
-            InputError: the file or its manifest is missing or wrong, or it is no score graph.
+            InputError: the file is missing or is no ONNX graph.
         """
-        self.manifest = load_manifest(model)
         self._session = open_session(model, threads=threads)
-        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
-        if [i.name for i in inputs] != ["crops"] or inputs[0].type != "tensor(uint8)":
-            raise InputError(
-                f"{model} is not a score graph: it must take one input, `crops` uint8 [n,1,64,64]",
-                hint="name a file that `sealshot train` or `sealshot export` wrote",
-            )
-        if len(outputs) != 1:
-            raise InputError(
-                f"{model} gives {', '.join(o.name for o in outputs)}, not one score",
-                hint="the form that ends at the pixels is for --engine tensorrt",
-            )
-        self._output = outputs[0].name
-        self._most = max(1, MOST_DECODES // max(1, self.manifest.samples))
-        self.description = f"ONNX Runtime {ort.__version__}, CPU, {self.manifest.precision}"
-        self.score(np.zeros((1, 1, CROP_PX, CROP_PX), np.uint8))
+        self.inputs = tuple(map(_tensor, self._session.get_inputs()))
+        self.outputs = tuple(map(_tensor, self._session.get_outputs()))
+        self._names = [t.name for t in self.outputs]
+        self.description = f"ONNX Runtime {ort.__version__}, CPU"
 
-    def score(self, crops: NDArray[np.uint8]) -> Floats:
-        """See :meth:`Engine.score`."""
-        scores = np.empty(len(crops), np.float32)
-        for i in range(0, len(crops), self._most):
-            part = slice(i, i + self._most)
-            (scores[part],) = self._session.run([self._output], {"crops": crops[part]})
-        return scores
+    def run(self, inputs: Arrays) -> dict[str, NDArray[Any]]:
+        """See :meth:`Runner.run`."""
+        return dict(zip(self._names, self._session.run(self._names, inputs), strict=True))
+
+
+def _tensor(node: ort.NodeArg) -> Tensor:
+    shape = tuple(size if isinstance(size, int) else None for size in node.shape)
+    return Tensor(node.name, np.dtype(DTYPES.get(node.type, np.object_)), shape)

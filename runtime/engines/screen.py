@@ -16,8 +16,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from sealshot.runtime.engines.base import Engine
 from sealshot.runtime.engines.manifest import Manifest
+from sealshot.runtime.engines.scorer import Scorer
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.types import Floats, Tracks
 
@@ -26,10 +26,10 @@ NONE_YET = (0.0, float(np.finfo(np.float32).min))
 """The best of a new track, by fp32 and by int8: any number beats it."""
 
 
-class Screen(Engine):
+class Screen(Scorer):
     """A score graph in int8 and in fp32, of which fp32 has the last word."""
 
-    def __init__(self, quick: Engine, full: Engine) -> None:
+    def __init__(self, quick: Scorer, full: Scorer) -> None:
         """Start with no track.
 
         Args:
@@ -54,11 +54,11 @@ class Screen(Engine):
         self._best: dict[int, tuple[float, float]] = {}  # of each track, by full and by quick
 
     def score(self, crops: NDArray[np.uint8]) -> Floats:
-        """Return the scores of single crops, which only fp32 can tell: see :meth:`Engine.score`."""
+        """Return the scores of single crops, which only fp32 can tell: see :meth:`Scorer.score`."""
         return self._full.score(crops)
 
     def score_tracks(self, crops: NDArray[np.uint8], tracks: Tracks) -> Floats:
-        """See :meth:`Engine.score_tracks`.
+        """See :meth:`Scorer.score_tracks`.
 
         The score of a crop that was not scored again is an estimate, never above its track's best;
         so is, then, the lowest score that the reason of a shot names.

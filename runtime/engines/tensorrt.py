@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,6 @@ from sealshot.kernels.driver import Device, Graph, Stream, open_device
 from sealshot.kernels.errors import DeviceError
 from sealshot.kernels.memory import DeviceArray, PinnedArray
 from sealshot.runtime.crops import CROP_PX
-from sealshot.runtime.engines.base import Engine
 from sealshot.runtime.engines.manifest import load_manifest
 from sealshot.runtime.engines.plans import (
     Batch,
@@ -28,13 +27,15 @@ from sealshot.runtime.engines.plans import (
     read_plan,
     read_plan_manifest,
 )
+from sealshot.runtime.engines.runner import Arrays, Runner, Tensor
 from sealshot.runtime.errors import InputError, SealshotError
-from sealshot.runtime.types import Floats
 
 if TYPE_CHECKING:
-    from sealshot.runtime.engines.tensorrt_api import Context, Plan, Tensor
+    from sealshot.runtime.engines.tensorrt_api import Context, Plan
+    from sealshot.runtime.engines.tensorrt_api import Tensor as PlanTensor
 
 PIXELS = CROP_PX * CROP_PX
+SCORE = Tensor("score", np.dtype(np.float32), (None,))
 MOST_GRAPHS = 64
 """Kept at once; a camera's ring of frame buffers times the batch sizes."""
 
@@ -86,98 +87,109 @@ def device_errors() -> Iterator[None]:
         ) from error
 
 
-class PlanScorer:
-    """A plan and the device memory that it works in: crops in, scores out, on one stream.
+class DevicePlan:
+    """A plan and the device memory that it works in, on one stream.
 
-    A plan gives scores, or the Gaussians of the pixels; the likelihood of those is a kernel of
-    ours, which reads them where TensorRT put them.
+    A plan may give the Gaussians of the pixels instead of a score; the likelihood of those is a
+    kernel of ours, which reads them where TensorRT put them. It gives :data:`SCORE` then.
     """
 
     def __init__(self, plan: Plan, device: Device) -> None:
         """Allocate for the largest batch of the plan.
 
         Raises:
-            InputError: the plan is of no score graph.
             DeviceError: the GPU has no memory left, or the kernel cannot be compiled.
         """
-        takes = [(t.name, np.dtype(t.dtype), t.shape) for t in plan.inputs]
-        gives = {t.name: t for t in plan.outputs}
-        if takes != [("crops", np.dtype(np.uint8), (1, CROP_PX, CROP_PX))]:
-            raise InputError(
-                "the plan is of no score graph: it must take `crops` uint8 [n,1,64,64]",
-                hint="build it from a file that `sealshot train` or `sealshot export` wrote",
-            )
         self.batch: Batch = plan.batch
         self._plan = plan
-        n = plan.batch.largest
         self.stream = Stream()
-        self.crops = DeviceArray.empty((n, 1, CROP_PX, CROP_PX), np.uint8)
-        self.scores = DeviceArray.empty((n,), np.float32)
-        self._pixels: tuple[DeviceArray, ...] = ()
-        if gives.keys() == {"mu", "log_var"} and _are_pixels(gives["mu"], gives["log_var"]):
-            self._pixels = tuple(
-                DeviceArray.empty((n, *gives[name].shape), gives[name].dtype)
-                for name in ("mu", "log_var")
-            )
-            self._kernels = DeviceKernels(device, cache_folder() / "kernels")
-            outputs = dict(zip(("mu", "log_var"), self._pixels, strict=True))
-        elif [(np.dtype(t.dtype), t.shape) for t in plan.outputs] == [(np.dtype(np.float32), ())]:
-            outputs = {plan.outputs[0].name: self.scores}
-        else:
-            raise InputError(
-                f"the plan gives {', '.join(gives)}: neither one float32 score, nor `mu` and "
-                f"`log_var` [n, L, {PIXELS}]",
-                hint="build it from a file that `sealshot train` or `sealshot export` wrote",
-            )
-        self._addresses = {name: a.ptr for name, a in {"crops": self.crops, **outputs}.items()}
+        self.inputs = tuple(map(_tensor, plan.inputs))
+        self.outputs = tuple(map(_tensor, plan.outputs))
+        n = plan.batch.largest
+        self.arrays = {
+            t.name: DeviceArray.empty((n, *t.shape), t.dtype) for t in (*plan.inputs, *plan.outputs)
+        }
+        """What goes in and comes out, at the largest batch."""
+        self._addresses = {name: array.ptr for name, array in self.arrays.items()}
+        self._likelihood: _Likelihood | None = None
+        if _gives_pixels(plan):
+            self.arrays[SCORE.name] = DeviceArray.empty((n,), np.float32)
+            self._likelihood = _Likelihood(self.arrays, device)
+            self.outputs = (SCORE,)
         self._contexts: dict[int, Context] = {}
-        self._workspaces: dict[int, DeviceArray] = {}
 
-    def size(self, faces: int) -> int:
+    def size(self, rows: int) -> int:
         """Round up to a power of two within the plan's batches: few sizes serve all counts."""
         smallest, _, largest = self.batch
-        return min(max(1 << (faces - 1).bit_length(), smallest), largest)
+        return min(max(1 << (rows - 1).bit_length(), smallest), largest)
 
     def warm(self, n: int) -> None:
         """Run a size once: TensorRT allocates at its first run, which no recording may see."""
         if n not in self._contexts:
             self._contexts[n] = self._plan.context(n, self._addresses)
-            if self._pixels:  # the layout of a workspace depends on the number of items
-                samples = self._pixels[0].shape[1]
-                self._workspaces[n] = self._kernels.rp_workspace(n, samples)
+            if self._likelihood:
+                self._likelihood.allocate(n)
             self.enqueue(n)
             self.stream.synchronize()
 
     def enqueue(self, n: int) -> None:
-        """Queue the scores of the first n of :attr:`crops` into :attr:`scores`.
+        """Queue the graph on the first n rows of its :attr:`arrays`.
 
         Args:
             n: a :meth:`size` that is :meth:`warm`.
         """
         self._contexts[n].enqueue(self.stream.handle)
-        if self._pixels:
-            mu, log_var = (a.view((n, *a.shape[1:])) for a in self._pixels)
-            self._kernels.rp_likelihood(
-                self.crops.view((n, PIXELS)),
-                mu,
-                log_var,
-                self.scores.view((n,)),
-                workspace=self._workspaces[n],
-                stream=self.stream,
-            )
+        if self._likelihood:
+            self._likelihood.enqueue(n, self.stream)
 
 
-def _are_pixels(mu: Tensor, log_var: Tensor) -> bool:
-    same = mu.shape == log_var.shape and mu.dtype == log_var.dtype
-    return same and len(mu.shape) == 2 and mu.shape[1] == PIXELS
+class _Likelihood:
+    """From `mu` and `log_var` of a plan to the score, where they are."""
+
+    def __init__(self, arrays: Mapping[str, DeviceArray], device: Device) -> None:
+        self._arrays = arrays
+        self._kernels = DeviceKernels(device, cache_folder() / "kernels")
+        self._workspaces: dict[int, DeviceArray] = {}
+
+    def allocate(self, n: int) -> None:
+        """Make ready for n crops: the layout of a workspace depends on their number."""
+        samples = self._arrays["mu"].shape[1]
+        self._workspaces[n] = self._kernels.rp_workspace(n, samples)
+
+    def enqueue(self, n: int, stream: Stream) -> None:
+        """Queue the likelihood of the first n crops."""
+        mu, log_var = (
+            a.view((n, *a.shape[1:])) for a in (self._arrays["mu"], self._arrays["log_var"])
+        )
+        self._kernels.rp_likelihood(
+            self._arrays["crops"].view((n, PIXELS)),
+            mu,
+            log_var,
+            self._arrays[SCORE.name].view((n,)),
+            workspace=self._workspaces[n],
+            stream=stream,
+        )
+
+
+def _gives_pixels(plan: Plan) -> bool:
+    """Whether a plan takes crops and gives the Gaussians of their pixels."""
+    gives = {t.name: (np.dtype(t.dtype), t.shape) for t in plan.outputs}
+    if [t.name for t in plan.inputs] != ["crops"] or gives.keys() != {"mu", "log_var"}:
+        return False
+    _, shape = gives["mu"]
+    return gives["mu"] == gives["log_var"] and len(shape) == 2 and shape[1] == PIXELS
+
+
+def _tensor(tensor: PlanTensor) -> Tensor:
+    return Tensor(tensor.name, np.dtype(tensor.dtype), (None, *tensor.shape))
 
 
 class Recordings:
-    """Work on a scorer's stream, recorded once for each key and then launched as one."""
+    """Work on a plan's stream, recorded once for each key and then launched as one."""
 
-    def __init__(self, scorer: PlanScorer, *, record: bool = True) -> None:
+    def __init__(self, plan: DevicePlan, *, record: bool = True) -> None:
         """Record, or queue the work anew each time: not every engine can be recorded."""
-        self._scorer, self._record = scorer, record
+        self._plan, self._record = plan, record
         self._graphs: dict[Hashable, Graph] = {}
 
     def launch(self, key: Hashable, n: int, enqueue: Callable[[], None]) -> None:
@@ -185,23 +197,23 @@ class Recordings:
 
         Args:
             key: what the work depends on, addresses included.
-            n: the size of the scorer's batch in it.
+            n: the size of the plan's batch in it.
             enqueue: puts the work on the stream; called when the key is new.
         """
-        self._scorer.warm(n)
+        self._plan.warm(n)
         if not self._record:
             enqueue()
-            self._scorer.stream.synchronize()
+            self._plan.stream.synchronize()
             return
         graph = self._graphs.get(key)
         if graph is None:
-            with self._scorer.stream.capture() as graph:
+            with self._plan.stream.capture() as graph:
                 enqueue()
             if len(self._graphs) == MOST_GRAPHS:
                 self._graphs.pop(next(iter(self._graphs))).close()
             self._graphs[key] = graph
-        graph.launch(self._scorer.stream)
-        self._scorer.stream.synchronize()
+        graph.launch(self._plan.stream)
+        self._plan.stream.synchronize()
 
     def __len__(self) -> int:
         """Return how many are kept."""
@@ -213,11 +225,11 @@ class Recordings:
             self._graphs.popitem()[1].close()
 
 
-class TensorRtEngine(Engine):
-    """A score graph as a TensorRT plan."""
+class TensorRtRunner(Runner):
+    """A graph as a TensorRT plan."""
 
     def __init__(self, model: Path) -> None:
-        """Load the plan of a model and run it once.
+        """Load the plan of a model.
 
         Args:
             model: ``NAME.onnx``, whose plan is looked for in the cache; or ``NAME.plan``. Each has
@@ -226,6 +238,7 @@ class TensorRtEngine(Engine):
         Raises:
             InputError: TensorRT is not usable here, or there is no plan that fits this machine; the
                 hint says what to run.
+            SealshotError: the GPU has no memory left.
         """
         tensorrt = open_tensorrt()
         from sealshot.runtime.engines import tensorrt_api as api
@@ -246,39 +259,38 @@ class TensorRtEngine(Engine):
                     f"{plan} takes batches of {loaded.batch}, its manifest says {manifest.batch}",
                     hint="build it again with `sealshot export --engine tensorrt`",
                 )
-            self.device, self.scorer = tensorrt.device, PlanScorer(loaded, tensorrt.device)
-            n = manifest.batch.largest
-            self._crops = PinnedArray((n, 1, CROP_PX, CROP_PX), np.uint8)
-            self._scores = PinnedArray((n,), np.float32)
+            self.device, self.plan = tensorrt.device, DevicePlan(loaded, tensorrt.device)
+            self.inputs, self.outputs = self.plan.inputs, self.plan.outputs
+            self.most = manifest.batch.largest
+            self._host = {t.name: self._pinned(t) for t in (*self.inputs, *self.outputs)}
             # a DLA is driven outside of CUDA, and its work is in no CUDA graph
-            self._recordings = Recordings(self.scorer, record=manifest.dla_core is None)
+            self._recordings = Recordings(self.plan, record=manifest.dla_core is None)
         where = "" if manifest.dla_core is None else f" with DLA core {manifest.dla_core}"
-        self.description = (
-            f"TensorRT {api.VERSION}, {tensorrt.device.name}{where}, {self.manifest.precision}"
-        )
-        self.score(np.zeros((1, 1, CROP_PX, CROP_PX), np.uint8))
+        self.description = f"TensorRT {api.VERSION}, {tensorrt.device.name}{where}"
 
-    def score(self, crops: NDArray[np.uint8]) -> Floats:
-        """See :meth:`Engine.score`. Copies in and out are part of one recorded launch.
-
-        Raises:
-            SealshotError: the GPU failed.
-        """
-        scores = np.empty(len(crops), np.float32)
-        scorer, most = self.scorer, self.scorer.batch.largest
+    def run(self, inputs: Arrays) -> dict[str, NDArray[Any]]:
+        """See :meth:`Runner.run`. Copies in and out are part of one recorded launch."""
+        (rows,) = {len(array) for array in inputs.values()}
+        n = self.plan.size(rows)
         with device_errors():
-            self.device.use()  # crops may come from another thread than the one that opened it
-            for i in range(0, len(crops), most):
-                part = crops[i : i + most]
-                n = scorer.size(len(part))
-                self._crops.host[: len(part)] = part
-                self._crops.host[len(part) : n] = 0
-                self._recordings.launch(n, n, partial(self._enqueue, n))
-                scores[i : i + most] = self._scores.host[: len(part)]
-        return scores
+            self.device.use()  # the call may come from another thread than the one that opened it
+            for tensor in self.inputs:
+                host = self._host[tensor.name].host
+                host[:rows] = inputs[tensor.name]
+                host[rows:n] = 0
+            self._recordings.launch(n, n, partial(self._enqueue, n))
+        return {t.name: self._host[t.name].host[:rows].copy() for t in self.outputs}
+
+    def _pinned(self, tensor: Tensor) -> PinnedArray:
+        device = self.plan.arrays[tensor.name]
+        return PinnedArray(device.shape, tensor.dtype)
 
     def _enqueue(self, n: int) -> None:
-        scorer = self.scorer
-        scorer.crops.view((n, 1, CROP_PX, CROP_PX)).set(self._crops.host[:n], scorer.stream)
-        scorer.enqueue(n)
-        scorer.scores.view((n,)).get(self._scores.host[:n], scorer.stream)
+        plan = self.plan
+        for tensor in self.inputs:
+            host = self._host[tensor.name].host
+            plan.arrays[tensor.name].view((n, *host.shape[1:])).set(host[:n], plan.stream)
+        plan.enqueue(n)
+        for tensor in self.outputs:
+            host = self._host[tensor.name].host
+            plan.arrays[tensor.name].view((n, *host.shape[1:])).get(host[:n], plan.stream)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sealshot.runtime.cli.interrupts import hold_interrupts
-from sealshot.runtime.engines import Engine
+from sealshot.runtime.engines import Scorer
 from sealshot.runtime.errors import SealshotError, VaultError
 from sealshot.runtime.pipeline.stages import Settings, Stages, open_stages
 from sealshot.runtime.pipeline.watch import Stopwatch, find_faces
@@ -81,7 +81,7 @@ def run(
     *,
     picture: PictureType = "jpg",
     on_progress: Callable[[Progress], None] = lambda _: None,
-    on_engine: Callable[[Engine], None] = lambda _: None,
+    on_engine: Callable[[Scorer], None] = lambda _: None,
 ) -> Summary:
     """Watch a source and seal the best shot of each person into a vault.
 

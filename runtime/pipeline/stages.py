@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 
 from sealshot.runtime.detect import MIN_FACE_PX, Detector, open_detector
-from sealshot.runtime.engines import Engine, open_for_tracks
+from sealshot.runtime.engines import Scorer, open_for_tracks
 from sealshot.runtime.pipeline.select import Choice, Emit, Selector
 from sealshot.runtime.pipeline.watch import Stopwatch, Watcher
 from sealshot.runtime.track import open_tracker
@@ -43,7 +43,7 @@ class Stages:
     """What works on the frames of one source."""
 
     detector: Detector
-    engine: Engine
+    engine: Scorer
     selector: Selector
     watcher: Watcher
     stopwatch: Stopwatch

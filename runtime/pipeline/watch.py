@@ -11,7 +11,7 @@ import numpy as np
 
 from sealshot.runtime.crops import crop_resize_grey
 from sealshot.runtime.detect import Detector
-from sealshot.runtime.engines import Engine
+from sealshot.runtime.engines import Scorer
 from sealshot.runtime.errors import SealshotError
 from sealshot.runtime.pipeline.select import Selector
 from sealshot.runtime.track import Tracker
@@ -70,7 +70,7 @@ class Watcher:
     """Follows, scores and selects: takes the faces of a frame, gives the shots that are due."""
 
     def __init__(
-        self, tracker: Tracker, engine: Engine, selector: Selector, watch: Stopwatch
+        self, tracker: Tracker, engine: Scorer, selector: Selector, watch: Stopwatch
     ) -> None:
         self._tracker, self._engine, self._selector = tracker, engine, selector
         self._watch = watch

@@ -13,7 +13,7 @@ from sealshot.export.golden import FILE, draw_faces, golden_crops  # noqa: E402
 from sealshot.export.nets.student import Student  # noqa: E402
 from sealshot.export.nets.vae import SAMPLES, Vae  # noqa: E402
 from sealshot.export.quantise.precisions import screen_margin  # noqa: E402
-from sealshot.runtime.engines import OnnxRuntimeEngine  # noqa: E402
+from sealshot.runtime.engines import open_onnxruntime  # noqa: E402
 from sealshot.runtime.engines.manifest import load_manifest  # noqa: E402
 from sealshot.runtime.errors import InputError  # noqa: E402
 from sealshot.runtime.weights import SCORES, score_graph  # noqa: E402
@@ -40,7 +40,7 @@ def test_all_precisions_of_a_score_that_ships(faces, tmp_path, capsys):
     assert [f["size"] for f in told["files"]] == sorted(f["size"] for f in told["files"])[::-1]
     assert told["sensitivity"][-1]["layer"] == "all layers"
     source = load_manifest(score_graph("quality"))
-    expected = OnnxRuntimeEngine(score_graph("quality")).score(golden_crops())
+    expected = open_onnxruntime(score_graph("quality")).score(golden_crops())
     for infix, precision, least in (
         ("", "fp32", 1),
         (".fp16", "fp16", 0.999),
@@ -54,7 +54,7 @@ def test_all_precisions_of_a_score_that_ships(faces, tmp_path, capsys):
         )  # fmt: skip
         assert bool(manifest.calibration) is (precision == "int8")
         assert (manifest.screen_margin is not None) is (precision == "int8")
-        scores = OnnxRuntimeEngine(path).score(golden_crops())
+        scores = open_onnxruntime(path).score(golden_crops())
         assert np.corrcoef(scores, expected)[0, 1] >= least - 1e-6
     calibration = load_manifest(tmp_path / "quality.int8.onnx").calibration
     assert calibration["set"] == "drawn"
@@ -83,7 +83,7 @@ def test_more_samples_cost_more_and_rank_alike(faces, tmp_path, capsys):
     assert mean.macs_per_face < ten.macs_per_face / 5
     assert mean.score_quantiles != ten.score_quantiles  # taken anew
     few, many, int8 = (
-        OnnxRuntimeEngine(tmp_path / file).score(golden_crops())
+        open_onnxruntime(tmp_path / file).score(golden_crops())
         for file in ("mean/rp.onnx", "10/rp.onnx", "mean/rp.int8.onnx")
     )
     assert np.corrcoef(few, many)[0, 1] > 0.98
@@ -155,6 +155,6 @@ def test_the_golden_scores_are_of_the_models_that_ship(name):
         assert str(kept[f"{name}_sha256"]) == load_manifest(score_graph(name)).sha256
         expected = kept[name]
         crops = kept["crops"]
-    scores = OnnxRuntimeEngine(score_graph(name)).score(crops)
+    scores = open_onnxruntime(score_graph(name)).score(crops)
     assert scores == pytest.approx(expected, abs=1e-4 * expected.std())
     assert np.array_equal(crops, golden_crops())

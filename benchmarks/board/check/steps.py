@@ -23,7 +23,7 @@ from sealshot.benchmarks.energy.meters import NullMeter, open_meter
 from sealshot.boards import boards, detect
 from sealshot.runtime.cli.commands import show_env
 from sealshot.runtime.crops import CROP_PX
-from sealshot.runtime.engines import ENGINES, Engine, engine_forms, open_engine
+from sealshot.runtime.engines import ENGINES, Scorer, engine_forms, open_engine
 from sealshot.runtime.errors import InputError, SealshotError
 from sealshot.runtime.weights import forms, score_graph
 
@@ -76,7 +76,7 @@ class Candidate:
     score: str
     engine: str
     precision: str
-    opened: Engine | None
+    opened: Scorer | None
     why_not: str = ""
     build_s: float | None = None
     """Of a TensorRT plan that was built now."""
@@ -99,7 +99,7 @@ class Subject:
         )
 
     @cached_property
-    def usable(self) -> tuple[tuple[Candidate, Engine], ...]:
+    def usable(self) -> tuple[tuple[Candidate, Scorer], ...]:
         """The candidates that are open."""
         return tuple((c, c.opened) for c in self.candidates if c.opened is not None)
 
@@ -164,7 +164,7 @@ def numerics_step(subject: Subject) -> Outcome:
     return Outcome(PASSED, f"the same scores as the reference ({said})", tuple(rows), facts)
 
 
-def compare(candidate: Candidate, engine: Engine, reference: Golden) -> dict[str, Any]:
+def compare(candidate: Candidate, engine: Scorer, reference: Golden) -> dict[str, Any]:
     """Return the row of one engine against the reference."""
     scores = np.asarray(engine.score(reference.crops), np.float64)
     least, most = TOLERANCES[candidate.precision]
@@ -192,7 +192,7 @@ def compare(candidate: Candidate, engine: Engine, reference: Golden) -> dict[str
 
 
 def _same_in_batches(
-    engine: Engine, crops: NDArray[np.uint8], scores: NDArray[np.float64], spread: float
+    engine: Scorer, crops: NDArray[np.uint8], scores: NDArray[np.float64], spread: float
 ) -> bool:
     for count in BATCHES:
         part = engine.score(crops[:count])

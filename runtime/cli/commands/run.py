@@ -11,7 +11,7 @@ from sealshot.runtime.cli.commands.camera import read_camera
 from sealshot.runtime.cli.commands.watching import USAGE as WATCHING
 from sealshot.runtime.cli.commands.watching import add_watching, watching
 from sealshot.runtime.cli.terminal import fail, note, progress, say, say_json, table
-from sealshot.runtime.engines import Engine
+from sealshot.runtime.engines import Scorer
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.pipeline.run import Progress, Summary, run
 from sealshot.runtime.pipeline.select import Choice, Emit
@@ -150,7 +150,7 @@ def _sealing(arguments: Arguments, given: argparse.Namespace) -> Sealing:
     )
 
 
-def _announce(engine: Engine) -> None:
+def _announce(engine: Scorer) -> None:
     note(f"engine: {engine.description} ({engine.why})")
 
 

@@ -33,7 +33,7 @@ from sealshot.benchmarks.board.check.steps import (
     numerics_step,
 )
 from sealshot.runtime.cli.main import main
-from sealshot.runtime.engines import Engine, open_engine
+from sealshot.runtime.engines import Scorer, open_engine
 from sealshot.runtime.engines.manifest import load_manifest
 from sealshot.runtime.errors import SealshotError
 from sealshot.runtime.weights import SCORES, score_graph
@@ -62,7 +62,7 @@ def plan(out, **changes):
     )
 
 
-class Broken(Engine):
+class Broken(Scorer):
     """The shipped score, and something wrong with it."""
 
     def __init__(self, wrong):

@@ -24,7 +24,7 @@ from sealshot.export.onnx_export import (  # noqa: E402
     to_onnx,
 )
 from sealshot.kernels.reference import rp_likelihood, sample_latents  # noqa: E402
-from sealshot.runtime.engines import OnnxRuntimeEngine  # noqa: E402
+from sealshot.runtime.engines import open_onnxruntime  # noqa: E402
 from sealshot.runtime.engines.onnx_session import open_session  # noqa: E402
 
 
@@ -117,7 +117,7 @@ def test_the_exported_graph_scores_as_the_model_in_float64(vae, crops, kind, tmp
     model = RpScore(vae.float(), seed=1) if kind == "rp" else Student().eval()
     origin = Origin(kind, "test", 10, 1, "noise", "none")
     manifest = export_score_graph(model, tmp_path / "m.onnx", origin, crops)
-    engine = OnnxRuntimeEngine(tmp_path / "m.onnx", threads=1)
+    engine = open_onnxruntime(tmp_path / "m.onnx", threads=1)
     with torch.no_grad():
         expected = model.double().eval()(torch.from_numpy(crops)).numpy()
     model.float()

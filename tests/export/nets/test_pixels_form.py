@@ -10,7 +10,7 @@ import onnxruntime as ort
 from sealshot import kernels
 from sealshot.export import command
 from sealshot.export.golden import golden_crops
-from sealshot.runtime.engines import OnnxRuntimeEngine, open_engine
+from sealshot.runtime.engines import open_engine, open_onnxruntime
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.weights import forms, score_graph
 
@@ -25,7 +25,7 @@ def exported(tmp_path_factory):
 @pytest.mark.parametrize(("precision", "share"), [("fp32", 1e-5), ("fp16", 0.05)])
 def test_pixels_and_our_likelihood_are_the_score(exported, precision, share):
     crops = golden_crops()[:24]
-    expected = OnnxRuntimeEngine(score_graph("rp"), threads=1).score(crops)
+    expected = open_onnxruntime(score_graph("rp"), threads=1).score(crops)
     session = ort.InferenceSession(forms(exported / "rp-pixels.onnx")[precision])
     mu, log_var = session.run(["mu", "log_var"], {"crops": crops})
     assert mu.dtype == (np.float16 if precision == "fp16" else np.float32)

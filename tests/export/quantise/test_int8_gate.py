@@ -16,7 +16,7 @@ from sealshot.benchmarks.speed.throughput.tracks import follow, same_choice
 from sealshot.export.golden import draw_faces
 from sealshot.export.quantise.precisions import Calibration, int8_graph
 from sealshot.export.rebuild import load_graph
-from sealshot.runtime.engines import OnnxRuntimeEngine, Screen, open_for_tracks
+from sealshot.runtime.engines import Screen, open_for_tracks, open_onnxruntime
 from sealshot.runtime.engines.manifest import load_manifest
 from sealshot.runtime.weights import FOLDER, score_graph
 
@@ -103,7 +103,7 @@ def chosen(footage, engine):
 
 def test_the_frames_that_int8_chooses_are_as_good(footage):
     """Float32 finds them as good, or next to it."""
-    full, small = OnnxRuntimeEngine(score_graph("rp")), OnnxRuntimeEngine(INT8)
+    full, small = open_onnxruntime(score_graph("rp")), open_onnxruntime(INT8)
     percentile = full.manifest.percentile
     near = [
         percentile(float(exact[track].max())) - percentile(float(exact[track[i]])) <= 2
@@ -123,5 +123,5 @@ def test_int8_that_screens_chooses_the_frames_of_fp32(footage):
     assert isinstance(screen, Screen)
     right = chosen(footage, full)
     assert same_choice(footage, right, chosen(footage, screen)) >= 0.95
-    assert same_choice(footage, right, chosen(footage, OnnxRuntimeEngine(INT8))) < 0.95
+    assert same_choice(footage, right, chosen(footage, open_onnxruntime(INT8))) < 0.95
     assert screen.again < 0.4 * sum(map(len, right))  # else fp32 alone were faster

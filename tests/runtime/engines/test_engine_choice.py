@@ -8,16 +8,22 @@ import numpy as np
 import pytest
 from engine_stand_ins import manifest
 
-from sealshot.runtime import engines, weights
+from sealshot.runtime import weights
 from sealshot.runtime.cli.commands import run, show_env
-from sealshot.runtime.engines import engine_forms, open_engine, open_for_tracks, survey
-from sealshot.runtime.engines.base import Engine
+from sealshot.runtime.engines import (
+    Scorer,
+    choice,
+    engine_forms,
+    open_engine,
+    open_for_tracks,
+    survey,
+)
 from sealshot.runtime.engines.manifest import load_manifest
 from sealshot.runtime.errors import InputError, SealshotError
 from sealshot.runtime.weights import forms
 
 
-class Slow(Engine):
+class Slow(Scorer):
     """An engine that takes a known time a face."""
 
     def __init__(self, name, file, ms):
@@ -56,7 +62,7 @@ def ms(monkeypatch):
         return open_one
 
     for name in ("onnxruntime", "tensorrt"):
-        monkeypatch.setitem(engines.OPENERS, name, opener(name))
+        monkeypatch.setitem(choice.OPENERS, name, opener(name))
     monkeypatch.setattr(weights, "cpu_recipe", lambda: "cpu")
     return table
 
@@ -247,7 +253,7 @@ def test_the_survey_has_every_engine_with_a_reason(graph, ms):
     ms[CPU, "fp32"] = 1
     found = {(e, p): o for e, p, o in survey(graph)}
     assert found.keys() == {(e, p) for e in (CPU, GPU) for p in ("fp32", "fp16", "int8")}
-    assert [key for key, opened in found.items() if isinstance(opened, Engine)] == [(CPU, "fp32")]
+    assert [key for key, opened in found.items() if isinstance(opened, Scorer)] == [(CPU, "fp32")]
 
 
 def test_show_env_says_why_an_engine_is_not_usable(capsys):

@@ -11,7 +11,7 @@ from onnx import TensorProto, helper
 
 from sealshot.runtime.crops import crop_resize_grey
 from sealshot.runtime.demo.clip import PORTRAIT
-from sealshot.runtime.engines import OnnxRuntimeEngine, open_engine
+from sealshot.runtime.engines import open_engine, open_onnxruntime
 from sealshot.runtime.errors import InputError, SealshotError
 from sealshot.runtime.pipeline.select import Selector
 from sealshot.runtime.pipeline.watch import Stopwatch, Watcher
@@ -58,10 +58,10 @@ def test_scores_are_those_of_the_graph(mean_graph):
 def test_what_is_no_score_graph_is_refused(tmp_path):
     other = write_graph(tmp_path / "o.onnx", mean_nodes("x"), [("x", TensorProto.UINT8)])
     with pytest.raises(InputError, match="not a score graph"):
-        OnnxRuntimeEngine(other)
+        open_onnxruntime(other)
     real = write_graph(tmp_path / "f.onnx", mean_nodes(), [("crops", TensorProto.FLOAT)])
     with pytest.raises(InputError, match="not a score graph"):
-        OnnxRuntimeEngine(real)
+        open_onnxruntime(real)
 
 
 def test_junk_is_refused(tmp_path, mean_graph):
@@ -72,7 +72,7 @@ def test_junk_is_refused(tmp_path, mean_graph):
     wrong = hashlib.sha256(junk.read_bytes()).hexdigest()
     junk.with_suffix(".json").write_text(text.replace(right, wrong))
     with pytest.raises(InputError, match="not a model that ONNX Runtime can load"):
-        OnnxRuntimeEngine(junk)
+        open_onnxruntime(junk)
 
 
 def test_an_unknown_engine_or_score_is_refused(mean_graph):
@@ -101,7 +101,7 @@ def test_a_score_that_is_no_number_stops_the_run(tmp_path):
         helper.make_node("Div", ["zero", "zero"], ["nan"]),
         helper.make_node("ReduceMean", ["nan"], ["score"], axes=[1, 2, 3], keepdims=0),
     ]
-    engine = OnnxRuntimeEngine(write_graph(tmp_path / "nan.onnx", nodes))
+    engine = open_onnxruntime(write_graph(tmp_path / "nan.onnx", nodes))
     watcher = Watcher(
         open_tracker("euclidean"), engine, Selector(engine.manifest.percentile), Stopwatch()
     )

@@ -8,8 +8,7 @@ from engine_stand_ins import MANIFEST
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sealshot.runtime.engines import Screen
-from sealshot.runtime.engines.base import Engine
+from sealshot.runtime.engines import Scorer, Screen
 from sealshot.runtime.errors import InputError, SealshotError
 from sealshot.runtime.pipeline.select import Emit, Selector
 from sealshot.runtime.pipeline.watch import Stopwatch, Watcher
@@ -20,7 +19,7 @@ FP32 = MANIFEST
 INT8 = replace(FP32, precision="int8", screen_margin=MARGIN)
 
 
-class Known(Engine):
+class Known(Scorer):
     """Scores that are known: crop number i gets ``scores[i]``."""
 
     def __init__(self, manifest, scores):

@@ -8,15 +8,14 @@ import numpy as np
 import pytest
 from engine_stand_ins import manifest
 
-from sealshot import kernels
 from sealshot.export.tensorrt.build import build
 from sealshot.kernels import reference
 from sealshot.kernels.device import DeviceFrame
 from sealshot.kernels.memory import DeviceArray
-from sealshot.runtime.engines import OnnxRuntimeEngine, open_engine
+from sealshot.runtime.engines import open_engine, open_onnxruntime
 from sealshot.runtime.engines.chain import open_chain
+from sealshot.runtime.engines.onnxruntime import OnnxRuntimeRunner
 from sealshot.runtime.engines.plans import Batch
-from sealshot.runtime.engines.tensorrt import TensorRtEngine
 from sealshot.runtime.errors import InputError, SealshotError
 from sealshot.runtime.weights import score_graph
 
@@ -35,14 +34,14 @@ def test_a_plan_scores_as_its_graph(trt, score_model, crops, n):
 def test_the_score_that_ships_runs_as_a_plan(trt, crops):
     model = score_graph("quality")
     build(model)
-    expected = OnnxRuntimeEngine(model, threads=1).score(crops)
+    expected = open_onnxruntime(model, threads=1).score(crops)
     assert open_engine(model, "tensorrt", "fp32").score(crops) == pytest.approx(expected, rel=1e-5)
 
 
 @pytest.mark.parametrize("n", [1, 2, 11])
 def test_our_kernel_takes_the_pixels_of_a_plan_where_they_are(trt, pixels_graph, crops, n):
     build(pixels_graph, batch=BATCH)
-    engine = TensorRtEngine(pixels_graph)
+    engine = open_engine(pixels_graph, "tensorrt")
     x = crops[:n].reshape(n, 4096)
     scales = np.linspace(0.5, 1.1, 3, dtype=np.float32).reshape(1, 3, 1) / 255
     mu = x[:, None].astype(np.float32) * scales
@@ -156,16 +155,16 @@ def test_without_a_gpu_the_reason_is_the_drivers(trt, emulation, score_model):
 
 def test_auto_takes_the_cpu_and_says_why_not_tensorrt(trt, score_model):
     engine = open_engine(score_model)
-    assert isinstance(engine, OnnxRuntimeEngine)
+    assert isinstance(engine.runner, OnnxRuntimeRunner)
     assert "has no TensorRT plan" in engine.why
 
 
 def test_a_failure_of_the_gpu_is_an_error_of_ours(trt, score_model, crops, monkeypatch):
     build(score_model, batch=BATCH)
-    engine = TensorRtEngine(score_model)
+    engine = open_engine(score_model, "tensorrt")
     engine.score(crops[:4])
-    engine._recordings.close()
-    context = engine.scorer._contexts[4]._context
+    engine.runner._recordings.close()
+    context = engine.runner.plan._contexts[4]._context
     monkeypatch.setattr(context, "execute_async_v3", lambda stream: False)
     with pytest.raises(SealshotError, match="TensorRT failed"):
         engine.score(crops[:4])
@@ -180,8 +179,8 @@ def frame():
 def chain(request, trt):
     model = request.getfixturevalue(request.param)
     build(model, batch=BATCH)
-    engine = TensorRtEngine(model)
-    chain = open_chain(engine, tracks=4)
+    engine = open_engine(model, "tensorrt")
+    chain = open_chain(engine.runner, tracks=4)
     yield chain, engine
     chain.close()
 
@@ -257,7 +256,7 @@ def test_a_ring_of_frames_keeps_a_bounded_number_of_graphs(chain, frame, monkeyp
 
 def test_without_recording_the_scores_are_the_same(chain, frame):
     recorded, engine = chain
-    plain = open_chain(engine, tracks=4, record=False)
+    plain = open_chain(engine.runner, tracks=4, record=False)
     memory, boxes = DeviceArray.of(frame), boxes_of(5)
     on_device = DeviceFrame.of(memory)
     assert plain.score(on_device, boxes).tolist() == recorded.score(on_device, boxes).tolist()
@@ -267,14 +266,15 @@ def test_without_recording_the_scores_are_the_same(chain, frame):
 def test_the_stand_in_refuses_a_capture_before_a_run(chain, frame, monkeypatch):
     """Else the tests above could not notice a chain that forgets to warm up."""
     chain, engine = chain
-    scorer = engine.scorer
-    scorer._contexts.clear()
+    plan = engine.runner.plan
+    plan._contexts.clear()
 
     def warm(n):
-        scorer._contexts[n] = scorer._plan.context(n, scorer._addresses)
-        scorer._workspaces[n] = kernels.gpu.kernels().rp_workspace(n, 3)
+        plan._contexts[n] = plan._plan.context(n, plan._addresses)
+        if plan._likelihood:
+            plan._likelihood.allocate(n)
 
-    monkeypatch.setattr(scorer, "warm", warm)
+    monkeypatch.setattr(plan, "warm", warm)
     memory = DeviceArray.of(frame)
     with pytest.raises(SealshotError, match="captured before it was run"):
         chain.score(DeviceFrame.of(memory), boxes_of(4))
@@ -283,9 +283,9 @@ def test_the_stand_in_refuses_a_capture_before_a_run(chain, frame, monkeypatch):
 def test_the_stand_in_spoils_a_graph_whose_context_was_changed(trt, score_model, crops):
     """Else the tests above could not notice a context that serves two sizes."""
     build(score_model, batch=BATCH)
-    engine = TensorRtEngine(score_model)
+    engine = open_engine(score_model, "tensorrt")
     assert np.isfinite(engine.score(crops[:4])).all()
-    context = engine.scorer._contexts[4]._context
+    context = engine.runner.plan._contexts[4]._context
     assert context.set_input_shape("crops", (2, 1, 64, 64))
     assert not np.isfinite(engine.score(crops[:4])).any()
 

@@ -9,10 +9,9 @@ from sealshot.export.tensorrt.build import build
 from sealshot.kernels import reference
 from sealshot.kernels.device import DeviceFrame
 from sealshot.kernels.memory import DeviceArray
-from sealshot.runtime.engines import OnnxRuntimeEngine
+from sealshot.runtime.engines import open_engine, open_onnxruntime
 from sealshot.runtime.engines.chain import open_chain
 from sealshot.runtime.engines.plans import Batch
-from sealshot.runtime.engines.tensorrt import TensorRtEngine
 from sealshot.runtime.weights import SCORES, score_graph
 
 pytestmark = pytest.mark.gpu
@@ -31,8 +30,8 @@ def asked_for(request, monkeypatch, tmp_path):
 def test_a_plan_scores_as_onnx_runtime(name, n, crops):
     model = score_graph(name)
     build(model, batch=Batch(1, 4, 16))
-    expected = OnnxRuntimeEngine(model).score(crops)
-    engine = TensorRtEngine(model)
+    expected = open_onnxruntime(model).score(crops)
+    engine = open_engine(model, "tensorrt", "fp32")
     spread = float(np.std(engine.manifest.score_quantiles))
     got = engine.score(crops[:n])
     assert np.abs(got - expected[:n]).max() < 0.01 * spread
@@ -45,13 +44,13 @@ def test_our_kernel_takes_the_pixels_of_a_plan_where_they_are(pixels_graph, crop
     x = crops.reshape(len(crops), 4096)
     mu = x[:, None] * (np.linspace(0.5, 1.1, 3).reshape(1, 3, 1) / 255)
     expected = reference.rp_likelihood(x, mu, -1.5 * mu)
-    assert TensorRtEngine(pixels_graph).score(crops) == pytest.approx(expected, rel=1e-4)
+    assert open_engine(pixels_graph, "tensorrt").score(crops) == pytest.approx(expected, rel=1e-4)
 
 
 def test_the_chain_is_the_engine_on_crops(pixels_graph):
     build(pixels_graph, batch=Batch(1, 4, 16))
-    engine = TensorRtEngine(pixels_graph)
-    chain = open_chain(engine, tracks=8)
+    engine = open_engine(pixels_graph, "tensorrt")
+    chain = open_chain(engine.runner, tracks=8)
     image, boxes = chain_benchmark.scene(20)
     memory = DeviceArray.of(image)
     frame = DeviceFrame.of(memory)

@@ -1,0 +1,103 @@
+"""Scorers: crops in, quality scores out, whatever engine runs the graph."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sealshot.runtime.crops import CROP_PX
+from sealshot.runtime.engines.manifest import Manifest
+from sealshot.runtime.engines.runner import Runner, Tensor
+from sealshot.runtime.errors import InputError
+from sealshot.runtime.types import Floats, Tracks
+
+INPUT = Tensor("crops", np.dtype(np.uint8), (None, 1, CROP_PX, CROP_PX))
+MOST_DECODES = 20
+"""Crops times latent samples in one call on an engine that takes any number: a crowd must not take
+more memory, and is no slower."""
+
+
+class Scorer(ABC):
+    """A quality score, ready to be asked."""
+
+    manifest: Manifest
+    """Of the scores that :meth:`score` gives; its percentiles are theirs."""
+    description: str
+    """The engine, the device and the precision in a few words, for people."""
+    why: str = ""
+    """What decided for this engine, where there was a choice."""
+
+    @abstractmethod
+    def score(self, crops: NDArray[np.uint8]) -> Floats:
+        """Return the quality of each crop, higher is better.
+
+        Args:
+            crops: ``uint8 [n, 1, 64, 64]``; n may be 0.
+
+        Returns:
+            ``float32 [n]``.
+
+        Raises:
+            SealshotError: the engine failed.
+        """
+
+    def score_tracks(self, crops: NDArray[np.uint8], tracks: Tracks) -> Floats:
+        """Return the quality of one frame's faces, of which selection keeps each track's best.
+
+        Args:
+            crops: ``uint8 [n, 1, 64, 64]``, one for each of ``tracks.seen``.
+            tracks: of one frame; those of a source come in its order.
+
+        Returns:
+            ``float32 [n]``; exact for all that may be the best of their track so far.
+        """
+        return self.score(crops)
+
+
+class GraphScorer(Scorer):
+    """A score graph on an engine."""
+
+    def __init__(self, runner: Runner, manifest: Manifest) -> None:
+        """Take a graph that is open, and warm it up.
+
+        Args:
+            runner: takes ``crops`` uint8 ``[n, 1, 64, 64]`` and gives one number a crop.
+            manifest: of the graph.
+
+        Raises:
+            InputError: it is no score graph.
+        """
+        self.runner, self.manifest = runner, manifest
+        if len(runner.inputs) != 1 or not _fits(runner.inputs[0], INPUT):
+            raise InputError(
+                f"{manifest.name} is not a score graph: it must take one input, "
+                "`crops` uint8 [n,1,64,64]",
+                hint="name a file that `sealshot train` or `sealshot export` wrote",
+            )
+        if len(runner.outputs) != 1:
+            raise InputError(
+                f"{manifest.name} gives {', '.join(o.name for o in runner.outputs)}, not one score",
+                hint="the form that ends at the pixels is for --engine tensorrt",
+            )
+        self._output = runner.outputs[0].name
+        self._most = runner.most or max(1, MOST_DECODES // max(1, manifest.samples))
+        self.description = f"{runner.description}, {manifest.precision}"
+        self.score(np.zeros((1, 1, CROP_PX, CROP_PX), np.uint8))
+
+    def score(self, crops: NDArray[np.uint8]) -> Floats:
+        """See :meth:`Scorer.score`."""
+        scores = np.empty(len(crops), np.float32)
+        for i in range(0, len(crops), self._most):
+            part = slice(i, i + self._most)
+            scores[part] = self.runner.run({INPUT.name: crops[part]})[self._output]
+        return scores
+
+
+def _fits(found: Tensor, wanted: Tensor) -> bool:
+    return (
+        (found.name, found.dtype) == (wanted.name, wanted.dtype)
+        and len(found.shape) == len(wanted.shape)
+        and all(a in (None, b) for a, b in zip(found.shape, wanted.shape, strict=True))
+    )
