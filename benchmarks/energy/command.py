@@ -42,7 +42,7 @@ from sealshot.runtime.cli.arguments import Arguments, output_file, positive_int,
 from sealshot.runtime.cli.terminal import note, progress, say, say_json, table
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.pipeline.run import run
-from sealshot.runtime.pipeline.stages import Settings
+from sealshot.runtime.pipeline.settings import Settings
 from sealshot.runtime.vault.caretaker import Sealing
 from sealshot.runtime.weights import SCORES, score_graph
 
@@ -183,12 +183,7 @@ def watching(settings: Settings) -> Work:
         people, start = 0, time.monotonic()
         with tempfile.TemporaryDirectory(prefix="sealshot-benchmark-") as folder:
             while time.monotonic() - start < window_s:
-                summary = run(
-                    settings,
-                    Sealing((recipient,)),
-                    Path(folder),
-                    on_progress=lambda _: None,
-                )
+                summary = run(settings, Sealing((recipient,)), Path(folder))
                 if summary.failure:
                     raise summary.failure
                 people += summary.people_seen

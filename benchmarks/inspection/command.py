@@ -6,28 +6,26 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from sealshot.benchmarks.inspection.history import Recorder
+from sealshot.benchmarks.inspection.drawing import Drawing
 from sealshot.benchmarks.inspection.report import (
     INDEX,
     About,
     Folder,
     Inspection,
-    Row,
     write_index,
     write_scenes,
-    write_track,
 )
 from sealshot.runtime.cli.arguments import Arguments
 from sealshot.runtime.cli.commands.watching import USAGE as WATCHING
-from sealshot.runtime.cli.commands.watching import add_watching, watching
-from sealshot.runtime.cli.interrupts import hold_interrupts
+from sealshot.runtime.cli.commands.watching import BarSink, add_watching, watching
 from sealshot.runtime.cli.terminal import fail, progress, say, say_json, table, warn
 from sealshot.runtime.errors import SealshotError
-from sealshot.runtime.pipeline.run import FRAMES_AHEAD
-from sealshot.runtime.pipeline.stages import Settings, open_stages
-from sealshot.runtime.pipeline.watch import find_faces
-from sealshot.runtime.sources import ahead, frames_of, open_source
-from sealshot.runtime.types import Shot
+from sealshot.runtime.pipeline.settings import Settings
+from sealshot.runtime.pipeline.sinks import Sink
+from sealshot.runtime.pipeline.stages import open_stages
+from sealshot.runtime.pipeline.stop import Stop
+from sealshot.runtime.pipeline.watch import watch
+from sealshot.runtime.sources import Source, open_source
 
 USAGE = f"""
 usage: sealshot inspect SOURCE -o DIR [options]
@@ -59,9 +57,14 @@ def main(argv: list[str]) -> int:
     add("--json", action="store_true")
     given = arguments.parse_args(argv)
     warn(f"{given.output} GETS PLAIN FACES. Nothing in it is sealed; who can read it sees them.")
-    with progress("inspecting") as bar:
+    stop = Stop()
+    with stop.on_signals(), progress("inspecting") as bar:
+
+        def connect(source: Source, drawing: Drawing) -> Sequence[Sink]:
+            return [BarSink(bar, source, lambda *_: f"{len(drawing.rows)} tracks drawn")]
+
         found, failure = inspect(
-            watching(given), given.output, force=given.force, on_frame=bar.update
+            watching(given), given.output, force=given.force, stop=stop, connect=connect
         )
     if given.json:
         say_json(asdict(found))
@@ -78,7 +81,8 @@ def inspect(
     output: Path,
     *,
     force: bool = False,
-    on_frame: Callable[[int, str, int | None], None] = lambda *_: None,
+    stop: Stop | None = None,
+    connect: Callable[[Source, Drawing], Sequence[Sink]] = lambda _source, _drawing: (),
 ) -> tuple[Inspection, SealshotError | None]:
     """Watch a source as `run` does, and draw instead of sealing.
 
@@ -86,7 +90,8 @@ def inspect(
         settings: what to run on; what concerns sealing is not used.
         output: the folder to write to.
         force: whether it may hold an older inspection, which is then replaced.
-        on_frame: called after each frame with frames, words, and frames in total.
+        stop: ends it early.
+        connect: makes more sinks.
 
     Returns:
         What was found, and what ended the run early. Ctrl-C ends it too; both leave the tracks up
@@ -96,67 +101,34 @@ def inspect(
         InputError: the source, an option or the folder is wrong. Nothing was drawn.
         SealshotError: a picture could not be written.
     """
-    recorder = Recorder()
-    rows: list[Row] = []
-    frames, interrupted, failure = 0, False, None
     with open_source(settings.source, fps=settings.fps) as source:
         stages = open_stages(settings, source.fps)
-        engine, watcher = stages.engine, stages.watcher
-        folder = Folder(output, force=force)
-
-        def draw(shots: Sequence[Shot], ended: Sequence[int]) -> None:
-            histories = {track: recorder.take(track) for track in ended}
-            for shot in shots:
-                rows.append(
-                    write_track(
-                        folder,
-                        histories[shot.track],
-                        shot,
-                        margin=settings.choice.margin,
-                        score_name=engine.manifest.name,
-                    )
-                )
-
-        try:
-            with ahead(
-                find_faces(frames_of(source), stages.detector, stages.stopwatch),
-                FRAMES_AHEAD,
-                interrupt=source.close,
-            ) as found:
-                for frame, faces in found:
-                    with hold_interrupts():
-                        seen = watcher.step(frame, faces)
-                        recorder.add(seen)
-                        draw(seen.due, seen.tracks.ended)
-                        frames += 1
-                    on_frame(frames, f"{len(rows)} tracks drawn", source.frames)
-                    if settings.stop_after_s and frame.time_s >= settings.stop_after_s:
-                        break
-        except KeyboardInterrupt:
-            interrupted = True
-        except SealshotError as error:
-            failure = error
-        with hold_interrupts():
-            shots = watcher.finish()
-            draw(shots, [shot.track for shot in shots])
-            rows.sort(key=lambda row: row.track)
-            inspection = Inspection(
-                about=About(
-                    source=source.name,
-                    score=engine.manifest.name,
-                    model_sha256=engine.manifest.sha256,
-                    detector=settings.detector,
-                    tracker=settings.tracker,
-                    engine=engine.description,
-                ),
-                tracks=tuple(rows),
-                frames=frames,
-                passing=stages.selector.passing,
-                interrupted=interrupted,
-                scenes=write_scenes(folder, recorder.scenes.items, rows),
-            )
-            write_index(folder, inspection)
-    return inspection, failure
+        engine = stages.engine
+        drawing = Drawing(
+            Folder(output, force=force),
+            margin=settings.choice.margin,
+            score_name=engine.manifest.name,
+        )
+        sinks = [drawing, *connect(source, drawing)]
+        done = watch(source, stages, sinks, stop, stop_after_s=settings.stop_after_s)
+    rows = sorted(drawing.rows, key=lambda row: row.track)
+    found = Inspection(
+        about=About(
+            source=source.name,
+            score=engine.manifest.name,
+            model_sha256=engine.manifest.sha256,
+            detector=settings.detector,
+            tracker=settings.tracker,
+            engine=engine.description,
+        ),
+        tracks=tuple(rows),
+        frames=done.frames,
+        passing=stages.selector.passing,
+        interrupted=done.interrupted,
+        scenes=write_scenes(drawing.folder, drawing.scenes, rows),
+    )
+    write_index(drawing.folder, found)
+    return found, done.failure
 
 
 def _print(found: Inspection, output: Path) -> None:

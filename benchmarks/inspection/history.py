@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from sealshot.runtime.crops import cut, square
-from sealshot.runtime.pipeline.watch import Seen
+from sealshot.runtime.pipeline.sinks import Seen
 from sealshot.runtime.types import Floats, Frame, Image
 
 T = TypeVar("T")

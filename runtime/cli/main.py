@@ -9,9 +9,9 @@ import signal
 import sys
 from types import FrameType
 
-from sealshot.runtime.cli.interrupts import SIGNALS
 from sealshot.runtime.cli.terminal import fail, note, printed_log, say
 from sealshot.runtime.errors import InputError, SealshotError
+from sealshot.runtime.pipeline.stop import SIGNALS
 
 # command -> module with `main(argv) -> exit code`, what it does
 COMMANDS = {

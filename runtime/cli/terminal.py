@@ -16,7 +16,7 @@ import os
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from rich.console import Console
@@ -59,19 +59,24 @@ def say(text: str = "") -> None:
 
 def note(text: str) -> None:
     """Print a line about the work, not part of the answer."""
-    _err.print(text, markup=False)
+    _tell(text)
 
 
 def warn(text: str) -> None:
     """Print a warning."""
-    _err.print(f"warning: {text}", markup=False, style="yellow")
+    _tell(f"warning: {text}", "yellow")
 
 
 def fail(error: SealshotError) -> None:
     """Print an error: the fact and the hint."""
-    _err.print(f"error: {error.fact}", markup=False, style="bold red")
+    _tell(f"error: {error.fact}", "bold red")
     if error.hint:
-        _err.print(f"hint: {error.hint}", markup=False)
+        _tell(f"hint: {error.hint}")
+
+
+def _tell(text: str, style: str | None = None) -> None:
+    with suppress(OSError):  # a terminal that was closed: there is nobody to tell
+        _err.print(text, markup=False, style=style)
 
 
 class _Handler(logging.Handler):
@@ -154,7 +159,8 @@ class Bar:
     def close(self) -> None:
         """Take the bar off the terminal."""
         if self._rich:
-            self._rich.stop()
+            with suppress(OSError):
+                self._rich.stop()
 
 
 @contextmanager

@@ -2,49 +2,24 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sealshot.runtime.cli.interrupts import hold_interrupts
-from sealshot.runtime.engines import Scorer
-from sealshot.runtime.errors import SealshotError, VaultError
-from sealshot.runtime.pipeline.stages import Settings, Stages, open_stages
-from sealshot.runtime.pipeline.watch import Stopwatch, find_faces
-from sealshot.runtime.seal.log import LogError
+from sealshot.runtime.errors import SealshotError
+from sealshot.runtime.pipeline.sealing import Person, VaultSink
+from sealshot.runtime.pipeline.settings import Settings
+from sealshot.runtime.pipeline.sinks import Sink
+from sealshot.runtime.pipeline.stages import Stages, open_stages
+from sealshot.runtime.pipeline.stop import Stop
+from sealshot.runtime.pipeline.watch import watch
 from sealshot.runtime.seal.memory import disable_core_dumps
 from sealshot.runtime.seal.payload import Origin, PictureType
-from sealshot.runtime.sources import Source, ahead, frames_of, open_source
-from sealshot.runtime.types import Shot
+from sealshot.runtime.sources import Source, open_source
 from sealshot.runtime.vault.caretaker import Keeper, Sealing
 
-FRAMES_AHEAD = 2
-PEOPLE_KEPT = 10_000
-
-
-@dataclass(frozen=True)
-class Person:
-    """The sealed best shot of one person."""
-
-    track: int
-    frames_seen: int
-    score: float
-    percentile: float
-    frame: int
-    time_s: float
-    object_id: str
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a run is."""
-
-    frames: int
-    total: int | None
-    fps: float
-    people: int
-    engine: str
+Connect = Callable[[Source, Stages], Sequence[Sink]]
+"""Makes sinks for a source and stages that are open, before the first frame."""
 
 
 @dataclass(frozen=True)
@@ -80,21 +55,21 @@ def run(
     vault_path: Path,
     *,
     picture: PictureType = "jpg",
-    on_progress: Callable[[Progress], None] = lambda _: None,
-    on_engine: Callable[[Scorer], None] = lambda _: None,
+    stop: Stop | None = None,
+    connect: Connect = lambda _source, _stages: (),
 ) -> Summary:
     """Watch a source and seal the best shot of each person into a vault.
 
-    Ends with the source, after ``stop_after_s``, or on Ctrl-C; each person seen so far keeps a
-    sealed shot.
+    Ends with the source, after ``stop_after_s``, or when it is stopped; each person seen so far
+    keeps a sealed shot.
 
     Args:
         settings: what to run on.
         sealing: who can open the shots, and what becomes of them.
         vault_path: folder of the vault; made if it is missing.
         picture: how the shots are encoded.
-        on_progress: called after each frame.
-        on_engine: called with the engine that was chosen, before the first frame.
+        stop: ends the run, see :func:`watch`.
+        connect: makes more sinks; they come after the vault.
 
     Raises:
         InputError: the source or an option is wrong. Nothing was written.
@@ -102,101 +77,26 @@ def run(
     """
     disable_core_dumps()
     with open_source(
-        settings.source,
-        fps=settings.fps,
-        give_up_after_s=settings.give_up_after_s,
+        settings.source, fps=settings.fps, give_up_after_s=settings.give_up_after_s
     ) as source:
         stages = open_stages(settings, source.fps)
-        on_engine(stages.engine)
-        origin = Origin(source.name, stages.engine.manifest.name, stages.engine.manifest.sha256)
+        engine, stopwatch = stages.engine, stages.stopwatch
+        more = connect(source, stages)
+        origin = Origin(source.name, engine.manifest.name, engine.manifest.sha256)
         with Keeper(vault_path, sealing) as keeper:
-            sealer = _Sealer(keeper, origin, picture, stages.stopwatch)
-            return _watch(source, stages, sealer, settings.stop_after_s, on_progress)
-
-
-def _watch(
-    source: Source,
-    stages: Stages,
-    sealer: _Sealer,
-    stop_after_s: float | None,
-    on_progress: Callable[[Progress], None],
-) -> Summary:
-    """Take all frames of a source, and seal what is due."""
-    frames, interrupted, failure = 0, False, None
-    engine, selector, stopwatch = stages.engine, stages.selector, stages.stopwatch
-    start = time.perf_counter()
-    try:
-        decoded = stopwatch.timed("decode", frames_of(source))
-        with ahead(
-            find_faces(decoded, stages.detector, stopwatch), FRAMES_AHEAD, interrupt=source.close
-        ) as found:
-            for frame, faces in found:
-                with hold_interrupts():
-                    sealer.put(stages.watcher.step(frame, faces).due)
-                    frames += 1
-                fps = frames / (time.perf_counter() - start)
-                people = sealer.count + len(selector.people - sealer.people.keys())
-                on_progress(Progress(frames, source.frames, fps, people, engine.description))
-                if stop_after_s and frame.time_s >= stop_after_s:
-                    break
-    except KeyboardInterrupt:
-        interrupted = True
-    except SealshotError as error:
-        failure = error
-    if not isinstance(failure, VaultError | LogError):
-        try:
-            with hold_interrupts():
-                sealer.put(stages.watcher.finish())
-        except KeyboardInterrupt:
-            interrupted = True
-        except SealshotError as error:
-            failure = error
+            vault = VaultSink(keeper, origin, picture, stopwatch)
+            done = watch(source, stages, [vault, *more], stop, stop_after_s=settings.stop_after_s)
     return Summary(
-        people=tuple(sealer.people[track] for track in sorted(sealer.people)),
-        people_seen=sealer.count,
-        frames=frames,
+        people=tuple(vault.people[track] for track in sorted(vault.people)),
+        people_seen=vault.count,
+        frames=done.frames,
         dropped=source.dropped,
-        passing=selector.passing,
-        seconds=time.perf_counter() - start,
-        stages_ms={stage: 1e3 * busy / max(frames, 1) for stage, busy in stopwatch.busy_s.items()},
+        passing=stages.selector.passing,
+        seconds=done.seconds,
+        stages_ms={
+            stage: 1e3 * busy / max(done.frames, 1) for stage, busy in stopwatch.busy_s.items()
+        },
         engine=engine.description,
-        interrupted=interrupted,
-        failure=failure,
+        interrupted=done.interrupted,
+        failure=done.failure,
     )
-
-
-class _Sealer:
-    """Seals shots into a vault; a person's better shot takes the place of the lesser one."""
-
-    def __init__(
-        self,
-        keeper: Keeper,
-        origin: Origin,
-        picture: PictureType,
-        stopwatch: Stopwatch,
-    ) -> None:
-        self._keeper, self._origin = keeper, origin
-        self._picture, self._stopwatch = picture, stopwatch
-        self.people: dict[int, Person] = {}
-        self.count = 0
-
-    def put(self, shots: Sequence[Shot]) -> None:
-        self._keeper.tick()
-        for shot in shots:
-            with self._stopwatch.time("seal"):
-                before = self.people.pop(shot.track, None)
-                object_id = self._keeper.put(
-                    shot, self._origin, self._picture, before.object_id if before else None
-                )
-            self.count += before is None
-            if len(self.people) == PEOPLE_KEPT:
-                del self.people[next(iter(self.people))]
-            self.people[shot.track] = Person(
-                track=shot.track,
-                frames_seen=shot.frames_seen,
-                score=shot.score,
-                percentile=shot.percentile,
-                frame=shot.frame,
-                time_s=shot.time_s,
-                object_id=object_id,
-            )

@@ -6,36 +6,16 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from typing import Literal
 
 import cv2
 import numpy as np
 
 from sealshot.runtime.crops import cut, cut_inside, square
+from sealshot.runtime.pipeline.settings import Choice, Emit
 from sealshot.runtime.types import Frame, Image, Shot, Track, Tracks
 
 CLIP_PX = 256
 CLIP_JPEG_QUALITY = 85
-
-
-@dataclass(frozen=True)
-class Emit:
-    """When the best shot of a person leaves the camera's memory to be sealed."""
-
-    when: Literal["end", "timely", "live"] = "end"
-    """``end``: after the person left. ``timely``: at most ``within_s`` after the first detection,
-    and again at the end if a better one came. ``live``: each improvement."""
-    within_s: float = 0.0
-
-
-@dataclass(frozen=True)
-class Choice:
-    """What is kept of a person, and how."""
-
-    margin: float = 0.5
-    """Added on each side of the face square, as a share of its side."""
-    clip_s: float = 0.0
-    """Seconds of clip before and after the best frame; 0 keeps none."""
 
 
 @dataclass(eq=False)
@@ -87,6 +67,12 @@ class Selector:
         self._tracks: dict[int, _Best] = {}
         self.passing = 0
         """Tracks that ended with too few detections to be a person."""
+        self._people_gone = 0
+
+    @property
+    def people_seen(self) -> int:
+        """How many people there were, those in view included."""
+        return self._people_gone + len(self.people)
 
     @property
     def people(self) -> set[int]:
@@ -103,12 +89,16 @@ class Selector:
         """
         for track, score in zip(tracks.seen, scores, strict=True):
             self._see(frame, track, float(score))
+        return self.advance(frame.time_s, tracks.ended)
+
+    def advance(self, time_s: float, ended: Sequence[int]) -> list[Shot]:
+        """Take that it is ``time_s`` now, end tracks, and return the shots that are due."""
         due = [
             self._shot(id)
             for id, best in self._tracks.items()
-            if best.hits >= self._min_hits and self._is_due(best, frame.time_s)
+            if best.hits >= self._min_hits and self._is_due(best, time_s)
         ]
-        return due + self.close(tracks.ended)
+        return due + self.close(ended)
 
     def close(self, ended: Sequence[int]) -> list[Shot]:
         """End tracks and return the shots of those that had none sealed, or a lesser one."""
@@ -117,8 +107,10 @@ class Selector:
             best = self._tracks[id]
             if best.hits < self._min_hits:
                 self.passing += 1
-            elif best.emitted != best.version:
-                shots.append(self._shot(id))
+            else:
+                self._people_gone += 1
+                if best.emitted != best.version:
+                    shots.append(self._shot(id))
             del self._tracks[id]
         return shots
 

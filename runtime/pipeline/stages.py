@@ -1,41 +1,103 @@
-"""The stages from faces to best shots, opened as a user set them."""
+"""The stages from faces to best shots, opened as a user set them: track, score, select."""
 
 from __future__ import annotations
 
 import math
 import os
-from dataclasses import dataclass
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TypeVar
 
-from sealshot.runtime.detect import MIN_FACE_PX, Detector, open_detector
+import numpy as np
+
+from sealshot.runtime.crops import crop_resize_grey
+from sealshot.runtime.detect import Detector, open_detector
 from sealshot.runtime.engines import Scorer, open_for_tracks
-from sealshot.runtime.pipeline.select import Choice, Emit, Selector
-from sealshot.runtime.pipeline.watch import Stopwatch, Watcher
-from sealshot.runtime.track import open_tracker
-from sealshot.runtime.weights import DEFAULT_SCORE, score_graph
+from sealshot.runtime.errors import SealshotError
+from sealshot.runtime.pipeline.select import Selector
+from sealshot.runtime.pipeline.settings import Settings
+from sealshot.runtime.pipeline.sinks import Beat, End, Seen
+from sealshot.runtime.track import Tracker, open_tracker
+from sealshot.runtime.types import Face, Frame, Heartbeat, Tracks
+from sealshot.runtime.weights import score_graph
 
+T = TypeVar("T")
+
+NO_CROPS = np.empty((0, 1, 64, 64), np.uint8)
 MIN_HITS = 3
 """Detections that make a person where the frame rate is not known."""
 
 
-@dataclass(frozen=True)
-class Settings:
-    """What to run on, and how."""
+@dataclass
+class Stopwatch:
+    """Busy seconds of each stage. A stage is timed by one thread only."""
 
-    source: str
-    detector: str = "mtcnn"
-    tracker: str = "bytetrack"
-    score: str = DEFAULT_SCORE
-    engine: str = "auto"
-    precision: str = "auto"
-    min_face_px: int = MIN_FACE_PX
-    min_seen_s: float = 0.2
-    """Who is detected in fewer frames than this lasts is a false alarm, not a person."""
-    emit: Emit = Emit()
-    choice: Choice = Choice()
-    fps: float | None = None
-    give_up_after_s: float | None = None
-    stop_after_s: float | None = None
-    """Of the source's own time."""
+    busy_s: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def time(self, stage: str) -> Iterator[None]:
+        """Add the time of the block to a stage."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.busy_s[stage] = self.busy_s.get(stage, 0.0) + time.perf_counter() - start
+
+    def timed(self, stage: str, items: Iterable[T]) -> Iterator[T]:
+        """Pass items on and add the time of getting each to a stage."""
+        source = iter(items)
+        while True:
+            with self.time(stage):
+                item = next(source, None)
+            if item is None:
+                return
+            yield item
+
+
+class Watcher:
+    """Follows, scores and selects: takes the faces of a frame, gives the shots that are due."""
+
+    def __init__(
+        self, tracker: Tracker, engine: Scorer, selector: Selector, stopwatch: Stopwatch
+    ) -> None:
+        self._tracker, self._engine, self._selector = tracker, engine, selector
+        self._stopwatch = stopwatch
+
+    def step(self, frame: Frame, faces: list[Face]) -> Seen:
+        """Take one frame.
+
+        Raises:
+            SealshotError: the engine gave a score that is no number.
+        """
+        with self._stopwatch.time("track"):
+            tracks = self._tracker.update(frame.time_s, faces)
+        with self._stopwatch.time("score"):
+            crops = crop_resize_grey(frame.image, [t.face.box for t in tracks.seen])
+            scores = self._engine.score_tracks(crops, tracks)
+        if not np.isfinite(scores).all():
+            raise SealshotError(
+                f"the engine gave a score that is no number in frame {frame.index}",
+                hint="check the model file with `sealshot erc`, or use another --engine",
+            )
+        with self._stopwatch.time("select"):
+            due = self._selector.update(frame, tracks, scores.tolist())
+        return Seen(frame, tracks, scores, tuple(due), self._selector.people_seen)
+
+    def beat(self, beat: Heartbeat) -> Beat:
+        """Take that time went on without a frame."""
+        ended = self._tracker.advance(beat.time_s)
+        if ended:
+            self._engine.score_tracks(NO_CROPS, Tracks((), ended))  # it may remember each track
+        due = self._selector.advance(beat.time_s, ended)
+        return Beat(beat.time_s, ended, tuple(due), self._selector.people_seen)
+
+    def finish(self, *, interrupted: bool = False, failure: Exception | None = None) -> End:
+        """End all tracks."""
+        ended = self._tracker.flush()
+        due = self._selector.finish()
+        return End(ended, tuple(due), self._selector.people_seen, interrupted, failure)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,101 +1,140 @@
-"""From frames to best shots: detect, track, score, select. Knows nothing of sealing or printing."""
+"""The one loop: frames and heartbeats of a source through the stages, to all sinks, in order."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
-import numpy as np
-
-from sealshot.runtime.crops import crop_resize_grey
 from sealshot.runtime.detect import Detector
-from sealshot.runtime.engines import Scorer
 from sealshot.runtime.errors import SealshotError
-from sealshot.runtime.pipeline.select import Selector
-from sealshot.runtime.track import Tracker
-from sealshot.runtime.types import Face, Floats, Frame, Shot, Tracks
+from sealshot.runtime.pipeline.sinks import Beat, End, Seen, Sink
+from sealshot.runtime.pipeline.stages import Stages, Stopwatch
+from sealshot.runtime.pipeline.stop import Stop
+from sealshot.runtime.sources import Source, ahead
+from sealshot.runtime.types import Face, Frame, Heartbeat
+
+FRAMES_AHEAD = 2
 
 
-@dataclass
-class Stopwatch:
-    """Busy seconds of each stage. A stage is timed by one thread only."""
+@dataclass(frozen=True)
+class Watched:
+    """What a watch did."""
 
-    busy_s: dict[str, float] = field(default_factory=dict)
+    frames: int
+    seconds: float
+    """Wall time from the first frame to when the last sink had taken the end."""
+    interrupted: bool
+    failure: SealshotError | None
+    """What ended it early; the sinks have got what was seen up to then."""
 
-    @contextmanager
-    def time(self, stage: str) -> Iterator[None]:
-        """Add the time of the block to a stage."""
-        start = time.perf_counter()
+    @property
+    def fps(self) -> float:
+        """Frames per second of wall time."""
+        return self.frames / self.seconds if self.seconds else 0.0
+
+
+def watch(
+    source: Source,
+    stages: Stages,
+    sinks: Sequence[Sink],
+    stop: Stop | None = None,
+    *,
+    stop_after_s: float | None = None,
+) -> Watched:
+    """Watch a source to its end, and give all that is seen to sinks.
+
+    Reading and detection run ahead in a thread of their own, heartbeats in order with the frames;
+    all else runs in the thread that calls.
+
+    Args:
+        source: an open source; it stays open.
+        stages: opened for it, and used for it alone.
+        sinks: see :class:`Sink`.
+        stop: ends the watch after the item in hand. Without it, or where it is not set by signals,
+            Ctrl-C does, wherever the work is at that moment.
+        stop_after_s: seconds of the source's own time.
+
+    Returns:
+        How it went. What broke in a way that sealshot knows is its ``failure``.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C, once ``stop`` was set; the sinks may lack the end.
+        Exception: a defect; raised when the sinks have got the end.
+    """
+    stop, fan, watcher = stop or Stop(), _Fan(sinks), stages.watcher
+    frames, interrupted = 0, False
+    failure: Exception | None = None
+    start = time.perf_counter()
+    with stop.heeded():
         try:
-            yield
-        finally:
-            self.busy_s[stage] = self.busy_s.get(stage, 0.0) + time.perf_counter() - start
-
-    def timed(self, stage: str, frames: Iterable[Frame]) -> Iterator[Frame]:
-        """Pass frames on and add the time of getting each to a stage."""
-        source = iter(frames)
-        while True:
-            with self.time(stage):
-                frame = next(source, None)
-            if frame is None:
-                return
-            yield frame
-
-
-@dataclass(frozen=True, eq=False)
-class Seen:
-    """What one frame gave."""
-
-    frame: Frame
-    tracks: Tracks
-    scores: Floats
-    """``float32 [n]``, one for each of ``tracks.seen``."""
-    due: tuple[Shot, ...]
-    """Shots to be sealed now."""
+            items = until(stages.stopwatch.timed("decode", source), stop_after_s)
+            found = find_faces(items, stages.detector, stages.stopwatch)
+            with ahead(found, FRAMES_AHEAD, interrupt=source.close, stop=stop.is_set) as ready:
+                for item, faces in ready:
+                    if isinstance(item, Frame):
+                        frames += 1
+                        fan.give(watcher.step(item, faces))
+                    else:
+                        fan.give(watcher.beat(item))
+        except KeyboardInterrupt:
+            if stop.is_set():
+                raise
+            interrupted = True
+        except Exception as error:
+            failure = error
+        interrupted = interrupted or stop.is_set()
+        end = watcher.finish(interrupted=interrupted, failure=failure)
+        try:
+            fan.give(end)
+        except Exception as error:
+            failure = error if failure is None or isinstance(failure, SealshotError) else failure
+    if failure is not None and not isinstance(failure, SealshotError):
+        raise failure
+    return Watched(frames, time.perf_counter() - start, interrupted, failure)
 
 
 def find_faces(
-    frames: Iterable[Frame], detector: Detector, watch: Stopwatch
-) -> Iterator[tuple[Frame, list[Face]]]:
-    """Detect the faces of each frame."""
-    for frame in frames:
-        with watch.time("detect"):
-            faces = detector.detect(frame.image)
-        yield frame, faces
+    items: Iterable[Frame | Heartbeat], detector: Detector, stopwatch: Stopwatch
+) -> Iterator[tuple[Frame | Heartbeat, list[Face]]]:
+    """Detect the faces of each frame; a heartbeat has none."""
+    for item in items:
+        if isinstance(item, Frame):
+            with stopwatch.time("detect"):
+                faces = detector.detect(item.image)
+            yield item, faces
+        else:
+            yield item, []
 
 
-class Watcher:
-    """Follows, scores and selects: takes the faces of a frame, gives the shots that are due."""
+def until(
+    items: Iterable[Frame | Heartbeat], stop_after_s: float | None
+) -> Iterator[Frame | Heartbeat]:
+    """Pass items on up to the first one at ``stop_after_s`` or later; None passes all."""
+    for item in items:
+        yield item
+        if stop_after_s and item.time_s >= stop_after_s:
+            return
 
-    def __init__(
-        self, tracker: Tracker, engine: Scorer, selector: Selector, watch: Stopwatch
-    ) -> None:
-        self._tracker, self._engine, self._selector = tracker, engine, selector
-        self._watch = watch
 
-    def step(self, frame: Frame, faces: list[Face]) -> Seen:
-        """Take one frame.
+class _Fan:
+    """Gives each item to all sinks; leaves out those that have failed."""
 
-        Raises:
-            SealshotError: the engine gave a score that is no number.
-        """
-        with self._watch.time("track"):
-            tracks = self._tracker.update(frame.time_s, faces)
-        with self._watch.time("score"):
-            crops = crop_resize_grey(frame.image, [t.face.box for t in tracks.seen])
-            scores = self._engine.score_tracks(crops, tracks)
-        if not np.isfinite(scores).all():
-            raise SealshotError(
-                f"the engine gave a score that is no number in frame {frame.index}",
-                hint="check the model file with `sealshot erc`, or use another --engine",
-            )
-        with self._watch.time("select"):
-            due = self._selector.update(frame, tracks, scores.tolist())
-        return Seen(frame, tracks, scores, tuple(due))
+    def __init__(self, sinks: Iterable[Sink]) -> None:
+        self._sinks = list(sinks)
 
-    def finish(self) -> tuple[Shot, ...]:
-        """End all tracks and return their shots."""
-        self._tracker.flush()
-        return tuple(self._selector.finish())
+    def give(self, item: Seen | Beat | End) -> None:
+        failure = None
+        for sink in tuple(self._sinks):
+            try:
+                if isinstance(item, Seen):
+                    sink.seen(item)
+                elif isinstance(item, Beat):
+                    sink.beat(item)
+                else:
+                    sink.end(item)
+            except Exception as error:
+                self._sinks.remove(sink)
+                failure = failure or error
+        if failure is not None:
+            raise failure

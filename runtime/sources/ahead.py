@@ -11,17 +11,24 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 CLOSE_WAIT_S = 10.0
+LOOK_EVERY_S = 0.1
+"""How often a reader that waits looks whether it is to stop."""
 
 
 class Ahead(Generic[T]):
     """An iterator over items that a background thread makes; see :func:`ahead`."""
 
     def __init__(
-        self, items: Iterable[T], depth: int, interrupt: Callable[[], None] | None = None
+        self,
+        items: Iterable[T],
+        depth: int,
+        interrupt: Callable[[], None] | None = None,
+        stop: Callable[[], bool] | None = None,
     ) -> None:
         if depth < 1:
             raise ValueError(f"depth is {depth}, not 1 or more")
-        self._items, self._depth, self._interrupt = items, depth, interrupt
+        self._items, self._depth = items, depth
+        self._interrupt, self._stop = interrupt, stop
         self._ready: deque[T] = deque()
         self._changed = threading.Condition()
         self._error: BaseException | None = None
@@ -54,8 +61,9 @@ class Ahead(Generic[T]):
 
     def __next__(self) -> T:
         with self._changed:
-            self._changed.wait_for(lambda: self._ready or self._ended or self._closed)
-            if self._closed:
+            while not (self._ready or self._ended or self._is_over()):
+                self._changed.wait(LOOK_EVERY_S if self._stop else None)
+            if self._is_over():
                 raise StopIteration
             if self._ready:
                 item = self._ready.popleft()
@@ -65,6 +73,9 @@ class Ahead(Generic[T]):
         if error is not None:
             raise error
         raise StopIteration
+
+    def _is_over(self) -> bool:
+        return self._closed or (self._stop is not None and self._stop())
 
     def close(self) -> None:
         """Stop the thread, drop what it has made, and wait for its end."""
@@ -90,7 +101,11 @@ class Ahead(Generic[T]):
 
 
 def ahead(
-    items: Iterable[T], depth: int, *, interrupt: Callable[[], None] | None = None
+    items: Iterable[T],
+    depth: int,
+    *,
+    interrupt: Callable[[], None] | None = None,
+    stop: Callable[[], bool] | None = None,
 ) -> Ahead[T]:
     """Iterate over ``items`` in a background thread, at most ``depth`` finished items ahead.
 
@@ -102,5 +117,7 @@ def ahead(
         depth: finished items that may wait; one more is being made meanwhile.
         interrupt: called by ``close`` to wake a thread that waits for its next item, such as
             ``Source.close`` of a camera.
+        stop: says when the iteration is to end although there are more items; asked before each of
+            them, and while one is waited for.
     """
-    return Ahead(items, depth, interrupt)
+    return Ahead(items, depth, interrupt, stop)

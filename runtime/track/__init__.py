@@ -23,6 +23,9 @@ class Tracker(Protocol):
         Returns the tracks seen in this frame, and each track that ended, once.
         """
 
+    def advance(self, time_s: float) -> tuple[int, ...]:
+        """Take that it is ``time_s`` now and no frame came; return the tracks that ended."""
+
     def flush(self) -> tuple[int, ...]:
         """End all tracks and return their identifiers."""
 

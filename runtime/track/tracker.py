@@ -81,6 +81,20 @@ class BoxTracker(ABC, Generic[Motion]):
         seen.sort(key=lambda pair: pair[0].id)
         return Tracks(tuple(Track(t.id, face, t.hits) for t, face in seen), ended)
 
+    def advance(self, time_s: float) -> tuple[int, ...]:
+        """Take that it is ``time_s`` now and no frame came; return the tracks that ended.
+
+        Only who was not seen for longer than ``lost_s`` ends: nobody missed a frame.
+
+        Raises:
+            ValueError: the time runs back or is not finite.
+        """
+        if not math.isfinite(time_s) or time_s < self._time_s:
+            raise ValueError(f"{time_s} s after a frame at {self._time_s} s")
+        over = [track for track in self._open if time_s - track.seen_s > self._lost_s]
+        self._open = [track for track in self._open if track not in over]
+        return tuple(track.id for track in over)
+
     def flush(self) -> tuple[int, ...]:
         """End all tracks and return their identifiers."""
         ended = tuple(t.id for t in self._open)

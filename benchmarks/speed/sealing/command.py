@@ -37,8 +37,8 @@ post-quantum hybrid), and the signed container that 2 of 3 authorities and the c
 all that they and the investigator compute. `age` is a program of its own: what starting it costs is
 measured on an empty input.
 
-Then run `sealshot run` on the clip of the demo with sealing, and with the shots thrown away where
-they would be sealed, in turns.
+Then run `sealshot run` on the clip of the demo with sealing, and watch it with no sink that takes
+the shots, in turns.
 
   --rounds N      turns of each (default 30)
   --runs N        of the clip, each with and without sealing (default 5; 0 leaves them out)

@@ -1,11 +1,10 @@
-"""`sealshot run` with sealing, and with the shots thrown away where they would be sealed."""
+"""`sealshot run` with sealing, and with no sink that takes the shots."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
-from unittest import mock
 
 from sealshot.benchmarks.conditions.spread import Spread, spread
 from sealshot.benchmarks.speed.sealing.quorum import Quorum
@@ -13,8 +12,10 @@ from sealshot.runtime.age.hybrid import HybridIdentity
 from sealshot.runtime.cli.terminal import progress
 from sealshot.runtime.demo.clip import write_clip
 from sealshot.runtime.pipeline.run import Summary, run
-from sealshot.runtime.pipeline.select import Emit
-from sealshot.runtime.pipeline.stages import Settings
+from sealshot.runtime.pipeline.settings import Emit, Settings
+from sealshot.runtime.pipeline.stages import open_stages
+from sealshot.runtime.pipeline.watch import Watched, watch
+from sealshot.runtime.sources import open_source
 from sealshot.runtime.vault.caretaker import LOG, Sealing
 
 EMITS: tuple[Literal["end", "live"], ...] = ("end", "live")
@@ -35,26 +36,6 @@ class Throughput:
     """Frames a second with sealing over those without it, in the same turn."""
     seal_ms: Spread
     """A shot: JPEG, sealing, storing, logging."""
-
-
-class _Discard:
-    """Takes the place of a keeper: keeps nothing."""
-
-    def __init__(self, *_: object) -> None:
-        pass
-
-    def put(self, *_: object) -> str:
-        """Throw a shot away."""
-        return ""
-
-    def tick(self) -> None:
-        """Forget nothing: there is nothing."""
-
-    def __enter__(self) -> _Discard:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
 
 
 def measure_runs(folder: Path, runs: int) -> list[Throughput]:
@@ -82,26 +63,21 @@ def measure_runs(folder: Path, runs: int) -> list[Throughput]:
 
 def _turn(
     settings: Settings, sealing: Sealing, vault: Path, *, sealed_first: bool
-) -> tuple[Summary, Summary]:
+) -> tuple[Summary, Watched]:
     """Run once with sealing and once without it."""
-    discard = mock.patch("sealshot.runtime.pipeline.run.Keeper", _Discard)
     if sealed_first:
-        sealed = _run(settings, sealing, vault)
-    with discard:
-        plain = _run(settings, sealing, vault)
+        sealed = run(settings, sealing, vault)
+    with open_source(settings.source) as source:
+        plain = watch(source, open_stages(settings, source.fps), [])
     if not sealed_first:
-        sealed = _run(settings, sealing, vault)
+        sealed = run(settings, sealing, vault)
+    for done in (sealed, plain):
+        if done.failure:
+            raise done.failure
     return sealed, plain
 
 
-def _run(settings: Settings, sealing: Sealing, vault: Path) -> Summary:
-    summary = run(settings, sealing, vault)
-    if summary.failure:
-        raise summary.failure
-    return summary
-
-
-def _sum_up(emit: str, turns: list[tuple[Summary, Summary]], shots: int) -> Throughput:
+def _sum_up(emit: str, turns: list[tuple[Summary, Watched]], shots: int) -> Throughput:
     return Throughput(
         emit=emit,
         frames=turns[0][0].frames,

@@ -21,8 +21,9 @@ from sealshot.runtime.age.x25519 import X25519Identity
 from sealshot.runtime.cli.terminal import printed_log, progress
 from sealshot.runtime.engines import open_engine
 from sealshot.runtime.errors import InputError
-from sealshot.runtime.pipeline.run import Progress, run
-from sealshot.runtime.pipeline.stages import Settings
+from sealshot.runtime.pipeline.run import run
+from sealshot.runtime.pipeline.settings import Settings
+from sealshot.runtime.pipeline.sinks import Seen, Sink
 from sealshot.runtime.sources import frames_of, open_source
 from sealshot.runtime.vault.caretaker import Sealing
 from sealshot.runtime.weights import score_graph
@@ -118,30 +119,36 @@ def measure(every: Sequence[Settings], runs: int) -> tuple[Frames, ...]:
     )
 
 
+class _Marks(Sink):
+    """Notes wall and processor time after each frame, in seconds."""
+
+    def __init__(self) -> None:
+        self.times: list[tuple[float, float]] = []
+
+    def seen(self, _seen: Seen) -> None:
+        self.times.append((time.perf_counter(), time.process_time()))
+
+
 def run_once(settings: Settings) -> Once:
     """Run the pipeline in this process, which should be a fresh one."""
-    marks: list[tuple[float, float]] = []  # wall and processor time after each frame
-
-    def mark(_: Progress) -> None:
-        marks.append((time.perf_counter(), time.process_time()))
-
+    marks = _Marks()
     recipient = X25519Identity.generate().recipient
     with tempfile.TemporaryDirectory(prefix="sealshot-benchmark-") as folder, printed_log():
         start = time.perf_counter()
-        summary = run(settings, Sealing((recipient,)), Path(folder), on_progress=mark)
+        summary = run(settings, Sealing((recipient,)), Path(folder), connect=lambda *_: [marks])
         end_cpu = time.process_time()
     if summary.failure:
         raise summary.failure
-    if len(marks) < 2:
+    if len(marks.times) < 2:
         raise InputError(
             f"{settings.source} has too few frames to measure", hint="use a longer one"
         )
     return Once(
         fps=summary.fps,
-        cpu_ms=1e3 * (end_cpu - marks[0][1]) / (len(marks) - 1),
+        cpu_ms=1e3 * (end_cpu - marks.times[0][1]) / (len(marks.times) - 1),
         stages_ms={stage: summary.stages_ms.get(stage, 0.0) for stage in STAGES},
         peak_mb=peak_mb(),
-        start_s=marks[0][0] - start,
+        start_s=marks.times[0][0] - start,
         frames=summary.frames,
         people=summary.people_seen,
         engine=summary.engine,

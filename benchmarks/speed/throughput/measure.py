@@ -41,7 +41,7 @@ from sealshot.benchmarks.speed.throughput.race import (
 )
 from sealshot.runtime.cli.terminal import progress
 from sealshot.runtime.errors import InputError
-from sealshot.runtime.pipeline.stages import Settings
+from sealshot.runtime.pipeline.settings import Settings
 from sealshot.runtime.weights import DEFAULT_SCORE, score_graph
 
 LONGEST_CALL_S = 2.0

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import argparse
+import signal
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
 from sealshot.runtime.cli.arguments import Arguments, duration, seconds, size
 from sealshot.runtime.cli.commands.camera import read_camera
 from sealshot.runtime.cli.commands.watching import USAGE as WATCHING
-from sealshot.runtime.cli.commands.watching import add_watching, watching
+from sealshot.runtime.cli.commands.watching import BarSink, add_watching, watching
 from sealshot.runtime.cli.terminal import fail, note, progress, say, say_json, table
-from sealshot.runtime.engines import Scorer
 from sealshot.runtime.errors import InputError
-from sealshot.runtime.pipeline.run import Progress, Summary, run
-from sealshot.runtime.pipeline.select import Choice, Emit
+from sealshot.runtime.pipeline.run import Summary, run
+from sealshot.runtime.pipeline.settings import Choice, Emit
+from sealshot.runtime.pipeline.sinks import Sink
+from sealshot.runtime.pipeline.stages import Stages
+from sealshot.runtime.pipeline.stop import SIGNALS, Stop
 from sealshot.runtime.seal.epochs import EpochKeys
 from sealshot.runtime.seal.keys import parse_recipients
+from sealshot.runtime.sources import Source
 from sealshot.runtime.sources.board import board_source, find_board
 from sealshot.runtime.vault.caretaker import Sealing
 from sealshot.runtime.vault.targets import open_target
@@ -27,7 +32,8 @@ usage: sealshot run SOURCE --policy FILE --vault DIR [options]
        sealshot run SOURCE --to RECIPIENT --vault DIR [options]
 
 Watch SOURCE, follow every face, keep the best shot of each person and seal it into the vault.
-The camera cannot open what it sealed. Ctrl-C ends the run; every person seen so far keeps a shot.
+The camera cannot open what it sealed. Ctrl-C, SIGTERM or a closed
+terminal end the run; every person seen so far keeps a shot.
 
 SOURCE is a video file, a folder of images, a camera's index (0) or device, an rtsp:// or http://
 address, or a GStreamer pipeline.
@@ -99,20 +105,22 @@ def main(argv: list[str]) -> int:
         choice=Choice(given.margin, given.clip),
         give_up_after_s=given.give_up_after,
     )
-    with progress("watching") as bar:
+    stop = Stop()
+    with stop.on_signals((*SIGNALS, signal.SIGHUP)), progress("watching") as bar:
 
-        def show(now: Progress) -> None:
-            bar.update(
-                now.frames, f"{now.fps:.1f} fps, {now.people} people, {now.engine}", now.total
-            )
+        def connect(source: Source, stages: Stages) -> Sequence[Sink]:
+            engine = stages.engine
+            note(f"engine: {engine.description} ({engine.why})")
+            return [
+                BarSink(
+                    bar,
+                    source,
+                    lambda fps, people: f"{fps:.1f} fps, {people} people, {engine.description}",
+                )
+            ]
 
         summary = run(
-            settings,
-            sealing,
-            given.vault,
-            picture=given.picture,
-            on_progress=show,
-            on_engine=_announce,
+            settings, sealing, given.vault, picture=given.picture, stop=stop, connect=connect
         )
     say_json(_as_json(summary)) if given.json else _print(summary, given.vault)
     if summary.failure:
@@ -148,10 +156,6 @@ def _sealing(arguments: Arguments, given: argparse.Namespace) -> Sealing:
         uploads=uploads,
         clock_is_right=given.clock_is_right,
     )
-
-
-def _announce(engine: Scorer) -> None:
-    note(f"engine: {engine.description} ({engine.why})")
 
 
 def _print(summary: Summary, vault: Path) -> None:

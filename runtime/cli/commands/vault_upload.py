@@ -8,8 +8,8 @@ from pathlib import Path
 
 from sealshot.runtime.cli.arguments import Arguments, duration, positive_int
 from sealshot.runtime.cli.commands.vault_purge import log_camera
-from sealshot.runtime.cli.interrupts import hold_interrupts
 from sealshot.runtime.cli.terminal import fail, note, progress, say, say_json
+from sealshot.runtime.pipeline.stop import Stop
 from sealshot.runtime.seal.policy import read_policy
 from sealshot.runtime.vault.caretaker import Keeper, Sealing
 from sealshot.runtime.vault.store import list_objects
@@ -67,19 +67,16 @@ def _send(vault: Path, sealing: Sealing, uploads: Uploads, tries: int) -> tuple[
     if not (vault / SPOOL).is_dir():
         note("nothing waits here: `sealshot run --upload` marks what is to be sent")
         return False, uploads.standing()
-    interrupted = False
-    with closing(Keeper(vault, sealing)) as keeper:
-        try:
-            first = uploads.standing()
-            with progress("uploading", first.waiting + first.sent) as bar:
-                while (now := uploads.standing()).waiting and now.failures < tries:
-                    bar.update(now.sent)
-                    time.sleep(LOOK_EVERY_S)
-                    with hold_interrupts():
-                        keeper.tick()  # logs what was sent
-        except KeyboardInterrupt:
-            interrupted = True
-        with hold_interrupts():
-            uploads.stop()
-            keeper.tick()
-    return interrupted, uploads.standing()
+    stop = Stop()
+    with stop.on_signals(), closing(Keeper(vault, sealing)) as keeper, stop.heeded():
+        first = uploads.standing()
+        with progress("uploading", first.waiting + first.sent) as bar:
+            while (now := uploads.standing()).waiting and now.failures < tries:
+                bar.update(now.sent)
+                time.sleep(LOOK_EVERY_S)
+                keeper.tick()  # logs what was sent
+                if stop.is_set():
+                    break
+        uploads.stop()
+        keeper.tick()
+    return stop.is_set(), uploads.standing()

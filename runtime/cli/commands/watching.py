@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import time
+from collections.abc import Callable
 
 from sealshot.runtime.cli.arguments import Arguments, positive_int, seconds
+from sealshot.runtime.cli.terminal import Bar
 from sealshot.runtime.engines import ENGINES, PRECISION_CHOICES
-from sealshot.runtime.pipeline.stages import Settings
+from sealshot.runtime.pipeline.settings import Settings
+from sealshot.runtime.pipeline.sinks import Beat, Seen, Sink
+from sealshot.runtime.sources import Source
 from sealshot.runtime.weights import SCORES
 
 USAGE = f"""\
@@ -53,3 +58,30 @@ def watching(given: argparse.Namespace) -> Settings:
         fps=given.fps,
         stop_after_s=given.stop_after,
     )
+
+
+class BarSink(Sink):
+    """Shows on a bar how far a watch is.
+
+    Args:
+        bar: of the command.
+        source: knows how many frames there will be, where that is known.
+        words: from frames a second and people seen so far to what stands beside the bar.
+    """
+
+    def __init__(self, bar: Bar, source: Source, words: Callable[[float, int], str]) -> None:
+        self._bar, self._source, self._words = bar, source, words
+        self._frames, self._start_s = 0, time.perf_counter()
+
+    def seen(self, seen: Seen) -> None:
+        """Show one frame more."""
+        self._frames += 1
+        self._show(seen.people)
+
+    def beat(self, beat: Beat) -> None:
+        """Show that time goes on."""
+        self._show(beat.people)
+
+    def _show(self, people: int) -> None:
+        fps = self._frames / (time.perf_counter() - self._start_s)
+        self._bar.update(self._frames, self._words(fps, people), self._source.frames)

@@ -12,7 +12,7 @@ from sealshot.benchmarks.energy.command import Work, idle, main, measure, scorin
 from sealshot.benchmarks.energy.meters.sampled import Channel, SampledMeter
 from sealshot.benchmarks.speed.throughput.contenders import OURS, Contender
 from sealshot.runtime.errors import InputError
-from sealshot.runtime.pipeline.stages import Settings
+from sealshot.runtime.pipeline.settings import Settings
 
 
 class Board:

@@ -15,7 +15,8 @@ import pytest
 from sealshot.benchmarks.inspection.command import inspect, main
 from sealshot.runtime.cli import main as cli
 from sealshot.runtime.errors import InputError, SealshotError, SourceError
-from sealshot.runtime.pipeline.stages import Settings
+from sealshot.runtime.pipeline.settings import Settings
+from sealshot.runtime.pipeline.sinks import Sink
 
 
 @pytest.fixture(scope="module")
@@ -134,12 +135,16 @@ def test_force_replaces_an_older_inspection_and_nothing_else(demo, tmp_path, rep
     ids=["Ctrl-C", "lost camera"],
 )
 def test_what_ends_it_early_leaves_what_was_seen(demo, tmp_path, reports, error, interrupted):
-    def stop(frames, _text, _total):
-        if frames == 90:
-            raise error
+    class Last(Sink):
+        frames = 0
+
+        def seen(self, _seen):
+            self.frames += 1
+            if self.frames == 90:
+                raise error
 
     settings = Settings(source=str(demo.clip))
-    found, failure = inspect(settings, tmp_path, on_frame=stop)
+    found, failure = inspect(settings, tmp_path, connect=lambda *_: [Last()])
     assert reports == []
     assert failure is (None if interrupted else error)
     assert found.interrupted is interrupted

@@ -23,8 +23,9 @@ from sealshot.benchmarks.inspection.history import (
     encode,
 )
 from sealshot.runtime.crops import cut, square
-from sealshot.runtime.pipeline.select import Choice, Selector
-from sealshot.runtime.pipeline.watch import Seen
+from sealshot.runtime.pipeline.select import Selector
+from sealshot.runtime.pipeline.settings import Choice
+from sealshot.runtime.pipeline.sinks import Seen
 from sealshot.runtime.types import Face, Frame, Track, Tracks
 
 NO_LANDMARKS = np.zeros((5, 2), np.float32)
@@ -37,7 +38,9 @@ def seen(index, scores, image, boxes=None, ended=()):
         box = (boxes or {}).get(track, (10, 10, 50, 50))
         tracks.append(Track(track, Face(np.float32(box), 0.9, NO_LANDMARKS), hits=index + 1))
     values = np.array(list(scores.values()), np.float32)
-    return Seen(Frame(index, index / 25, image), Tracks(tuple(tracks), ended), values, ())
+    return Seen(
+        Frame(index, index / 25, image), Tracks(tuple(tracks), ended), values, (), len(scores)
+    )
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from sealshot.benchmarks.speed.throughput.frames import STAGES, describe_clip, m
 from sealshot.benchmarks.speed.throughput.memory import peak_mb
 from sealshot.runtime.errors import InputError, SourceError
 from sealshot.runtime.pipeline.run import Summary
-from sealshot.runtime.pipeline.stages import Settings
+from sealshot.runtime.pipeline.settings import Settings
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from sealshot.runtime.demo.clip import PORTRAIT
 from sealshot.runtime.engines import open_engine, open_onnxruntime
 from sealshot.runtime.errors import InputError, SealshotError
 from sealshot.runtime.pipeline.select import Selector
-from sealshot.runtime.pipeline.watch import Stopwatch, Watcher
+from sealshot.runtime.pipeline.stages import Stopwatch, Watcher
 from sealshot.runtime.track import open_tracker
 from sealshot.runtime.types import Face, Frame
 from sealshot.runtime.weights import SCORES, score_graph

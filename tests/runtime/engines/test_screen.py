@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from sealshot.runtime.engines import Scorer, Screen
 from sealshot.runtime.errors import InputError, SealshotError
-from sealshot.runtime.pipeline.select import Emit, Selector
-from sealshot.runtime.pipeline.watch import Stopwatch, Watcher
+from sealshot.runtime.pipeline.select import Selector
+from sealshot.runtime.pipeline.settings import Emit
+from sealshot.runtime.pipeline.stages import Stopwatch, Watcher
 from sealshot.runtime.types import Face, Frame, Track, Tracks
 
 MARGIN = 10.0
@@ -36,7 +37,7 @@ class Known(Scorer):
 class Scene:
     """Frames of tracks; each face has a known score by fp32 and by int8."""
 
-    def __init__(self, frames, emit=Emit()):  # noqa: B008
+    def __init__(self, frames, emit=Emit()):
         """Take ``frames``: ``{track: (fp32, int8)}`` each."""
         pairs = [pair for frame in frames for pair in frame.values()] or [(0, 0)]
         self.quick = Known(INT8, [int8 for _, int8 in pairs])

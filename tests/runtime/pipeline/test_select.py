@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sealshot.runtime.pipeline.select import Choice, Emit, Selector
+from sealshot.runtime.pipeline.select import Selector
+from sealshot.runtime.pipeline.settings import Choice, Emit
 from sealshot.runtime.types import Face, Frame, Track, Tracks
 
 CLOCK = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
@@ -17,7 +18,7 @@ CLOCK = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
 class Scene:
     """Feeds a selector: each track has its own grey level, so that its pictures are known."""
 
-    def __init__(self, emit: Emit = Emit(), **choice: float) -> None:  # noqa: B008
+    def __init__(self, emit: Emit = Emit(), **choice: float) -> None:
         min_hits = int(choice.pop("min_hits", 1))
         self.selector = Selector(
             lambda score: score, emit, Choice(**choice), min_hits, now=lambda: CLOCK

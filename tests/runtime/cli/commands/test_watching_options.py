@@ -13,7 +13,7 @@ from sealshot.runtime.age.x25519 import X25519Identity
 from sealshot.runtime.cli import main as cli
 from sealshot.runtime.cli.commands import run as run_command
 from sealshot.runtime.cli.commands.watching import USAGE
-from sealshot.runtime.pipeline.stages import Settings
+from sealshot.runtime.pipeline.settings import Settings
 
 # option, what a user gives, the setting that it is
 OPTIONS = [

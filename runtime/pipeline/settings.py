@@ -1,0 +1,50 @@
+"""What to run on, and how: all that a user can set of the stages from source to best shots."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from sealshot.runtime.detect import MIN_FACE_PX
+from sealshot.runtime.weights import DEFAULT_SCORE
+
+
+@dataclass(frozen=True)
+class Emit:
+    """When the best shot of a person leaves the camera's memory to be sealed."""
+
+    when: Literal["end", "timely", "live"] = "end"
+    """``end``: after the person left. ``timely``: at most ``within_s`` after the first detection,
+    and again at the end if a better one came. ``live``: each improvement."""
+    within_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What is kept of a person, and how."""
+
+    margin: float = 0.5
+    """Added on each side of the face square, as a share of its side."""
+    clip_s: float = 0.0
+    """Seconds of clip before and after the best frame; 0 keeps none."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What to run on, and how."""
+
+    source: str
+    detector: str = "mtcnn"
+    tracker: str = "bytetrack"
+    score: str = DEFAULT_SCORE
+    engine: str = "auto"
+    precision: str = "auto"
+    min_face_px: int = MIN_FACE_PX
+    min_seen_s: float = 0.2
+    """Who is detected in fewer frames than this lasts is a false alarm, not a person."""
+    emit: Emit = Emit()
+    choice: Choice = Choice()
+    fps: float | None = None
+    give_up_after_s: float | None = None
+    stop_after_s: float | None = None
+    """Of the source's own time."""
