@@ -43,3 +43,16 @@ def test_every_file_that_is_no_module_is_package_data(project):
 def test_torch_is_an_extra_alone(project):
     assert not any("torch" in d for d in project["project"]["dependencies"])
     assert any("torch" in d for d in project["project"]["optional-dependencies"]["export"])
+
+
+def test_the_oldest_versions_that_are_tested_are_the_oldest_that_are_admitted(project):
+    lines = (ROOT / ".ci" / "oldest.txt").read_text().splitlines()
+    tested = dict(line.split("==") for line in lines if not line.startswith("#"))
+    extras = project["project"]["optional-dependencies"]
+    admitted = {d for each in extras.values() for d in each} | set(project["project"]["dependencies"])
+    floors = dict(d.partition(",")[0].split(">=") for d in admitted if ";" not in d)
+    for tool in ("torch", "ruff", "mypy"):  # torch: see the file; the others never run the product
+        del floors[tool]
+    assert tested.keys() == floors.keys()
+    for name, floor in floors.items():
+        assert f"{tested[name]}.".startswith(f"{floor}."), name
