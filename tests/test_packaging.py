@@ -49,7 +49,9 @@ def test_the_oldest_versions_that_are_tested_are_the_oldest_that_are_admitted(pr
     lines = (ROOT / ".ci" / "oldest.txt").read_text().splitlines()
     tested = dict(line.split("==") for line in lines if not line.startswith("#"))
     extras = project["project"]["optional-dependencies"]
-    admitted = {d for each in extras.values() for d in each} | set(project["project"]["dependencies"])
+    admitted = {d for each in extras.values() for d in each} | set(
+        project["project"]["dependencies"]
+    )
     floors = dict(d.partition(",")[0].split(">=") for d in admitted if ";" not in d)
     for tool in ("torch", "ruff", "mypy"):  # torch: see the file; the others never run the product
         del floors[tool]
