@@ -63,7 +63,7 @@ COMMANDS = {
 }
 
 # import name -> the extra that brings it
-EXTRAS = {"torch": "export", "onnx": "export", "matplotlib": "bench", "pycuda": "gpu"}
+EXTRAS = {"torch": "export", "onnx": "export", "matplotlib": "bench"}
 
 
 def usage() -> str:
