@@ -43,7 +43,7 @@ from sealshot.runtime.cli.terminal import note, progress, say, say_json, table
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.pipeline.run import run
 from sealshot.runtime.pipeline.settings import Settings
-from sealshot.runtime.vault.caretaker import Sealing
+from sealshot.runtime.vault.keeper import Sealing
 from sealshot.runtime.weights import SCORES, score_graph
 
 FACES = 64

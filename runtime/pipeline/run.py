@@ -16,7 +16,7 @@ from sealshot.runtime.pipeline.watch import watch
 from sealshot.runtime.seal.memory import disable_core_dumps
 from sealshot.runtime.seal.payload import Origin, PictureType
 from sealshot.runtime.sources import Source, open_source
-from sealshot.runtime.vault.caretaker import Keeper, Sealing
+from sealshot.runtime.vault.keeper import Keeper, Sealing
 
 Connect = Callable[[Source, Stages], Sequence[Sink]]
 """Makes sinks for a source and stages that are open, before the first frame."""

@@ -9,7 +9,7 @@ from sealshot.runtime.pipeline.sinks import Beat, End, Seen, Sink
 from sealshot.runtime.pipeline.stages import Stopwatch
 from sealshot.runtime.seal.payload import Origin, PictureType
 from sealshot.runtime.types import Shot
-from sealshot.runtime.vault.caretaker import Keeper
+from sealshot.runtime.vault.keeper import Keeper
 
 PEOPLE_KEPT = 10_000
 

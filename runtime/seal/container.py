@@ -37,6 +37,7 @@ from sealshot.runtime.seal.fields import (
 from sealshot.runtime.seal.shamir import MAX_SHARES
 from sealshot.runtime.seal.signing import SigningKey, VerifyKey, is_key_text, parse_verify_key
 from sealshot.runtime.seal.times import is_epoch, parse_time
+from sealshot.runtime.seal.versions import refuse_newer
 
 FORMAT = 1
 START = b"PK\x03\x04"
@@ -169,12 +170,7 @@ def _read_header(data: bytes) -> Header:
         values = parse_object(data, "header", HEADER_LIMIT)
     except ValueError as error:
         raise _foreign(str(error)) from error
-    version = values.get("format")
-    if is_whole(version) and version > FORMAT:
-        raise SealError(
-            f"it is a container of format {version}, and this sealshot reads up to {FORMAT}",
-            hint="update sealshot: pip install -U sealshot",
-        )
+    refuse_newer("a container", values.get("format"), FORMAT)
     if wrong := _problem(values):
         raise _foreign(f"in its header {wrong}")
     header = Header(**with_tuples(values))

@@ -28,6 +28,7 @@ from sealshot.runtime.seal.signing import (
     is_key_text,
     parse_verify_key,
 )
+from sealshot.runtime.seal.versions import refuse_newer
 
 DOCUMENT_LIMIT = 64 * 1024 * 1024  # bytes; an answer for 65,535 shots has about 8 MB
 
@@ -112,6 +113,10 @@ def parse_document(data: bytes, kind: str, checks: Mapping[str, Check]) -> Docum
         raise _foreign(kind, "it is not JSON") from error
     if not isinstance(value, dict) or (wrong := problem(value, _FORM)):
         raise _foreign(kind, "it does not have the form of a signed document")
+    noun, _, known = kind.rpartition("/")
+    name, _, version = value["kind"].rpartition("/")
+    if name == noun and version.isdecimal() and len(version) <= 9:
+        refuse_newer(_article(_noun(kind)), int(version), int(known))
     if value["kind"] != kind:
         raise _foreign(kind, f"it is a '{value['kind']}'")
     if wrong := problem(value["body"], checks):
@@ -168,12 +173,18 @@ def write_file(path: Path, data: bytes, *, mode: int = 0o666) -> None:
         raise file_error(f"cannot write {path}", error, WRITE_ELSEWHERE) from None
 
 
+def _article(noun: str) -> str:
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
+
+
 def _noun(kind: str) -> str:
     return kind.split("/")[1].replace("-", " ")
 
 
 def _foreign(kind: str, what: str) -> SealError:
-    return SealError(f"it is not a {_noun(kind)}: {what}", hint="check which file was given")
+    return SealError(
+        f"it is not {_article(_noun(kind))}: {what}", hint="check which file was given"
+    )
 
 
 def _decode_signature(text: str) -> bytes:

@@ -1,4 +1,4 @@
-"""The log: what was sealed, replaced, uploaded, purged, opened, refused; append-only and provable.
+"""The log: what became of shots, keys and requests (`entries.py`); append-only and provable.
 
     log               one line an entry: JSON, a space, Ed25519 over it and its place
     log.checkpoint    the size and the Merkle root (RFC 6962) of all entries, signed
@@ -19,12 +19,11 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from sealshot.runtime.errors import SealshotError
 from sealshot.runtime.files import fsync_folder, write_atomic
-from sealshot.runtime.seal.documents import canonical
-from sealshot.runtime.seal.fields import is_name, is_text, is_whole, parse_json
+from sealshot.runtime.seal.entries import Entry, Started, read_entry, write_entry
+from sealshot.runtime.seal.fields import is_name
 from sealshot.runtime.seal.signing import SIGNATURE_BYTES, SigningKey, VerifyKey
 
 CHECKPOINT_SUFFIX = ".checkpoint"
@@ -86,12 +85,16 @@ class Log:
         key: signs entries and checkpoints.
 
     Raises:
-        LogError: it was altered, is held by another process, or cannot be written to.
+        LogError: it was altered, another process writes to it, or it cannot be written to.
     """
+
+    latest: str
+    """The latest time of its entries."""
 
     def __init__(self, path: Path, name: str, key: SigningKey) -> None:
         self.path, self.name, self._key = path, name, key
         self._tree = Tree()
+        self.latest = ""
         try:
             self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
             try:
@@ -106,7 +109,7 @@ class Log:
         except OSError as error:
             raise _cannot_write(path, error) from error
 
-    def append(self, *entries: dict[str, Any]) -> None:
+    def append(self, *entries: Entry) -> None:
         """Add entries durably, and sign a new checkpoint.
 
         Raises:
@@ -114,7 +117,7 @@ class Log:
         """
         lines = []
         for index, entry in enumerate(entries, self._tree.size):
-            text = canonical(entry)
+            text = write_entry(entry)
             signature = self._key.sign(_message(self.name, index, text))
             lines.append(text + b" " + base64.b64encode(signature))
         data = b"".join(line + b"\n" for line in lines)
@@ -122,6 +125,7 @@ class Log:
             self._write(data)
             for line in lines:
                 self._tree.add(line)
+            self.latest = max(self.latest, *(entry.time for entry in entries))
             self._sign()
         except OSError as error:
             raise _cannot_write(self.path, error) from error
@@ -138,10 +142,9 @@ class Log:
             os.ftruncate(self._fd, size)
             raise
 
-    def entries(self) -> Iterator[dict[str, Any]]:
+    def entries(self) -> Iterator[Entry]:
         """Return all entries, oldest first."""
-        for line in _lines(self.path.read_bytes()):
-            yield _parse_entry(line.rpartition(b" ")[0])
+        return entries_of(self.path.read_bytes())
 
     def close(self) -> None:
         """Let go of the log."""
@@ -163,6 +166,7 @@ class Log:
         checkpoint = checkpoint_path(self.path)
         notes = [checkpoint.read_bytes()] if checkpoint.exists() else []
         self._tree = verify_log(data[:whole], self.name, self._key.verify_key, notes)
+        self.latest = max((entry.time for entry in entries_of(data[:whole])), default="")
         if not notes or parse_checkpoint(notes[0], self._key.verify_key).size < self._tree.size:
             self._sign()
 
@@ -194,6 +198,7 @@ def verify_log(data: bytes, name: str, key: VerifyKey, notes: Sequence[bytes]) -
             raise LogError(f"the checkpoint is of the log of {checkpoint.name}, not of {name}")
     wanted = {checkpoint.size for checkpoint in checkpoints}
     roots, tree = {0: Tree().root}, Tree()
+    timed, latest = False, ""  # version 0.1 let times go back
     for index, line in enumerate(_lines(data)):
         text, _, signature = line.rpartition(b" ")
         if not key.verifies(_message(name, index, text), _decode(signature)):
@@ -202,12 +207,19 @@ def verify_log(data: bytes, name: str, key: VerifyKey, notes: Sequence[bytes]) -
                 "compare with a copy of the log",
             )
         try:
-            _parse_entry(text)
+            entry = read_entry(text)
         except ValueError:
             raise LogError(
                 f"entry {index + 1} of the log is signed, but is no entry",
                 "its keeper's program is not sealshot, or was tampered with",
             ) from None
+        if timed and entry.time < latest:
+            raise LogError(
+                f"the time of entry {index + 1} of the log, {entry.time}, is before that of an "
+                f"earlier one, {latest}",
+                "its keeper's program is not sealshot, or was tampered with",
+            )
+        timed, latest = timed or isinstance(entry, Started), max(latest, entry.time)
         tree.add(line)
         if tree.size in wanted:
             roots[tree.size] = tree.root
@@ -225,6 +237,12 @@ def verify_log(data: bytes, name: str, key: VerifyKey, notes: Sequence[bytes]) -
                 "compare with a copy of the log",
             )
     return tree
+
+
+def entries_of(data: bytes) -> Iterator[Entry]:
+    """Return the entries of a log, oldest first; nothing is verified."""
+    for line in _lines(data):
+        yield read_entry(line.rpartition(b" ")[0])
 
 
 def write_checkpoint(name: str, tree: Tree, key: SigningKey) -> bytes:
@@ -259,21 +277,6 @@ def parse_checkpoint(note: bytes, key: VerifyKey) -> Checkpoint:
                 return Checkpoint(name, int(lines[1]), root)
             raise _no_checkpoint("its signature is wrong")
     raise _no_checkpoint("it is not signed by that key")
-
-
-def _parse_entry(text: bytes) -> dict[str, Any]:
-    """Read an entry; whoever signed it, what it says may end on a terminal.
-
-    Raises:
-        ValueError: it is no canonical object of printable texts and whole numbers.
-    """
-    entry = parse_json(text)
-    fit = isinstance(entry, dict) and all(
-        is_name(key) and (is_text(value) or is_whole(value)) for key, value in entry.items()
-    )
-    if not fit or canonical(entry) != text:
-        raise ValueError("it is no entry")
-    return dict(entry)
 
 
 def _no_checkpoint(what: str) -> LogError:

@@ -33,6 +33,7 @@ from sealshot.runtime.seal.fields import (
     problem,
     with_tuples,
 )
+from sealshot.runtime.seal.versions import refuse_newer
 from sealshot.runtime.types import Shot
 
 FORMAT = 1
@@ -170,12 +171,7 @@ def _read_metadata(data: bytes) -> Metadata:
         values = parse_object(data, "shot.json", METADATA_LIMIT)
     except ValueError as error:
         raise _foreign(str(error)) from error
-    version = values.get("format")
-    if is_whole(version) and version > FORMAT:
-        raise SealError(
-            f"it was sealed in format {version}, and this sealshot reads up to {FORMAT}",
-            hint="update sealshot: pip install -U sealshot",
-        )
+    refuse_newer("a shot", values.get("format"), FORMAT)
     if wrong := _problem(values):
         raise _foreign(f"in its shot.json {wrong}")
     return Metadata(**with_tuples(values))

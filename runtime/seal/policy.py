@@ -41,6 +41,7 @@ from sealshot.runtime.seal.keys import PublicKey, parse_recipient
 from sealshot.runtime.seal.shamir import MAX_SHARES
 from sealshot.runtime.seal.signing import VerifyKey, is_key_text, parse_verify_key
 from sealshot.runtime.seal.times import EpochLength, parse_duration
+from sealshot.runtime.seal.versions import refuse_newer
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -174,6 +175,7 @@ def parse_policy(data: bytes) -> Policy:
         InputError: it is none.
     """
     values = _parse_toml(data, "a policy")
+    refuse_newer("a policy", values.get("format"), FORMAT)
     if wrong := problem(values, _POLICY):
         raise SealError(f"it is not a policy: {wrong}", hint="`sealshot policy new` writes one")
     custodian = values["custodian"]

@@ -29,6 +29,8 @@ from sealshot.runtime.errors import VaultError
 from sealshot.runtime.files import write_atomic
 from sealshot.runtime.seal.times import format_time, parse_time, utc_now
 
+CLOCK = ".clock"
+"""The file in a vault that remembers."""
 TOLERANCE = timedelta(hours=1)
 """A clock may be set by this much unnoticed: less than any retention."""
 LONGEST_OFF = timedelta(days=7)
@@ -180,6 +182,35 @@ class TrustedClock:
                 f"cannot write {self._state}: {error.strerror}",
                 hint="check the folder and its free space",
             ) from error
+
+
+class RunningClock:
+    """A trusted clock that is asked now and then; between, time goes on by itself.
+
+    Args:
+        trusted: what is asked.
+
+    Raises:
+        VaultError: its file cannot be read.
+    """
+
+    def __init__(self, trusted: TrustedClock) -> None:
+        self._trusted = trusted
+        self.set()
+
+    def set(self) -> None:
+        """Ask the trusted clock."""
+        trusted = self._trusted.peek()
+        self.warning = trusted.warning
+        self._time, self._at = trusted.time, time.monotonic()
+
+    def now(self) -> datetime:
+        """Return the time."""
+        return self._time + timedelta(seconds=time.monotonic() - self._at)
+
+    def remember(self) -> None:
+        """Have the trusted clock write down what is known."""
+        self._trusted.now()
 
 
 @contextmanager

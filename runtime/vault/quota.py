@@ -6,10 +6,13 @@ then those that wait for their upload, oldest first. Shots on legal hold never g
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 
 from sealshot.runtime.errors import VaultError
 from sealshot.runtime.vault.store import VaultObject
+
+logger = logging.getLogger(__name__)
 
 
 class Quota:
@@ -23,6 +26,8 @@ class Quota:
         self.limit = limit
         self._sizes: dict[str, int] = {}  # oldest first
         self._total = 0
+        self._pushed_out = [0, 0]  # shots, of them not uploaded
+        self._told = False
 
     def load(self, objects: Iterable[VaultObject]) -> None:
         """Take the objects of the vault, oldest first, in place of what was known."""
@@ -38,6 +43,27 @@ class Quota:
         """Discount objects that are gone."""
         for object_id in object_ids:
             self._total -= self._sizes.pop(object_id, 0)
+
+    def note_pushed_out(self, shots: int, not_uploaded: int) -> None:
+        """Count what the quota took; tell of the first at once."""
+        self._pushed_out[0] += shots
+        self._pushed_out[1] += not_uploaded
+        if not self._told:
+            self.tell_pushed_out()
+
+    def tell_pushed_out(self) -> None:
+        """Tell what the quota took since it was told last."""
+        shots, lost = self._pushed_out
+        self._pushed_out = [0, 0]
+        if not shots:
+            return
+        self._told = True
+        logger.warning(
+            "the vault is at its quota of %s bytes: %d of the oldest shots were deleted%s",
+            f"{self.limit:,}",
+            shots,
+            f", {lost} of them not uploaded" if lost else "",
+        )
 
     def over(
         self,

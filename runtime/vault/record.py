@@ -7,20 +7,25 @@ the log has, and does not have as purged, was taken away by somebody else.
 from __future__ import annotations
 
 import errno
+import hashlib
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from sealshot.runtime.errors import SealError
 from sealshot.runtime.seal.container import read_container
+from sealshot.runtime.seal.entries import Entry, HoldPlaced, Purged, Sealed, Uploaded
 from sealshot.runtime.seal.log import Log, LogError
 from sealshot.runtime.seal.signing import VerifyKey
 from sealshot.runtime.seal.times import format_hour, format_time
 from sealshot.runtime.vault.holds import Holds
+from sealshot.runtime.vault.sealer import SealedShot
 from sealshot.runtime.vault.store import SEALED, Vault, list_objects
 
 logger = logging.getLogger(__name__)
+
+LOG = "log"
+BETTER = "a better shot of the person"
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -48,14 +53,16 @@ class Record:
         if self._log is None:
             return
         there = {found.id for found in list_objects(self._vault.path)}
-        logged: dict[str, set[str]] = {"sealed": set(), "purged": set()}
+        sealed, purged = set(), set()
         for entry in self._log.entries():
-            if entry["event"] == "held":
-                self._holds.add((str(entry["warrant"]), str(entry["until"])))
-            elif entry["event"] in logged and entry["id"] in there:
-                logged[entry["event"]].add(entry["id"])
-        self._unlogged = sorted(there - logged["sealed"] - logged["purged"])
-        self._vault.delete(*sorted(logged["purged"]))
+            if isinstance(entry, HoldPlaced):
+                self._holds.add((entry.warrant, entry.until))
+            elif isinstance(entry, Sealed):
+                sealed.add(entry.id)
+            elif isinstance(entry, Purged):
+                purged.add(entry.id)
+        self._unlogged = sorted(there - sealed - purged)
+        self._vault.delete(*sorted(there & purged))
 
     def adopt(self, now: datetime) -> None:
         """Log what a killed run had stored and not logged, as :meth:`finish` found it.
@@ -65,27 +72,32 @@ class Record:
         """
         unlogged = [o for o in self._unlogged if (self._vault.path / o).exists()]
         self._unlogged = []
-        ours = [object_id for object_id in unlogged if self._is_ours(object_id)]
-        self.write([{"event": "sealed", "id": object_id, "late": 1} for object_id in ours], now)
-        if foreign := len(unlogged) - len(ours):
+        hour, entries = self._hour(now), []
+        for object_id in unlogged:
+            if digest := self._digest_of_ours(object_id):
+                entries.append(Sealed(hour, object_id, digest, late=1))
+        self._append(*entries)
+        if foreign := len(unlogged) - len(entries):
             logger.warning(
                 "%d objects in the vault were not sealed by this camera: `sealshot vault verify` "
                 "names them",
                 foreign,
             )
 
-    def put(self, sealed: bytes, name: str, replaces: str | None, now: datetime) -> str:
-        """Store an object, log it, and delete the one that it takes the place of.
+    def admit(self, sealed: SealedShot, replaces: str | None, now: datetime) -> None:
+        """Store a shot, log it, and delete the one that it takes the place of.
 
         Raises:
             VaultError: it could not be stored.
             LogError: it could not be logged; the next run does.
         """
-        entries = [{"event": "sealed", "id": name}]
+        hour = self._hour(now)
+        digest = hashlib.sha256(sealed.data).hexdigest() if self._log else ""
+        entries: list[Entry] = [Sealed(hour, sealed.name, digest)]
         if replaces:
-            entries.append(_purged(replaces, "a better shot of the person"))
-        return self._vault.put(
-            sealed, replaces, name=name, stored=lambda _: self.write(entries, now)
+            entries.append(Purged(hour, replaces, BETTER, successor=sealed.name))
+        self._vault.store(
+            sealed.data, replaces, name=sealed.name, stored=lambda _: self._append(*entries)
         )
 
     def purge(self, object_ids: Sequence[str], reason: str, now: datetime) -> None:
@@ -95,16 +107,26 @@ class Record:
             VaultError: one could not be deleted.
             LogError: it could not be logged.
         """
-        entries = [_purged(object_id, reason) for object_id in object_ids]
+        hour = self._hour(now)
+        entries = [Purged(hour, object_id, reason) for object_id in object_ids]
         try:
-            self.write(entries, now)
+            self._append(*entries)
         except LogError as error:
             if getattr(error.__cause__, "errno", None) not in _FULL:
                 raise
             self._vault.delete(*object_ids)  # on a full disk this is what makes room for the log
-            self.write(entries, now)
+            self._append(*entries)
         else:
             self._vault.delete(*object_ids)
+
+    def log_uploads(self, object_ids: Sequence[str], now: datetime) -> None:
+        """Log that a server has objects.
+
+        Raises:
+            LogError: it could not be logged.
+        """
+        hour = self._hour(now)
+        self._append(*(Uploaded(hour, object_id) for object_id in object_ids))
 
     def log_holds(self, holds: Holds, now: datetime) -> None:
         """Log each legal hold when it is first seen.
@@ -113,31 +135,27 @@ class Record:
             LogError: it could not be logged.
         """
         for hold in holds:
-            key = (hold.warrant.digest, format_time(hold.until))
-            if key not in self._holds:
-                head = {"event": "held", "warrant": key[0], "until": key[1]}
-                self.write([{**head, "case": hold.warrant.case}], now)
-                self._holds.add(key)
+            warrant, until = hold.warrant.digest, format_time(hold.until)
+            if (warrant, until) not in self._holds:
+                self._append(HoldPlaced(self._hour(now), warrant, hold.warrant.case, until))
+                self._holds.add((warrant, until))
 
-    def write(self, entries: Iterable[dict[str, Any]], now: datetime) -> None:
-        """Log entries of this hour.
+    def _hour(self, now: datetime) -> str:
+        """Return the hour to log: never one before what is logged already."""
+        return max(format_hour(now), self._log.latest if self._log else "")
 
-        Raises:
-            LogError: they could not be logged.
-        """
-        timed = [{**entry, "time": format_hour(now)} for entry in entries]
-        if self._log and timed:
-            self._log.append(*timed)
+    def _append(self, *entries: Entry) -> None:
+        if self._log and entries:
+            self._log.append(*entries)
 
-    def _is_ours(self, object_id: str) -> bool:
+    def _digest_of_ours(self, object_id: str) -> str:
+        """Return the hash of an object that this camera sealed; nothing where it did not."""
         try:
-            container = read_container((self._vault.path / object_id).read_bytes())
+            data = (self._vault.path / object_id).read_bytes()
+            container = read_container(data)
         except (SealError, OSError):
-            return False
+            return ""
         header = container.header
         same_name = object_id == f"{header.epoch}/{header.id}{SEALED}"
-        return same_name and container.camera_key == self._key
-
-
-def _purged(object_id: str, reason: str) -> dict[str, Any]:
-    return {"event": "purged", "id": object_id, "reason": reason}
+        ours = same_name and container.camera_key == self._key
+        return hashlib.sha256(data).hexdigest() if ours else ""

@@ -1,12 +1,12 @@
 """The vault: a folder of sealed objects, safe against crashes, on a plain file system.
 
     vault/2026-11-21/5f0c...e1.sealed  one folder an epoch (a UTC day or hour), one file a shot
-    vault/.lock                        held while a run writes
+    vault/.lock                        locked while a run writes
     vault/log, vault/.upload, ...      what belongs to the other modules of the vault
 
 A shot that is sealed to recipients, not under a policy, ends in ``.age``. Its name is 128 random
-bits: it says nothing, and nobody can guess it. An object is whole or absent; once :meth:`Vault.put`
-has returned, it survives a kill and a power cut.
+bits: it says nothing, and nobody can guess it. An object is whole or absent; once
+:meth:`Vault.store` has returned, it survives a kill and a power cut.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ class Vault:
             self._sweep(lambda _: True)
         fcntl.flock(self._lock, fcntl.LOCK_SH)
 
-    def put(
+    def store(
         self,
         sealed: bytes,
         replaces: str | None = None,

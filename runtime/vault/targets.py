@@ -41,7 +41,7 @@ class UploadError(SealshotError):
 class Target(Protocol):
     """Where objects go."""
 
-    def put(self, name: str, data: bytes) -> None:
+    def deliver(self, name: str, data: bytes) -> None:
         """Store an object; it is acknowledged when this returns.
 
         Raises:
@@ -55,7 +55,7 @@ class HttpPut:
     def __init__(self, template: str) -> None:
         self._template = template
 
-    def put(self, name: str, data: bytes) -> None:
+    def deliver(self, name: str, data: bytes) -> None:
         """Store an object."""
         _http_put(self._template.replace(NAME, name), data)
 
@@ -66,7 +66,7 @@ class PresignedPut:
     def __init__(self, template: str) -> None:
         self._template = template
 
-    def put(self, name: str, data: bytes) -> None:
+    def deliver(self, name: str, data: bytes) -> None:
         """Store an object."""
         address = self._template.replace(NAME, urllib.parse.quote(name))
         answer, _ = _ask(urllib.request.Request(address), TIMEOUT_S)
@@ -119,7 +119,7 @@ class S3:
                 hint="check the address and the AWS_ variables of the environment",
             ) from error
 
-    def put(self, name: str, data: bytes) -> None:
+    def deliver(self, name: str, data: bytes) -> None:
         """Store an object."""
         try:
             self._obstore.put(self._store, name, data, use_multipart=False)

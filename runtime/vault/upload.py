@@ -43,28 +43,31 @@ class Standing:
     """In a row: since the last object that was sent."""
 
 
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """Where the objects of a vault are sent, and how."""
+
+    target: Target
+    delete: bool = False
+    """Objects are deleted here once they are acknowledged."""
+    first_wait_s: float = FIRST_WAIT_S
+    """After a failure; doubled by each further one, up to ``longest_wait_s``. Half of it is chance,
+    so that the cameras of a town do not come back at one moment."""
+    longest_wait_s: float = LONGEST_WAIT_S
+
+
 class Uploads:
     """Sends the objects of one vault in a thread of its own.
 
     Args:
-        target: where to.
-        delete: objects are deleted here once they are acknowledged.
-        first_wait_s: after a failure; doubled by each further one, up to ``longest_wait_s``. Half
-            of it is chance, so that the cameras of a town do not come back at one moment.
-        longest_wait_s: see there.
+        vault: whose objects.
+        delivery: where to.
     """
 
-    def __init__(
-        self,
-        target: Target,
-        *,
-        delete: bool = False,
-        first_wait_s: float = FIRST_WAIT_S,
-        longest_wait_s: float = LONGEST_WAIT_S,
-    ) -> None:
-        self.delete = delete
-        self._target = target
-        self._first_wait_s, self._longest_wait_s = first_wait_s, longest_wait_s
+    def __init__(self, vault: Vault, delivery: Delivery) -> None:
+        self._vault, self._delivery = vault, delivery
+        self._spool = vault.path / SPOOL
+        self.delete = delivery.delete
         self._changed = threading.Condition()
         self._waiting: dict[str, None] = {}  # in the order in which they are tried
         self._sent: list[str] = []
@@ -75,18 +78,16 @@ class Uploads:
         self._stopped = False
         self._thread: threading.Thread | None = None
 
-    def start(self, vault: Vault) -> None:
+    def start(self) -> None:
         """Take up what an earlier run left, and begin.
 
         Raises:
             VaultError: the spool cannot be made or read.
         """
-        self._vault = vault
-        self._spool = vault.path / SPOOL
         try:
             self._spool.mkdir(exist_ok=True)
-            fsync_folder(vault.path)
-            self._waiting = dict.fromkeys(waiting(vault.path))
+            fsync_folder(self._vault.path)
+            self._waiting = dict.fromkeys(waiting(self._vault.path))
             self._sent = _marked(self._spool, SENT)
         except OSError as error:
             raise _spool_error(self._spool, error) from error
@@ -105,7 +106,7 @@ class Uploads:
         except OSError as error:
             raise _spool_error(self._spool, error) from error
 
-    def send(self, object_id: str) -> None:
+    def enqueue(self, object_id: str) -> None:
         """Send an object that is stored now."""
         with self._changed:
             self._waiting[object_id] = None
@@ -204,7 +205,7 @@ class Uploads:
         except FileNotFoundError:
             self._mark(object_id).unlink(missing_ok=True)
             return False
-        self._target.put(object_id, data)
+        self._delivery.target.deliver(object_id, data)
         with suppress(FileNotFoundError):  # another run on this vault has sent it, too
             self._mark(object_id).replace(self._mark(object_id, SENT))
         fsync_folder(self._spool)
@@ -231,7 +232,7 @@ class Uploads:
                 self._waiting[object_id] = None
                 self._failed.add(object_id)
             doublings = min(self._failures, 30)
-            wait_s = min(self._first_wait_s * 2**doublings, self._longest_wait_s)
+            wait_s = min(self._delivery.first_wait_s * 2**doublings, self._delivery.longest_wait_s)
             self._failures += 1
             self._retry_at = time.monotonic() + wait_s * random.uniform(0.5, 1.0)
             left = len(self._waiting)

@@ -11,8 +11,14 @@ from sealshot.runtime.age import age
 from sealshot.runtime.errors import SealError
 from sealshot.runtime.seal.container import HEADER, PAYLOAD, Container, read_container
 from sealshot.runtime.seal.documents import read_file
-from sealshot.runtime.seal.fields import parse_json
-from sealshot.runtime.seal.log import CHECKPOINT_LIMIT, LogError, checkpoint_path, verify_log
+from sealshot.runtime.seal.entries import Purged, Sealed
+from sealshot.runtime.seal.log import (
+    CHECKPOINT_LIMIT,
+    LogError,
+    checkpoint_path,
+    entries_of,
+    verify_log,
+)
 from sealshot.runtime.seal.policy import Party, Policy
 from sealshot.runtime.seal.times import epoch_end
 from sealshot.runtime.vault.holds import Holds
@@ -55,7 +61,8 @@ class Logged:
 
     camera: str
     entries: int
-    sealed: frozenset[str]
+    sealed: dict[str, str]
+    """Id to the SHA-256 of the container; empty where version 0.1 logged it."""
     purged: dict[str, str]
     """Id to reason."""
 
@@ -97,15 +104,14 @@ def read_logged(path: Path, cameras: Sequence[Party], kept: Sequence[bytes] = ()
     data = read_file(path, "log", LOG_LIMIT)  # after the checkpoint: a run may be adding to it
     keeper = _keeper(newest, cameras)
     tree = verify_log(data, keeper.name, keeper.verify_key, [newest, *kept])
-    sealed: set[str] = set()
+    sealed: dict[str, str] = {}
     purged: dict[str, str] = {}
-    for line in data.split(b"\n")[:-1]:
-        entry = parse_json(line.rpartition(b" ")[0])
-        if entry.get("event") == "sealed":
-            sealed.add(entry["id"])
-        elif entry.get("event") == "purged":
-            purged[entry["id"]] = str(entry.get("reason", ""))
-    return Logged(keeper.name, tree.size, frozenset(sealed), purged)
+    for entry in entries_of(data):
+        if isinstance(entry, Sealed):
+            sealed[entry.id] = entry.sha256
+        elif isinstance(entry, Purged):
+            purged[entry.id] = entry.reason
+    return Logged(keeper.name, tree.size, sealed, purged)
 
 
 def _keeper(checkpoint: bytes, cameras: Sequence[Party]) -> Party:
@@ -145,16 +151,18 @@ def compare(
         is_there: looks again.
     """
     findings = dict(checked.findings)
+    known_before = before.sealed.keys() | before.purged.keys()
+    known_after = after.sealed.keys() | after.purged.keys()
     for object_id, finding in checked.findings.items():
         if finding.is_wrong or checked.cameras.get(object_id) not in (before.camera, None):
             continue
         if object_id in before.purged and is_there(object_id):
             what = f"the log has it as purged: {before.purged[object_id]}"
             findings[object_id] = Finding(object_id, LEFT, what, finding.bytes)
-        elif finding.state == PRESENT and object_id not in after.sealed | after.purged.keys():
+        elif finding.state == PRESENT and object_id not in known_after:
             what = "the log does not know it"
             findings[object_id] = Finding(object_id, UNKNOWN, what, finding.bytes)
-    for object_id in sorted((before.sealed | before.purged.keys()) - checked.findings.keys()):
+    for object_id in sorted(known_before - checked.findings.keys()):
         if object_id in after.purged:
             findings[object_id] = Finding(object_id, PURGED, after.purged[object_id])
         elif not is_there(object_id):

@@ -23,7 +23,7 @@ from sealshot.runtime.seal.epochs import EpochKeys
 from sealshot.runtime.seal.keys import write_identity
 from sealshot.runtime.seal.payload import Origin
 from sealshot.runtime.types import Shot
-from sealshot.runtime.vault.caretaker import Sealing
+from sealshot.runtime.vault.keeper import Sealing
 
 Tool = Callable[..., bytes]
 

@@ -237,7 +237,9 @@ def measure_put(folder: Path, rounds: int) -> dict[str, float]:
     """Return the median ms of storing each payload in a vault (fsync included)."""
     with Vault(folder) as vault:
         return {
-            payload: statistics.median(_time(vault.put, os.urandom(size))[1] for _ in range(rounds))
+            payload: statistics.median(
+                _time(vault.store, os.urandom(size))[1] for _ in range(rounds)
+            )
             for payload, size in PAYLOADS.items()
         }
 

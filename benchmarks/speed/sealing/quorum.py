@@ -14,7 +14,7 @@ from sealshot.runtime.seal.keys import PrivateKey
 from sealshot.runtime.seal.policy import Party, make_policy
 from sealshot.runtime.seal.signing import SigningKey
 from sealshot.runtime.seal.times import epoch_of, utc_now
-from sealshot.runtime.vault.caretaker import Sealing
+from sealshot.runtime.vault.keeper import Sealing
 
 AUTHORITIES = ("judge", "police", "ombudsman")
 NEEDED = 2

@@ -16,7 +16,8 @@ from sealshot.runtime.pipeline.settings import Emit, Settings
 from sealshot.runtime.pipeline.stages import open_stages
 from sealshot.runtime.pipeline.watch import Watched, watch
 from sealshot.runtime.sources import open_source
-from sealshot.runtime.vault.caretaker import LOG, Sealing
+from sealshot.runtime.vault.keeper import Sealing
+from sealshot.runtime.vault.record import LOG
 
 EMITS: tuple[Literal["end", "live"], ...] = ("end", "live")
 

@@ -25,7 +25,7 @@ from sealshot.runtime.pipeline.run import run
 from sealshot.runtime.pipeline.settings import Settings
 from sealshot.runtime.pipeline.sinks import Seen, Sink
 from sealshot.runtime.sources import frames_of, open_source
-from sealshot.runtime.vault.caretaker import Sealing
+from sealshot.runtime.vault.keeper import Sealing
 from sealshot.runtime.weights import score_graph
 
 STAGES = ("decode", "detect", "track", "score", "select", "seal")

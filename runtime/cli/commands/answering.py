@@ -10,6 +10,7 @@ from sealshot.runtime.cli.terminal import note, say_json, warn
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.seal.ceremony import Give, answer, read_request
 from sealshot.runtime.seal.documents import read_file, write_file
+from sealshot.runtime.seal.entries import Answered, Refused
 from sealshot.runtime.seal.log import Log
 from sealshot.runtime.seal.memory import disable_core_dumps
 from sealshot.runtime.seal.policy import Party, Policy
@@ -54,17 +55,17 @@ def answer_request(
     if given.output.exists():
         raise InputError(f"{given.output} exists", hint="give another file with -o")
     now = utc_now()
-    head = {"time": format_time(now), "warrant": warrant.digest, "case": warrant.case}
+    time = format_time(now)
     with Log(log_path, party.name, key) as log:
         try:
             check_warrant(warrant, policy, now)
         except RefusedError as error:
-            log.append({"event": "refused", "reason": error.reason, **head})
+            log.append(Refused(time, error.reason, warrant.digest, warrant.case))
             raise
         before = {
-            entry["id"]
+            entry.id
             for entry in log.entries()
-            if entry["event"] == "answered" and entry["warrant"] == warrant.digest
+            if isinstance(entry, Answered) and entry.warrant == warrant.digest
         }
         given_again = given.again
         answered, sealed = answer(
@@ -79,9 +80,9 @@ def answer_request(
         )
         # Logged before the answer leaves: an opening without a trace must not be possible.
         log.append(
-            *({"event": "answered", "id": shot, **head} for shot in answered.secrets),
+            *(Answered(time, shot, warrant.digest, warrant.case) for shot in answered.secrets),
             *(
-                {"event": "refused", "id": r.id, "reason": r.reason, **head}
+                Refused(time, r.reason, warrant.digest, warrant.case, id=r.id)
                 for r in answered.refusals
             ),
         )

@@ -23,6 +23,7 @@ from sealshot.runtime.files import file_error, fsync_folder
 from sealshot.runtime.seal.ceremony import Give, read_request
 from sealshot.runtime.seal.container import Container
 from sealshot.runtime.seal.documents import read_file
+from sealshot.runtime.seal.entries import Destroyed, HoldKept, Published, Refused
 from sealshot.runtime.seal.epochs import KEY_SUFFIX, destroy_file, expired, publish
 from sealshot.runtime.seal.holds import Holds
 from sealshot.runtime.seal.log import Log
@@ -145,13 +146,13 @@ def _hold(argv: list[str]) -> int:
     if until <= now:
         raise InputError("--until is in the past", hint="give a time to come")
     holds = Holds(given.keys / HOLDS)
-    head = {"time": format_time(now), "warrant": warrant.digest, "case": warrant.case}
+    time, digest, case_name = format_time(now), warrant.digest, warrant.case
     refused = 0
     with Log(given.keys / LOG, policy.custodian.name, key) as log:
         try:
             check_warrant(warrant, policy, now, "hold")
         except RefusedError as error:
-            log.append({"event": "refused", "reason": error.reason, **head})
+            log.append(Refused(time, error.reason, digest, case_name))
             raise
         case = holds.case(warrant.digest, until)
         for container in containers:
@@ -162,12 +163,13 @@ def _hold(argv: list[str]) -> int:
             except SealError as error:
                 refused += 1
                 reason = error.reason if isinstance(error, RefusedError) else "cannot-open"
-                log.append({"event": "refused", "id": shot, "reason": reason, **head})
+                log.append(Refused(time, reason, digest, case_name, id=shot))
                 warn(f"{shot}: refused: {error.fact}")
                 continue
-            log.append({"event": "held", "id": shot, "until": format_time(until), **head})
+            log.append(HoldKept(time, shot, digest, case_name, format_time(until)))
             holds.keep(container.header, secret, case)
-    note(f"{len(containers) - refused} of {len(containers)} held for case {warrant.case}")
+    kept = len(containers) - refused
+    note(f"{kept} of {len(containers)} on hold for case {warrant.case}")
     return 2 if refused else 0
 
 
@@ -179,13 +181,13 @@ def _opener(folder: Path) -> Give:
         path = folder / SECRETS / (container.header.epoch + KEY_SUFFIX)
         if path.exists():
             return open_epoch(container, single_identity(path))
-        held = holds.find(container.header)
-        if held is None:
+        kept = holds.find(container.header)
+        if kept is None:
             raise SealError(
                 f"the key of epoch {container.header.epoch} is destroyed: nobody opens it any more",
                 hint="only a shot that was put on hold before can be opened",
             )
-        return held
+        return kept
 
     return give
 
@@ -196,8 +198,7 @@ def _do_publish(folder: Path, to: Path, ahead: str, policy: Policy, key: Signing
     made = publish(key, policy, folder / SECRETS, to, now, parse_duration(ahead))
     with Log(folder / LOG, policy.custodian.name, key) as log:
         if made:
-            head = {"event": "published", "time": format_time(now)}
-            log.append(*({"epoch": epoch, **head} for epoch in made))
+            log.append(*(Published(format_time(now), epoch) for epoch in made))
     note(f"{len(made)} epoch keys published" + (f": {made[0]} to {made[-1]}" if made else ""))
     return 0
 
@@ -209,13 +210,14 @@ def _do_destroy(folder: Path, policy: Policy, key: SigningKey, *, accept: bool) 
     holds = Holds(folder / HOLDS)
     gone = expired(folder / SECRETS, policy, now.time)
     cases = holds.expired(now.time)
-    head = {"event": "destroyed", "time": format_time(now.time)}
+    time = format_time(now.time)
     with Log(folder / LOG, policy.custodian.name, key) as log:
         for epoch in gone:
-            log.append({"epoch": epoch, **head})  # first: a crash between destroys and logs again
+            # Logged first: a crash between the two destroys and logs again.
+            log.append(Destroyed(time, epoch=epoch))
             destroy_file(folder / SECRETS / (epoch + KEY_SUFFIX))
         for case in cases:
-            log.append({"warrant": case, **head})
+            log.append(Destroyed(time, warrant=case))
             holds.destroy(case)
     note(f"{len(gone)} epoch keys and {len(cases)} keys of cases destroyed")
     return 0

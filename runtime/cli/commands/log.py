@@ -8,8 +8,13 @@ from sealshot.runtime.cli.arguments import Arguments, run_action
 from sealshot.runtime.cli.terminal import note, say, say_json, table
 from sealshot.runtime.errors import InputError, SealError
 from sealshot.runtime.seal.documents import read_file
-from sealshot.runtime.seal.fields import parse_json
-from sealshot.runtime.seal.log import CHECKPOINT_LIMIT, checkpoint_path, verify_log
+from sealshot.runtime.seal.entries import values_of
+from sealshot.runtime.seal.log import (
+    CHECKPOINT_LIMIT,
+    checkpoint_path,
+    entries_of,
+    verify_log,
+)
 from sealshot.runtime.seal.policy import Party, read_party
 
 USAGE = """\
@@ -63,7 +68,7 @@ def _show(argv: list[str]) -> int:
     arguments.add_argument("--json", action="store_true")
     given = arguments.parse_args(argv)
     data, size = _check(given.log, given.of, [])
-    entries = [parse_json(line.rpartition(b" ")[0]) for line in data.split(b"\n")[:-1]]
+    entries = [values_of(entry) for entry in entries_of(data)]
     if given.json:
         say_json(entries)
     else:

@@ -23,9 +23,9 @@ from sealshot.runtime.seal.epochs import EpochKeys
 from sealshot.runtime.seal.keys import parse_recipients
 from sealshot.runtime.sources import Source
 from sealshot.runtime.sources.board import board_source, find_board
-from sealshot.runtime.vault.caretaker import Sealing
+from sealshot.runtime.vault.keeper import Sealing
 from sealshot.runtime.vault.targets import open_target
-from sealshot.runtime.vault.upload import Uploads
+from sealshot.runtime.vault.upload import Delivery
 
 USAGE = f"""
 usage: sealshot run SOURCE --policy FILE --vault DIR [options]
@@ -135,13 +135,13 @@ def _sealing(arguments: Arguments, given: argparse.Namespace) -> Sealing:
     if given.after_upload and not given.upload:
         arguments.error("--after-upload goes with --upload")
     delete = given.after_upload == "delete"
-    uploads = Uploads(open_target(given.upload), delete=delete) if given.upload else None
+    delivery = Delivery(open_target(given.upload), delete=delete) if given.upload else None
     if given.to is not None:
         return Sealing(
             recipients=tuple(parse_recipients(given.to)),
             retention=given.retention,
             quota_bytes=given.quota,
-            uploads=uploads,
+            delivery=delivery,
             clock_is_right=given.clock_is_right,
         )
     if given.retention is not None:
@@ -153,7 +153,7 @@ def _sealing(arguments: Arguments, given: argparse.Namespace) -> Sealing:
         epoch_keys=EpochKeys(camera.policy, folder / "epochs", folder),
         retention=camera.policy.retention_time,
         quota_bytes=given.quota,
-        uploads=uploads,
+        delivery=delivery,
         clock_is_right=given.clock_is_right,
     )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -12,16 +11,16 @@ from sealshot.runtime.cli.arguments import Arguments, duration
 from sealshot.runtime.cli.commands.camera import read_camera
 from sealshot.runtime.cli.terminal import note, say, say_json, table, warn
 from sealshot.runtime.errors import InputError
-from sealshot.runtime.seal.log import Log
 from sealshot.runtime.seal.policy import read_policy
 from sealshot.runtime.seal.quorum import Camera
 from sealshot.runtime.seal.times import epoch_end, format_time, parse_time, utc_now
 from sealshot.runtime.seal.warrant import read_warrant
-from sealshot.runtime.vault.caretaker import CLOCK, LOG, overdue
-from sealshot.runtime.vault.clock import Trusted, TrustedClock
+from sealshot.runtime.vault.clock import CLOCK, Trusted, TrustedClock
 from sealshot.runtime.vault.holds import Hold, Holds, place_hold, read_holds
-from sealshot.runtime.vault.record import Record
-from sealshot.runtime.vault.store import Vault, VaultObject, list_objects
+from sealshot.runtime.vault.keeper import Keeper, Sealing
+from sealshot.runtime.vault.record import LOG
+from sealshot.runtime.vault.retention import Over, find_over
+from sealshot.runtime.vault.store import list_objects
 from sealshot.runtime.vault.upload import waiting
 
 
@@ -29,8 +28,7 @@ from sealshot.runtime.vault.upload import waiting
 class Plan:
     """What a purge deletes, and what it leaves although its time is over."""
 
-    due: tuple[VaultObject, ...]
-    held: tuple[VaultObject, ...]
+    over: Over
     holds: Holds
     retention: timedelta
     now: datetime
@@ -54,18 +52,20 @@ def purge(arguments: Arguments, argv: list[str]) -> int:
     retention: timedelta = policy.retention_time if policy else given.retention
     camera = log_camera(vault, given.policy)
     trusted = _trusted(vault, accept=given.clock_is_right)
+    if trusted.warning and given.dry_run:  # else the keeper tells
+        warn(trusted.warning)
     holds = read_holds(vault, policy, trusted.time)
-    over = overdue(objects, retention, trusted.time)
-    plan = Plan(
-        due=tuple(found for found in over if not holds.of(found.id)),
-        held=tuple(found for found in over if holds.of(found.id)),
-        holds=holds,
-        retention=retention,
-        now=trusted.time,
-    )
-    lost = len(set(waiting(vault)) & {found.id for found in plan.due})
+    over = find_over(objects, retention, holds, trusted.time)
+    plan = Plan(over, holds, retention, trusted.time)
+    lost = len(set(waiting(vault)) & {found.id for found in over.due})
     if not given.dry_run:
-        _carry_out(vault, plan, camera, accept=given.clock_is_right)
+        sealing = Sealing(
+            camera=camera,
+            policy=policy,
+            retention=retention,
+            clock_is_right=given.clock_is_right,
+        )
+        Keeper(vault, sealing).close()  # forgets what is over when it begins
     if given.json:
         say_json(_as_json(plan, dry_run=given.dry_run))
     else:
@@ -112,25 +112,7 @@ def log_camera(vault: Path, policy_file: Path | None) -> Camera | None:
 def _trusted(vault: Path, *, accept: bool) -> Trusted:
     if accept:
         return Trusted(utc_now(), "")
-    trusted = TrustedClock(vault / CLOCK).peek()
-    if trusted.warning:
-        warn(trusted.warning)
-    return trusted
-
-
-def _carry_out(vault: Path, plan: Plan, camera: Camera | None, *, accept: bool) -> None:
-    with ExitStack() as open_things:
-        store = open_things.enter_context(Vault(vault))
-        log = Log(vault / LOG, camera.name, camera.key) if camera else None
-        if log:
-            open_things.enter_context(log)
-        record = Record(store, log, camera.key.verify_key if camera else None)
-        record.finish()
-        record.purge([found.id for found in plan.due], "retention", plan.now)
-        record.adopt(plan.now)
-        record.log_holds(plan.holds, plan.now)
-        store.sweep(lambda epoch: epoch_end(epoch) <= plan.now)
-        TrustedClock(vault / CLOCK, accept=accept).now()
+    return TrustedClock(vault / CLOCK).peek()
 
 
 def _as_json(plan: Plan, *, dry_run: bool) -> dict[str, object]:
@@ -141,20 +123,20 @@ def _as_json(plan: Plan, *, dry_run: bool) -> dict[str, object]:
             "reason": "retention",
             "over_since": format_time(epoch_end(found.epoch) + plan.retention),
         }
-        for found in plan.due
+        for found in plan.over.due
     ]
-    held = [
+    on_hold = [
         {"id": found.id, "case": one.warrant.case, "until": format_time(one.until)}
-        for found in plan.held
+        for found in plan.over.on_hold
         if (one := plan.holds.of(found.id))
     ]
-    return {"now": format_time(plan.now), "dry_run": dry_run, "purged": purged, "held": held}
+    return {"now": format_time(plan.now), "dry_run": dry_run, "purged": purged, "on_hold": on_hold}
 
 
 def _print(plan: Plan, *, dry_run: bool) -> None:
-    shots: Counter[str] = Counter(found.epoch for found in plan.due)
+    shots: Counter[str] = Counter(found.epoch for found in plan.over.due)
     sizes: Counter[str] = Counter()
-    for found in plan.due:
+    for found in plan.over.due:
         sizes[found.epoch] += found.bytes
     if shots:
         table(
@@ -164,9 +146,9 @@ def _print(plan: Plan, *, dry_run: bool) -> None:
                 for e in sorted(shots)
             ],
         )
-    for found in plan.held:
+    for found in plan.over.on_hold:
         one = plan.holds.of(found.id)
         if one:
             note(f"{found.id} stays: case {one.warrant.case}, until {format_time(one.until)}")
     would = "would be deleted" if dry_run else "deleted"
-    say(f"{len(plan.due)} shots {would}, {sum(sizes.values()):,} bytes")
+    say(f"{len(plan.over.due)} shots {would}, {sum(sizes.values()):,} bytes")

@@ -11,10 +11,10 @@ from sealshot.runtime.cli.commands.vault_purge import log_camera
 from sealshot.runtime.cli.terminal import fail, note, progress, say, say_json
 from sealshot.runtime.pipeline.stop import Stop
 from sealshot.runtime.seal.policy import read_policy
-from sealshot.runtime.vault.caretaker import Keeper, Sealing
+from sealshot.runtime.vault.keeper import Keeper, Sealing
 from sealshot.runtime.vault.store import list_objects
 from sealshot.runtime.vault.targets import UploadError, open_target
-from sealshot.runtime.vault.upload import SPOOL, Standing, Uploads
+from sealshot.runtime.vault.upload import SPOOL, Delivery, Standing
 
 TRIES = 6
 LOOK_EVERY_S = 0.1
@@ -36,16 +36,16 @@ def upload(arguments: Arguments, argv: list[str]) -> int:
         arguments.error("the policy says how long shots are kept: leave --retention out")
     vault: Path = given.vault
     list_objects(vault)  # no vault is made by uploading one
-    uploads = Uploads(open_target(given.url), delete=given.after_upload == "delete")
+    delivery = Delivery(open_target(given.url), delete=given.after_upload == "delete")
     policy = read_policy(given.policy) if given.policy else None
     sealing = Sealing(
         camera=log_camera(vault, given.policy),
         policy=policy,
         retention=policy.retention_time if policy else given.retention,
-        uploads=uploads,
+        delivery=delivery,
         clock_is_right=given.clock_is_right,
     )
-    interrupted, end = _send(vault, sealing, uploads, given.tries)
+    interrupted, end = _send(vault, sealing, given.tries)
     if given.json:
         say_json({"uploaded": end.sent, "left": end.waiting, "interrupted": interrupted})
     else:
@@ -62,21 +62,21 @@ def upload(arguments: Arguments, argv: list[str]) -> int:
     return 0
 
 
-def _send(vault: Path, sealing: Sealing, uploads: Uploads, tries: int) -> tuple[bool, Standing]:
+def _send(vault: Path, sealing: Sealing, tries: int) -> tuple[bool, Standing]:
     """Return whether Ctrl-C ended it, and how far it came."""
     if not (vault / SPOOL).is_dir():
         note("nothing waits here: `sealshot run --upload` marks what is to be sent")
-        return False, uploads.standing()
+        return False, Standing(0, 0, 0)
     stop = Stop()
     with stop.on_signals(), closing(Keeper(vault, sealing)) as keeper, stop.heeded():
-        first = uploads.standing()
+        first = keeper.standing()
         with progress("uploading", first.waiting + first.sent) as bar:
-            while (now := uploads.standing()).waiting and now.failures < tries:
+            while (now := keeper.standing()).waiting and now.failures < tries:
                 bar.update(now.sent)
                 time.sleep(LOOK_EVERY_S)
                 keeper.tick()  # logs what was sent
                 if stop.is_set():
                     break
-        uploads.stop()
+        keeper.stop_uploads()
         keeper.tick()
-    return stop.is_set(), uploads.standing()
+    return stop.is_set(), keeper.standing()

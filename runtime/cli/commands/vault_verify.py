@@ -16,9 +16,9 @@ from sealshot.runtime.seal.documents import read_file
 from sealshot.runtime.seal.log import CHECKPOINT_LIMIT
 from sealshot.runtime.seal.policy import Party, read_party, read_policy
 from sealshot.runtime.seal.times import epoch_start
-from sealshot.runtime.vault.caretaker import CLOCK, LOG
-from sealshot.runtime.vault.clock import TrustedClock
+from sealshot.runtime.vault.clock import CLOCK, TrustedClock
 from sealshot.runtime.vault.holds import read_holds
+from sealshot.runtime.vault.record import LOG
 from sealshot.runtime.vault.store import SEALED, list_objects
 from sealshot.runtime.vault.upload import waiting
 from sealshot.runtime.vault.verify import (

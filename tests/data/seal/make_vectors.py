@@ -28,6 +28,7 @@ from sealshot.runtime.age.x25519 import X25519Identity
 from sealshot.runtime.seal.ceremony import Give, answer, write_request
 from sealshot.runtime.seal.container import read_container
 from sealshot.runtime.seal.documents import Document
+from sealshot.runtime.seal.entries import Purged, Sealed, Uploaded
 from sealshot.runtime.seal.epochs import KIND as EPOCH_KIND
 from sealshot.runtime.seal.epochs import EpochKey
 from sealshot.runtime.seal.keys import PrivateKey
@@ -186,12 +187,12 @@ def write_log(folder: Path) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / "log"
         with Log(path, "cam1", key) as log:
-            log.append(*({"event": "sealed", "id": s, "time": "2026-11-21T10"} for s in shots))
+            log.append(*(Sealed("2026-11-21T10", s) for s in shots))
             early = checkpoint_path(path).read_bytes()
-            log.append({"event": "uploaded", "id": shots[0], "time": "2026-11-21T11"})
+            log.append(Uploaded("2026-11-21T11", shots[0]))
             log.append(
-                {"event": "purged", "id": shots[0], "reason": "retention", "time": "2026-12-22T00"},
-                {"event": "purged", "id": shots[1], "reason": "Größe", "time": "2026-12-22T00"},
+                Purged("2026-12-22T00", shots[0], "retention"),
+                Purged("2026-12-22T00", shots[1], "Größe"),
             )
         data, last = path.read_bytes(), checkpoint_path(path).read_bytes()
     root = verify_log(data, "cam1", key.verify_key, [early, last]).root

@@ -25,9 +25,9 @@ from sealshot.runtime.seal.epochs import EpochKeys
 from sealshot.runtime.seal.payload import Origin, pack
 from sealshot.runtime.types import Shot
 from sealshot.runtime.vault import store as vault
-from sealshot.runtime.vault.caretaker import Keeper, Sealing
+from sealshot.runtime.vault.keeper import Keeper, Sealing
 from sealshot.runtime.vault.targets import open_target
-from sealshot.runtime.vault.upload import Uploads
+from sealshot.runtime.vault.upload import Delivery
 
 ORIGIN = Origin(source="camera", score_name="rp", model_sha256="0f" * 32)
 PR_SET_PTRACER, ANYBODY = 0x59616D61, ctypes.c_ulong(-1)
@@ -58,7 +58,7 @@ def open_sealing(policy: Path, quota_bytes: int | None = None, upload: str = "")
         epoch_keys=EpochKeys(camera.policy, policy.parent / "epochs", policy.parent),
         retention=camera.policy.retention_time,
         quota_bytes=quota_bytes,
-        uploads=Uploads(open_target(upload), first_wait_s=0.01) if upload else None,
+        delivery=Delivery(open_target(upload), first_wait_s=0.01) if upload else None,
     )
 
 

@@ -31,7 +31,8 @@ from sealshot.runtime.seal.keys import read_identities
 from sealshot.runtime.seal.log import LogError, checkpoint_path, verify_log
 from sealshot.runtime.seal.payload import pack, unpack
 from sealshot.runtime.seal.times import utc_now
-from sealshot.runtime.vault.caretaker import LOG, Keeper
+from sealshot.runtime.vault.keeper import Keeper
+from sealshot.runtime.vault.record import LOG
 from sealshot.runtime.vault.store import list_objects
 
 ALL = os.environ.get("SEALSHOT_ALL_FAULTS", "") not in ("", "0")
@@ -270,7 +271,7 @@ class Yard:
         note = checkpoint_path(order.vault / LOG)
         notes = [note.read_bytes()] if note.exists() else []
         plain = self.find_plain(*(path for path in order.vault.rglob("*") if path.is_file()))
-        healed = replace(self.sealing, uploads=None)
+        healed = replace(self.sealing, delivery=None)
         try:
             with Keeper(order.vault, healed):
                 pass
@@ -334,7 +335,8 @@ class Yard:
         entries = [json.loads(line.rpartition(b" ")[0]) for line in data.splitlines()]
         logged = {event: set() for event in ("sealed", "purged", "uploaded")}
         for entry in entries:
-            logged[entry["event"]].add(entry["id"])
+            if entry["event"] in logged:
+                logged[entry["event"]].add(entry["id"])
         there = {stored.id for stored in list_objects(vault)}
         if there - logged["sealed"]:
             return "an object is not in the log", []

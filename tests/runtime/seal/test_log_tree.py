@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sealshot.runtime.seal.entries import Other
 from sealshot.runtime.seal.log import (
     Log,
     LogError,
@@ -67,7 +68,7 @@ def log(tmp_path: Path) -> Path:
     """A log of COUNT entries, and its checkpoint."""
     with Log(tmp_path / "log", "cam1", KEY) as made:
         for number in range(COUNT):
-            made.append({"event": "sealed", "number": number})
+            made.append(Other({"event": "sealed", "number": number}))
     return tmp_path / "log"
 
 
@@ -79,8 +80,8 @@ def test_an_untouched_log_verifies_and_grows(log: Path) -> None:
     old = checkpoint_path(log).read_bytes()
     assert _verify(log.read_bytes(), old).size == COUNT
     with Log(log, "cam1", KEY) as again:
-        assert [entry["number"] for entry in again.entries()] == list(range(COUNT))
-        again.append({"event": "purged"}, {"event": "opened"})
+        assert [entry.values["number"] for entry in again.entries()] == list(range(COUNT))
+        again.append(Other({"event": "purged"}), Other({"event": "opened"}))
     assert _verify(log.read_bytes(), checkpoint_path(log).read_bytes()).size == COUNT + 2
     assert _verify(log.read_bytes(), old).size == COUNT + 2  # an old checkpoint still holds
 
@@ -123,7 +124,7 @@ def test_the_owner_of_the_key_cannot_rewrite_what_a_kept_checkpoint_covers(
     with Log(tmp_path / "rewritten", "cam1", KEY) as rewritten:
         for number in range(COUNT + 3):
             if number != at:
-                rewritten.append({"event": "sealed", "number": number})
+                rewritten.append(Other({"event": "sealed", "number": number}))
     rewritten_log = (tmp_path / "rewritten").read_bytes()
     assert _verify(rewritten_log, checkpoint_path(tmp_path / "rewritten").read_bytes())
     attack = "a log rewritten and signed again, against a kept checkpoint"
@@ -133,7 +134,9 @@ def test_the_owner_of_the_key_cannot_rewrite_what_a_kept_checkpoint_covers(
 
 def test_each_flipped_bit_is_found(tmp_path: Path, tally) -> None:
     with Log(tmp_path / "log", "cam1", KEY) as made:
-        made.append({"event": "sealed", "number": 0}, {"event": "purged", "number": 0})
+        made.append(
+            Other({"event": "sealed", "number": 0}), Other({"event": "purged", "number": 0})
+        )
     data, note = made.path.read_bytes(), checkpoint_path(made.path).read_bytes()
     for bit in range(8 * len(data)):
         flipped = bytearray(data)
@@ -199,7 +202,7 @@ def test_another_key_or_name_is_refused(log: Path) -> None:
 def test_what_a_crash_tore_is_cut_and_what_it_left_uncovered_is_signed(log: Path) -> None:
     old = checkpoint_path(log).read_bytes()
     with Log(log, "cam1", KEY) as more:
-        more.append({"event": "sealed", "number": COUNT})
+        more.append(Other({"event": "sealed", "number": COUNT}))
     checkpoint_path(log).write_bytes(old)  # killed between the entry and its checkpoint
     with log.open("ab") as file:
         file.write(b'{"event":"sea')  # and in the middle of the next
@@ -233,7 +236,7 @@ from sealshot.runtime.seal.signing import SigningKey
 with Log(Path(sys.argv[1]), "cam1", SigningKey(bytes(range(32)))) as log:
     print("ready", flush=True)
     for number in range(100_000):
-        log.append({"number": number})
+        log.append(Other({"number": number}))
         print(number, flush=True)
 """
 
@@ -274,7 +277,7 @@ def test_a_full_disk_is_told(log: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
         monkeypatch.setattr(os, "write", fail)
         with pytest.raises(LogError, match="No space left"):
-            full.append({"event": "sealed"})
+            full.append(Other({"event": "sealed"}))
         monkeypatch.undo()
     with Log(log, "cam1", KEY) as again:
         assert len(list(again.entries())) == COUNT

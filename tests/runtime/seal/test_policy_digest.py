@@ -8,7 +8,7 @@ import pytest
 
 from sealshot.runtime.age.hybrid import HybridRecipient
 from sealshot.runtime.seal.policy import read_policy
-from sealshot.runtime.vault.caretaker import Keeper
+from sealshot.runtime.vault.keeper import Keeper
 
 
 def test_a_camera_writes_the_keys_as_text_once(

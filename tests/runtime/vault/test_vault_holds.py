@@ -11,10 +11,11 @@ import pytest
 from sealshot.runtime.cli.main import main
 from sealshot.runtime.seal.policy import read_party, read_policy
 from sealshot.runtime.seal.times import format_time, utc_now
-from sealshot.runtime.vault import caretaker as keep
-from sealshot.runtime.vault.caretaker import LOG, Keeper, Sealing
+from sealshot.runtime.vault.clock import CLOCK
+from sealshot.runtime.vault.keeper import Keeper, Sealing
+from sealshot.runtime.vault.record import LOG
 from sealshot.runtime.vault.store import list_objects
-from sealshot.runtime.vault.upload import Uploads
+from sealshot.runtime.vault.upload import Delivery
 from sealshot.runtime.vault.verify import read_logged
 
 D, H = timedelta(days=1), timedelta(hours=1)
@@ -66,10 +67,10 @@ def test_a_legal_hold_outlasts_retention_and_quota_until_it_ends(
         assert there(vault) == {kept}
         later = [keeper.put(shot, origin) for _ in range(3)]
         assert there(vault) == {kept, later[-1]}  # its hour is not in the warrant: no hold
-    events = [line for line in (vault / LOG).read_text().splitlines() if '"held"' in line]
+    events = [line for line in (vault / LOG).read_text().splitlines() if '"hold-placed"' in line]
     assert len(events) == 1
     assert '"case":"2026-117"' in events[0]
-    (vault / keep.CLOCK).unlink()
+    (vault / CLOCK).unlink()
     Keeper(vault, tight, steady_clock(utc_now() + 11 * D)).close()
     assert there(vault) == set()
     view = read_logged(vault / LOG, [read_party(parties.camera_pub, "camera")])
@@ -110,7 +111,7 @@ def test_a_hold_that_cannot_be_verified_stops_the_quota_and_deletion_after_uploa
     vault: Path, parties, shot, origin, reports: list[str], tmp_path: Path
 ) -> None:
     class Sink:
-        def put(self, name: str, data: bytes) -> None:
+        def deliver(self, name: str, data: bytes) -> None:
             stored.add(name)
 
     stored: set[str] = set()
@@ -126,16 +127,16 @@ def test_a_hold_that_cannot_be_verified_stops_the_quota_and_deletion_after_uploa
         kept |= {keeper.put(shot, origin) for _ in range(4)}
         assert there(vault) == kept
 
-    uploads = Uploads(Sink(), delete=True)
-    with Keeper(vault, replace(parties.sealing(), uploads=uploads)) as keeper:
+    delivery = Delivery(Sink(), delete=True)
+    with Keeper(vault, replace(parties.sealing(), delivery=delivery)) as keeper:
         sent = {keeper.put(shot, origin)}
     assert stored == sent
     assert there(vault) == kept | sent
     assert sum("cannot be used" in report for report in reports) == 2
 
     file.unlink()
-    uploads = Uploads(Sink(), delete=True)
-    Keeper(vault, replace(parties.sealing(), uploads=uploads)).close()
+    delivery = Delivery(Sink(), delete=True)
+    Keeper(vault, replace(parties.sealing(), delivery=delivery)).close()
     assert there(vault) == kept  # what was put off is done once the hold is settled
     view = read_logged(vault / LOG, [read_party(parties.camera_pub, "camera")])
     assert view.purged == dict.fromkeys(sent, "uploaded")

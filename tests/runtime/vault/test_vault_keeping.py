@@ -17,10 +17,11 @@ from sealshot.runtime.errors import SealshotError
 from sealshot.runtime.seal.policy import read_party
 from sealshot.runtime.seal.times import utc_now
 from sealshot.runtime.vault import caretaker as keep
-from sealshot.runtime.vault.caretaker import LOG, Keeper, Sealing
+from sealshot.runtime.vault.keeper import Keeper, Sealing
+from sealshot.runtime.vault.record import LOG, Record
 from sealshot.runtime.vault.store import Vault, VaultObject, list_objects
 from sealshot.runtime.vault.targets import UploadError
-from sealshot.runtime.vault.upload import SPOOL, Uploads, waiting
+from sealshot.runtime.vault.upload import SPOOL, Delivery, waiting
 from sealshot.runtime.vault.verify import read_logged
 
 D, H = timedelta(days=1), timedelta(hours=1)
@@ -34,7 +35,7 @@ class Sink:
         self.stored: dict[str, bytes] = {}
         self.is_down = False
 
-    def put(self, name: str, data: bytes) -> None:
+    def deliver(self, name: str, data: bytes) -> None:
         if self.is_down:
             raise UploadError("it is down")
         self.stored[name] = data
@@ -61,7 +62,7 @@ def fill(vault: Path, *epochs: str, size: int = 100) -> list[str]:
     with Vault(vault) as store:
         for number, epoch in enumerate(epochs):
             name = f"{epoch}/{secrets.token_hex(16)}.age"
-            ids.append(store.put(secrets.token_bytes(size), name=name))
+            ids.append(store.store(secrets.token_bytes(size), name=name))
             os.utime(vault / name, (1_700_000_000 + number,) * 2)
     return ids
 
@@ -205,7 +206,7 @@ def test_a_kill_leaves_nothing_that_the_next_run_does_not_heal(
     """Stored and not logged; half a log line; a `.part`; an empty epoch; a stranger's object."""
     keeper = Keeper(vault, parties.sealing())
     kept = keeper.put(shot, origin)
-    monkeypatch.setattr(keep.Record, "write", _killed)
+    monkeypatch.setattr(Record, "_append", _killed)
     with pytest.raises(Killed):
         keeper.put(shot, origin)
     monkeypatch.undo()
@@ -221,7 +222,7 @@ def test_a_kill_leaves_nothing_that_the_next_run_does_not_heal(
 
     Keeper(vault, parties.sealing()).close()
     view = read_logged(vault / LOG, [read_party(parties.camera_pub, "camera")])
-    assert view.sealed == {kept, unlogged}
+    assert view.sealed.keys() == {kept, unlogged}
     assert there(vault) == {kept, unlogged, foreign, stranger}
     assert [path.name for path in vault.rglob("*.part")] == []
     assert not (vault / "2026-01-01").exists()
@@ -255,9 +256,9 @@ def test_what_waits_for_its_upload_goes_last_and_is_told(
 ) -> None:
     sink = Sink()
     sink.is_down = True
-    uploads = Uploads(sink, first_wait_s=60, longest_wait_s=60)
+    delivery = Delivery(sink, first_wait_s=60, longest_wait_s=60)
     old = fill(vault, *["2026-03-09"] * 4, size=20_000)
-    sealing = replace(sealing, uploads=uploads, quota_bytes=100_000)
+    sealing = replace(sealing, delivery=delivery, quota_bytes=100_000)
     with Keeper(vault, sealing, steady_clock(START)) as keeper:
         new = [keeper.put(shot, origin) for _ in range(2)]
         size = next(found.bytes for found in list_objects(vault) if found.id == new[0])
@@ -275,21 +276,21 @@ def test_deletion_after_upload_is_a_choice_and_survives_a_kill(
     vault: Path, parties, shot, origin, reports: list[str]
 ) -> None:
     sink = Sink()
-    uploads = Uploads(sink, delete=True)
-    with Keeper(vault, replace(parties.sealing(), uploads=uploads)) as keeper:
+    delivery = Delivery(sink, delete=True)
+    with Keeper(vault, replace(parties.sealing(), delivery=delivery)) as keeper:
         names = {keeper.put(shot, origin) for _ in range(3)}
     assert there(vault) == set()
     assert sink.stored.keys() == names
     assert logged(vault, parties) == dict.fromkeys(names, "uploaded")
     assert '"event":"uploaded"' in (vault / LOG).read_text()
 
-    uploads = Uploads(sink, delete=True)
-    keeper = Keeper(vault, replace(parties.sealing(), uploads=uploads))
+    delivery = Delivery(sink, delete=True)
+    keeper = Keeper(vault, replace(parties.sealing(), delivery=delivery))
     name = keeper.put(shot, origin)
-    wait_for(lambda: uploads.acknowledged() == [name])
+    wait_for(lambda: keeper.standing().sent == 1)
     keeper.close()  # killed: acknowledged, and neither logged nor deleted
     assert there(vault) == {name}
-    with Keeper(vault, replace(parties.sealing(), uploads=Uploads(sink, delete=True))):
+    with Keeper(vault, replace(parties.sealing(), delivery=Delivery(sink, delete=True))):
         assert there(vault) == set()
     assert logged(vault, parties)[name] == "uploaded"
     assert len(sink.stored) == 4
@@ -302,7 +303,7 @@ def test_shots_that_are_over_before_they_were_uploaded_are_told(
     sink = Sink()
     sink.is_down = True
     clock = steady_clock(START)
-    sealing = replace(sealing, retention=1 * D, uploads=Uploads(sink, first_wait_s=60))
+    sealing = replace(sealing, retention=1 * D, delivery=Delivery(sink, first_wait_s=60))
     with Keeper(vault, sealing, clock) as keeper:
         keeper.put(shot, origin)
         clock.true += 3 * D
@@ -328,7 +329,7 @@ def test_what_is_over_when_a_run_begins_is_told_and_not_sent(
     (vault / SPOOL).mkdir()
     for name in (over, later):
         (vault / SPOOL / name.replace("/", "_")).touch()
-    sealing = replace(sealing, retention=1 * D, uploads=Uploads(sink))
+    sealing = replace(sealing, retention=1 * D, delivery=Delivery(sink))
     with Keeper(vault, sealing, steady_clock(START)):
         pass
     assert sink.stored.keys() == there(vault) == {later}
@@ -383,9 +384,11 @@ def test_a_shot_that_finds_no_room_leaves_vault_and_log_in_step(
     assert len(names) > 3
     assert set(names) <= there(vault)
     assert list(vault.rglob("*.part")) == []
-    assert read_logged(vault / LOG, [read_party(parties.camera_pub, "camera")]).sealed >= set(names)
+    assert read_logged(
+        vault / LOG, [read_party(parties.camera_pub, "camera")]
+    ).sealed.keys() >= set(names)
     assert waiting(vault) == []
     (vault / names[0]).unlink()
     Keeper(vault, parties.sealing()).close()
     view = read_logged(vault / LOG, [read_party(parties.camera_pub, "camera")])
-    assert view.sealed == there(vault) | {names[0]}
+    assert view.sealed.keys() == there(vault) | {names[0]}

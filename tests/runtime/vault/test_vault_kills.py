@@ -28,7 +28,7 @@ with Vault(Path(sys.argv[2])) as store:
     for number in range(1_000_000):
         sealed = age.encrypt(b"%d " % number + bytes(5000), recipients)
         replaced = before if number % 3 == 2 else None
-        before = store.put(sealed, replaces=replaced)
+        before = store.store(sealed, replaces=replaced)
         print(before, replaced, flush=True)
 """
 
@@ -83,7 +83,7 @@ def test_the_parts_that_a_kill_leaves_are_seen_by_the_test_above(tmp_path: Path)
     script = (
         "import os, sys; from pathlib import Path; from sealshot.runtime.vault.store import Vault\n"
         "store = Vault(Path(sys.argv[1])); Path.replace = lambda *_: os.kill(os.getpid(), 9)\n"
-        "store.put(b'x')"
+        "store.store(b'x')"
     )
     subprocess.run([sys.executable, "-c", script, str(tmp_path)])
     assert len(list(tmp_path.rglob(f"*{files.PART}"))) == 1

@@ -31,7 +31,7 @@ def _files(folder: Path) -> dict[str, bytes]:
 def test_objects_are_stored_by_day_under_random_names(tmp_path: Path) -> None:
     before = datetime.now(timezone.utc)
     with Vault(tmp_path / "deep" / "vault") as store:
-        ids = [store.put(b"one"), store.put(b"two")]
+        ids = [store.store(b"one"), store.store(b"two")]
     days = {f"{time:%Y-%m-%d}" for time in (before, datetime.now(timezone.utc))}
     for object_id in ids:
         day, name = object_id.split("/")
@@ -43,7 +43,7 @@ def test_objects_are_stored_by_day_under_random_names(tmp_path: Path) -> None:
 
 def test_listing_needs_no_key_and_skips_what_is_foreign(tmp_path: Path) -> None:
     with Vault(tmp_path) as store:
-        ids = [store.put(bytes(size)) for size in (5, 7)]
+        ids = [store.store(bytes(size)) for size in (5, 7)]
     os.utime(tmp_path / ids[0], (2_000_000_000, 2_000_000_000.75))
     (tmp_path / "notes.txt").write_text("x")
     (tmp_path / "notes").mkdir()
@@ -68,11 +68,11 @@ def test_listing_what_is_no_vault(tmp_path: Path) -> None:
 
 def test_a_replaced_object_goes_when_the_new_one_is_there(tmp_path: Path) -> None:
     with Vault(tmp_path) as store:
-        first = store.put(b"first")
-        other = store.put(b"other")
-        second = store.put(b"second", replaces=first)
+        first = store.store(b"first")
+        other = store.store(b"other")
+        second = store.store(b"second", replaces=first)
         assert _files(tmp_path) == {other: b"other", second: b"second"}
-        third = store.put(b"third", replaces=first)  # gone already: uploaded and purged
+        third = store.store(b"third", replaces=first)  # gone already: uploaded and purged
         assert _files(tmp_path) == {other: b"other", second: b"second", third: b"third"}
 
 
@@ -81,14 +81,14 @@ def test_only_an_object_can_be_replaced(tmp_path: Path) -> None:
     with Vault(tmp_path / "vault") as store:
         for wrong in ("../precious", "precious", "2026-11-21/../../../precious", ""):
             with pytest.raises(ValueError, match="replaces"):
-                store.put(b"new", replaces=wrong)
+                store.store(b"new", replaces=wrong)
     assert _files(tmp_path) == {"precious": b"x"}
 
 
 def test_the_order_of_writes_is_durable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Data, then its name, then the name of its folder; the old object goes last."""
     with Vault(tmp_path / "vault") as store:
-        first = store.put(b"first", name=f"2026-11-20/{'0' * 32}.sealed")
+        first = store.store(b"first", name=f"2026-11-20/{'0' * 32}.sealed")
         calls: list[str] = []
 
         def record(target: object, name: str, tell: Callable[..., str]) -> None:
@@ -108,7 +108,7 @@ def test_the_order_of_writes_is_durable(tmp_path: Path, monkeypatch: pytest.Monk
         record(Path, "replace", lambda *_: "rename")
         record(Path, "mkdir", lambda path: "mkdir")
         record(Path, "unlink", lambda path: "unlink")
-        second = store.put(b"second", replaces=first, stored=lambda _: calls.append("stored"))
+        second = store.store(b"second", replaces=first, stored=lambda _: calls.append("stored"))
     day = second[:10]
     assert calls == [
         "mkdir",
@@ -124,7 +124,7 @@ def test_the_order_of_writes_is_durable(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_what_a_killed_run_left_is_cleaned_and_nothing_else(tmp_path: Path) -> None:
     with Vault(tmp_path) as store:
-        kept = store.put(b"kept")
+        kept = store.store(b"kept")
     day = (tmp_path / kept).parent
     (day / ("a" * 32 + ".age.part")).write_bytes(b"half")
     (day / "mine.part").write_bytes(b"not ours")
@@ -137,7 +137,7 @@ def test_empty_epochs_go_when_they_are_over_and_what_is_not_ours_stays(tmp_path:
     with Vault(tmp_path) as store:
         old, new = f"2026-01-01/{'a' * 32}.sealed", f"2026-01-02/{'b' * 32}.sealed"
         for name in (old, new):
-            store.put(b"x", name=name)
+            store.store(b"x", name=name)
             (tmp_path / f"{name}.part").write_bytes(b"half")
         assert store.delete(old, old, new) == [old, new]
         (tmp_path / "2026-01-03").mkdir()
@@ -160,7 +160,7 @@ def test_empty_epochs_go_when_they_are_over_and_what_is_not_ours_stays(tmp_path:
 def test_only_objects_can_be_deleted(tmp_path: Path) -> None:
     (tmp_path / "precious").write_bytes(b"x")
     with Vault(tmp_path / "vault") as store:
-        kept = store.put(b"kept")
+        kept = store.store(b"kept")
         for wrong in ("../precious", "", f"{kept}.part"):
             with pytest.raises(ValueError, match="id of an object"):
                 store.delete(kept, wrong)
@@ -169,8 +169,8 @@ def test_only_objects_can_be_deleted(tmp_path: Path) -> None:
 
 def test_listing_while_a_run_purges(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with Vault(tmp_path) as store:
-        kept = store.put(b"kept", name=f"2026-01-01/{'a' * 32}.sealed")
-        gone = store.put(b"gone", name=f"2026-01-02/{'b' * 32}.sealed")
+        kept = store.store(b"kept", name=f"2026-01-01/{'a' * 32}.sealed")
+        gone = store.store(b"gone", name=f"2026-01-02/{'b' * 32}.sealed")
         real = Path.lstat
 
         def lstat(path: Path) -> os.stat_result:
@@ -183,12 +183,12 @@ def test_listing_while_a_run_purges(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_a_run_does_not_clean_up_after_one_that_lives(tmp_path: Path) -> None:
     with Vault(tmp_path) as living:
-        day = (tmp_path / living.put(b"x")).parent
+        day = (tmp_path / living.store(b"x")).parent
         part = day / ("b" * 32 + ".age.part")
         part.write_bytes(b"being written")
         with Vault(tmp_path) as second:
             assert part.exists()
-            second.put(b"y")
+            second.store(b"y")
     with Vault(tmp_path):
         assert not part.exists()
     assert len(list_objects(tmp_path)) == 2
@@ -209,7 +209,7 @@ def test_each_failing_step_is_told_and_loses_nothing(
     number: int, step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with Vault(tmp_path) as store:
-        kept = store.put(b"kept")
+        kept = store.store(b"kept")
         if step == "mkdir":
             (tmp_path / "other").mkdir()
             monkeypatch.setattr(vault, "_make_folder", lambda _path: _raise(number))
@@ -220,7 +220,7 @@ def test_each_failing_step_is_told_and_loses_nothing(
         else:
             monkeypatch.setattr(os, step, lambda *_: _raise(number))
         with pytest.raises(VaultError, match=FAULTS[number][0]) as caught:
-            store.put(b"new", replaces=kept)
+            store.store(b"new", replaces=kept)
         monkeypatch.undo()
     assert FAULTS[number][1] in caught.value.hint
     assert caught.value.exit_code == 1
@@ -257,19 +257,19 @@ def test_a_full_disk_keeps_what_was_acknowledged(small_disk: Path) -> None:
         with pytest.raises(VaultError, match="No space left"):  # noqa: PT012
             for _ in range(100):
                 data = secrets.token_bytes(20_000)
-                objects[store.put(data)] = data
+                objects[store.store(data)] = data
         assert 5 < len(objects) < 14
         assert _files(small_disk / "vault") == objects
         gone = next(iter(objects))
         (small_disk / "vault" / gone).unlink()
         data = objects.pop(gone)
-        objects[store.put(data)] = data  # there is room again
+        objects[store.store(data)] = data  # there is room again
     assert _files(small_disk / "vault") == objects
 
 
 def test_a_read_only_disk(small_disk: Path) -> None:
     with Vault(small_disk / "vault") as store:
-        kept = store.put(b"kept")
+        kept = store.store(b"kept")
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
     for folder in ("vault", "another"):
         with pytest.raises(VaultError, match="Read-only") as caught:
@@ -284,7 +284,7 @@ def test_a_limit_on_file_size_is_told(tmp_path: Path) -> None:
         "from sealshot.runtime.vault.store import Vault\n"
         "store = Vault(Path(sys.argv[1]))\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (9999, 9999))\n"
-        "store.put(bytes(9000)); store.put(bytes(20000))"
+        "store.store(bytes(9000)); store.store(bytes(20000))"
     )
     done = subprocess.run(
         [sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True

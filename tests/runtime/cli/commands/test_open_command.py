@@ -73,7 +73,7 @@ def test_a_vault_its_day_and_its_objects(
     with Vault(tmp_path / "vault") as store:
         for track in range(3):
             numbered = dataclasses.replace(shot, track=track, clip=())
-            last = store.put(seal(numbered, [identity.recipient], origin, picture="png"))
+            last = store.store(seal(numbered, [identity.recipient], origin, picture="png"))
     everything = (tmp_path / "vault", (tmp_path / "vault" / last).parent, tmp_path / "vault" / last)
     assert open_(*everything, "--json") == 0
     shown = capsys.readouterr()

@@ -13,7 +13,7 @@ from sealshot.runtime.vault.store import Vault
 
 def test_list_for_people_and_machines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with Vault(tmp_path) as store:
-        ids = [store.put(bytes(size)) for size in (1200, 34)]
+        ids = [store.store(bytes(size)) for size in (1200, 34)]
     assert main(["vault", "list", str(tmp_path)]) == 0
     shown = capsys.readouterr()
     assert all(object_id in shown.out for object_id in ids)

@@ -15,7 +15,9 @@ from sealshot.runtime.cli.main import main
 from sealshot.runtime.seal.policy import read_party
 from sealshot.runtime.seal.times import format_time, utc_now
 from sealshot.runtime.vault import clock
-from sealshot.runtime.vault.caretaker import CLOCK, LOG, Keeper
+from sealshot.runtime.vault.clock import CLOCK
+from sealshot.runtime.vault.keeper import Keeper
+from sealshot.runtime.vault.record import LOG
 from sealshot.runtime.vault.store import Vault, list_objects
 from sealshot.runtime.vault.verify import read_logged
 
@@ -42,7 +44,7 @@ def archive(tmp_path: Path) -> Path:
     with Vault(tmp_path / "archive") as store:
         for days in range(0, 100, 10):
             day = f"{utc_now() - days * D:%Y-%m-%d}"
-            store.put(b"x" * 10, name=f"{day}/{days:032x}.age")
+            store.store(b"x" * 10, name=f"{day}/{days:032x}.age")
     return tmp_path / "archive"
 
 
@@ -60,7 +62,7 @@ def test_by_retention_with_a_dry_run_first(
     assert there(archive) == before
     assert not (archive / CLOCK).exists()
     assert plan["dry_run"]
-    assert plan["held"] == []
+    assert plan["on_hold"] == []
     assert len(plan["purged"]) == 6
     now = utc_now()
     for one in plan["purged"]:
@@ -212,7 +214,7 @@ def test_a_legal_hold_keeps_shot_and_key_until_its_end(
     capsys.readouterr()
     assert main([*purge, "--clock-is-right", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
-    assert (told["purged"], [one["id"] for one in told["held"]]) == ([], [kept])
+    assert (told["purged"], [one["id"] for one in told["on_hold"]]) == ([], [kept])
     assert there(vault) == {kept}
     assert opens("held")
 
@@ -221,4 +223,4 @@ def test_a_legal_hold_keeps_shot_and_key_until_its_end(
     assert not opens("after")
     assert main([*purge, "--clock-is-right"]) == 0
     assert there(vault) == set()
-    assert '"event":"held"' in (vault / LOG).read_text()
+    assert '"event":"hold-placed"' in (vault / LOG).read_text()

@@ -15,11 +15,13 @@ import pytest
 from sealshot.runtime.cli.commands.camera import read_camera
 from sealshot.runtime.cli.main import main
 from sealshot.runtime.seal.container import read_container, strip
+from sealshot.runtime.seal.entries import Purged
 from sealshot.runtime.seal.envelope import seal
 from sealshot.runtime.seal.log import Log, checkpoint_path
 from sealshot.runtime.seal.policy import read_party, read_policy
 from sealshot.runtime.seal.times import utc_now
-from sealshot.runtime.vault.caretaker import LOG, Keeper
+from sealshot.runtime.vault.keeper import Keeper
+from sealshot.runtime.vault.record import LOG
 from sealshot.runtime.vault.store import Vault, list_objects
 from sealshot.runtime.vault.verify import (
     ALTERED,
@@ -123,12 +125,12 @@ def _restore(vault: Path, parties: Any) -> None:
     camera = read_camera(parties.camera_policy)
     with Log(vault / LOG, camera.name, camera.key) as log:
         name = f"{first(vault).parent.name}/{first(vault).name}"
-        log.append({"event": "purged", "id": name, "reason": "retention", "time": "x"})
+        log.append(Purged(log.latest, name, "retention"))
 
 
 def _not_age(vault: Path, _: Any) -> None:
     with Vault(vault) as store:
-        store.put(b"age-encryption.org/v1\n-> X25519 no")
+        store.store(b"age-encryption.org/v1\n-> X25519 no")
 
 
 WRONGS: dict[str, tuple[Callable[[Path, Any], None], str]] = {
@@ -276,7 +278,7 @@ def test_shots_sealed_to_recipients_are_unsigned(
     tmp_path: Path, identity, shot, origin, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with Vault(tmp_path) as store:
-        store.put(seal(shot, [identity.recipient], origin))
+        store.store(seal(shot, [identity.recipient], origin))
     assert main(["vault", "verify", str(tmp_path), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["counts"] == {"unsigned": 1}
 
@@ -300,7 +302,7 @@ def test_stats_for_people_and_machines(
 ) -> None:
     with Vault(vault) as store:
         plain = seal(shot, [identity.recipient], origin)
-        store.put(plain, name=f"2026-01-02/{'a' * 32}.age")
+        store.store(plain, name=f"2026-01-02/{'a' * 32}.age")
     (vault / ".upload").mkdir()
     for name in (f"2026-01-02_{'a' * 32}.age", f"2026-01-02_{'b' * 32}.age"):
         (vault / ".upload" / name).touch()

@@ -16,7 +16,7 @@ from sealshot.runtime.vault import targets as upload_targets
 from sealshot.runtime.vault import upload
 from sealshot.runtime.vault.store import Vault
 from sealshot.runtime.vault.targets import UploadError, open_target
-from sealshot.runtime.vault.upload import SENT, SPOOL, Uploads, waiting
+from sealshot.runtime.vault.upload import SENT, SPOOL, Delivery, Uploads, waiting
 
 QUICK = {"first_wait_s": 0.02, "longest_wait_s": 0.2}
 
@@ -29,7 +29,7 @@ class Sink:
         self.tries: list[tuple[float, str]] = []
         self.refuses: Callable[[str], str] = lambda _: ""
 
-    def put(self, name: str, data: bytes) -> None:
+    def deliver(self, name: str, data: bytes) -> None:
         self.tries.append((time.monotonic(), name))
         if why := self.refuses(name):
             raise UploadError(why)
@@ -46,8 +46,8 @@ def put(vault: Vault, uploads: Uploads, day: int = 1) -> tuple[str, bytes]:
     name = f"2026-11-{day:02}/{secrets.token_hex(16)}.sealed"
     data = secrets.token_bytes(3000)
     uploads.expect(name)
-    vault.put(data, name=name)
-    uploads.send(name)
+    vault.store(data, name=name)
+    uploads.enqueue(name)
     return name, data
 
 
@@ -59,8 +59,8 @@ def test_everything_is_sent_once_and_kept_until_it_is_settled(
     vault: Vault, reports: list[str]
 ) -> None:
     sink = Sink()
-    uploads = Uploads(sink, **QUICK)
-    uploads.start(vault)
+    uploads = Uploads(vault, Delivery(sink, **QUICK))
+    uploads.start()
     objects = dict(put(vault, uploads, day) for day in range(1, 21))
     assert uploads.drain() == 0
     assert sink.stored == objects
@@ -80,8 +80,8 @@ def test_everything_is_sent_once_and_kept_until_it_is_settled(
 def test_a_run_takes_up_what_an_earlier_one_left(vault: Vault, reports: list[str]) -> None:
     down = Sink()
     down.refuses = lambda _: "the network is gone"
-    first = Uploads(down, **QUICK)
-    first.start(vault)
+    first = Uploads(vault, Delivery(down, **QUICK))
+    first.start()
     objects = dict(put(vault, first) for _ in range(5))
     assert first.drain() == 5
     first.stop()
@@ -92,15 +92,17 @@ def test_a_run_takes_up_what_an_earlier_one_left(vault: Vault, reports: list[str
     first.expect(never)
     (vault.path / SPOOL / "foreign").touch()
     sink = Sink()
-    second = Uploads(sink, **QUICK)
-    second.start(vault)
+    second = Uploads(vault, Delivery(sink, **QUICK))
+    second.start()
     assert second.drain() == 0
     second.stop()
     assert sink.stored == objects
     assert sorted(second.acknowledged()) == sorted(objects)
 
-    third = Uploads(sink, **QUICK)  # killed before it settled: told again, sent no more
-    third.start(vault)
+    third = Uploads(
+        vault, Delivery(sink, **QUICK)
+    )  # killed before it settled: told again, sent no more
+    third.start()
     assert sorted(third.acknowledged()) == sorted(objects)
     third.settle(third.acknowledged())
     third.stop()
@@ -111,15 +113,15 @@ def test_a_run_takes_up_what_an_earlier_one_left(vault: Vault, reports: list[str
 def test_two_runs_on_one_vault_do_not_trip_over_each_other(vault: Path, reports: list[str]) -> None:
     down = Sink()
     down.refuses = lambda _: "down"
-    first = Uploads(down, first_wait_s=60)
-    first.start(vault)
+    first = Uploads(vault, Delivery(down, first_wait_s=60))
+    first.start()
     objects = dict(put(vault, first) for _ in range(20))
     first.stop()
     reports.clear()
     sinks = [Sink(), Sink()]
-    runs = [Uploads(sink, **QUICK) for sink in sinks]
+    runs = [Uploads(vault, Delivery(sink, **QUICK)) for sink in sinks]
     for run in runs:
-        run.start(vault)
+        run.start()
     for run in runs:
         assert run.drain() == 0
         run.stop()
@@ -136,9 +138,9 @@ def test_the_waits_grow_by_doubling_with_chance_and_end(
     """The waits are taken from the uploads themselves; 2,000 failures are a week of outage."""
     sink = Sink()
     sink.refuses = lambda _: "down"
-    uploads = Uploads(sink, first_wait_s=1.0, longest_wait_s=600.0)
+    uploads = Uploads(vault, Delivery(sink, first_wait_s=1.0, longest_wait_s=600.0))
     monkeypatch.setattr(threading.Thread, "start", lambda _: None)
-    uploads.start(vault)
+    uploads.start()
     name, _ = put(vault, uploads)
     waits = []
     for _ in range(2000):
@@ -154,8 +156,8 @@ def test_the_waits_grow_by_doubling_with_chance_and_end(
 def test_new_shots_do_not_cut_a_wait_short(vault: Vault, reports: list[str], wait_until) -> None:
     sink = Sink()
     sink.refuses = lambda _: "down"
-    uploads = Uploads(sink, first_wait_s=30.0, longest_wait_s=30.0)
-    uploads.start(vault)
+    uploads = Uploads(vault, Delivery(sink, first_wait_s=30.0, longest_wait_s=30.0))
+    uploads.start()
     put(vault, uploads)
     wait_until(lambda: len(sink.tries) == 1)
     for _ in range(20):
@@ -172,8 +174,8 @@ def test_one_that_is_refused_holds_up_no_other_and_is_told_once(
     vault: Vault, reports: list[str], wait_until
 ) -> None:
     sink = Sink()
-    uploads = Uploads(sink, **QUICK)
-    uploads.start(vault)
+    uploads = Uploads(vault, Delivery(sink, **QUICK))
+    uploads.start()
     sink.refuses = lambda name: "too large" if name.startswith("2026-11-09") else ""
     bad, _ = put(vault, uploads, day=9)
     objects = dict(put(vault, uploads) for _ in range(10))
@@ -192,13 +194,13 @@ def test_a_defect_in_a_target_does_not_end_uploads(
     vault: Vault, reports: list[str], wait_until
 ) -> None:
     sink = Sink()
-    uploads = Uploads(sink, **QUICK)
+    uploads = Uploads(vault, Delivery(sink, **QUICK))
 
     def fail(_: str) -> str:
         raise ZeroDivisionError
 
     sink.refuses = fail
-    uploads.start(vault)
+    uploads.start()
     name, data = put(vault, uploads)
     wait_until(lambda: len(sink.tries) > 2)
     assert "ZeroDivisionError" in reports[0]
@@ -211,8 +213,8 @@ def test_a_defect_in_a_target_does_not_end_uploads(
 def test_what_was_purged_meanwhile_is_forgotten(vault: Vault, reports: list[str]) -> None:
     sink = Sink()
     sink.refuses = lambda _: "down"
-    uploads = Uploads(sink, **QUICK)
-    uploads.start(vault)
+    uploads = Uploads(vault, Delivery(sink, **QUICK))
+    uploads.start()
     gone, _ = put(vault, uploads)
     kept, data = put(vault, uploads)
     assert uploads.is_pending(gone)
@@ -230,8 +232,8 @@ def test_what_was_replaced_during_an_outage_does_not_end_it(
 ) -> None:
     sink = Sink()
     sink.refuses = lambda _: "down"
-    uploads = Uploads(sink, **QUICK)
-    uploads.start(vault)
+    uploads = Uploads(vault, Delivery(sink, **QUICK))
+    uploads.start()
     gone, _ = put(vault, uploads)
     wait_until(lambda: bool(reports))
     vault.delete(gone)
@@ -250,8 +252,8 @@ def test_a_target_that_hangs_does_not_keep_a_run_from_ending(
     release = threading.Event()
     sink = Sink()
     sink.refuses = lambda _: "" if release.wait(20) else "late"
-    uploads = Uploads(sink, **QUICK)
-    uploads.start(vault)
+    uploads = Uploads(vault, Delivery(sink, **QUICK))
+    uploads.start()
     name, _ = put(vault, uploads)
     wait_until(lambda: bool(sink.tries))
     start = time.monotonic()
@@ -265,10 +267,10 @@ def test_a_target_that_hangs_does_not_keep_a_run_from_ending(
 def test_a_spool_that_cannot_be_written(vault: Vault, reports: list[str]) -> None:
     (vault.path / SPOOL).write_text("no folder")
     with pytest.raises(VaultError, match="cannot write to"):
-        Uploads(Sink()).start(vault)
+        Uploads(vault, Delivery(Sink())).start()
     (vault.path / SPOOL).unlink()
-    uploads = Uploads(Sink())
-    uploads.start(vault)
+    uploads = Uploads(vault, Delivery(Sink()))
+    uploads.start()
     shutil.rmtree(vault.path / SPOOL)
     with pytest.raises(VaultError, match="No such file"):
         uploads.expect(f"2026-11-01/{'0' * 32}.sealed")
@@ -280,8 +282,8 @@ def test_a_server_with_bad_manners_gets_everything_in_the_end(
 ) -> None:
     monkeypatch.setattr(upload_targets, "TIMEOUT_S", 0.2)
     server.manners = ["drop", "500", "ok", "403", "hang", "garbage", "drop", "other bytes", "slow"]
-    uploads = Uploads(open_target(server.template), **QUICK)
-    uploads.start(vault)
+    uploads = Uploads(vault, Delivery(open_target(server.template), **QUICK))
+    uploads.start()
     objects = dict(put(vault, uploads) for _ in range(8))
     wait_until(lambda: server.stored == objects)
     assert uploads.drain() == 0
@@ -298,8 +300,8 @@ def test_a_network_that_is_cut_again_and_again_loses_nothing(
     """A real S3 server behind a wire that is cut in the middle of every third object."""
     for name, value in bucket.environment(wire.port).items():
         monkeypatch.setenv(name, value)
-    uploads = Uploads(open_target("s3://shots/camera"), **QUICK)
-    uploads.start(vault)
+    uploads = Uploads(vault, Delivery(open_target("s3://shots/camera"), **QUICK))
+    uploads.start()
     objects: dict[str, bytes] = {}
     for number in range(30):
         if number % 3 == 0:
@@ -308,8 +310,8 @@ def test_a_network_that_is_cut_again_and_again_loses_nothing(
         name = f"2026-11-01/{secrets.token_hex(16)}.sealed"
         objects[name] = secrets.token_bytes(20_000)
         uploads.expect(name)
-        vault.put(objects[name], name=name)
-        uploads.send(name)
+        vault.store(objects[name], name=name)
+        uploads.enqueue(name)
         time.sleep(0.01)
     wire.left = None
     wire.mend()

@@ -31,7 +31,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("prefix", ["", "presign+"])
 def test_an_object_arrives_under_its_name(server, prefix: str) -> None:
     url = server.template if not prefix else f"presign+{server.address}/sign/{{name}}"
-    open_target(url).put(NAME, DATA)
+    open_target(url).deliver(NAME, DATA)
     assert server.stored == {NAME: DATA}
     assert server.requests[-1].startswith("PUT /bucket/")
     sent = {name.lower(): value for name, value in server.headers[-1].items()}
@@ -46,7 +46,7 @@ def test_a_slow_server_is_waited_for_while_it_takes_something(server) -> None:
     """1 MB at 500 kB/s takes longer than the time limit for an answer, and arrives."""
     server.manners = ["slow"]
     data, start = secrets.token_bytes(1_000_000), time.monotonic()
-    open_target(server.template).put(NAME, data)
+    open_target(server.template).deliver(NAME, data)
     assert time.monotonic() - start > 2 * upload_targets.TIMEOUT_S
     assert server.stored == {NAME: data}
 
@@ -70,7 +70,7 @@ REFUSALS = {
 def test_what_is_not_taken_is_told(server, manner: str) -> None:
     server.manners = [manner]
     with pytest.raises(UploadError, match=REFUSALS[manner]) as caught:
-        open_target(server.template).put(NAME, DATA)
+        open_target(server.template).deliver(NAME, DATA)
     assert server.stored == {}
     assert caught.value.exit_code == 1
     assert "http://" not in caught.value.fact
@@ -79,7 +79,7 @@ def test_what_is_not_taken_is_told(server, manner: str) -> None:
 
 def test_an_answer_that_ends_after_its_first_line_is_one(server) -> None:
     server.manners = ["half an answer"]
-    open_target(server.template).put(NAME, DATA)
+    open_target(server.template).deliver(NAME, DATA)
     assert server.stored == {NAME: DATA}
 
 
@@ -87,7 +87,7 @@ def test_an_answer_that_ends_after_its_first_line_is_one(server) -> None:
 def test_a_signing_service_that_does_not_sign(server, manner: str) -> None:
     server.manners = [manner]
     with pytest.raises(UploadError) as caught:
-        open_target(f"presign+{server.address}/sign/{{name}}").put(NAME, DATA)
+        open_target(f"presign+{server.address}/sign/{{name}}").deliver(NAME, DATA)
     assert not [request for request in server.requests if request.startswith("PUT")]
     assert "page" not in caught.value.fact
 
@@ -95,7 +95,7 @@ def test_a_signing_service_that_does_not_sign(server, manner: str) -> None:
 def test_a_signature_is_never_told(server) -> None:
     server.manners = ["ok", "403"]
     with pytest.raises(UploadError) as caught:
-        open_target(f"presign+{server.address}/sign/{{name}}").put(NAME, DATA)
+        open_target(f"presign+{server.address}/sign/{{name}}").deliver(NAME, DATA)
     assert "s3cr3t" not in str(caught.value) + caught.value.hint
 
 
@@ -104,9 +104,9 @@ def test_a_host_that_is_not_there() -> None:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     with pytest.raises(UploadError, match=r"127\.0\.0\.1 cannot be reached: Connection refused"):
-        open_target(f"http://127.0.0.1:{port}/{{name}}").put(NAME, DATA)
+        open_target(f"http://127.0.0.1:{port}/{{name}}").deliver(NAME, DATA)
     with pytest.raises(UploadError, match=r"camera\.invalid cannot be reached"):
-        open_target("https://camera.invalid/{name}").put(NAME, DATA)
+        open_target("https://camera.invalid/{name}").deliver(NAME, DATA)
 
 
 @pytest.mark.parametrize(
@@ -153,10 +153,10 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> Environment:
 
 def test_an_object_arrives_in_a_bucket(bucket, environment: Environment) -> None:
     environment(**bucket.environment())
-    open_target("s3://shots/camera-north").put(NAME, DATA)
-    open_target("s3://shots").put(NAME, b"")
+    open_target("s3://shots/camera-north").deliver(NAME, DATA)
+    open_target("s3://shots").deliver(NAME, b"")
     large = secrets.token_bytes(12_000_000)
-    open_target("s3://shots/large/").put(NAME, large)
+    open_target("s3://shots/large/").deliver(NAME, large)
     objects = {f"camera-north/{NAME}": DATA, NAME: b"", f"large/{NAME}": large}
     assert bucket.objects() == objects
 
@@ -165,7 +165,7 @@ def refusal(url: str) -> UploadError:
     """What is told of a refusal; a server that hangs up as it refuses is at times not heard."""
     for _ in range(10):
         with pytest.raises(UploadError) as caught:
-            open_target(url).put(NAME, DATA[:100])
+            open_target(url).deliver(NAME, DATA[:100])
         if "error sending request" not in caught.value.fact:
             break
     return caught.value
@@ -186,12 +186,12 @@ def test_what_a_bucket_does_not_take_is_told(bucket, wire, environment: Environm
     target = open_target("s3://shots")
     wire.cut_after(50_000)
     with pytest.raises(UploadError, match="the bucket did not take it") as caught:
-        target.put(NAME, DATA)
+        target.deliver(NAME, DATA)
     assert "http://" not in caught.value.fact
     assert "\n" not in caught.value.fact
     assert bucket.objects() == {}
     wire.mend()
-    target.put(NAME, DATA)
+    target.deliver(NAME, DATA)
     assert bucket.objects() == {NAME: DATA}
 
 
@@ -227,6 +227,6 @@ def test_the_secrets_of_a_bucket_are_not_in_errors(
 ) -> None:
     environment(**{**bucket.environment(), "AWS_ACCESS_KEY_ID": "somebody"})
     with pytest.raises(UploadError) as caught:
-        open_target("s3://shots").put(NAME, DATA)
+        open_target("s3://shots").deliver(NAME, DATA)
     for secret in bucket.environment().values():
         assert secret not in caught.value.fact + caught.value.hint

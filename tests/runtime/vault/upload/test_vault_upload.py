@@ -16,10 +16,11 @@ import pytest
 from sealshot.runtime.cli.commands import vault_upload
 from sealshot.runtime.cli.main import main
 from sealshot.runtime.seal.policy import read_party
-from sealshot.runtime.vault.caretaker import LOG, Keeper
+from sealshot.runtime.vault.keeper import Keeper
+from sealshot.runtime.vault.record import LOG
 from sealshot.runtime.vault.store import Vault, list_objects
 from sealshot.runtime.vault.targets import UploadError
-from sealshot.runtime.vault.upload import SPOOL, Uploads, waiting
+from sealshot.runtime.vault.upload import SPOOL, Delivery, waiting
 from sealshot.runtime.vault.verify import read_logged
 
 Left = Callable[[int], dict[str, bytes]]
@@ -28,13 +29,13 @@ Left = Callable[[int], dict[str, bytes]]
 class Down:
     """A server that takes nothing."""
 
-    def put(self, name: str, data: bytes) -> None:
+    def deliver(self, name: str, data: bytes) -> None:
         raise UploadError("the network is gone")
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vault_upload, "Uploads", partial(Uploads, first_wait_s=0.01))
+    monkeypatch.setattr(vault_upload, "Delivery", partial(Delivery, first_wait_s=0.01))
     monkeypatch.setattr(vault_upload, "LOOK_EVERY_S", 0.01)
 
 
@@ -48,7 +49,7 @@ def left(vault: Path, parties, shot, origin) -> Left:
     """A camera's run that ended without a network: its shots."""
 
     def make(count: int) -> dict[str, bytes]:
-        down = replace(parties.sealing(), uploads=Uploads(Down()))
+        down = replace(parties.sealing(), delivery=Delivery(Down()))
         with Keeper(vault, down) as keeper:
             for _ in range(count):
                 keeper.put(shot, origin)
@@ -168,7 +169,7 @@ def test_of_recipients_without_a_log(vault: Path, server, capsys, tmp_path: Path
     over, later = f"2020-01-01/{'0' * 32}.age", f"2120-01-01/{'1' * 32}.age"
     with Vault(vault) as store:
         for name in (over, later):
-            store.put(name.encode(), name=name)
+            store.store(name.encode(), name=name)
     (vault / SPOOL).mkdir()
     for name in (over, later):
         (vault / SPOOL / name.replace("/", "_")).touch()

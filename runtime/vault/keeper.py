@@ -1,0 +1,153 @@
+"""From a chosen shot to a kept one: seal it, store it, log it, hand it to upload.
+
+One :class:`Keeper` is one run's hold on its vault. With recipients, each of them opens a shot
+alone. With an enrolled camera, a quorum does (see `seal/quorum.py`), and all is logged.
+"""
+
+from __future__ import annotations
+
+import logging
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from sealshot.runtime.age import age
+from sealshot.runtime.errors import SealshotError
+from sealshot.runtime.seal.epochs import EpochKeys
+from sealshot.runtime.seal.log import Log
+from sealshot.runtime.seal.payload import Origin, PictureType
+from sealshot.runtime.seal.policy import Policy
+from sealshot.runtime.seal.quorum import Camera
+from sealshot.runtime.types import Shot
+from sealshot.runtime.vault.caretaker import Caretaker, Rules
+from sealshot.runtime.vault.clock import CLOCK, Clock, RunningClock, TrustedClock
+from sealshot.runtime.vault.notices import Notices
+from sealshot.runtime.vault.record import LOG, Record
+from sealshot.runtime.vault.sealer import QuorumSealer, RecipientSealer, Sealer
+from sealshot.runtime.vault.store import Vault
+from sealshot.runtime.vault.upload import Delivery, Standing, Uploads
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Sealing:
+    """Whom a run seals to, and what becomes of the sealed shots."""
+
+    recipients: tuple[age.Recipient, ...] = ()
+    """Each opens alone. Empty with a camera."""
+    camera: Camera | None = None
+    """Seals under its policy."""
+    epoch_keys: EpochKeys | None = None
+    """Of the camera's policy. None where nothing is sealed, only what is there looked after."""
+    policy: Policy | None = None
+    """Legal holds are verified by it; None takes the camera's."""
+    retention: timedelta | None = None
+    """After the end of its epoch a shot is deleted here. None keeps it."""
+    quota_bytes: int | None = None
+    """Above it shots go, those that wait for their upload last."""
+    delivery: Delivery | None = None
+    """Where sealed shots are sent in the background."""
+    clock_is_right: bool = False
+    """Take the system's clock although it jumped."""
+
+
+class Keeper:
+    """Seals and keeps shots in one vault.
+
+    Args:
+        path: folder of the vault; made if it is missing.
+        sealing: whom to seal to.
+        clock: where time comes from.
+
+    Raises:
+        InputError: there is no key for the present epoch.
+        VaultError: the vault cannot be written to.
+        LogError: its log was altered.
+    """
+
+    def __init__(self, path: Path, sealing: Sealing, clock: Clock | None = None) -> None:
+        notices = Notices()
+        with ExitStack() as opened:
+            vault = opened.enter_context(Vault(path))
+            trusted = TrustedClock(path / CLOCK, clock, accept=sealing.clock_is_right)
+            self._clock = RunningClock(trusted)
+            camera, log = sealing.camera, None
+            if camera:
+                log = opened.enter_context(Log(path / LOG, camera.name, camera.key))
+            self._sealer = _open_sealer(sealing, notices, self._clock)
+            self._record = Record(vault, log, camera.key.verify_key if camera else None)
+            self._uploads = Uploads(vault, sealing.delivery) if sealing.delivery else None
+            rules = Rules(
+                policy=sealing.policy or (camera.policy if camera else None),
+                retention=sealing.retention,
+                quota_bytes=sealing.quota_bytes,
+            )
+            self._caretaker = Caretaker(
+                vault, self._record, self._clock, rules, self._uploads, notices
+            )
+            if self._uploads:
+                opened.callback(self._uploads.stop)
+            self._caretaker.begin()
+            self._opened = opened.pop_all()
+
+    def put(
+        self,
+        shot: Shot,
+        origin: Origin,
+        picture: PictureType = "jpg",
+        replaces: str | None = None,
+    ) -> str:
+        """Seal a shot, store it durably and return its id; it takes the place of ``replaces``.
+
+        Raises:
+            VaultError: it could not be stored. What was stored before is kept.
+            LogError: it could not be logged.
+        """
+        if self._sealer is None:
+            raise ValueError("nothing is sealed here, only what is there looked after")
+        now = self._clock.now()
+        sealed = self._sealer.seal_shot(shot, origin, picture, now)
+        with self._caretaker.room_for(sealed, replaces):
+            self._record.admit(sealed, replaces, now)
+        return sealed.name
+
+    def tick(self) -> None:
+        """Forget what is over; cheap, to be called often, also while nobody is to be seen.
+
+        Raises:
+            VaultError: something could not be deleted.
+            LogError: something could not be logged.
+        """
+        self._caretaker.tick()
+
+    def standing(self) -> Standing:
+        """Return how far uploads are."""
+        return self._uploads.standing() if self._uploads else Standing(0, 0, 0)
+
+    def stop_uploads(self) -> None:
+        """Send no more; what is not uploaded stays marked."""
+        if self._uploads:
+            self._uploads.stop()
+
+    def close(self) -> None:
+        """Let go of the vault. What is not uploaded yet is, by the next run."""
+        self._opened.close()
+
+    def __enter__(self) -> Keeper:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            self._caretaker.end()
+        except SealshotError as error:  # what the run did is told all the same
+            logger.warning("%s; the next run logs what was uploaded", error.fact)
+        finally:
+            self.close()
+
+
+def _open_sealer(sealing: Sealing, notices: Notices, clock: RunningClock) -> Sealer | None:
+    if sealing.camera and sealing.epoch_keys:
+        return QuorumSealer(sealing.camera, sealing.epoch_keys, notices, clock.now())
+    return RecipientSealer(sealing.recipients) if sealing.recipients else None

@@ -1,0 +1,56 @@
+"""Which objects are over their time, and which of them a legal hold keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sealshot.runtime.seal.times import epoch_end, epoch_start
+from sealshot.runtime.vault.holds import Holds
+from sealshot.runtime.vault.store import VaultObject
+
+
+@dataclass(frozen=True, slots=True)
+class Over:
+    """The objects that are over their time."""
+
+    due: tuple[VaultObject, ...]
+    """They go."""
+    on_hold: tuple[VaultObject, ...]
+    """They stay for a case."""
+
+
+def has_ended(epoch: str, now: datetime) -> bool:
+    """Whether an epoch is over at ``now``: its end is the start of the next one."""
+    return epoch_end(epoch) <= now
+
+
+def overdue(
+    objects: Sequence[VaultObject], retention: timedelta, now: datetime
+) -> list[VaultObject]:
+    """Return the objects whose retention time, counted from the end of their epoch, is over."""
+    return [found for found in objects if epoch_end(found.epoch) + retention <= now]
+
+
+def find_over(
+    objects: Sequence[VaultObject], retention: timedelta, holds: Holds, now: datetime
+) -> Over:
+    """Return the objects that are over their time at ``now``, and what is to become of them."""
+    over = overdue(objects, retention, now)
+    on_hold = {found.id for found in over if holds.of(found.id)}
+    return Over(
+        due=tuple(found for found in over if found.id not in on_hold),
+        on_hold=tuple(found for found in over if found.id in on_hold),
+    )
+
+
+def ahead_of(objects: Sequence[VaultObject], now: datetime) -> str:
+    """Return a warning where objects are of epochs that have not begun; else nothing."""
+    ahead = [found.epoch for found in objects if epoch_start(found.epoch) > now]
+    if not ahead:
+        return ""
+    return (
+        f"{len(ahead)} shots are of epochs to come, up to {max(ahead)}: they were sealed by a "
+        "wrong clock, and are kept longer than promised"
+    )
