@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
@@ -29,6 +29,13 @@ class Environment:
     load_1min: float
     """Processes that wanted a core in the minute before; well above 0, others were at work too."""
     versions: dict[str, str]
+
+
+def origin(commit: str, versions: Mapping[str, str]) -> str:
+    """Say in words what code made a result; an installed package knows no commit."""
+    if commit != "unknown":
+        return f"commit {commit}"
+    return f"sealshot {versions.get('sealshot', '')} as installed, so no commit is known"
 
 
 def environment(tools: Sequence[str] = ()) -> Environment:

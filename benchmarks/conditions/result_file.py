@@ -34,7 +34,8 @@ def writing(path: Path, what: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise InputError(
-            f"cannot write {path}: {error.strerror}", hint=f"name another {what} with -o"
+            f"cannot write {error.filename or path}: {error.strerror}",
+            hint=f"name another {what} with -o",
         ) from error
 
 

@@ -7,9 +7,10 @@ from html import escape
 from pathlib import Path
 from types import ModuleType
 
+from sealshot.benchmarks.conditions.environment import origin
 from sealshot.benchmarks.conditions.result_file import write_output
+from sealshot.benchmarks.page.html import bullets, facts, page
 from sealshot.benchmarks.report import energy, other, throughput
-from sealshot.benchmarks.report.html import bullets, facts, page
 from sealshot.benchmarks.report.source import Source, read_source
 from sealshot.runtime.cli.arguments import Arguments, output_file
 from sealshot.runtime.cli.terminal import say
@@ -34,7 +35,8 @@ HEADINGS = {"throughput": "Throughput", "energy": "Energy"}
 HOW_TO_READ = (
     "<p>Medians; the spread is the lowest and the highest of the rounds or windows. All that is "
     "compared took turns in one run, and ratios were taken within a round: on a machine that "
-    "others use too, trust ratios before rates. Point at a number to see its file and field.</p>"
+    "others use too, trust ratios before rates. Point at a number to see its file and field; a "
+    "number before a name is the place of that row in the file.</p>"
 )
 
 
@@ -112,7 +114,7 @@ def _machine(source: Source) -> Iterator[str]:
     yield facts(
         [
             ("machine", f"{escape(environment['machine'])}, {environment['cores']} cores"),
-            ("made", f"{environment['date']}, commit {escape(environment['commit'])}"),
+            ("made", escape(f"{environment['date']}, {origin(environment['commit'], versions)}")),
             ("versions", ", ".join(f"{escape(t)} {escape(v)}" for t, v in versions.items())),
             ("power mode", escape(state.get("power_mode", ""))),
             ("governor", ", ".join(map(escape, state.get("governors", ())))),

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from html import escape
 from typing import Any
 
-from sealshot.benchmarks.report.html import table
+from sealshot.benchmarks.page.html import table
 from sealshot.benchmarks.report.plots import Bar, bars
 from sealshot.benchmarks.report.source import Source
 

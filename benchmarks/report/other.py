@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from html import escape
 from typing import Any
 
-from sealshot.benchmarks.report.html import facts, table
-from sealshot.benchmarks.report.source import ABSENT, Source
+from sealshot.benchmarks.page.html import ABSENT, facts, table
+from sealshot.benchmarks.report.source import Source
 
 ELSEWHERE = ("kind", "environment", "conditions", "left_out", "why_not")
 MOST_COLUMNS, MOST_ROWS = 12, 60
@@ -45,11 +45,14 @@ def _grid(source: Source, pointer: str, value: Any) -> str:
         (escape(p.rpartition("/")[2]), *(_cell(source, p + field) for field in fields))
         for p, _ in entries[:MOST_ROWS]
     ]
-    heads = ("", *(field[1:].replace("/", " ").replace("_", " ") for field in fields))
+    heads = (
+        "place in the file",
+        *(field[1:].replace("/", " ").replace("_", " ") for field in fields),
+    )
     more = len(entries) - MOST_ROWS
     cite = f"From <code>{escape(source.name)}</code>, {escape(pointer[1:])}."
     note = f" {more} more rows are in the file." if more > 0 else ""
-    return table(heads, rows, cite + note, wide=True)
+    return table(heads, rows, cite + note, form="wide")
 
 
 def _is_table(value: Any) -> bool:

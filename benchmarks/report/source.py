@@ -10,9 +10,8 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from sealshot.benchmarks.page.html import ABSENT
 from sealshot.runtime.errors import InputError
-
-ABSENT = "–"
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from html import escape
 
-from sealshot.benchmarks.report.html import bullets, table
+from sealshot.benchmarks.page.html import bullets, table
 from sealshot.benchmarks.report.plots import Bar, bars, lines, stacks
 from sealshot.benchmarks.report.source import Source
 from sealshot.benchmarks.speed.throughput.contenders import OURS, PEER
@@ -108,7 +108,7 @@ def section(source: Source) -> Iterator[str]:
             )
             for p in best
         ],
-        f"The number before each name is n. {_cite(source, 'rows[n]')}",
+        _cite(source, "rows[n]; n stands before the name"),
     )
     every = [p for p, _ in source.each("/rows")]
     threads = sorted({source.at(f"{p}/threads") for p in every})
@@ -121,13 +121,13 @@ def section(source: Source) -> Iterator[str]:
             CLOSED_HEADS,
             [(_named(source, p), *_closed(source, p)) for p in rows],
             f"Closed loop, {said}. " + _cite(source, "rows[n].closed"),
-            wide=True,
+            form="wide",
         )
         yield table(
             OPEN_HEADS,
             [(_named(source, p), *_open(source, p)) for p in rows],
             f"Open loop, {said}. " + _cite(source, "rows[n].open"),
-            wide=True,
+            form="wide",
         )
     yield from _frames(source)
     yield from _agreement(source)

@@ -12,7 +12,7 @@ from sealshot.benchmarks.accuracy.erc.evaluate import evaluate, starts
 from sealshot.benchmarks.accuracy.erc.inputs import SHARED_USAGE, Inputs, add_inputs, load
 from sealshot.benchmarks.accuracy.erc.report import Cost, Evidence, as_json, print_tables
 from sealshot.benchmarks.conditions.environment import environment
-from sealshot.benchmarks.conditions.result_file import write_result
+from sealshot.benchmarks.conditions.result_file import write_result, writing
 from sealshot.runtime.cli.arguments import Arguments, output_folder
 from sealshot.runtime.cli.terminal import note, say, say_json, warn
 from sealshot.runtime.errors import InputError
@@ -115,7 +115,7 @@ def write_report(evidence: Evidence, inputs: Inputs, folder: Path, *, ranked_fac
     )
 
     write_result(folder / "erc.json", as_json(evidence), "folder")
-    try:
+    with writing(folder, "folder"):
         figures = []
         for lines in evidence.lines:
             name = lines[0].start.label.lower().replace(" ", "-")
@@ -128,8 +128,3 @@ def write_report(evidence: Evidence, inputs: Inputs, folder: Path, *, ranked_fac
                 raise InputError("an .npz file holds no faces to rank", hint="drop --ranked-faces")
             plots.draw_ranked(inputs.faces, inputs.face_qualities, folder / "ranked-faces")
             warn(f"{folder / 'ranked-faces.png'} SHOWS FACES of the data set, in plain: keep it so")
-    except OSError as error:
-        raise InputError(
-            f"{error.filename or folder} cannot be written: {error.strerror}",
-            hint="name another folder with -o",
-        ) from error

@@ -18,7 +18,7 @@ from scipy.stats import spearmanr
 from sealshot.benchmarks.accuracy.measures import open_measure, open_measures
 from sealshot.benchmarks.accuracy.measures.measure import BATCH, Doubles, Measure, rate_faces
 from sealshot.benchmarks.conditions.environment import environment
-from sealshot.benchmarks.conditions.result_file import write_result
+from sealshot.benchmarks.conditions.result_file import write_result, writing
 from sealshot.benchmarks.data.cache import Cache, default_folder
 from sealshot.benchmarks.data.dataset import read_folder
 from sealshot.benchmarks.data.degradations import DEGRADATIONS, NON_FACE, Chip, make_chip
@@ -262,10 +262,5 @@ def _write(result: dict[str, object], falls: Sequence[Falls], folder: Path) -> N
     from sealshot.benchmarks.accuracy.erc.plots import draw_falls  # matplotlib is an extra
 
     write_result(folder / "degrade.json", result, "folder")
-    try:
+    with writing(folder, "folder"):
         draw_falls({f.score: f.fell for f in falls}, folder / "degrade")
-    except OSError as error:
-        raise InputError(
-            f"{error.filename or folder} cannot be written: {error.strerror}",
-            hint="name another folder with -o",
-        ) from error

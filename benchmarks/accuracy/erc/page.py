@@ -2,31 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from html import escape
 from pathlib import Path
 
 from sealshot.benchmarks.accuracy.erc.evaluate import FEW, Area, Line
-from sealshot.benchmarks.accuracy.erc.report import (
-    Evidence,
-    Setting,
-    by_area,
-    main_area,
-    row,
-)
-
-STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 56rem; margin: 2rem auto; padding: 0 1rem;
-       color: #222; }
-table { border-collapse: collapse; margin: 1rem 0; font-variant-numeric: tabular-nums; }
-td, th { padding: .25rem .9rem .25rem 0; text-align: right; border-bottom: 1px solid #ddd; }
-td:first-child, th:first-child { text-align: left; }
-tr.first td { font-weight: 600; }
-svg { max-width: 100%; height: auto; }
-code, pre { background: #f4f4f4; padding: .1rem .3rem; overflow-x: auto; }
-pre { padding: .6rem; }
-.small { font-size: .9rem; color: #555; }
-"""
+from sealshot.benchmarks.accuracy.erc.report import Evidence, by_area, main_area
+from sealshot.benchmarks.conditions.environment import origin
+from sealshot.benchmarks.conditions.result_file import write_output
+from sealshot.benchmarks.page.figures import inline
+from sealshot.benchmarks.page.html import ABSENT, bullets, facts, page, table
 
 HOW_TO_READ = """
 <p>A face matcher compares two pictures of the same person. Sometimes it says "different people":
@@ -54,32 +39,36 @@ def write_page(evidence: Evidence, figures: Sequence[Sequence[Path]], path: Path
         figures: a start, its SVG files; they are set into the page.
         path: the HTML file.
     """
+    write_output(
+        path,
+        page("Which pictures can a face matcher use?", _body(evidence, figures)).encode(),
+        "folder",
+    )
+
+
+def _body(evidence: Evidence, figures: Sequence[Sequence[Path]]) -> Iterator[str]:
     setting = evidence.setting
-    parts = [
-        "<h1>Which pictures can a face matcher use?</h1>",
-        f"<p>Quality scores on {escape(setting.dataset)}, by their error-versus-reject curves.</p>",
-        _short(evidence),
-        "<h2>How to read the curves</h2>",
-        HOW_TO_READ,
-    ]
+    dataset = escape(setting.dataset)
+    yield f"<p>Quality scores on {dataset}, by their error-versus-reject curves.</p>"
+    yield f"<h2>In short</h2>{bullets(escape(verdict(lines)) for lines in evidence.lines)}"
+    yield f"<h2>How to read the curves</h2>{HOW_TO_READ}"
     for lines, pictures in zip(evidence.lines, figures, strict=True):
         curve = lines[0].curve
-        parts += [
-            f"<h2>Start at {escape(lines[0].start.label)}</h2>",
-            f"<p>The threshold is set once, at distance {lines[0].start.threshold:.4f}: "
-            f"{curve.errors} of {curve.comparisons} genuine comparisons fail when nothing is "
-            "discarded.</p>",
-            *(_inline(picture) for picture in pictures),
-            _table(lines, evidence),
-        ]
-    parts += [_setting(evidence), _repeat(setting)]
-    body = "\n".join(parts)
-    path.write_text(
-        '<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width">\n'
-        f"<title>Error versus reject on {escape(setting.dataset)}</title>\n"
-        f"<style>{STYLE}</style>\n{body}\n</html>\n",
-        encoding="utf-8",
+        yield f"<h2>Start at {escape(lines[0].start.label)}</h2>"
+        yield (
+            "<p>Two pictures whose embeddings are farther apart than "
+            f"{lines[0].start.threshold:.4f} count as two people. This threshold is set once: with "
+            f"it {curve.errors} of {curve.comparisons} genuine comparisons fail when nothing is "
+            "discarded.</p>"
+        )
+        for picture in pictures:
+            yield inline(picture.read_text(encoding="utf-8"), picture.stem.replace(".", "-"))
+        yield _areas(lines)
+    yield from _costs(evidence)
+    yield from _setting(evidence)
+    yield (
+        f"<h2>To repeat it</h2><pre>{escape(setting.command)}</pre>"
+        "<p>The numbers behind the curves are in <code>erc.json</code>.</p>"
     )
 
 
@@ -109,33 +98,50 @@ def _standing(area: Area) -> str:
     return "The data cannot tell it from"
 
 
-def _short(evidence: Evidence) -> str:
-    said = "".join(f"<li>{escape(verdict(lines))}</li>" for lines in evidence.lines)
-    return f"<h2>In short</h2><ul>{said}</ul>"
-
-
-def _table(lines: Sequence[Line], evidence: Evidence) -> str:
+def _areas(lines: Sequence[Line]) -> str:
     name = lines[0].score
-    heads = ["score", "pAUC(0.2)", "pAUC(0.3)", "95 % interval", "to PERFECT", "ms a face", "MMACs"]
-    head = "".join(f"<th>{head}</th>" for head in [*heads, f"above {escape(name)}"])
-    rows = []
-    for line in by_area(lines):
-        cells = [*row(line, evidence.costs), "" if line is lines[0] else _difference(line)]
-        text = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
-        rows.append(f"<tr{' class=first' if line is lines[0] else ''}>{text}</tr>")
-    return (
-        f"<table><tr>{head}</tr>{''.join(rows)}</table>"
-        '<p class="small">Milliseconds: one face at a time on this machine, reading and detection '
-        "not counted. MMACs: millions of multiply-accumulates of the network. Last column: the "
-        f"pAUC(0.3) above that of {escape(name)} and its 95 % interval, on the same draws of "
-        f"people; where all of it is above 0, {escape(name)} is better.</p>"
+    rows = [
+        (
+            f"<b>{escape(line.score)}</b>" if line is lines[0] else escape(line.score),
+            *(f"{area.value:.3f} ({area.low:.2f} to {area.high:.2f})" for area in line.areas),
+            f"{100 * main_area(line).gained:.0f} %",
+            "" if line is lines[0] else _difference(line),
+        )
+        for line in by_area(lines)
+    ]
+    return table(
+        ("score", "pAUC (0.2)", "pAUC (0.3)", "to PERFECT", f"above {name}"),
+        rows,
+        "In brackets: 95 % intervals. Last two columns: of the pAUC (0.3). Last: how much it is "
+        f"above that of {escape(name)}, on the same draws of people; where all of the interval is "
+        f"above 0, {escape(name)} is better.",
+        form="close",
     )
 
 
-def _setting(evidence: Evidence) -> str:
+def _costs(evidence: Evidence) -> Iterator[str]:
+    rows = [
+        (
+            escape(name),
+            ABSENT if cost.ms is None else f"{cost.ms:.2f}",
+            ABSENT if cost.macs is None else f"{cost.macs / 1e6:,.1f}",
+        )
+        for name, cost in evidence.costs.items()
+    ]
+    if rows:
+        yield "<h2>What a face costs</h2>"
+        yield table(
+            ("score", "ms a face", "MMACs"),
+            rows,
+            "Milliseconds: one face at a time on this machine, reading and detection not counted. "
+            "MMACs: millions of multiply-accumulates of the network.",
+            form="close",
+        )
+
+
+def _setting(evidence: Evidence) -> Iterator[str]:
     setting, environment = evidence.setting, evidence.environment
-    lost = len(setting.faceless) + len(setting.unreadable)
-    facts = {
+    pairs = {
         "pictures": f"{setting.pictures}, of {setting.people} people",
         "comparisons": f"{setting.genuine} genuine, {setting.impostor} impostor",
         "protocol": setting.protocol,
@@ -145,37 +151,15 @@ def _setting(evidence: Evidence) -> str:
         "could not be used": f"{len(setting.unreadable)} files are no picture, in "
         f"{len(setting.faceless)} no face was found, {setting.lost} listed pairs are lost to that",
         "machine": f"{environment.machine}, {environment.cores} cores",
-        "made": f"{environment.date}, commit {environment.commit}",
+        "made": f"{environment.date}, {origin(environment.commit, environment.versions)}",
         "versions": ", ".join(f"{tool} {v}" for tool, v in environment.versions.items()),
     }
-    rows = "".join(
-        f"<tr><td>{k}</td><td style='text-align:left'>{escape(v)}</td></tr>"
-        for k, v in facts.items()
-    )
-    names = ""
-    if lost:
-        files = [*setting.unreadable, *setting.faceless]
+    yield "<h2>What was compared</h2>"
+    yield facts((name, escape(value)) for name, value in pairs.items())
+    files = [*setting.unreadable, *setting.faceless]
+    if files:
         shown = ", ".join(escape(file) for file in files[:20])
-        names = f'<p class="small">Not used: {shown}{" ..." if len(files) > 20 else ""}</p>'
-    return f"<h2>What was compared</h2><table>{rows}</table>{names}"
-
-
-def _repeat(setting: Setting) -> str:
-    return (
-        f"<h2>To repeat it</h2><pre>{escape(setting.command)}</pre>"
-        "<p>The numbers behind the curves are in <code>erc.json</code>.</p>"
-    )
-
-
-def inline_figure(svg: str, name: str) -> str:
-    """Return an SVG as a figure of a page; its ids get ``name``, as figures must not share any."""
-    for mark in ('id="', 'href="#', "url(#"):
-        svg = svg.replace(mark, f"{mark}{name}-")
-    return f"<figure>{svg[svg.index('<svg') :]}</figure>"
-
-
-def _inline(svg: Path) -> str:
-    return inline_figure(svg.read_text(encoding="utf-8"), svg.stem.replace(".", "-"))
+        yield f'<p class="small">Not used: {shown}{" ..." if len(files) > 20 else ""}</p>'
 
 
 def _difference(line: Line) -> str:

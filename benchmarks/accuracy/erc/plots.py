@@ -7,20 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import matplotlib
 import numpy as np
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from sealshot.benchmarks.accuracy.erc.curve import Doubles, perfect
 from sealshot.benchmarks.accuracy.erc.evaluate import GRID, Line
 from sealshot.benchmarks.data.degradations import DEGRADATIONS
 from sealshot.benchmarks.data.faces import Faces
+from sealshot.benchmarks.page.figures import COLOURS, DASHES, figure, save
 
-matplotlib.rcParams["svg.fonttype"] = "none"  # text stays text
-matplotlib.rcParams["svg.hashsalt"] = "sealshot"  # the same figure is the same file
-
-COLOURS = ("#0b6e99", "#d1495b", "#4f8a4c", "#8d5fb3", "#c7861f", "#6b4f3a", "#d66ba0", "#666666")
 LIMIT = 0.3  # where the partial area ends
 FACE_PX = 96
 FINE = np.linspace(0, GRID[-1], 401)
@@ -35,28 +30,28 @@ def draw_curves(lines: Sequence[Line], path: Path) -> list[Path]:
         lines: of one start.
         path: without suffix.
     """
-    figure = Figure(figsize=(7.5, 4.8), layout="constrained")
-    axes = figure.add_subplot()
+    drawn = figure(4.0 + 0.1 * len(lines))
+    axes = drawn.add_subplot()
     _band(axes, lines[0], COLOURS[0])
     for i, line in enumerate(lines):
         axes.plot(*steps(line), drawstyle="steps-post", label=line.score, **look(i))
     _reference_lines(axes, lines[0])
     axes.set(
         xlabel="comparisons discarded, lowest quality first, %",
-        ylabel="false non-match rate of what is left, %",
+        ylabel="FNMR of what is left, %",
         title=f"Error versus reject, start at {lines[0].start.label}",
         ylim=(0, _top(lines)),
     )
-    axes.legend(frameon=False, fontsize=8, ncols=2)
-    return save(figure, path)
+    drawn.legend(loc="outside lower center", ncols=2)
+    return save(drawn, path)
 
 
 def draw_bands(lines: Sequence[Line], path: Path) -> list[Path]:
     """Draw each score of one start with its own 95 % band, the others in grey behind it."""
-    columns = min(4, len(lines))
+    columns = min(2, len(lines))
     rows = -(-len(lines) // columns)
-    figure = Figure(figsize=(2.6 * columns, 2.3 * rows + 0.4), layout="constrained")
-    grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+    drawn = figure(1.8 * rows + 0.4)
+    grid = drawn.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     for i, axes in enumerate(grid.flat):
         if i >= len(lines):
             axes.set_visible(False)
@@ -67,12 +62,12 @@ def draw_bands(lines: Sequence[Line], path: Path) -> list[Path]:
         _band(axes, lines[i], colour)
         axes.plot(*steps(lines[i]), drawstyle="steps-post", color=colour, lw=1.6)
         _reference_lines(axes, lines[i], label=False)
-        axes.set_title(lines[i].score, fontsize=9)
-        axes.tick_params(labelbottom=True, labelsize=8)
+        axes.set_title(lines[i].score)
+        axes.tick_params(labelbottom=True)
         axes.set_ylim(0, _top(lines))
-    figure.supxlabel("comparisons discarded, %", fontsize=9)
-    figure.supylabel("FNMR of what is left, %", fontsize=9)
-    return save(figure, path)
+    drawn.supxlabel("comparisons discarded, %", fontsize="medium")
+    drawn.supylabel("FNMR of what is left, %", fontsize="medium")
+    return save(drawn, path)
 
 
 def draw_ranked(faces: Faces, qualities: Mapping[str, Doubles], path: Path) -> list[Path]:
@@ -106,20 +101,23 @@ def draw_falls(fell: Mapping[str, Doubles], path: Path) -> list[Path]:
         fell: ``[degradations, 3]`` each, 0 to 1.
         path: without suffix.
     """
-    figure = Figure(figsize=(2.2 + 2.1 * len(fell), 4.6), layout="constrained")
-    grid = figure.subplots(1, len(fell), sharey=True, squeeze=False)[0]
-    for axes, (name, shares) in zip(grid, fell.items(), strict=True):
+    columns = min(2, len(fell))
+    rows = -(-len(fell) // columns)
+    drawn = figure(0.6 + 0.3 * len(DEGRADATIONS) * rows)
+    grid = drawn.subplots(rows, columns, sharey=True, squeeze=False)
+    for axes in grid.flat[len(fell) :]:
+        axes.set_visible(False)
+    for axes, (name, shares) in zip(grid.flat, fell.items(), strict=False):
         axes.imshow(shares, cmap="RdYlBu", vmin=0, vmax=1, aspect="auto", alpha=0.8)
         for (row, column), share in np.ndenumerate(shares):
-            axes.text(column, row, f"{100 * share:.0f}", ha="center", va="center", fontsize=8)
-        axes.set_title(name, fontsize=9)
-        axes.set_xticks(range(3), ("mild", "middle", "harsh"), fontsize=8)
+            axes.text(column, row, f"{100 * share:.0f}", ha="center", va="center")
+        axes.set_title(name)
+        axes.set_xticks(range(3), ("mild", "middle", "harsh"))
+        axes.set_yticks(range(len(DEGRADATIONS)), [d.name for d in DEGRADATIONS])
         axes.tick_params(length=0)
         axes.spines[:].set_visible(False)
-    names = [f"{d.name}\n{d.severities()}" for d in DEGRADATIONS]
-    grid[0].set_yticks(range(len(names)), names, fontsize=7)
-    figure.suptitle("Share of faces whose score falls when the picture gets worse, %", fontsize=10)
-    return save(figure, path)
+    drawn.suptitle("Share of faces whose score falls\nwhen the picture gets worse, %")
+    return save(drawn, path)
 
 
 def steps(line: Line) -> tuple[Doubles, Doubles]:
@@ -129,20 +127,11 @@ def steps(line: Line) -> tuple[Doubles, Doubles]:
 
 def look(index: int) -> dict[str, Any]:
     """Return colour and stroke of the score at ``index``: the first one stands out."""
-    dashes = ("-", "--", "-.")[(index // len(COLOURS)) % 3]
     return {
         "color": COLOURS[index % len(COLOURS)],
-        "linestyle": dashes,
+        "linestyle": DASHES[index // len(COLOURS) % len(DASHES)],
         "linewidth": 2.4 if index == 0 else 1.3,
     }
-
-
-def save(figure: Figure, path: Path) -> list[Path]:
-    """Write a figure as SVG and PNG; ``path`` has no suffix."""
-    paths = [path.with_name(f"{path.name}.{kind}") for kind in ("svg", "png")]
-    figure.savefig(paths[0], metadata={"Date": None})
-    figure.savefig(paths[1], dpi=150)
-    return paths
 
 
 def _band(axes: Any, line: Line, colour: str) -> None:
@@ -157,7 +146,6 @@ def _reference_lines(axes: Any, line: Line, *, label: bool = True) -> None:
     axes.axhline(100 * start, color="k", ls=":", lw=1, label=names[1])
     axes.axvline(100 * LIMIT, color="#bbbbbb", lw=0.8, zorder=0)
     axes.set_xlim(0, 100 * GRID[-1])
-    axes.spines[["top", "right"]].set_visible(False)
 
 
 def _ranks(count: int) -> NDArray[np.int64]:

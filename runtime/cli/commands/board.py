@@ -50,8 +50,8 @@ UNITS = {
     "idle_w": "W, at rest",
 }
 LAZY = {
-    "project": "sealshot.benchmarks.board.projection",
-    "check": "sealshot.benchmarks.board.command",
+    "project": "sealshot.benchmarks.board.bounds.command",
+    "check": "sealshot.benchmarks.board.check.command",
 }
 
 

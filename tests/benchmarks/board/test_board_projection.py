@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sealshot.benchmarks.board.peaks import PeakMeter
-from sealshot.benchmarks.board.projection import measure
-from sealshot.benchmarks.board.roofline import reach
-from sealshot.benchmarks.board.roofs import Roof, bound, measured_roofs, roofs
+from sealshot.benchmarks.board.bounds.command import measure
+from sealshot.benchmarks.board.bounds.peaks import PeakMeter
+from sealshot.benchmarks.board.bounds.picture import reach
+from sealshot.benchmarks.board.bounds.roofs import Roof, bound, measured_roofs, roofs
 from sealshot.benchmarks.speed.graph_cost import Layer, read_layers
 from sealshot.boards import boards
 from sealshot.runtime.cli.main import main

@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
-from sealshot.benchmarks.accuracy.erc.curve import Doubles
-from sealshot.benchmarks.accuracy.erc.plots import COLOURS, save
-from sealshot.benchmarks.board.projection import Projection
-from sealshot.benchmarks.board.roofs import Roof
+from sealshot.benchmarks.board.bounds.command import Projection
+from sealshot.benchmarks.board.bounds.roofs import Roof
+from sealshot.benchmarks.page.figures import COLOURS, figure, save
 from sealshot.benchmarks.speed.graph_cost import Layer
 
 MOST_ROOFS = 8
@@ -28,8 +27,8 @@ def draw_roofline(
         precision: which one.
         path: without suffix; an SVG and a PNG.
     """
-    figure = Figure(figsize=(8, 6), layout="constrained")
-    axes = figure.add_subplot()
+    drawn = figure(5.2)
+    axes = drawn.add_subplot()
     shown = _thin([b.roof for b in projection.bounds if b.roof.precision == precision])
     intensity = np.array([layer.intensity(precision) for layer in layers])
     x = np.geomspace(min(0.5, intensity.min() / 2), max(2000.0, 4 * intensity.max()), 400)
@@ -55,20 +54,19 @@ def draw_roofline(
     axes.set(
         xscale="log",
         yscale="log",
-        xlabel="operations per byte through memory; each disc is a layer, its area its share",
+        xlabel="operations per byte through memory; a disc is a layer,\nits area its share",
         ylabel="10⁹ operations a second, at most",
         title=f"{projection.score}, {precision}, batch {projection.batch}: an upper bound",
     )
     axes.grid(which="major", color="#e4e4e4", lw=0.6)
-    axes.spines[["top", "right"]].set_visible(False)
     if shown:
-        figure.legend(frameon=False, fontsize=8, loc="outside lower center", ncols=2)
+        drawn.legend(loc="outside lower center")
     else:
         axes.text(0.5, 0.5, f"no board has a {precision} rate", transform=axes.transAxes)
-    return save(figure, path)
+    return save(drawn, path)
 
 
-def reach(roof: Roof, intensity: Doubles) -> Doubles:
+def reach(roof: Roof, intensity: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return 10^9 operations a second that a roof allows at intensities ``[n]``."""
     return np.minimum(1e3 * roof.tops, roof.memory_gb_s * intensity)
 

@@ -12,8 +12,8 @@ from statistics import median
 
 import numpy as np
 
-from sealshot.benchmarks.board.peaks import PeakMeter, Peaks
-from sealshot.benchmarks.board.roofs import PRECISIONS, Bound, bound, measured_roofs, roofs
+from sealshot.benchmarks.board.bounds.peaks import PeakMeter, Peaks
+from sealshot.benchmarks.board.bounds.roofs import PRECISIONS, Bound, bound, measured_roofs, roofs
 from sealshot.benchmarks.conditions.environment import Environment, environment
 from sealshot.benchmarks.conditions.result_file import write_result
 from sealshot.benchmarks.speed.graph_cost import Layer, read_layers
@@ -110,7 +110,7 @@ def main(argv: list[str]) -> int:
             _print_layers(layers, given.batch)
         _print(projection)
     if given.output:
-        from sealshot.benchmarks.board.roofline import draw_roofline
+        from sealshot.benchmarks.board.bounds.picture import draw_roofline
 
         write_result(given.output / "projection.json", asdict(projection))
         for precision in given.precision:

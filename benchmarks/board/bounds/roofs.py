@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sealshot.benchmarks.board.peaks import Peaks
+from sealshot.benchmarks.board.bounds.peaks import Peaks
 from sealshot.benchmarks.speed.graph_cost import BYTES, Layer
 from sealshot.boards import Board, PowerMode
 

@@ -1,0 +1,1 @@
+"""What a board can reach at most: its roofs, the layers of a score under them, a picture."""

@@ -1,0 +1,1 @@
+"""What every page of results is made of: HTML that fetches nothing, and pictures in it."""
