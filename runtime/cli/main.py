@@ -1,15 +1,17 @@
-"""The `sealshot` program: finds the command, runs it, turns errors into exit codes."""
+"""The `sealshot` program: finds the command, runs it, turns errors into exit codes.
+
+Little is imported here, so that Ctrl-C finds its handler a moment after the start.
+"""
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import os
 import signal
 import sys
+from contextlib import suppress
 from types import FrameType
 
-from sealshot.runtime.cli.terminal import fail, note, printed_log, say
 from sealshot.runtime.errors import InputError, SealshotError
 from sealshot.runtime.pipeline.stop import SIGNALS
 
@@ -89,6 +91,8 @@ def usage() -> str:
 
 def dispatch(argv: list[str]) -> int:
     """Run the command that ``argv`` names and return its exit code."""
+    from sealshot.runtime.cli.terminal import say
+
     if not argv or argv[0] in ("-h", "--help", "help"):
         say(usage())
         return 0 if argv else 2
@@ -99,6 +103,8 @@ def dispatch(argv: list[str]) -> int:
         return 0
     name, rest = argv[0], argv[1:]
     if name not in COMMANDS:
+        import difflib
+
         near = difflib.get_close_matches(name, COMMANDS, n=1)
         raise InputError(
             f"there is no command '{name}'",
@@ -122,13 +128,17 @@ def main(argv: list[str] | None = None) -> int:
     for number in SIGNALS:  # SIGINT too: a shell that starts us in the background has it ignored
         signal.signal(number, _interrupt)
     try:
-        with printed_log():
-            return dispatch(sys.argv[1:] if argv is None else argv)
-    except SealshotError as error:
-        fail(error)
-        return error.exit_code
+        from sealshot.runtime.cli.terminal import fail, printed_log
+
+        try:
+            with printed_log():
+                return dispatch(sys.argv[1:] if argv is None else argv)
+        except SealshotError as error:
+            fail(error)
+            return error.exit_code
     except KeyboardInterrupt:
-        note("interrupted")
+        with suppress(OSError):  # a terminal that was closed
+            print("interrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:  # the reader of our output went away
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,111 @@
+"""A source and stages whose faces a test writes down, so that times are exact."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+
+from sealshot.runtime.pipeline.select import Selector
+from sealshot.runtime.pipeline.settings import Emit
+from sealshot.runtime.pipeline.sinks import Beat, End, Seen, Sink
+from sealshot.runtime.pipeline.stages import Stages, Stopwatch, Watcher
+from sealshot.runtime.sources import Source
+from sealshot.runtime.track import open_tracker
+from sealshot.runtime.types import Face, Frame, Heartbeat
+
+
+class Script(Source):
+    """Gives what a test wrote down: a time and how many people are in view, or None for a beat.
+
+    An exception is raised where it stands; a callable is called, and gives nothing.
+    """
+
+    def __init__(self, *items: object) -> None:
+        super().__init__("script", live=True, frames=None, fps=None)
+        self.closed = False
+        self._items = self._play(items)
+
+    def _play(self, items: tuple[object, ...]) -> Iterator[Frame | Heartbeat]:
+        index = 0
+        for item in items:
+            if isinstance(item, Exception):
+                raise item
+            if callable(item):
+                item()
+                continue
+            time_s, people = item
+            if people is None:
+                yield Heartbeat(time_s)
+            else:
+                yield Frame(index, time_s, np.full((100, 300, 3), people, np.uint8))
+                index += 1
+
+    def _read(self) -> Frame | Heartbeat | None:
+        return None if self.closed else next(self._items, None)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class Detector:
+    """Finds as many faces as the picture is bright, each at its place."""
+
+    def detect(self, image: np.ndarray) -> list[Face]:
+        boxes = [(100.0 * i, 10.0, 100.0 * i + 40, 50.0) for i in range(int(image[0, 0, 0]))]
+        return [Face(np.float32(box), 0.9, np.zeros((5, 2), np.float32)) for box in boxes]
+
+
+class Scorer:
+    """Scores each face 1, and remembers which tracks it was told have ended."""
+
+    def __init__(self) -> None:
+        self.ended: list[int] = []
+
+    def score_tracks(self, crops, tracks) -> np.ndarray:
+        assert len(crops) == len(tracks.seen)
+        self.ended += tracks.ended
+        return np.ones(len(crops), np.float32)
+
+
+class Diary(Sink):
+    """Writes down what it is given: kind, time, tracks whose shots are due."""
+
+    def __init__(self) -> None:
+        self.entries: list[tuple[str, float, tuple[int, ...]]] = []
+        self.last: End | None = None
+
+    def seen(self, seen: Seen) -> None:
+        due = tuple(shot.track for shot in seen.due)
+        self.entries.append(("seen", seen.frame.time_s, due))
+
+    def beat(self, beat: Beat) -> None:
+        self.entries.append(("beat", beat.time_s, tuple(shot.track for shot in beat.due)))
+
+    def end(self, end: End) -> None:
+        assert self.last is None
+        self.last = end
+        self.entries.append(("end", -1.0, tuple(shot.track for shot in end.due)))
+
+
+@pytest.fixture
+def diary() -> Diary:
+    return Diary()
+
+
+@pytest.fixture
+def script() -> type[Script]:
+    return Script
+
+
+@pytest.fixture
+def stages() -> Callable[..., Stages]:
+    """Makes stages for a script; each detection makes a person."""
+
+    def make(emit: Emit = Emit()) -> Stages:
+        selector, scorer, stopwatch = Selector(float, emit), Scorer(), Stopwatch()
+        watcher = Watcher(open_tracker("bytetrack"), scorer, selector, stopwatch)
+        return Stages(Detector(), scorer, selector, watcher, stopwatch)
+
+    return make
