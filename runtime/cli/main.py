@@ -9,8 +9,10 @@ import importlib
 import os
 import signal
 import sys
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from types import FrameType
+from typing import NoReturn
 
 from sealshot.runtime.errors import InputError, SealshotError
 from sealshot.runtime.pipeline.stop import SIGNALS
@@ -111,7 +113,8 @@ def dispatch(argv: list[str]) -> int:
             hint=f"did you mean '{near[0]}'?" if near else "`sealshot --help` lists the commands",
         )
     try:
-        module = importlib.import_module(COMMANDS[name][0])
+        with _leaving_at_once():
+            module = importlib.import_module(COMMANDS[name][0])
         return int(module.main(rest))
     except ModuleNotFoundError as error:
         extra = EXTRAS.get((error.name or "").partition(".")[0])
@@ -125,11 +128,9 @@ def dispatch(argv: list[str]) -> int:
 
 def main(argv: list[str] | None = None) -> int:
     """Entry point: 0 done, 1 something broke, 2 the input was wrong, 130 interrupted."""
-    for number in SIGNALS:  # SIGINT too: a shell that starts us in the background has it ignored
-        signal.signal(number, _interrupt)
     try:
-        from sealshot.runtime.cli.terminal import fail, printed_log
-
+        with _leaving_at_once():
+            from sealshot.runtime.cli.terminal import fail, printed_log
         try:
             with printed_log():
                 return dispatch(sys.argv[1:] if argv is None else argv)
@@ -143,6 +144,30 @@ def main(argv: list[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output went away
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+
+
+@contextmanager
+def _leaving_at_once() -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM end the program where nothing is done yet: while it is imported.
+
+    An exception would not do: what is being imported may catch it. Afterwards they raise one.
+    """
+    _handle(_leave)
+    try:
+        yield
+    finally:
+        _handle(_interrupt)
+
+
+def _handle(handler: Callable[[int, FrameType | None], None]) -> None:
+    for number in SIGNALS:  # SIGINT too: a shell that starts us in the background has it ignored
+        signal.signal(number, handler)
+
+
+def _leave(_signal: int, _frame: FrameType | None) -> NoReturn:
+    with suppress(OSError):
+        os.write(2, b"interrupted\n")
+    os._exit(130)
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:
