@@ -26,6 +26,8 @@ class Scorer(ABC):
     """Of the scores that :meth:`score` gives; its percentiles are theirs."""
     description: str
     """The engine, the device and the precision in a few words, for people."""
+    estimates: bool = False
+    """Whether :meth:`score_tracks` only estimates the scores of crops that cannot be the best."""
     why: str = ""
     """What decided for this engine, where there was a choice."""
 

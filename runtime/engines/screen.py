@@ -29,6 +29,8 @@ NONE_YET = (0.0, float(np.finfo(np.float32).min))
 class Screen(Scorer):
     """A score graph in int8 and in fp32, of which fp32 has the last word."""
 
+    estimates = True
+
     def __init__(self, quick: Scorer, full: Scorer) -> None:
         """Start with no track.
 
@@ -61,7 +63,7 @@ class Screen(Scorer):
         """See :meth:`Scorer.score_tracks`.
 
         The score of a crop that was not scored again is an estimate, never above its track's best;
-        so is, then, the lowest score that the reason of a shot names.
+        so is, then, the lowest score that the reason of a shot names, which says "about".
         """
         quick = self._quick.score(crops)
         best = [self._best.get(track.id, NONE_YET) for track in tracks.seen]

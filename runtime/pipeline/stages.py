@@ -126,7 +126,9 @@ def open_stages(settings: Settings, fps: float | None) -> Stages:
     engine = open_for_tracks(score, settings.engine, settings.precision, threads=threads)
     detector = open_detector(settings.detector, min_face_px=settings.min_face_px, threads=threads)
     min_hits = math.ceil(settings.min_seen_s * fps) if fps else MIN_HITS
-    selector = Selector(engine.manifest.percentile, settings.emit, settings.choice, min_hits)
+    selector = Selector(
+        engine.manifest.percentile, settings.emit, settings.choice, min_hits, engine.estimates
+    )
     stopwatch = Stopwatch()
     watcher = Watcher(open_tracker(settings.tracker), engine, selector, stopwatch)
     return Stages(detector, engine, selector, watcher, stopwatch)

@@ -17,7 +17,7 @@ from sealshot.runtime.pipeline.settings import Emit, Settings
 from sealshot.runtime.pipeline.stop import Stop
 from sealshot.runtime.seal.times import epoch_of, utc_now
 from sealshot.runtime.vault import caretaker
-from sealshot.runtime.vault.caretaker import Sealing
+from sealshot.runtime.vault.keeper import Sealing
 
 BOTH_IN_VIEW = slice(60, 110)
 """Frames of the demo's clip."""

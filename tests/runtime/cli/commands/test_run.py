@@ -48,6 +48,13 @@ def test_json_is_for_machines(demo, tmp_path):
         assert 0 <= person["percentile"] <= 100
 
 
+def test_a_percentile_is_explained_where_it_is_printed(demo, tmp_path):
+    done = sealshot("run", demo.clip, "--to", demo.recipient, "--vault", tmp_path / "v")
+    assert "percentile" in done.stdout.splitlines()[0]
+    assert "percentile: the share of the photographs that the score was trained on" in done.stderr
+    assert "% of the photographs" in opened(tmp_path / "v", demo.key, tmp_path / "o")[0]["reason"]
+
+
 def test_what_is_opened_is_what_was_said(demo, tmp_path):
     done = sealshot(
         *("run", demo.clip, "--to", demo.recipient, "--vault", tmp_path / "v", "--json"),
