@@ -139,15 +139,15 @@ def test_bad_input_is_one_sentence_and_leaves_nothing(demo, tmp_path, source, to
 def test_a_vault_that_fails_half_way_keeps_what_was_acknowledged(
     demo, tmp_path, monkeypatch, capsys
 ):
-    put, calls = Vault.put, []
+    store, calls = Vault.store, []
 
     def failing(self, sealed, *args, **options):
         calls.append(sealed)
         if len(calls) == 2:
             monkeypatch.setattr(os, "fsync", _no_space)
-        return put(self, sealed, *args, **options)
+        return store(self, sealed, *args, **options)
 
-    monkeypatch.setattr(Vault, "put", failing)
+    monkeypatch.setattr(Vault, "store", failing)
     argv = ["run", demo.clip, "--to", demo.recipient, "--vault", tmp_path / "v", "--json"]
     code = cli.main(list(map(str, argv)))
     monkeypatch.undo()
