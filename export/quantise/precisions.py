@@ -23,13 +23,13 @@ from sealshot.export.onnx_export import float_form, fold, to_onnx
 from sealshot.export.quantise.calibrate import calibrate
 from sealshot.export.quantise.equalise import equalise
 from sealshot.export.quantise.half import halve
-from sealshot.export.quantise.qdq import RECIPES, Ranges, quantise
+from sealshot.export.quantise.qdq import Ranges, quantise
 from sealshot.runtime.engines.choice import open_onnxruntime
 from sealshot.runtime.engines.manifest import Manifest, quantiles
 from sealshot.runtime.files import write_atomic
 from sealshot.runtime.types import Floats
+from sealshot.runtime.weights.forms import GENERAL, RECIPES
 
-PRECISIONS = ("fp32", "fp16", "int8")
 FORM_CROPS = 256
 """Crops that fix ranges inside the int8 form; calibration widens none of them."""
 MARGIN_CROPS = 1024
@@ -44,7 +44,7 @@ class Calibration:
     """``uint8 [n, 1, 64, 64]``."""
     name: str
     method: str = "minmax"
-    recipe: str = "cpu"
+    recipe: str = GENERAL
 
     def described(self) -> dict[str, str]:
         """Return what the manifest says of it."""
@@ -85,7 +85,7 @@ def export_precision(
     Args:
         graph: as it was trained.
         manifest: of the trained graph; what the file is replaces its fields.
-        precision: one of :data:`PRECISIONS`.
+        precision: `fp32`, `fp16` or `int8`.
         path: ``NAME.onnx``.
         calibration: needed for int8.
         distribution: ``uint8 [n, 1, 64, 64]``, crops whose scores by int8 give its percentiles;

@@ -21,6 +21,8 @@ from sealshot.runtime.errors import InputError, SealshotError
 from sealshot.runtime.files import write_atomic
 
 CACHE_VARIABLE = "SEALSHOT_CACHE"
+PLAN = ".plan"
+"""Suffix of a plan's file."""
 
 
 class Batch(NamedTuple):
@@ -220,9 +222,14 @@ def plans_folder(cache: Path | None = None) -> Path:
     return (cache or cache_folder()) / "plans"
 
 
+def count_plans(cache: Path | None = None) -> int:
+    """Return how many plans lie in a cache, whatever they are for."""
+    return len(list(plans_folder(cache).glob(f"*{PLAN}")))
+
+
 def _plans(folder: Path) -> Iterator[tuple[Path, PlanManifest]]:
     """Yield the plans of a folder whose manifests can be read."""
-    for plan in sorted(folder.glob("*.plan")):
+    for plan in sorted(folder.glob(f"*{PLAN}")):
         try:
             yield plan, read_plan_manifest(plan)
         except InputError:

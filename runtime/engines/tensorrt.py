@@ -20,6 +20,7 @@ from sealshot.kernels.memory import DeviceArray, PinnedArray
 from sealshot.runtime.crops import CROP_PX
 from sealshot.runtime.engines.manifest import load_manifest
 from sealshot.runtime.engines.plans import (
+    PLAN,
     Batch,
     Target,
     cache_folder,
@@ -243,7 +244,7 @@ class TensorRtRunner(Runner):
         tensorrt = open_tensorrt()
         from sealshot.runtime.engines import tensorrt_api as api
 
-        if model.suffix == ".plan":
+        if model.suffix == PLAN:
             plan, source = model, "MODEL.onnx"
         else:
             plan = find_plan(model, load_manifest(model), tensorrt.target)

@@ -23,7 +23,8 @@ from sealshot.runtime.cli.terminal import note, progress, say, say_json, table
 from sealshot.runtime.engines.manifest import load_manifest
 from sealshot.runtime.engines.onnx_session import open_session
 from sealshot.runtime.sources.board import find_board
-from sealshot.runtime.weights import DEFAULT_SCORE, SCORES, forms, score_graph
+from sealshot.runtime.weights import DEFAULT_SCORE, SCORES, score_graph
+from sealshot.runtime.weights.forms import forms
 
 USAGE = f"""
 usage: sealshot board project [BOARD...] [options]

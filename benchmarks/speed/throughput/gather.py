@@ -27,7 +27,7 @@ from sealshot.runtime.engines import ENGINES, engine_forms
 from sealshot.runtime.engines.manifest import Manifest, load_manifest
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.sources import frames_of, open_source
-from sealshot.runtime.weights import PRECISIONS, forms
+from sealshot.runtime.weights.forms import PRECISIONS, forms
 
 OWN_ENGINES = tuple(engine for engine in ENGINES if engine != "auto")
 OTHERS = {"pytorch": EAGER, "plain": PLAIN, "openvino": OPENVINO, "peers": PEER}

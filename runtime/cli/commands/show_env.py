@@ -16,7 +16,7 @@ from sealshot.runtime.cli.arguments import Arguments
 from sealshot.runtime.cli.terminal import say_json, table
 from sealshot.runtime.engines import survey
 from sealshot.runtime.engines.manifest import load_manifest
-from sealshot.runtime.engines.plans import plans_folder
+from sealshot.runtime.engines.plans import count_plans, plans_folder
 from sealshot.runtime.errors import InputError, SealshotError
 from sealshot.runtime.weights import SCORES, score_graph
 
@@ -42,7 +42,6 @@ PACKAGES = (
     "torch",
     "onnx",
     "matplotlib",
-    "pycuda",
     "tensorrt",
     "openvino",
 )
@@ -72,7 +71,7 @@ def collect() -> dict[str, str]:
     facts["onnxruntime providers"] = ", ".join(ort.get_available_providers())
     facts |= _devices()
     facts |= {f"score {name}": _model(name) for name in SCORES}
-    facts["plans of TensorRT"] = f"{len(list(plans_folder().glob('*.plan')))} in {plans_folder()}"
+    facts["plans of TensorRT"] = f"{count_plans()} in {plans_folder()}"
     facts |= {
         f"{score} on {engine}, {precision}": (
             f"not usable: {opened.fact}"
