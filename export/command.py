@@ -52,8 +52,8 @@ its manifest, and compare each with the trained model in float64; below a rank c
                       it gives the percentiles, {CALIBRATION_CROPS} of it the ranges of int8
   --calibration-crops N  (default {CALIBRATION_CROPS})
   --calibrator RULE   minmax (default), percentile, entropy
-  --recipe NAME       of int8: {", ".join(RECIPES)} (default here: {own_recipe()}). cpu is right on any
-                      processor; the others are written as DIR/NAME.int8-RECIPE.onnx
+  --recipe NAME       of int8: {", ".join(RECIPES)} (default here: {own_recipe()}); cpu is right on
+                      any processor; the others are written as DIR/NAME.int8-RECIPE.onnx
   --samples L         latent samples of rp; 0 or mean: the mean alone (default: the model's own)
   --pixels            also write rp up to the Gaussians of the pixels, for TensorRT with the
                       likelihood in our kernel: DIR/rp-pixels.onnx, DIR/rp-pixels.fp16.onnx

@@ -18,7 +18,7 @@ from sealshot.export.train.data import pictures_below
 from sealshot.runtime.cli.terminal import progress
 from sealshot.runtime.crops import CROP_PX, crop_resize_grey
 from sealshot.runtime.detect import open_detector
-from sealshot.runtime.engines.manifest import Manifest, load_manifest, sidecar
+from sealshot.runtime.engines.manifest import ScoreManifest, load_manifest, sidecar
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.weights import score_graph
 
@@ -31,7 +31,7 @@ LEAST_SPAN = 64
 """Grey levels between the darkest and the brightest hundredth of all pixels."""
 
 
-def open_trained(spec: str, samples: int | None) -> tuple[nn.Module, Manifest, bool]:
+def open_trained(spec: str, samples: int | None) -> tuple[nn.Module, ScoreManifest, bool]:
     """Return a trained score, a manifest for it, and whether that holds the percentiles.
 
     Args:
@@ -60,10 +60,10 @@ def open_trained(spec: str, samples: int | None) -> tuple[nn.Module, Manifest, b
     graph = RpScore(graph.vae, manifest.seed, samples).eval()
     changed = {"samples": samples, "macs_per_face": count_macs(graph)}
     # the distribution of scores is another one
-    return graph, Manifest(**{**vars(manifest), **changed}), False
+    return graph, ScoreManifest(**{**vars(manifest), **changed}), False
 
 
-def _open_checkpoint(path: Path) -> tuple[nn.Module, Manifest]:
+def _open_checkpoint(path: Path) -> tuple[nn.Module, ScoreManifest]:
     """The score of a checkpoint; its manifest takes what it can from one that lies beside it."""
     try:
         state = torch.load(path, weights_only=True)
@@ -87,7 +87,7 @@ def _open_checkpoint(path: Path) -> tuple[nn.Module, Manifest]:
     graph.eval()
     beside = path.with_suffix(".onnx")
     known = load_manifest(beside) if sidecar(beside).is_file() and beside.is_file() else None
-    return graph, Manifest(
+    return graph, ScoreManifest(
         name="rp" if is_vae else "quality",
         sha256="",
         architecture=known.architecture if known else type(part).__name__,

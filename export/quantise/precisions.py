@@ -25,7 +25,7 @@ from sealshot.export.quantise.equalise import equalise
 from sealshot.export.quantise.half import halve
 from sealshot.export.quantise.qdq import Ranges, quantise
 from sealshot.runtime.engines.choice import open_onnxruntime
-from sealshot.runtime.engines.manifest import Manifest, quantiles
+from sealshot.runtime.engines.manifest import ScoreManifest, quantiles
 from sealshot.runtime.files import write_atomic
 from sealshot.runtime.types import Floats
 from sealshot.runtime.weights.forms import GENERAL, RECIPES
@@ -74,12 +74,12 @@ class Exported:
 
 def export_precision(
     graph: nn.Module,
-    manifest: Manifest,
+    manifest: ScoreManifest,
     precision: str,
     path: Path,
     calibration: Calibration | None,
     distribution: NDArray[np.uint8] | None,
-) -> Manifest:
+) -> ScoreManifest:
     """Write a score graph in one precision, and its manifest.
 
     Args:
@@ -122,7 +122,7 @@ def export_precision(
 
 
 def screen_margin(errors: NDArray[np.float64]) -> float:
-    """Return the margin that int8 screens with: see :attr:`Manifest.screen_margin`.
+    """Return the margin that int8 screens with: see :attr:`ScoreManifest.screen_margin`.
 
     Two crops of different people err more independently than two of one track do, but a camera
     shows crops that are worse than those of a calibration set: on clips the two balance.
@@ -134,7 +134,7 @@ def screen_margin(errors: NDArray[np.float64]) -> float:
 
 
 def score_distribution(
-    graph: nn.Module, manifest: Manifest, crops: NDArray[np.uint8]
+    graph: nn.Module, manifest: ScoreManifest, crops: NDArray[np.uint8]
 ) -> tuple[float, ...]:
     """Return the quantiles of the scores of crops in float32, for the manifest."""
     with tempfile.TemporaryDirectory(prefix="sealshot-export-") as folder:

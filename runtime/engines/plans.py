@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sealshot.runtime.engines.manifest import Manifest, sidecar
+from sealshot.runtime.engines.manifest import FORMAT, NewerFormatError, ScoreManifest, sidecar
 from sealshot.runtime.errors import InputError, SealshotError
 from sealshot.runtime.files import write_atomic
 
@@ -66,7 +66,7 @@ class PlanManifest:
     """What a plan says about itself. Written beside ``NAME.plan`` as ``NAME.json``."""
 
     plan_sha256: str
-    model: Manifest
+    model: ScoreManifest
     """Of the ONNX graph that it was built from; its sha256 is that of the ONNX file."""
     target: Target
     batch: Batch
@@ -92,7 +92,8 @@ class PlanManifest:
 
     def write(self, plan: Path) -> None:
         """Write the sidecar of ``plan``."""
-        write_atomic(sidecar(plan), (json.dumps(asdict(self), indent=1) + "\n").encode())
+        values = {"format": FORMAT, **asdict(self), "model": self.model.as_json()}
+        write_atomic(sidecar(plan), (json.dumps(values, indent=1) + "\n").encode())
 
     def mismatches(self, here: Target) -> list[str]:
         """Return what differs between where the plan was built and here, in words."""
@@ -145,10 +146,11 @@ def read_plan_manifest(plan: Path) -> PlanManifest:
     path = sidecar(plan)
     try:
         raw: dict[str, Any] = json.loads(path.read_text())
-        model = raw["model"]
+        if raw.get("format", 1) > FORMAT:
+            raise NewerFormatError(raw["format"])
         return PlanManifest(
             plan_sha256=str(raw["plan_sha256"]),
-            model=Manifest(**{**model, "score_quantiles": tuple(model["score_quantiles"])}),
+            model=ScoreManifest.from_json(raw["model"]),
             target=Target(**raw["target"]),
             batch=Batch(*map(int, raw["batch"])),
             dla_core=None if raw["dla_core"] is None else int(raw["dla_core"]),
@@ -159,6 +161,8 @@ def read_plan_manifest(plan: Path) -> PlanManifest:
             f"{plan} has no manifest {path.name} that can be read: {error.strerror}",
             hint=f"build it here: {build_command('MODEL.onnx')}",
         ) from None
+    except NewerFormatError as error:
+        raise InputError(f"{path} cannot be read: {error}", hint="update sealshot") from None
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise InputError(
             f"{path} is not the manifest of a plan: {error!r}",
@@ -190,7 +194,9 @@ def read_plan(plan: Path, here: Target, model: Path | str = "MODEL.onnx") -> byt
     return data
 
 
-def find_plan(model: Path, manifest: Manifest, here: Target, cache: Path | None = None) -> Path:
+def find_plan(
+    model: Path, manifest: ScoreManifest, here: Target, cache: Path | None = None
+) -> Path:
     """Return the plan in the cache that was built on this machine from a model.
 
     Args:

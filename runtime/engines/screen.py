@@ -16,7 +16,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from sealshot.runtime.engines.manifest import Manifest
+from sealshot.runtime.engines.manifest import ScoreManifest
 from sealshot.runtime.engines.scorer import Scorer
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.types import Floats, Tracks
@@ -81,5 +81,5 @@ class Screen(Scorer):
         return scores
 
 
-def _model(manifest: Manifest) -> tuple[str, int, int, str]:
+def _model(manifest: ScoreManifest) -> tuple[str, int, int, str]:
     return manifest.name, manifest.samples, manifest.seed, manifest.training_set_sha256
