@@ -26,7 +26,6 @@ from sealshot.runtime.engines.plans import (
     Batch,
     PlanManifest,
     Target,
-    cache_folder,
     plans_folder,
     read_plan,
     read_plan_manifest,
@@ -34,7 +33,7 @@ from sealshot.runtime.engines.plans import (
 )
 from sealshot.runtime.engines.tensorrt import TensorRt, open_tensorrt
 from sealshot.runtime.errors import InputError, SealshotError
-from sealshot.runtime.files import write_atomic
+from sealshot.runtime.files import cache_folder, write_atomic
 from sealshot.runtime.weights.forms import check_recipe
 
 T = TypeVar("T")

@@ -16,11 +16,13 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from sealshot.kernels.cache_folder import VARIABLE
 from sealshot.runtime.engines.manifest import FORMAT, NewerFormatError, ScoreManifest, sidecar
 from sealshot.runtime.errors import InputError, SealshotError
-from sealshot.runtime.files import write_atomic
+from sealshot.runtime.files import cache_folder, write_atomic
 
-CACHE_VARIABLE = "SEALSHOT_CACHE"
+PLANS = "plans"
+"""Folder of the cache."""
 PLAN = ".plan"
 """Suffix of a plan's file."""
 
@@ -109,16 +111,6 @@ def build_command(model: Path | str) -> str:
     return f"sealshot export {shlex.quote(str(model))} --engine tensorrt"
 
 
-def cache_folder() -> Path:
-    """Return where plans and timing caches lie: $SEALSHOT_CACHE, else by the XDG rules."""
-    if named := os.environ.get(CACHE_VARIABLE):
-        return Path(named)
-    xdg = os.environ.get("XDG_CACHE_HOME", "")
-    # the XDG base directory specification: a relative path is to be ignored
-    base = Path(xdg) if Path(xdg).is_absolute() else Path.home() / ".cache"
-    return base / "sealshot"
-
-
 def require_writable(folder: Path) -> None:
     """Make a folder, and check that files can be made in it, before minutes are spent.
 
@@ -133,7 +125,7 @@ def require_writable(folder: Path) -> None:
     except OSError as error:
         raise SealshotError(
             f"the cache folder {folder} cannot be written to: {error.strerror}",
-            hint=f"name another: {CACHE_VARIABLE}=DIR sealshot ...",
+            hint=f"name another: {VARIABLE}=DIR sealshot ...",
         ) from error
 
 
@@ -225,7 +217,7 @@ def find_plan(
 
 def plans_folder(cache: Path | None = None) -> Path:
     """Return where the plans lie in a cache."""
-    return (cache or cache_folder()) / "plans"
+    return cache / PLANS if cache else cache_folder(PLANS)
 
 
 def count_plans(cache: Path | None = None) -> int:
