@@ -242,7 +242,10 @@ def _conv(graph: _Graph, weights: Weights, n: int, *, pool: int = 0, stride: int
     the blocked layout of its convolutions; Relu, Conv and Add stay in it.
     """
     slope = weights[f"prelu{n}.weight"]
-    y = graph.conv(weights[f"conv{n}.weight"], weights[f"conv{n}.bias"], stride=stride)
+    kernel = weights[f"conv{n}.weight"]
+    empty = _blocks(kernel.shape[1]) - kernel.shape[1]
+    kernel = np.pad(kernel, ((0, 0), (0, empty), (0, 0), (0, 0)))
+    y = graph.conv(kernel, weights[f"conv{n}.bias"], stride=stride)
     graph.scale(-np.ones_like(slope))
     graph.add("Relu")
     graph.scale(1 - slope)
@@ -257,6 +260,8 @@ def _conv_pool(graph: _Graph, weight: Array, bias: Array, slope: Array, pool: in
     With s = max y and t = max -y over the window, the maximum of PReLU is
     s + (1 - a) relu(-s) where a >= 0, and s + relu(-a t - s) where a < 0.
     So the activation runs on a quarter of the pixels, and `t` costs a channel where it is needed.
+    The map that comes out is filled up to whole blocks with channels of zeros: one that is not
+    leaves the blocked layout at the next convolution.
     """
     falling = np.flatnonzero(slope < 0)
     channels, width = len(slope), _blocks(len(slope) + len(falling))
@@ -269,9 +274,9 @@ def _conv_pool(graph: _Graph, weight: Array, bias: Array, slope: Array, pool: in
     middle = np.eye(_blocks(channels), channels)
     graph.mix(middle @ (-slope[:, None] * t - s))
     graph.add("Relu")
-    rest = graph.mix(np.where(slope < 0, 1, 1 - slope)[:, None] * middle.T)
+    rest = graph.mix(middle @ (np.where(slope < 0, 1, 1 - slope)[:, None] * middle.T))
     graph.tip = pooled
-    graph.mix(s)
+    graph.mix(middle @ s)
     graph.add("Add", rest)
 
 

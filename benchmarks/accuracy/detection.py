@@ -22,7 +22,7 @@ from sealshot.runtime.cli.terminal import progress, say_json, table
 from sealshot.runtime.detect import MIN_FACE_PX, Detector, open_detector
 from sealshot.runtime.detect.boxes import iou
 from sealshot.runtime.detect.mtcnn import EXACT, FAST, Mtcnn, Settings
-from sealshot.runtime.detect.sampling import MipSampler, Sampler
+from sealshot.runtime.detect.sampling import ALL, MipSampler, Sampler
 from sealshot.runtime.engines.runner import Arrays, Runner
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.sources import frames_of, open_source
@@ -226,9 +226,9 @@ class _TimedSampler:
         self._sampler, self._spent = make(image), spent
         spent["sampling"] = time.perf_counter() - start
 
-    def level(self, width: int, height: int) -> Floats:
+    def level(self, width: int, height: int, rows: slice = ALL) -> Floats:
         start = time.perf_counter()
-        level = self._sampler.level(width, height)
+        level = self._sampler.level(width, height, rows)
         self._spent["sampling"] += time.perf_counter() - start
         return level
 
@@ -256,7 +256,8 @@ class _TimedRunner(Runner):
         result = self._runner.run(inputs)
         name, seconds = self._name, time.perf_counter() - start
         self._spent[name] = self._spent.get(name, 0.0) + seconds
-        self._spent[f"{name} images"] = len(inputs["image"])
+        images = f"{name} images"
+        self._spent[images] = self._spent.get(images, 0) + len(inputs["image"])
         return result
 
 

@@ -26,7 +26,7 @@ from sealshot.benchmarks.inspection.history import Thinned
 from sealshot.runtime.cli.arguments import Arguments, output_file, positive_int
 from sealshot.runtime.cli.terminal import progress, say_json, table
 from sealshot.runtime.crops import cut, square
-from sealshot.runtime.detect import MIN_FACE_PX, Detector, open_detector
+from sealshot.runtime.detect import MIN_FACE_PX, Detector, open_detector, open_finder
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.sources import ahead, frames_of, open_source
 from sealshot.runtime.track import TRACKERS, open_tracker
@@ -177,8 +177,9 @@ def timed(frames: Sequence[tuple[float, Sequence[Face]]]) -> dict[str, list[floa
 
 def detected(frames: Iterable[Frame], detector: Detector) -> Iterator[tuple[Frame, Sequence[Face]]]:
     """Yield frames and their faces."""
+    finder = open_finder(detector)
     for frame in frames:
-        yield frame, detector.detect(frame.image)
+        yield frame, finder.look(frame.time_s, frame.image)()
 
 
 def read_truth(path: Path) -> dict[int, Boxes]:

@@ -1,27 +1,19 @@
-"""Face detectors: an image in, faces with box, score and five landmarks out."""
+"""Face detectors: an image or the frames of a source in, faces with box, score, landmarks out."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Protocol
 
+from sealshot.runtime.detect.finder import Detector, EveryFrame, Finder
+from sealshot.runtime.detect.glances import Glances
 from sealshot.runtime.detect.mtcnn import EXACT, FAST, Mtcnn
 from sealshot.runtime.detect.yunet import YuNet
 from sealshot.runtime.errors import InputError
-from sealshot.runtime.types import Face, Image
+
+__all__ = ["MIN_FACE_PX", "Detector", "Finder", "open_detector", "open_finder"]
 
 MIN_FACE_PX = 36
 MTCNN_SETTINGS = {"mtcnn": FAST, "mtcnn:exact": EXACT}
-
-
-class Detector(Protocol):
-    """Finds faces."""
-
-    def detect(self, image: Image) -> list[Face]:
-        """Return the faces of ``image`` (uint8 ``[h, w, 3]``, BGR), best score first.
-
-        The size may change from call to call. Raises InputError if ``image`` is anything else.
-        """
 
 
 def open_detector(spec: str, *, min_face_px: int = MIN_FACE_PX, threads: int = 0) -> Detector:
@@ -47,3 +39,15 @@ def open_detector(spec: str, *, min_face_px: int = MIN_FACE_PX, threads: int = 0
         f"there is no detector '{spec}'",
         hint="use `mtcnn`, `mtcnn:exact`, or `yunet:FILE.onnx` with its file",
     )
+
+
+def open_finder(detector: Detector) -> Finder:
+    """Start to find faces in the frames of one source, with a detector that others may use too.
+
+    ``mtcnn`` looks at the whole picture about eight times a second, and in between only where the
+    faces should be that it knows (:mod:`~sealshot.runtime.detect.glances`); all others look at the
+    whole of every frame.
+    """
+    if isinstance(detector, Mtcnn) and detector.settings.glances:
+        return Glances(detector)
+    return EveryFrame(detector)

@@ -54,6 +54,12 @@ def square(boxes: Floats) -> Floats:
     return np.concatenate([low, low + side], axis=1)
 
 
+def scaled(boxes: Floats, size: float) -> Floats:
+    """Grow or shrink each box around its centre to ``size`` times its size."""
+    more = (boxes[:, 2:] - boxes[:, :2]) * np.float32((size - 1) / 2)
+    return np.concatenate([boxes[:, :2] - more, boxes[:, 2:] + more], axis=1)
+
+
 def _area(boxes: Floats) -> Floats:
     area: Floats = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
     return area

@@ -8,7 +8,8 @@ too: boxes count pixels from 1 and include both ends.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,14 +17,15 @@ from numpy.typing import NDArray
 
 from sealshot.runtime.detect.boxes import iou, square, suppress, suppress_nested
 from sealshot.runtime.detect.image import checked
-from sealshot.runtime.detect.sampling import MeanSampler, MipSampler, Sampler
+from sealshot.runtime.detect.sampling import ALL, MeanSampler, MipSampler, Sampler
 from sealshot.runtime.engines.onnxruntime import OnnxRuntimeRunner
-from sealshot.runtime.engines.runner import Runner
+from sealshot.runtime.engines.runner import Arrays, Runner
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.types import Face, Floats, Image
 from sealshot.runtime.weights import FOLDER
 
 WINDOW_PX, RNET_PX, ONET_PX = 12, 24, 48  # what the networks look at
+RNET_CHUNK, ONET_CHUNK = 32, 16
 STRIDE_PX, COARSE_STRIDE_PX = 2, 4
 LEVEL_OVERLAP, PYRAMID_OVERLAP, RNET_OVERLAP, ONET_OVERLAP = 0.5, 0.7, 0.7, 0.7
 SAME_FACE_IOU = 0.5
@@ -43,6 +45,8 @@ class Settings:
     """Whether a face is the mean of all boxes that the O-net gave for it, or the best of them."""
     sampler: Callable[[Image], Sampler] = MeanSampler
     """How the image is shrunk to the levels and cut to crops."""
+    glances: bool = False
+    """Whether it is enough to follow known faces between two looks at the whole picture."""
 
 
 EXACT = Settings()
@@ -53,8 +57,49 @@ FAST = Settings(
     coarse_levels=1,
     average=True,
     sampler=MipSampler,
+    glances=True,
 )
 """A third of the time; `benchmarks/accuracy/detection.py` measures what it costs in recall."""
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """An image that is being looked at."""
+
+    sampler: Sampler
+    size: NDArray[np.int64]
+    """Width and height."""
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What the O-net says of ``n`` windows."""
+
+    boxes: Floats
+    """``[n, 4]``"""
+    score: Floats
+    """``[n]``"""
+    points: Floats
+    """``[n, 5, 2]``"""
+
+    def over(self, least: float | Floats) -> Found:
+        """Return what has a score above ``least``."""
+        passed = self.score > least
+        return Found(self.boxes[passed], self.score[passed], self.points[passed])
+
+    @staticmethod
+    def join(parts: Sequence[Found]) -> Found:
+        """Return all windows of several."""
+        return Found(
+            np.concatenate([part.boxes for part in parts]),
+            np.concatenate([part.score for part in parts]),
+            np.concatenate([part.points for part in parts]),
+        )
+
+
+NOTHING = Found(
+    np.empty((0, 4), np.float32), np.empty(0, np.float32), np.empty((0, 5, 2), np.float32)
+)
 
 
 class Mtcnn:
@@ -69,7 +114,8 @@ class Mtcnn:
                 hint=f"the smallest it can see is {WINDOW_PX} px wide",
             )
         self._min_face_px = min_face_px
-        self._settings = settings
+        self._looking = threading.Lock()  # P-nets are asked by both halves of a follower's work
+        self.settings = settings
         networks: Iterator[Runner] = (
             OnnxRuntimeRunner(FOLDER / f"mtcnn_{name}.onnx", threads=threads)
             for name in ("pnet", "pnet_stride4", "rnet", "onet")
@@ -81,24 +127,45 @@ class Mtcnn:
 
         Raises InputError if ``image`` is anything else.
         """
-        image = checked(image)
-        size = np.asarray(image.shape[1::-1])
-        sampler = self._settings.sampler(image)
-        boxes = self._propose(sampler, size)
-        boxes = self._refine(sampler, _touching(boxes, size))
-        return self._finish(sampler, _touching(boxes, size))
+        view = self.open(image)
+        found = self.judge(view, self.refine(view, self.propose(view)))
+        return self.merge(found.over(self.settings.thresholds[2]))
 
-    def _propose(self, sampler: Sampler, size: NDArray[np.int64]) -> Floats:
-        """P-net over the pyramid: square boxes [n, 4]."""
+    def open(self, image: Image) -> View:
+        """Make an image ready to be looked at.
+
+        Raises InputError if ``image`` is not uint8 ``[h, w, 3]``.
+        """
+        image = checked(image)
+        return View(self.settings.sampler(image), np.asarray(image.shape[1::-1]))
+
+    def propose(
+        self, view: View, start: float = 0.0, end: float = 1.0, least: float | None = None
+    ) -> Floats:
+        """P-net over the pyramid: square boxes [n, 4] that touch the image.
+
+        ``start`` and ``end`` bound the rows of windows that are looked at on each level, as shares
+        of all of them; ``least`` is the score that lets a box pass, if not that of the settings.
+        """
+        least = self.settings.thresholds[0] if least is None else least
         found = [np.empty((0, 9), np.float32)]  # box, score, offsets
-        for index, scale in enumerate(self._scales(int(size.min()))):
-            coarse = index < self._settings.coarse_levels
+        for index, scale in enumerate(self._scales(int(view.size.min()))):
+            coarse = index < self.settings.coarse_levels
             pnet = self._coarse_pnet if coarse else self._pnet
-            width, height = (size * scale + 1).astype(int).tolist()
-            given = pnet.run({"image": sampler.level(width, height)[None]})
+            stride = COARSE_STRIDE_PX if coarse else STRIDE_PX
+            width, height = (view.size * scale + 1).astype(int).tolist()
+            count = (height - WINDOW_PX) // stride + 1
+            first, last = int(start * count), int(end * count)
+            if first == last:
+                continue
+            looked = slice(first * stride, (last - 1) * stride + WINDOW_PX)
+            if last - first == count:
+                looked = ALL  # with a last row that no window reaches, but rounding feels
+            with self._looking:
+                given = pnet.run({"image": view.sampler.level(width, height, looked)[None]})
             score, offsets = given["score"], given["box"]
-            y, x = np.nonzero(score[0] >= self._settings.thresholds[0])
-            corner = np.stack([x, y], axis=1) * (COARSE_STRIDE_PX if coarse else STRIDE_PX)
+            y, x = np.nonzero(score[0] >= least)
+            corner = np.stack([x, y + first], axis=1) * stride
             window = np.concatenate([corner + 1, corner + WINDOW_PX], axis=1).astype(np.float32)
             boxes = np.floor(window / np.float32(scale))
             scores = score[0, y, x]
@@ -106,7 +173,7 @@ class Mtcnn:
             found.append(rows[suppress(boxes, scores, LEVEL_OVERLAP)])
         rows = np.concatenate(found)
         rows = rows[suppress(rows[:, :4], rows[:, 4], PYRAMID_OVERLAP)]
-        return square(_move(rows[:, :4], rows[:, 5:], 0))
+        return _touching(square(_move(rows[:, :4], rows[:, 5:], 0)), view.size)
 
     def _scales(self, side_px: int) -> list[float]:
         """Sizes of the pyramid's levels over the image's, whose shorter side is given."""
@@ -114,33 +181,34 @@ class Mtcnn:
         scale = WINDOW_PX / self._min_face_px
         while side_px * scale >= WINDOW_PX:
             scales.append(scale)
-            scale *= self._settings.factor
+            scale *= self.settings.factor
         return scales
 
-    def _refine(self, sampler: Sampler, boxes: Floats) -> Floats:
+    def refine(self, view: View, boxes: Floats) -> Floats:
         """R-net: the boxes that may be faces, moved and squared [m, 4]."""
         if not len(boxes):
             return boxes
-        crops = sampler.crops(_regions(boxes), RNET_PX)
-        given = self._rnet.run({"image": crops})
+        given = _run(self._rnet, RNET_CHUNK, view.sampler, _regions(boxes), RNET_PX)
         score, offsets = given["score"], given["box"]
-        passed = np.flatnonzero(score > self._settings.thresholds[1])
+        passed = np.flatnonzero(score > self.settings.thresholds[1])
         passed = passed[suppress(boxes[passed], score[passed], RNET_OVERLAP)]
-        return square(_move(boxes[passed], offsets[passed], 1))
+        return _touching(square(_move(boxes[passed], offsets[passed], 1)), view.size)
 
-    def _finish(self, sampler: Sampler, boxes: Floats) -> list[Face]:
-        """O-net: the faces."""
+    def judge(self, view: View, boxes: Floats) -> Found:
+        """O-net: what each of ``boxes`` [n, 4] shows."""
         if not len(boxes):
-            return []
+            return NOTHING
         regions = _regions(boxes)
-        given = self._onet.run({"image": sampler.crops(regions, ONET_PX)})
+        given = _run(self._onet, ONET_CHUNK, view.sampler, regions, ONET_PX)
         score, offsets, points = given["score"], given["box"], given["landmarks"]
-        passed = score > self._settings.thresholds[2]
-        score, boxes = score[passed], _move(boxes[passed], offsets[passed], 1)
-        low, high = regions[passed, None, :2], regions[passed, None, 2:]
-        points = low + points[passed] * (high - low)
+        low, high = regions[:, None, :2], regions[:, None, 2:]
+        return Found(_move(boxes, offsets, 1), score, low + points * (high - low))
+
+    def merge(self, found: Found) -> list[Face]:
+        """One face from all that was found of it, best score first."""
+        score, boxes, points = found.score, found.boxes, found.points
         kept = suppress_nested(boxes + np.asarray([0, 0, 1, 1], np.float32), score, ONET_OVERLAP)
-        if self._settings.average:
+        if self.settings.average:
             weight = score * (iou(boxes[kept], boxes) > SAME_FACE_IOU)
             weight /= weight.sum(axis=1, keepdims=True)
             boxes_kept, points_kept = weight @ boxes, np.tensordot(weight, points, 1)
@@ -152,6 +220,15 @@ class Mtcnn:
                 boxes_kept, score[kept].tolist(), points_kept, strict=True
             )
         ]
+
+
+def _run(runner: Runner, chunk: int, sampler: Sampler, regions: Floats, side: int) -> Arrays:
+    """Run a network on all regions, so many at a time as its maps stay in the processor's cache."""
+    given = [
+        runner.run({"image": sampler.crops(regions[start : start + chunk], side)})
+        for start in range(0, len(regions), chunk)
+    ]
+    return {name: np.concatenate([part[name] for part in given]) for name in given[0]}
 
 
 def _move(boxes: Floats, offsets: Floats, extra: float) -> Floats:

@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 from sealshot.runtime.types import Floats, Image
 
 GREY = (127, 127, 127)  # what the networks' normalisation takes to zero
+ALL = slice(None)
 
 
 class Sampler(Protocol):
     """One image, ready to be sampled."""
 
-    def level(self, width: int, height: int) -> Floats:
-        """Return the whole image as float32 ``[height, width, 3]``."""
+    def level(self, width: int, height: int, rows: slice = ALL) -> Floats:
+        """Return ``rows`` of the whole image at a size, float32 ``[rows, width, 3]``."""
 
     def crops(self, regions: Floats, side: int) -> Floats:
         """Return each region as float32 ``[n, side, side, 3]``; it touches the image."""
@@ -39,9 +40,9 @@ class MeanSampler:
         self._height, self._width = image.shape[:2]
         self._sums = cv2.integral(image)  # int32 [h + 1, w + 1, 3]; a wrap cancels out
 
-    def level(self, width: int, height: int) -> Floats:
-        """Return the whole image as float32 ``[height, width, 3]``."""
-        return self._means(0, 0, self._width, self._height, width, height)
+    def level(self, width: int, height: int, rows: slice = ALL) -> Floats:
+        """Return ``rows`` of the whole image at a size, float32 ``[rows, width, 3]``."""
+        return self._means(0, 0, self._width, self._height, width, height)[rows]
 
     def crops(self, regions: Floats, side: int) -> Floats:
         """Return each region as float32 ``[n, side, side, 3]``; it touches the image."""
@@ -71,12 +72,12 @@ class MipSampler:
     def __init__(self, image: Image) -> None:
         self._mips = [image]
 
-    def level(self, width: int, height: int) -> Floats:
-        """Return the whole image as float32 ``[height, width, 3]``."""
+    def level(self, width: int, height: int, rows: slice = ALL) -> Floats:
+        """Return ``rows`` of the whole image at a size, float32 ``[rows, width, 3]``."""
         shrink = np.asarray(self._mips[0].shape[1] / width)
         source = self._mip(int(_halvings(shrink)))
         level = cv2.resize(source, (width, height), interpolation=cv2.INTER_LINEAR)
-        return level.astype(np.float32)
+        return level[rows].astype(np.float32)
 
     def crops(self, regions: Floats, side: int) -> Floats:
         """Return each region as float32 ``[n, side, side, 3]``; it touches the image."""

@@ -16,15 +16,11 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sealshot.kernels.cache_folder import VARIABLE
-from sealshot.runtime.engines.manifest import FORMAT, NewerFormatError, ScoreManifest, sidecar
+from sealshot.runtime.engines.manifest import Manifest, sidecar
 from sealshot.runtime.errors import InputError, SealshotError
-from sealshot.runtime.files import cache_folder, write_atomic
+from sealshot.runtime.files import write_atomic
 
-PLANS = "plans"
-"""Folder of the cache."""
-PLAN = ".plan"
-"""Suffix of a plan's file."""
+CACHE_VARIABLE = "SEALSHOT_CACHE"
 
 
 class Batch(NamedTuple):
@@ -68,7 +64,7 @@ class PlanManifest:
     """What a plan says about itself. Written beside ``NAME.plan`` as ``NAME.json``."""
 
     plan_sha256: str
-    model: ScoreManifest
+    model: Manifest
     """Of the ONNX graph that it was built from; its sha256 is that of the ONNX file."""
     target: Target
     batch: Batch
@@ -94,8 +90,7 @@ class PlanManifest:
 
     def write(self, plan: Path) -> None:
         """Write the sidecar of ``plan``."""
-        values = {"format": FORMAT, **asdict(self), "model": self.model.as_json()}
-        write_atomic(sidecar(plan), (json.dumps(values, indent=1) + "\n").encode())
+        write_atomic(sidecar(plan), (json.dumps(asdict(self), indent=1) + "\n").encode())
 
     def mismatches(self, here: Target) -> list[str]:
         """Return what differs between where the plan was built and here, in words."""
@@ -109,6 +104,16 @@ class PlanManifest:
 def build_command(model: Path | str) -> str:
     """Return the command that builds the plan of a model."""
     return f"sealshot export {shlex.quote(str(model))} --engine tensorrt"
+
+
+def cache_folder() -> Path:
+    """Return where plans and timing caches lie: $SEALSHOT_CACHE, else by the XDG rules."""
+    if named := os.environ.get(CACHE_VARIABLE):
+        return Path(named)
+    xdg = os.environ.get("XDG_CACHE_HOME", "")
+    # the XDG base directory specification: a relative path is to be ignored
+    base = Path(xdg) if Path(xdg).is_absolute() else Path.home() / ".cache"
+    return base / "sealshot"
 
 
 def require_writable(folder: Path) -> None:
@@ -125,7 +130,7 @@ def require_writable(folder: Path) -> None:
     except OSError as error:
         raise SealshotError(
             f"the cache folder {folder} cannot be written to: {error.strerror}",
-            hint=f"name another: {VARIABLE}=DIR sealshot ...",
+            hint=f"name another: {CACHE_VARIABLE}=DIR sealshot ...",
         ) from error
 
 
@@ -138,11 +143,10 @@ def read_plan_manifest(plan: Path) -> PlanManifest:
     path = sidecar(plan)
     try:
         raw: dict[str, Any] = json.loads(path.read_text())
-        if raw.get("format", 1) > FORMAT:
-            raise NewerFormatError(raw["format"])
+        model = raw["model"]
         return PlanManifest(
             plan_sha256=str(raw["plan_sha256"]),
-            model=ScoreManifest.from_json(raw["model"]),
+            model=Manifest(**{**model, "score_quantiles": tuple(model["score_quantiles"])}),
             target=Target(**raw["target"]),
             batch=Batch(*map(int, raw["batch"])),
             dla_core=None if raw["dla_core"] is None else int(raw["dla_core"]),
@@ -153,8 +157,6 @@ def read_plan_manifest(plan: Path) -> PlanManifest:
             f"{plan} has no manifest {path.name} that can be read: {error.strerror}",
             hint=f"build it here: {build_command('MODEL.onnx')}",
         ) from None
-    except NewerFormatError as error:
-        raise InputError(f"{path} cannot be read: {error}", hint="update sealshot") from None
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise InputError(
             f"{path} is not the manifest of a plan: {error!r}",
@@ -186,9 +188,7 @@ def read_plan(plan: Path, here: Target, model: Path | str = "MODEL.onnx") -> byt
     return data
 
 
-def find_plan(
-    model: Path, manifest: ScoreManifest, here: Target, cache: Path | None = None
-) -> Path:
+def find_plan(model: Path, manifest: Manifest, here: Target, cache: Path | None = None) -> Path:
     """Return the plan in the cache that was built on this machine from a model.
 
     Args:
@@ -217,17 +217,12 @@ def find_plan(
 
 def plans_folder(cache: Path | None = None) -> Path:
     """Return where the plans lie in a cache."""
-    return cache / PLANS if cache else cache_folder(PLANS)
-
-
-def count_plans(cache: Path | None = None) -> int:
-    """Return how many plans lie in a cache, whatever they are for."""
-    return len(list(plans_folder(cache).glob(f"*{PLAN}")))
+    return (cache or cache_folder()) / "plans"
 
 
 def _plans(folder: Path) -> Iterator[tuple[Path, PlanManifest]]:
     """Yield the plans of a folder whose manifests can be read."""
-    for plan in sorted(folder.glob(f"*{PLAN}")):
+    for plan in sorted(folder.glob("*.plan")):
         try:
             yield plan, read_plan_manifest(plan)
         except InputError:

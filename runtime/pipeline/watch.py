@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from sealshot.runtime.detect import Detector
+from sealshot.runtime.detect import Finder
 from sealshot.runtime.errors import SealshotError
 from sealshot.runtime.pipeline.sinks import Beat, End, Seen, Sink
 from sealshot.runtime.pipeline.stages import Stages, Stopwatch
@@ -14,7 +14,10 @@ from sealshot.runtime.pipeline.stop import Stop
 from sealshot.runtime.sources import Source, ahead
 from sealshot.runtime.types import Face, Frame, Heartbeat
 
-FRAMES_AHEAD = 2
+FRAMES_AHEAD = 1
+
+Rest = Callable[[], list[Face]]
+"""What is left of the search for faces in a frame: see :meth:`Finder.look`."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +47,8 @@ def watch(
 ) -> Watched:
     """Watch a source to its end, and give all that is seen to sinks.
 
-    Reading and detection run ahead in a thread of their own, heartbeats in order with the frames;
-    all else runs in the thread that calls.
+    Three threads work on frames that follow each other: one reads and looks for what is new, one
+    finds the faces, and the one that calls does all else. Heartbeats stay in order with the frames.
 
     Args:
         source: an open source; it stays open.
@@ -69,8 +72,16 @@ def watch(
     with stop.heeded():
         try:
             items = until(stages.stopwatch.timed("decode", source), stop_after_s)
-            found = find_faces(items, stages.detector, stages.stopwatch)
-            with ahead(found, FRAMES_AHEAD, interrupt=source.close, stop=stop.is_set) as ready:
+            looked = look(items, stages.finder, stages.stopwatch)
+            with (
+                ahead(looked, FRAMES_AHEAD, interrupt=source.close) as halves,
+                ahead(
+                    find(halves, stages.stopwatch),
+                    FRAMES_AHEAD,
+                    interrupt=halves.close,
+                    stop=stop.is_set,
+                ) as ready,
+            ):
                 for item, faces in ready:
                     if isinstance(item, Frame):
                         frames += 1
@@ -94,17 +105,26 @@ def watch(
     return Watched(frames, time.perf_counter() - start, interrupted, failure)
 
 
-def find_faces(
-    items: Iterable[Frame | Heartbeat], detector: Detector, stopwatch: Stopwatch
-) -> Iterator[tuple[Frame | Heartbeat, list[Face]]]:
-    """Detect the faces of each frame; a heartbeat has none."""
+def look(
+    items: Iterable[Frame | Heartbeat], finder: Finder, stopwatch: Stopwatch
+) -> Iterator[tuple[Frame | Heartbeat, Rest]]:
+    """Look for faces in each frame, and pass on what is left to be done."""
     for item in items:
+        rest: Rest = list
         if isinstance(item, Frame):
-            with stopwatch.time("detect"):
-                faces = detector.detect(item.image)
-            yield item, faces
-        else:
-            yield item, []
+            with stopwatch.time("look"):
+                rest = finder.look(item.time_s, item.image)
+        yield item, rest
+
+
+def find(
+    items: Iterable[tuple[Frame | Heartbeat, Rest]], stopwatch: Stopwatch
+) -> Iterator[tuple[Frame | Heartbeat, list[Face]]]:
+    """Find the faces of each frame that was looked at; a heartbeat has none."""
+    for item, rest in items:
+        with stopwatch.time("detect"):
+            faces = rest()
+        yield item, faces
 
 
 def until(

@@ -34,14 +34,14 @@ from sealshot.benchmarks.accuracy.measures import open_measures
 from sealshot.benchmarks.accuracy.measures.measure import Measure, rate_faces
 from sealshot.benchmarks.conditions.environment import environment
 from sealshot.benchmarks.conditions.result_file import write_result
-from sealshot.benchmarks.data.cache import open_cache
+from sealshot.benchmarks.data.cache import Cache, default_folder
 from sealshot.benchmarks.data.dataset import SUFFIXES, read_folder
 from sealshot.benchmarks.data.faces import View, embed_faces, find_faces
 from sealshot.benchmarks.data.matcher import Matcher, distances
 from sealshot.runtime.cli.arguments import Arguments, output_file, positive_int
 from sealshot.runtime.cli.terminal import note, progress, say, say_json, table
 from sealshot.runtime.crops import crop_resize_grey
-from sealshot.runtime.detect import Detector, open_detector
+from sealshot.runtime.detect import Detector, open_detector, open_finder
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.sources import frames_of, open_source
 from sealshot.runtime.track import open_tracker
@@ -96,7 +96,7 @@ def main(argv: list[str]) -> int:
     add("--detector", default="mtcnn")
     add("--tracker", default="bytetrack")
     add("--threads", type=positive_int, default=0)
-    add("--cache", type=Path)
+    add("--cache", type=Path, default=default_folder())
     add("-o", "--output", type=output_file)
     add("--json", action="store_true")
     given = arguments.parse_args(argv)
@@ -167,11 +167,11 @@ def follow(
     """
     found: dict[int, list[tuple[Floats, Doubles]]] = {}
     impostor = [np.empty(0)]
-    following = open_tracker(tracker)
+    finder, following = open_finder(detector), open_tracker(tracker)
     source = open_source(clip)
     with source, progress(Path(clip).name, source.frames) as bar:
         for frame in frames_of(source):
-            seen = following.update(frame.time_s, detector.detect(frame.image)).seen
+            seen = following.update(frame.time_s, finder.look(frame.time_s, frame.image)()).seen
             bar.update(frame.index + 1, f"{len(found)} tracks")
             if not seen:
                 continue
@@ -204,7 +204,7 @@ def photographs(
     Raises:
         InputError: the folder cannot be read, or holds no such thing.
     """
-    cache = open_cache(given.cache)
+    cache = Cache(given.cache)
     faces = find_faces(read_folder(dataset), given.detector, cache, threads=given.threads)
     tell_losses(faces)
     embedding = embed_faces(faces, matcher, cache)

@@ -28,7 +28,7 @@ from sealshot.runtime.sources import frames_of, open_source
 from sealshot.runtime.vault.keeper import Sealing
 from sealshot.runtime.weights import score_graph
 
-STAGES = ("decode", "detect", "track", "score", "select", "seal")
+STAGES = ("decode", "look", "detect", "track", "score", "select", "seal")
 
 
 @dataclass(frozen=True)

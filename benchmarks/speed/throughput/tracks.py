@@ -23,7 +23,7 @@ from sealshot.benchmarks.speed.throughput.frames import Clip, describe_clip
 from sealshot.benchmarks.speed.throughput.gather import NEEDS, LeftOut, gather, open_all
 from sealshot.benchmarks.speed.throughput.race import Entry, closed_loop, same_score
 from sealshot.runtime.crops import CROP_PX, crop_resize_grey
-from sealshot.runtime.detect import open_detector
+from sealshot.runtime.detect import open_detector, open_finder
 from sealshot.runtime.engines import Screen, open_for_tracks
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.sources import frames_of, open_source
@@ -104,11 +104,12 @@ def follow(clip: str) -> Footage:
     Raises:
         InputError: it cannot be read.
     """
-    detector, tracker = open_detector("mtcnn", threads=1), open_tracker("bytetrack")
+    finder = open_finder(open_detector("mtcnn", threads=1))
+    tracker = open_tracker("bytetrack")
     frames = []
     with open_source(clip) as source:
         for frame in frames_of(source):
-            tracks = tracker.update(frame.time_s, detector.detect(frame.image))
+            tracks = tracker.update(frame.time_s, finder.look(frame.time_s, frame.image)())
             frames.append(
                 (crop_resize_grey(frame.image, [t.face.box for t in tracks.seen]), tracks)
             )

@@ -12,7 +12,6 @@ from pathlib import Path
 from sealshot.runtime.age import age
 from sealshot.runtime.cli.arguments import Arguments
 from sealshot.runtime.cli.terminal import fail, note, progress, say_json, table
-from sealshot.runtime.cli.words import PERCENTILE
 from sealshot.runtime.errors import InputError, SealshotError
 from sealshot.runtime.files import make_folder, write_atomic
 from sealshot.runtime.seal import container
@@ -153,7 +152,6 @@ def main(argv: list[str]) -> int:
         )
     elif opened:
         table(("picture", ">track", "taken at", ">score", ">percentile"), map(_row, opened))
-        note(PERCENTILE)
     note(f"{len(opened)} of {len(objects)} opened")
     return 2 if failed else 0
 

@@ -15,8 +15,9 @@ from sealshot.runtime.sources import Source
 from sealshot.runtime.weights import SCORES
 
 USAGE = f"""\
-  --detector NAME     mtcnn (default), mtcnn:exact (slower, box for box the published one),
-                      or yunet:FILE.onnx
+  --detector NAME     mtcnn (default: looks at each part of the picture eight times a second, and
+                      at known faces in every frame), mtcnn:exact (slower: all of every frame, box
+                      for box as published), or yunet:FILE.onnx (all of every frame)
   --min-face PX       width of the smallest face to look for (default {Settings.min_face_px})
   --tracker NAME      bytetrack (default), or euclidean, the tracker of the paper
   --min-seen S        who is detected for fewer seconds in all is a false alarm, not a person

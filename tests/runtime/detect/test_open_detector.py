@@ -13,7 +13,7 @@ from sealshot.runtime.weights import FOLDER
 def test_mtcnn_has_two_settings(spec, settings):
     detector = open_detector(spec, threads=1)
     assert isinstance(detector, Mtcnn)
-    assert detector._settings is settings
+    assert detector.settings is settings
 
 
 @pytest.mark.parametrize(

@@ -16,10 +16,10 @@ from onnx import TensorProto, helper, numpy_helper
 from sealshot import boards
 from sealshot.runtime import engines
 from sealshot.runtime.engines import tensorrt as tensorrt_engine
-from sealshot.runtime.engines.manifest import ScoreManifest
+from sealshot.runtime.engines.manifest import Manifest
 
 SAMPLES = 3
-MANIFEST = ScoreManifest(
+MANIFEST = Manifest(
     name="test",
     sha256="",
     architecture="none",

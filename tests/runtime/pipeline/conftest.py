@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 
+from sealshot.runtime.detect.finder import EveryFrame
 from sealshot.runtime.pipeline.select import Selector
 from sealshot.runtime.pipeline.settings import Emit
 from sealshot.runtime.pipeline.sinks import Beat, End, Seen, Sink
@@ -106,6 +107,6 @@ def stages() -> Callable[..., Stages]:
     def make(emit: Emit = Emit()) -> Stages:
         selector, scorer, stopwatch = Selector(float, emit), Scorer(), Stopwatch()
         watcher = Watcher(open_tracker("bytetrack"), scorer, selector, stopwatch)
-        return Stages(Detector(), scorer, selector, watcher, stopwatch)
+        return Stages(EveryFrame(Detector()), scorer, selector, watcher, stopwatch)
 
     return make

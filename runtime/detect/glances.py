@@ -1,0 +1,160 @@
+"""Finding faces in the frames of one source without looking everywhere in every frame.
+
+To look for faces costs much; to see whether a face is still where it is expected costs little. So
+between two frames that are near in time
+
+- the P-net looks at the part of the picture that is due: a band of each level of the pyramid, such
+  that every place is looked at once in ``LOOK_EVERY_S``;
+- each known face goes to the O-net as the box where it should be by its last two places, and once
+  more, a little smaller, where the O-net is not sure;
+- where more than half of the known faces are lost at once, the whole picture is looked at again.
+
+Time between frames decides, not their number: a source that gives a frame every ``LOOK_EVERY_S``
+or less often is looked at everywhere in every frame. What is found depends on the frames and their
+times alone, not on how fast the machine is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from sealshot.runtime.detect.boxes import iou, scaled, square
+from sealshot.runtime.detect.mtcnn import Found, Mtcnn, View
+from sealshot.runtime.types import Face, Floats, Image
+
+LOOK_EVERY_S = 0.12
+"""Who is in view for 0.3 s is seen for 0.2 s, which makes a person."""
+NEARLY_ALL = 0.8
+"""Of a look: with so much due or more the whole picture is looked at."""
+CLOSE_LOOK_EVERY = 4
+"""Of so many looks at a place one takes all that the P-net proposes, the others the clear ones."""
+CLEAR_SCORE = 0.85
+"""Of the P-net. A third of what it proposes is that clear, and nearly all faces are."""
+SURE_SCORE = 0.9
+"""Of the O-net: below it a known face is looked at again."""
+AGAIN = 0.85
+"""Size of the window for that, over the size of the face."""
+REMEMBERED_S = 0.16
+"""How long a lost face is still looked for where it would be."""
+GIST = 32, 18
+CUT_LEVELS = 18.0
+"""Mean difference of two frames shrunk to ``GIST`` that is a cut: they are above 25, crowds at 5
+and people who fill the picture at 12."""
+SAME_IOU, MOVED_IOU = 0.4, 0.2
+
+
+@dataclass(frozen=True, eq=False)
+class _Known:
+    """A face that was found."""
+
+    box: Floats
+    """``[4]``"""
+    speed: Floats
+    """``[2]``, pixels a second."""
+    seen_s: float
+
+
+class Glances:
+    """Finds faces with MTCNN in the frames of one source."""
+
+    def __init__(self, net: Mtcnn) -> None:
+        """Start with no frame seen."""
+        self._net = net
+        self._at_s = -np.inf
+        self._size: tuple[int, ...] = ()
+        self._gist: Floats | None = None
+        self._looked = 0.0  # how often all places were looked at: 2.3 is twice, and 0.3 of them
+        self._known: list[_Known] = []
+        self._last_s = -np.inf
+
+    def look(self, time_s: float, image: Image) -> Callable[[], list[Face]]:
+        """Start on a frame; see :meth:`sealshot.runtime.detect.Finder.look`."""
+        view = self._net.open(image)
+        passed = (time_s - self._at_s) / LOOK_EVERY_S
+        gist = view.sampler.level(*GIST)
+        cut = self._gist is None or np.abs(gist - self._gist).mean() > CUT_LEVELS
+        everywhere = passed > NEARLY_ALL or cut or image.shape != self._size
+        self._at_s, self._size, self._gist = time_s, image.shape, gist
+        if everywhere:
+            self._looked = 0.0
+            boxes = self._net.propose(view)
+        else:
+            start, self._looked = self._looked, self._looked + passed
+            boxes = np.concatenate(
+                [
+                    self._net.propose(view, first, last, least)
+                    for first, last, least in due(start, self._looked)
+                ]
+            )
+        return lambda: self._find(time_s, view, boxes, everywhere)
+
+    def _find(self, time_s: float, view: View, proposed: Floats, everywhere: bool) -> list[Face]:
+        """Find the faces of a frame among the P-net's boxes and where known faces should be."""
+        known = [] if everywhere else self._known
+        expected = _boxes(
+            [one.box + np.tile(one.speed, 2) * (time_s - one.seen_s) for one in known]
+        )
+        followed = self._net.judge(view, square(expected))
+        there = np.array([one.seen_s == self._last_s for one in known], bool)
+        least = self._net.settings.thresholds[2]
+        held = followed.score > least
+        if 2 * (there & ~held).sum() > there.sum():
+            proposed = self._net.propose(view)
+        unsure = expected[there & (followed.score < SURE_SCORE)]
+        again = square(scaled(unsure, AGAIN))
+        elsewhere = iou(proposed, followed.boxes[held]).max(axis=1, initial=0) < SAME_IOU
+        new = self._net.refine(view, proposed[elsewhere])
+        found = Found.join([followed, self._net.judge(view, np.concatenate([again, new]))])
+        faces = self._net.merge(found.over(least))
+        self._remember(time_s, known, expected, faces)
+        return faces
+
+    def _remember(
+        self, time_s: float, known: Sequence[_Known], expected: Floats, faces: Sequence[Face]
+    ) -> None:
+        found = _boxes([face.box for face in faces])
+        overlap = iou(found, expected)
+        left = np.ones(len(known), bool)
+        self._known = []
+        for face, row in zip(faces, overlap, strict=True):
+            speed = np.zeros(2, np.float32)
+            best = int(np.argmax(row * left)) if len(known) else -1
+            if best >= 0 and left[best] and row[best] > MOVED_IOU:
+                speed = _speed(known[best], face.box, time_s)
+                left[best] = False
+            self._known.append(_Known(face.box, speed, time_s))
+        left &= overlap.max(axis=0, initial=0) < MOVED_IOU
+        self._known += [
+            one
+            for one, lost in zip(known, left, strict=True)
+            if lost and time_s - one.seen_s < REMEMBERED_S
+        ]
+        self._last_s = time_s
+
+
+def due(start: float, end: float) -> list[tuple[float, float, float | None]]:
+    """Cut a stretch of looks into parts of one look each: its share, and the P-net's threshold."""
+    parts = []
+    while start < end:
+        number = int(start)
+        stop = min(end, number + 1)
+        least = None if number % CLOSE_LOOK_EVERY == 0 else CLEAR_SCORE
+        parts.append((start - number, stop - number, least))
+        start = stop
+    return parts
+
+
+def _speed(known: _Known, box: Floats, time_s: float) -> Floats:
+    """Return the speed of the centre: half of it that of the last step, if there was one before."""
+    moved = (box - known.box) / np.float32(time_s - known.seen_s)
+    speed: Floats = (moved[:2] + moved[2:]) / np.float32(2)
+    if known.speed.any():
+        speed = (speed + known.speed) / np.float32(2)
+    return speed
+
+
+def _boxes(boxes: Sequence[Floats]) -> Floats:
+    return np.asarray(boxes, np.float32).reshape(-1, 4)

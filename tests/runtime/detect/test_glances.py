@@ -1,0 +1,178 @@
+"""Faces in the frames of a source: found soon, followed, lost at once, alike on any machine."""
+
+import math
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sealshot.runtime.demo.clip import PORTRAIT
+from sealshot.runtime.detect import open_detector, open_finder
+from sealshot.runtime.detect.boxes import iou
+from sealshot.runtime.detect.finder import EveryFrame
+from sealshot.runtime.detect.glances import LOOK_EVERY_S, Glances, due
+
+FACE = np.float32([77, 63, 163, 174])  # in the portrait
+SIZE = 0.6
+
+
+@pytest.fixture(scope="module")
+def detector():
+    return open_detector("mtcnn", threads=1)
+
+
+@pytest.fixture(scope="module")
+def portrait():
+    return cv2.resize(cv2.imread(str(PORTRAIT)), None, fx=SIZE, fy=SIZE)
+
+
+def scene(portrait, *spots, level=110, size=(720, 1280)):
+    """A wall with the portrait at each spot; and where the faces are."""
+    wall = np.full((*size, 3), level, np.uint8)
+    for x, y in spots:
+        wall[y : y + portrait.shape[0], x : x + portrait.shape[1]] = portrait
+    return wall, [FACE * SIZE + np.float32([x, y, x, y]) for x, y in spots]
+
+
+def found(faces, box):
+    return any(iou(face.box[None], box[None])[0, 0] > 0.6 for face in faces)
+
+
+def same(some, others):
+    return len(some) == len(others) and all(
+        np.array_equal(a.box, b.box) and np.array_equal(a.landmarks, b.landmarks)
+        for a, b in zip(some, others, strict=True)
+    )
+
+
+def watched(finder, fps, frames):
+    return [finder.look(i / fps, frame)() for i, frame in enumerate(frames)]
+
+
+@pytest.mark.parametrize("spec", ["mtcnn:exact", "yunet"])
+def test_all_but_the_default_look_at_all_of_every_frame(spec, portrait, request):
+    if spec == "yunet":
+        models = request.getfixturevalue("reference_models")
+        spec = f"yunet:{models / 'yunet_n_dynamic.onnx'}"
+    detector = open_detector(spec, threads=1)
+    finder = open_finder(detector)
+    assert isinstance(finder, EveryFrame)
+    views = [scene(portrait, (40 * i, 30), size=(240, 320))[0] for i in range(3)]
+    for faces, view in zip(watched(finder, 25, views), views, strict=True):
+        assert same(faces, detector.detect(view))
+
+
+@pytest.mark.parametrize("fps", [0.5, 1, 5, 10])
+def test_a_slow_source_is_looked_at_everywhere_in_every_frame(detector, portrait, fps):
+    views = [scene(portrait, (90 * i, 20), size=(240, 480))[0] for i in range(4)]
+    for faces, view in zip(watched(open_finder(detector), fps, views), views, strict=True):
+        assert len(faces) == 1
+        assert same(faces, detector.detect(view))
+
+
+def test_a_face_that_moves_is_found_in_every_frame(detector, portrait):
+    finder = open_finder(detector)
+    assert isinstance(finder, Glances)
+    for i in range(25):
+        view, (box,) = scene(portrait, (100 + 16 * i, 300 - 4 * i))
+        faces = finder.look(i / 25, view)()
+        assert len(faces) == 1, i
+        assert found(faces, box), i
+
+
+@pytest.mark.parametrize("fps", [15, 25, 30])
+@pytest.mark.parametrize("y", [0, 530])
+def test_who_comes_is_found_soon_and_who_goes_is_lost_at_once(detector, portrait, fps, y):
+    """In view for 0.3 s is found for 0.2 s, whatever was due when they came."""
+    empty, _ = scene(portrait)
+    view, (box,) = scene(portrait, (600, y))
+    stay = int(0.3 * fps)
+    for wait in range(1, 1 + math.ceil(LOOK_EVERY_S * fps)):
+        seen = watched(open_finder(detector), fps, [empty] * wait + [view] * stay + [empty] * 2)
+        assert not any(seen[:wait]), wait
+        assert not any(seen[wait + stay :]), wait
+        first = next(i for i, faces in enumerate(seen) if faces)
+        assert first - wait < LOOK_EVERY_S * fps, wait
+        assert all(found(faces, box) for faces in seen[first : wait + stay]), wait
+        assert wait + stay - first >= 0.2 * fps, wait
+
+
+def test_a_second_face_beside_a_known_one_is_found(detector, portrait):
+    alone, _ = scene(portrait, (500, 200))
+    both, boxes = scene(portrait, (500, 200), (640, 200))
+    seen = watched(open_finder(detector), 25, [alone] * 3 + [both] * 4)
+    assert [len(faces) for faces in seen[:3]] == [1, 1, 1]
+    assert all(found(seen[-1], box) for box in boxes)
+
+
+def test_after_a_cut_faces_are_found_in_the_very_frame(detector, portrait):
+    before, _ = scene(portrait, (100, 100))
+    after, (box,) = scene(portrait, (900, 500), level=30)
+    for wait in range(1, 5):
+        seen = watched(open_finder(detector), 25, [before] * wait + [after])
+        assert len(seen[-1]) == 1
+        assert found(seen[-1], box)
+
+
+def test_a_frame_of_another_size_is_looked_at_everywhere(detector, portrait):
+    before, _ = scene(portrait, (100, 100))
+    after, _ = scene(portrait, (300, 100), size=(360, 640))
+    seen = watched(open_finder(detector), 25, [before, after])
+    assert same(seen[1], detector.detect(after))
+
+
+def test_a_face_that_is_lost_alone_is_looked_for_everywhere(detector, portrait):
+    """It jumped, and the rest of the picture is as it was."""
+    before, _ = scene(portrait, (100, 80))
+    after, (box,) = scene(portrait, (900, 80))
+    for wait in range(1, 5):
+        seen = watched(open_finder(detector), 25, [before] * wait + [after])
+        assert found(seen[-1], box)
+
+
+def test_what_is_found_does_not_depend_on_how_far_ahead_frames_are_looked_at(detector, portrait):
+    views = [scene(portrait, (60 + 11 * i, 90), (700 - 9 * i, 400))[0] for i in range(8)]
+    one_by_one = watched(open_finder(detector), 25, views)
+    finder = open_finder(detector)
+    halves = [finder.look(i / 25, view) for i, view in enumerate(views)]
+    for faces, rest in zip(one_by_one, halves, strict=True):
+        assert same(faces, rest())
+
+
+def test_less_is_looked_at_between(detector, portrait, monkeypatch):
+    """Counts pixels that the P-net sees, not time."""
+    seen = []
+    for name in ("_pnet", "_coarse_pnet"):
+        run = getattr(detector, name).run
+
+        def counted(inputs, run=run):
+            seen.append(inputs["image"].size)
+            return run(inputs)
+
+        monkeypatch.setattr(getattr(detector, name), "run", counted)
+    view, _ = scene(portrait, (500, 300))
+    finder = open_finder(detector)
+    finder.look(0.0, view)()
+    everywhere = sum(seen)
+    for i in range(1, 25):
+        seen.clear()
+        finder.look(i / 25, view)()
+        assert sum(seen) < 0.5 * everywhere
+
+
+@given(st.floats(0, 50), st.lists(st.floats(0.001, 0.999), min_size=1, max_size=30))
+def test_every_place_is_looked_at_once_a_round(start, steps):
+    """Also where the end of one stretch and the start of the next are rounded."""
+    rows, position = 97, start
+    counts = np.zeros(rows, int)
+    for step in steps:
+        for first, last, _ in due(position, position + step):
+            assert 0 <= first < last <= 1
+            counts[int(first * rows) : int(last * rows)] += 1
+        position += step
+    rounds = position - start
+    assert counts.min() >= math.floor(rounds) - 1
+    assert counts.max() <= math.ceil(rounds) + 1
+    assert abs(counts.mean() - rounds) < 2 / rows * (2 + len(steps)) + 1e-6
