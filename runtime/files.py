@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import stat
 from functools import cache
 from pathlib import Path
 
@@ -77,6 +78,23 @@ def write_new(path: Path, text: str, *, mode: int, what: str = "the file") -> No
         ) from None
     except OSError as error:
         raise file_error(f"cannot write {what} {path}", error, WRITE_ELSEWHERE) from None
+
+
+def read_regular(path: Path, limit: int, *, follow: bool = False) -> bytes:
+    """Read a regular file of at most ``limit`` bytes, under its own name unless ``follow``.
+
+    Raises OSError: also for what would hang (a FIFO), lead elsewhere (a symbolic link), or fill the
+    memory (a sparse terabyte).
+    """
+    links = 0 if follow else os.O_NOFOLLOW
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | links)
+    with os.fdopen(fd, "rb") as file:
+        status = os.fstat(fd)
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "it is no regular file")
+        if status.st_size > limit:
+            raise OSError(errno.EFBIG, f"it is larger than {limit:,} bytes")
+        return file.read(limit)
 
 
 def make_folder(folder: Path, hint: str) -> None:

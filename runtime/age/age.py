@@ -53,6 +53,10 @@ class Stanza:
 class Recipient(Protocol):
     """A public key that a file can be encrypted to."""
 
+    @property
+    def is_post_quantum(self) -> bool:
+        """Whether a quantum computer, too, leaves it closed."""
+
     def wrap(self, file_key: bytes) -> Stanza:
         """Wrap the file key."""
 
@@ -72,10 +76,16 @@ def encrypt(plaintext: bytes, recipients: Sequence[Recipient]) -> bytes:
     """Encrypt to every one of the recipients: each of them can open the file alone.
 
     Raises:
-        SealError: there is no recipient.
+        SealError: there is no recipient, or post-quantum ones and others.
     """
     if not recipients:
         raise SealError("there is no recipient to seal to", hint="give at least one age1... key")
+    if len({recipient.is_post_quantum for recipient in recipients}) > 1:
+        raise SealError(
+            "post-quantum recipients (age1pq1...) and others cannot share a file: the weaker one "
+            "would open it to a quantum computer",
+            hint="give recipients of one kind; `sealshot keys new --post-quantum` makes the other",
+        )
     file_key = os.urandom(FILE_KEY_BYTES)
     header = VERSION_LINE
     for recipient in recipients:

@@ -16,6 +16,7 @@ from typing import NoReturn
 
 from sealshot.runtime.errors import InputError, SealshotError
 from sealshot.runtime.pipeline.stop import SIGNALS
+from sealshot.runtime.seal.memory import disable_core_dumps
 
 # command -> module with `main(argv) -> exit code`, what it does
 COMMANDS = {
@@ -128,6 +129,8 @@ def dispatch(argv: list[str]) -> int:
 
 def main(argv: list[str] | None = None) -> int:
     """Entry point: 0 done, 1 something broke, 2 the input was wrong, 130 interrupted."""
+    disable_core_dumps()  # any command may hold a key, an answer or a picture
+    os.umask(os.umask(0o022) | 0o022)  # no vault and no key that others can write to
     try:
         with _leaving_at_once():
             from sealshot.runtime.cli.terminal import fail, printed_log

@@ -47,6 +47,15 @@ def _answering() -> Iterator[None]:
         ) from error
 
 
+def printable(text: str) -> str:
+    """Return a text without what could drive a terminal: names of files come from anywhere."""
+    if text.isprintable():
+        return text
+    return "".join(
+        c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text
+    )
+
+
 def say(text: str = "") -> None:
     """Print a line of the answer.
 
@@ -54,7 +63,7 @@ def say(text: str = "") -> None:
         SealshotError: standard output takes no more.
     """
     with _answering():
-        print(text)
+        print(printable(text))
 
 
 def note(text: str) -> None:
@@ -76,7 +85,7 @@ def fail(error: SealshotError) -> None:
 
 def _tell(text: str, style: str | None = None) -> None:
     with suppress(OSError):  # a terminal that was closed: there is nobody to tell
-        _err.print(text, markup=False, style=style)
+        _err.print(printable(text), markup=False, style=style)
 
 
 class _Handler(logging.Handler):
@@ -112,7 +121,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], title: str = ""
         right = column.startswith(">")
         grid.add_column(column.lstrip(">"), justify="right" if right else "left", overflow="fold")
     for row in rows:
-        grid.add_row(*row)
+        grid.add_row(*map(printable, row))
     out = Console(highlight=False, markup=False)
     if not out.is_terminal:
         out.width = 1000  # a pipe has no edge to wrap at

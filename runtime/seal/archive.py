@@ -13,6 +13,7 @@ _END = struct.Struct("<4s4H2IH")
 _VERSION, _MADE_BY = 20, 3 << 8 | 20  # ZIP 2.0; attributes as Unix has them
 _DATE = 1 << 5 | 1  # 1 January 1980, the first that there is
 _MODE = 0o600 << 16
+_NAME_LIMIT = 256  # bytes; ours are far shorter
 _COUNT_LIMIT, _SIZE_LIMIT = 2**16 - 1, 2**32 - 1  # beyond, a ZIP takes other records
 
 
@@ -49,6 +50,8 @@ def read_zip(data: bytes, limit: int) -> dict[str, bytes]:
     Raises:
         ValueError: what is wrong with it, as a clause.
     """
+    if _members(data) > limit:  # before the directory is read: it may be of millions
+        raise ValueError("it has too many parts, or one twice")
     try:
         archive = zipfile.ZipFile(io.BytesIO(data))
         infos = archive.infolist()
@@ -56,7 +59,7 @@ def read_zip(data: bytes, limit: int) -> dict[str, bytes]:
         raise ValueError("it is not a readable ZIP") from error
     with archive:
         names = [info.filename for info in infos]
-        if len(infos) > limit or len(set(names)) < len(infos):
+        if len(set(names)) < len(infos):
             raise ValueError("it has too many parts, or one twice")
         if any(info.compress_type != zipfile.ZIP_STORED for info in infos):
             raise ValueError("a part is compressed")
@@ -66,3 +69,20 @@ def read_zip(data: bytes, limit: int) -> dict[str, bytes]:
             return {info.filename: archive.read(info) for info in infos}
         except Exception as error:
             raise ValueError("it is not a readable ZIP") from error
+
+
+def _members(data: bytes) -> int:
+    """Return how many members the end record of a plain ZIP counts: it is the last 22 bytes.
+
+    Raises:
+        ValueError: there is none, or the directory is larger than that many members take.
+    """
+    end = data[-_END.size :]
+    if len(end) < _END.size or not end.startswith(b"PK\x05\x06"):
+        raise ValueError("it is not a readable ZIP")
+    _, _, _, here, count, size, at, comment = _END.unpack(end)
+    if here != count or comment or size > count * (_ENTRY.size + _NAME_LIMIT):
+        raise ValueError("it is not a readable ZIP")
+    if at + size + _END.size != len(data):
+        raise ValueError("it is not a readable ZIP")
+    return int(count)

@@ -30,6 +30,8 @@ from sealshot.runtime.seal.signing import (
 )
 from sealshot.runtime.seal.versions import refuse_newer
 
+SIGNATURES_LIMIT = 256
+"""More than a policy has parties."""
 DOCUMENT_LIMIT = 64 * 1024 * 1024  # bytes; an answer for 65,535 shots has about 8 MB
 
 
@@ -71,8 +73,9 @@ class Document:
         Raises:
             SealError: a signature is wrong: the document was altered after it was signed.
         """
+        message = self.message
         for signature in self.signatures:
-            if not signature.key.verifies(self.message, signature.signature):
+            if not signature.key.verifies(message, signature.signature):
                 raise SealError(
                     f"a signature on the {_noun(self.kind)} is wrong: it was altered, or the "
                     "signature is of another document",
@@ -111,7 +114,12 @@ def parse_document(data: bytes, kind: str, checks: Mapping[str, Check]) -> Docum
         value = parse_json(data)
     except ValueError as error:
         raise _foreign(kind, "it is not JSON") from error
-    if not isinstance(value, dict) or (wrong := problem(value, _FORM)):
+    if not isinstance(value, dict):
+        raise _foreign(kind, "it does not have the form of a signed document")
+    signed = value.get("signatures")
+    if isinstance(signed, list) and len(signed) > SIGNATURES_LIMIT:  # before any key is looked at
+        raise _foreign(kind, f"it has more than {SIGNATURES_LIMIT} signatures")
+    if wrong := problem(value, _FORM):
         raise _foreign(kind, "it does not have the form of a signed document")
     noun, _, known = kind.rpartition("/")
     name, _, version = value["kind"].rpartition("/")

@@ -111,6 +111,8 @@ class Published:
     event: ClassVar[str] = "published"
     time: str
     epoch: str
+    recipient: str = ""
+    """SHA-256 of its public half as text; logs of version 0.1 have none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ copy of a shot of that epoch can be opened by anyone.
 
 from __future__ import annotations
 
+import logging
 import os
 import urllib.request
 from dataclasses import dataclass
@@ -18,9 +19,15 @@ from pathlib import Path
 from sealshot.runtime.age.hybrid import HybridIdentity
 from sealshot.runtime.errors import SealError, SealshotError
 from sealshot.runtime.files import fsync_folder
-from sealshot.runtime.seal.documents import Document, parse_document, write_file
+from sealshot.runtime.seal.documents import Document, parse_document, read_file, write_file
 from sealshot.runtime.seal.fields import Check, is_name
-from sealshot.runtime.seal.keys import PublicKey, parse_recipient, write_identity
+from sealshot.runtime.seal.keys import (
+    PrivateKey,
+    PublicKey,
+    identity_file,
+    parse_recipient,
+    read_identities,
+)
 from sealshot.runtime.seal.policy import Policy
 from sealshot.runtime.seal.signing import SigningKey, is_key_text
 from sealshot.runtime.seal.times import (
@@ -33,6 +40,8 @@ from sealshot.runtime.seal.times import (
     next_epochs,
     parse_time,
 )
+
+logger = logging.getLogger(__name__)
 
 KIND = "sealshot/epoch-key/1"
 KEY_SUFFIX, PUBLIC_SUFFIX = ".key", ".json"
@@ -50,6 +59,16 @@ class EpochKey:
     """When the private key is destroyed."""
 
 
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """What :func:`publish` wrote."""
+
+    made: tuple[tuple[str, PublicKey], ...]
+    """Epochs that got a new key, with its public half."""
+    again: tuple[str, ...]
+    """Epochs whose key was there, and whose public half was not, or was another one."""
+
+
 def publish(
     key: SigningKey,
     policy: Policy,
@@ -57,34 +76,58 @@ def publish(
     public: Path,
     now: datetime,
     ahead: timedelta,
-) -> list[str]:
-    """Make and publish the keys of this epoch and those that begin within ``ahead``.
+) -> Publication:
+    """Publish the keys of this epoch and those that begin within ``ahead``.
 
-    Returns:
-        The epochs that got a key; those that have one keep it.
+    A key that is there is published again as it is: shots may be sealed to it, and whoever serves
+    the public halves can lose them. Only an epoch without a key gets one.
 
     Raises:
-        SealError: a file cannot be written.
+        SealError: a secret that is there cannot be read.
+        SealshotError: a file cannot be written.
     """
-    made = []
+    made, again = [], []
     for epoch in next_epochs(now, policy.epoch, ahead):
-        if (public / (epoch + PUBLIC_SUFFIX)).exists():
-            continue
-        identity = HybridIdentity.generate()
-        secret = secrets / (epoch + KEY_SUFFIX)
-        if secret.exists():  # a publication that was interrupted: nobody has its public half
-            destroy_file(secret)
-        write_identity(secret, identity)
+        secret, file = secrets / (epoch + KEY_SUFFIX), public / (epoch + PUBLIC_SUFFIX)
+        if secret.exists():
+            identity = _read_secret(secret)
+            if _is_published(file, policy, epoch, identity.recipient):
+                continue
+            again.append(epoch)
+        elif file.exists():
+            continue  # its secret is on another machine, or destroyed
+        else:
+            identity = HybridIdentity.generate()
+            write_file(secret, identity_file(identity).encode(), mode=0o600)  # whole or not at all
+            made.append((epoch, identity.recipient))
         body = {
             "epoch": epoch,
             "custodian": policy.custodian.name,
             "recipient": str(identity.recipient),
             "destroy_at": format_time(epoch_end(epoch) + policy.retention_time),
         }
-        document = Document(KIND, body).signed(key)
-        write_file(public / (epoch + PUBLIC_SUFFIX), document.encode())
-        made.append(epoch)
-    return made
+        write_file(file, Document(KIND, body).signed(key).encode())
+    return Publication(tuple(made), tuple(again))
+
+
+def _read_secret(path: Path) -> PrivateKey:
+    try:
+        [identity] = read_identities(str(path))
+    except (SealError, ValueError) as error:
+        raise SealError(
+            f"{path} is damaged: it holds no key",
+            hint="restore it from a backup; delete it only if it was never published: shots sealed "
+            "to it could never be opened",
+        ) from error
+    return identity
+
+
+def _is_published(file: Path, policy: Policy, epoch: str, recipient: PublicKey) -> bool:
+    try:
+        found = parse_epoch_key(read_file(file, "epoch key", DOCUMENT_BYTES), policy, epoch)
+    except SealError:
+        return False
+    return found.recipient == recipient
 
 
 def expired(secrets: Path, policy: Policy, now: datetime) -> list[str]:
@@ -132,9 +175,21 @@ class EpochKeys:
         self._keys: dict[str, EpochKey] = {}
 
     def prefetch(self, now: datetime, ahead: timedelta) -> int:
-        """Get the keys of this epoch and of those that begin within ``ahead``; return how many."""
-        epochs = next_epochs(now, self._policy.epoch, ahead)
-        return sum(self.get(epoch) is not None for epoch in epochs)
+        """Get the keys of this epoch and of those that begin within ``ahead``; return how many.
+
+        One to come that cannot be trusted is told and left: its time, or a better one, may come.
+
+        Raises:
+            SealError: the key of the present epoch is not signed by the custodian.
+        """
+        current, *later = next_epochs(now, self._policy.epoch, ahead)
+        count = int(self.get(current) is not None)
+        for epoch in later:
+            try:
+                count += self.get(epoch) is not None
+            except SealError as error:
+                logger.warning("%s (hint: %s)", error.fact, error.hint)
+        return count
 
     def current(self, now: datetime) -> EpochKey | None:
         """Return the key to seal to: that of this epoch, else the latest one before it.
@@ -199,7 +254,14 @@ def parse_epoch_key(data: bytes, policy: Policy, epoch: str) -> EpochKey:
             f"the key published for epoch {epoch} is of another epoch, or is to be kept too long",
             hint="ask the custodian to publish it again",
         )
-    return EpochKey(epoch, parse_recipient(body["recipient"]), destroy_at)
+    recipient = parse_recipient(body["recipient"])
+    if policy.is_post_quantum and not recipient.is_post_quantum:
+        raise SealError(
+            f"the key published for epoch {epoch} is weaker than those of the policy: it is not "
+            "post-quantum",
+            hint="ask the custodian to publish it again",
+        )
+    return EpochKey(epoch, recipient, destroy_at)
 
 
 def _fetch(where: str, base: Path, name: str) -> bytes | None:

@@ -5,6 +5,8 @@ No error quotes what it could not read: people paste the secret half of a key pa
 
 from __future__ import annotations
 
+import logging
+import os
 import sys
 from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
@@ -16,6 +18,8 @@ from sealshot.runtime.age.hybrid import HybridIdentity, HybridRecipient
 from sealshot.runtime.age.x25519 import X25519Identity, X25519Recipient
 from sealshot.runtime.errors import SealError
 from sealshot.runtime.files import write_new
+
+logger = logging.getLogger(__name__)
 
 STDIN = "-"
 KEY_FILE_LIMIT = 64 * 1024  # bytes; far above a real key file, far below a video given by mistake
@@ -120,9 +124,14 @@ def write_identity(path: Path, identity: PrivateKey) -> None:
         InputError: the file exists (it is never overwritten), or cannot be.
         SealshotError: the disk is full or broken.
     """
+    write_new(path, identity_file(identity), mode=0o600, what="the identity file")
+
+
+def identity_file(identity: PrivateKey) -> str:
+    """Return the content of an identity file."""
     created = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     lines = f"# created: {created}", f"# public key: {identity.recipient}", identity.secret_text()
-    write_new(path, "".join(line + "\n" for line in lines), mode=0o600, what="the identity file")
+    return "".join(line + "\n" for line in lines)
 
 
 def _decode(text: str, what: str, *, hint: str) -> tuple[str, bytes]:
@@ -139,6 +148,7 @@ def _read(file: str) -> bytes:
         else:
             with Path(file).open("rb") as stream:
                 data = stream.read(KEY_FILE_LIMIT + 1)
+                warn_of_readers(Path(file), os.fstat(stream.fileno()).st_mode, data)
     except OSError as error:
         raise SealError(
             f"cannot read the key file {file}: {error.strerror}", hint="check the path"
@@ -146,6 +156,12 @@ def _read(file: str) -> bytes:
     if len(data) > KEY_FILE_LIMIT:
         raise SealError(f"{file} is too large to be a key file", hint="check the path")
     return data
+
+
+def warn_of_readers(path: Path, mode: int, data: bytes) -> None:
+    """Warn where others than its owner can read a file with a secret key."""
+    if mode & 0o077 and (b"SECRET-KEY" in data or b"SIGNING-KEY" in data):
+        logger.warning("others than its owner can read the key %s: chmod 600 it", path)
 
 
 def _parse_lines(data: bytes, name: str, what: str, parse: Callable[[str], Key]) -> list[Key]:

@@ -16,6 +16,7 @@ import errno
 import fcntl
 import hashlib
 import os
+import stat
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,7 @@ CHECKPOINT_LIMIT = 64 * 1024
 ORIGIN = "sealshot/"
 
 _KIND = b"sealshot/log/1\n"
+_OPEN = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _ED25519 = b"\x01"  # signature type of signed notes
 
 
@@ -96,8 +98,10 @@ class Log:
         self._tree = Tree()
         self.latest = ""
         try:
-            self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+            self._fd = os.open(path, _OPEN, 0o644)
             try:
+                if not stat.S_ISREG(os.fstat(self._fd).st_mode):
+                    raise OSError(errno.EINVAL, "it is no regular file")
                 fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 self._recover()
                 fsync_folder(path.parent)
@@ -157,16 +161,16 @@ class Log:
         self.close()
 
     def _recover(self) -> None:
-        """Cut a line that a crash tore, check the rest, and sign what is not yet covered."""
+        """Check the log, cut a line that a crash tore, and sign what is not yet covered."""
         data = self.path.read_bytes()
         whole = data.rfind(b"\n") + 1
-        if whole < len(data):
-            os.ftruncate(self._fd, whole)
-            os.fsync(self._fd)
         checkpoint = checkpoint_path(self.path)
         notes = [checkpoint.read_bytes()] if checkpoint.exists() else []
         self._tree = verify_log(data[:whole], self.name, self._key.verify_key, notes)
         self.latest = max((entry.time for entry in entries_of(data[:whole])), default="")
+        if whole < len(data):  # only now: what is no log of ours is left as it is
+            os.ftruncate(self._fd, whole)
+            os.fsync(self._fd)
         if not notes or parse_checkpoint(notes[0], self._key.verify_key).size < self._tree.size:
             self._sign()
 

@@ -89,6 +89,12 @@ class Policy:
     authorities: tuple[Party, ...]
 
     @property
+    def is_post_quantum(self) -> bool:
+        """Whether all authorities are safe from quantum computers: then others must be, too."""
+        recipients = [authority.recipient for authority in self.authorities]
+        return all(recipient and recipient.is_post_quantum for recipient in recipients)
+
+    @property
     def retention_time(self) -> timedelta:
         """How long after the end of its epoch a shot can be opened."""
         return parse_duration(self.retention)

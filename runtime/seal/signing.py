@@ -18,6 +18,12 @@ SIGNATURE_BYTES = 64
 VERIFY_PREFIX = "sealshot-key"
 SIGNING_PREFIX = "sealshot-signing-key-"
 
+_PRIME = 2**255 - 19
+_ORDER_8 = 0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826
+_SMALL_ORDER = frozenset(
+    (0, 1, _PRIME - 1, _PRIME, _PRIME + 1, _ORDER_8, _PRIME - _ORDER_8)
+)  # the second coordinates of the eight points, with those of the forms that are not reduced
+
 _AUTHORITY_INFO = b"sealshot/authority signing key/1"
 
 
@@ -26,7 +32,7 @@ class VerifyKey:
     """A public signing key; ``str()`` is its ``sealshot-key1...`` form.
 
     Raises:
-        SealError: it is not a key of 32 bytes.
+        SealError: it is not a key of 32 bytes, or one that would verify anything.
     """
 
     key: bytes
@@ -34,6 +40,11 @@ class VerifyKey:
     def __post_init__(self) -> None:
         if len(self.key) != KEY_BYTES:
             raise SealError("the public signing key is not 32 bytes", hint="copy all of it")
+        if int.from_bytes(self.key, "little") % 2**255 in _SMALL_ORDER:
+            raise SealError(
+                "the public signing key is a point of small order: one signature fits all messages",
+                hint="have its owner make a new key",
+            )
 
     def __str__(self) -> str:
         return bech32.encode(VERIFY_PREFIX, self.key)

@@ -178,6 +178,13 @@ def check_warrant(warrant: Warrant, policy: Policy, now: datetime, purpose: str 
             "the warrant is for another policy",
             hint="give the policy that the cameras were enrolled with",
         )
+    if policy.is_post_quantum and not warrant.investigator.is_post_quantum:
+        raise RefusedError(
+            "weak-investigator",
+            "the investigator's key is weaker than those of the policy: answers to it would not "
+            "be post-quantum",
+            hint="`sealshot keys new --post-quantum` makes one; then write the warrant anew",
+        )
     signed = signers(warrant, policy)
     if len(signed) < policy.quorum:
         raise RefusedError(

@@ -13,13 +13,13 @@ from datetime import datetime
 from pathlib import Path
 
 from sealshot.runtime.errors import InputError, SealError, VaultError
-from sealshot.runtime.files import PART, file_error, fsync_folder
+from sealshot.runtime.files import PART, file_error, fsync_folder, read_regular
 from sealshot.runtime.seal.container import read_container
 from sealshot.runtime.seal.documents import write_file
 from sealshot.runtime.seal.policy import Policy
 from sealshot.runtime.seal.times import format_time, is_time, parse_time
 from sealshot.runtime.seal.warrant import Warrant, check_scope, check_warrant, read_warrant
-from sealshot.runtime.vault.store import SEALED
+from sealshot.runtime.vault.store import OBJECT_LIMIT, SEALED
 
 FOLDER, SUFFIX = ".holds", ".json"
 
@@ -64,7 +64,7 @@ class Holds:
         if not object_id.endswith(SEALED):
             return None  # who is to open it is not known from outside
         try:
-            container = read_container((self._vault / object_id).read_bytes())
+            container = read_container(read_regular(self._vault / object_id, OBJECT_LIMIT))
         except (SealError, OSError):
             return None  # nobody can open it
         for hold in self._holds:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from sealshot.runtime.errors import SealError
+from sealshot.runtime.files import read_regular
 from sealshot.runtime.seal.container import read_container
 from sealshot.runtime.seal.entries import Entry, HoldPlaced, Purged, Sealed, Uploaded
 from sealshot.runtime.seal.log import Log, LogError
@@ -20,7 +21,7 @@ from sealshot.runtime.seal.signing import VerifyKey
 from sealshot.runtime.seal.times import format_hour, format_time
 from sealshot.runtime.vault.holds import Holds
 from sealshot.runtime.vault.sealer import SealedShot
-from sealshot.runtime.vault.store import SEALED, Vault, list_objects
+from sealshot.runtime.vault.store import OBJECT_LIMIT, SEALED, Vault, list_objects
 
 logger = logging.getLogger(__name__)
 
@@ -151,7 +152,7 @@ class Record:
     def _digest_of_ours(self, object_id: str) -> str:
         """Return the hash of an object that this camera sealed; nothing where it did not."""
         try:
-            data = (self._vault.path / object_id).read_bytes()
+            data = read_regular(self._vault.path / object_id, OBJECT_LIMIT)
             container = read_container(data)
         except (SealError, OSError):
             return ""

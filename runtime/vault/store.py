@@ -30,6 +30,7 @@ from sealshot.runtime.seal.times import EPOCH_PATTERN, epoch_of, utc_now
 AGE, SEALED = ".age", ".sealed"
 SUFFIXES = (AGE, SEALED)
 LOCK = ".lock"
+OBJECT_LIMIT = 1024 * 1024 * 1024  # bytes; far above a shot with a long clip
 
 _NAME = r"[0-9a-f]{32}\.(?:age|sealed)"
 _EPOCH = re.compile(EPOCH_PATTERN, re.ASCII)

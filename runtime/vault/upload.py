@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sealshot.runtime.errors import SealshotError, VaultError
-from sealshot.runtime.files import fsync_folder
-from sealshot.runtime.vault.store import OBJECT_ID, Vault
+from sealshot.runtime.files import fsync_folder, read_regular
+from sealshot.runtime.vault.store import OBJECT_ID, OBJECT_LIMIT, Vault
 from sealshot.runtime.vault.targets import Target
 
 logger = logging.getLogger(__name__)
@@ -201,7 +201,7 @@ class Uploads:
     def _send(self, object_id: str) -> bool:
         """Send an object and mark it as sent; False where it is gone: replaced, or purged."""
         try:
-            data = (self._vault.path / object_id).read_bytes()
+            data = read_regular(self._vault.path / object_id, OBJECT_LIMIT)
         except FileNotFoundError:
             self._mark(object_id).unlink(missing_ok=True)
             return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -9,6 +10,7 @@ from pathlib import Path
 
 from sealshot.runtime.age import age
 from sealshot.runtime.errors import SealError
+from sealshot.runtime.files import read_regular
 from sealshot.runtime.seal.container import HEADER, PAYLOAD, Container, read_container
 from sealshot.runtime.seal.documents import read_file
 from sealshot.runtime.seal.entries import Purged, Sealed
@@ -22,7 +24,7 @@ from sealshot.runtime.seal.log import (
 from sealshot.runtime.seal.policy import Party, Policy
 from sealshot.runtime.seal.times import epoch_end
 from sealshot.runtime.vault.holds import Holds
-from sealshot.runtime.vault.store import SEALED, VaultObject
+from sealshot.runtime.vault.store import OBJECT_LIMIT, SEALED, VaultObject
 
 LOG_LIMIT = 1024 * 1024 * 1024  # bytes; an entry takes about 250
 
@@ -66,6 +68,15 @@ class Logged:
     purged: dict[str, str]
     """Id to reason."""
 
+    def differs(self, object_id: str, data: bytes) -> str:
+        """Return what is wrong with the bytes of an object by this log, or nothing."""
+        if object_id not in self.sealed:
+            return "the log of its camera does not know it"
+        wanted = self.sealed[object_id]
+        if wanted and hashlib.sha256(data).hexdigest() != wanted:
+            return "it is not the shot that the log of its camera has: other bytes, under its name"
+        return ""
+
 
 @dataclass(frozen=True, slots=True)
 class Rules:
@@ -86,6 +97,8 @@ class Checked:
     findings: dict[str, Finding] = field(default_factory=dict)
     cameras: dict[str, str] = field(default_factory=dict)
     """Id to the camera that signed."""
+    digests: dict[str, str] = field(default_factory=dict)
+    """Id to the SHA-256 of what lies there."""
 
 
 def read_logged(path: Path, cameras: Sequence[Party], kept: Sequence[bytes] = ()) -> Logged:
@@ -131,10 +144,11 @@ def check_objects(
     """Check each object on its own: form, hashes, signature, signer, place, time."""
     checked = Checked()
     for found in objects:
-        state, what, camera = _check(found, rules)
+        state, what, camera, digest = _check(found, rules)
         checked.findings[found.id] = Finding(found.id, state, what, found.bytes)
         if camera:
             checked.cameras[found.id] = camera
+            checked.digests[found.id] = digest
         done()
     return checked
 
@@ -162,6 +176,9 @@ def compare(
         elif finding.state == PRESENT and object_id not in known_after:
             what = "the log does not know it"
             findings[object_id] = Finding(object_id, UNKNOWN, what, finding.bytes)
+        elif after.sealed.get(object_id) not in (None, "", checked.digests.get(object_id)):
+            what = "it is not the shot that was logged: other bytes, signed by the camera's key"
+            findings[object_id] = Finding(object_id, ALTERED, what, finding.bytes)
     for object_id in sorted(known_before - checked.findings.keys()):
         if object_id in after.purged:
             findings[object_id] = Finding(object_id, PURGED, after.purged[object_id])
@@ -171,26 +188,25 @@ def compare(
     return list(findings.values())
 
 
-def _check(found: VaultObject, rules: Rules) -> tuple[str, str, str]:
-    """Return state, what is to be said of it, and the camera."""
-    if not found.path.is_file() or found.path.is_symlink():
-        return ALTERED, "it is no regular file", ""
+def _check(found: VaultObject, rules: Rules) -> tuple[str, str, str, str]:
+    """Return state, what is to be said of it, the camera, and the hash of the bytes."""
     try:
-        data = found.path.read_bytes()
+        data = read_regular(found.path, OBJECT_LIMIT)
         if not found.id.endswith(SEALED):
             _check_age(data)
-            return (*_check_time(found, rules, UNSIGNED), "")
+            return (*_check_time(found, rules, UNSIGNED), "", "")
         container = read_container(data)
     except OSError as error:
-        return ALTERED, f"it cannot be read: {error.strerror}", ""
+        return ALTERED, f"it cannot be read: {error.strerror}", "", ""
     except SealError as error:
-        return ALTERED, error.fact, ""
-    header = container.header
+        return ALTERED, error.fact, "", ""
+    header, digest = container.header, hashlib.sha256(data).hexdigest()
     if wrong := _foreign(container, rules):
-        return FOREIGN, wrong, header.camera
+        return FOREIGN, wrong, header.camera, digest
     if found.id != f"{header.epoch}/{header.id}{SEALED}":
-        return MISPLACED, f"it is {header.epoch}/{header.id}{SEALED}", header.camera
-    return (*_check_time(found, rules, PRESENT), header.camera)
+        what = f"it is {header.epoch}/{header.id}{SEALED}"
+        return MISPLACED, what, header.camera, digest
+    return (*_check_time(found, rules, PRESENT), header.camera, digest)
 
 
 def _foreign(container: Container, rules: Rules) -> str:

@@ -12,7 +12,6 @@ from sealshot.runtime.seal.ceremony import Give, answer, read_request
 from sealshot.runtime.seal.documents import read_file, write_file
 from sealshot.runtime.seal.entries import Answered, Refused
 from sealshot.runtime.seal.log import Log
-from sealshot.runtime.seal.memory import disable_core_dumps
 from sealshot.runtime.seal.policy import Party, Policy
 from sealshot.runtime.seal.signing import SigningKey
 from sealshot.runtime.seal.times import format_time, utc_now
@@ -49,7 +48,6 @@ def answer_request(
         InputError: the warrant is not in force (that is logged too), or a file is wrong.
         LogError: what is not logged is not answered.
     """
-    disable_core_dumps()
     warrant = read_warrant(given.warrant)
     containers = read_request(read_file(given.request, "request", REQUEST_LIMIT))
     if given.output.exists():

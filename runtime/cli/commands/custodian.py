@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 from sealshot.runtime.cli.arguments import Arguments, run_action
@@ -27,7 +28,6 @@ from sealshot.runtime.seal.entries import Destroyed, HoldKept, Published, Refuse
 from sealshot.runtime.seal.epochs import KEY_SUFFIX, destroy_file, expired, publish
 from sealshot.runtime.seal.holds import Holds
 from sealshot.runtime.seal.log import Log
-from sealshot.runtime.seal.memory import disable_core_dumps
 from sealshot.runtime.seal.policy import Party, Policy, read_policy
 from sealshot.runtime.seal.quorum import open_epoch
 from sealshot.runtime.seal.signing import SigningKey
@@ -138,7 +138,6 @@ def _hold(argv: list[str]) -> int:
     add("--keys", type=Path, required=True)
     add("--until", required=True)
     given = arguments.parse_args(argv)
-    disable_core_dumps()
     policy, key = _own(given.keys, given.policy)
     warrant = read_warrant(given.warrant)
     containers = read_request(read_file(given.request, "request", REQUEST_LIMIT))
@@ -194,12 +193,26 @@ def _opener(folder: Path) -> Give:
 
 def _do_publish(folder: Path, to: Path, ahead: str, policy: Policy, key: SigningKey) -> int:
     _make(to, 0o755)
-    now = utc_now()
-    made = publish(key, policy, folder / SECRETS, to, now, parse_duration(ahead))
+    now = TrustedClock(folder / CLOCK).peek()
+    if now.warning:
+        warn(now.warning)
     with Log(folder / LOG, policy.custodian.name, key) as log:
-        if made:
-            log.append(*(Published(format_time(now), epoch) for epoch in made))
+        done = publish(key, policy, folder / SECRETS, to, now.time, parse_duration(ahead))
+        if done.made:
+            log.append(
+                *(
+                    Published(
+                        format_time(now.time),
+                        epoch,
+                        hashlib.sha256(str(recipient).encode()).hexdigest(),
+                    )
+                    for epoch, recipient in done.made
+                )
+            )
+    made = [epoch for epoch, _ in done.made]
     note(f"{len(made)} epoch keys published" + (f": {made[0]} to {made[-1]}" if made else ""))
+    if done.again:
+        note(f"{len(done.again)} published again: {done.again[0]} to {done.again[-1]}")
     return 0
 
 

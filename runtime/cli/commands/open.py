@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -12,17 +13,18 @@ from pathlib import Path
 from sealshot.runtime.age import age
 from sealshot.runtime.cli.arguments import Arguments
 from sealshot.runtime.cli.terminal import fail, note, progress, say_json, table
-from sealshot.runtime.errors import InputError, SealshotError
-from sealshot.runtime.files import make_folder, write_atomic
+from sealshot.runtime.errors import InputError, SealError, SealshotError
+from sealshot.runtime.files import make_folder, read_regular, write_atomic
 from sealshot.runtime.seal import container
 from sealshot.runtime.seal.ceremony import Answer, open_with_answers, read_answer, write_request
 from sealshot.runtime.seal.container import read_container
 from sealshot.runtime.seal.documents import named, read_file, write_file
 from sealshot.runtime.seal.envelope import unseal
 from sealshot.runtime.seal.keys import read_identities
-from sealshot.runtime.seal.memory import disable_core_dumps
+from sealshot.runtime.seal.log import CHECKPOINT_LIMIT
 from sealshot.runtime.seal.payload import Metadata, Opened
-from sealshot.runtime.seal.policy import Policy, read_policy
+from sealshot.runtime.seal.policy import Party, Policy, read_policy
+from sealshot.runtime.seal.signing import parse_verify_key
 from sealshot.runtime.seal.times import utc_now
 from sealshot.runtime.seal.warrant import (
     RefusedError,
@@ -31,13 +33,15 @@ from sealshot.runtime.seal.warrant import (
     check_warrant,
     read_warrant,
 )
-from sealshot.runtime.vault.store import SEALED, SUFFIXES
+from sealshot.runtime.vault.record import LOG
+from sealshot.runtime.vault.store import OBJECT_LIMIT, SEALED, SUFFIXES
+from sealshot.runtime.vault.verify import Logged, read_logged
 
 USAGE = """\
 usage: sealshot open OBJECT... --identity FILE -o DIR [--force] [--json]
        sealshot open OBJECT... --warrant FILE --policy FILE --request FILE
        sealshot open OBJECT... --warrant FILE --policy FILE --identity FILE --answer FILE...
-                     -o DIR [--force] [--json]
+                     [--checkpoint FILE]... -o DIR [--force] [--json]
 
 Open sealed shots. Of each OBJECT, the picture (.jpg or .png), what is known about it (.json) and
 its clip (.mjpeg) are written to DIR, readable by you only. What cannot be opened is reported, the
@@ -46,6 +50,7 @@ rest is opened, and the exit code is 2.
 What was sealed under a policy takes a warrant: the first step writes a request, which each
 authority and the custodian answer on their own machines (`sealshot authority answer`, `sealshot
 custodian answer`); the second opens with their answers. What the warrant is not for is left out.
+Where the camera's log lies beside the shots, one that is not the shot that was logged is refused.
 
 OBJECT           a sealed object, or a vault (or a day of it) for all that is in it
 --identity FILE  the private key; - reads it from standard input; may be given several times
@@ -53,6 +58,7 @@ OBJECT           a sealed object, or a vault (or a day of it) for all that is in
 --policy FILE    the policy of the cameras
 --request FILE   write the request for the shots that the warrant is for
 --answer FILE    the answer of an authority or of the custodian; may be repeated
+--checkpoint FILE  of the camera's log, kept elsewhere; may be repeated
 -o DIR           the folder to write to; made where it is absent
 --force          overwrite files in DIR
 --json           print what was opened, and what was not, for machines
@@ -65,9 +71,6 @@ examples:
 """
 
 Opener = Callable[[bytes], Opened]
-
-HEAD_BYTES = 4096
-OBJECT_LIMIT = 1024 * 1024 * 1024  # bytes; far above a shot with a long clip
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,7 @@ def main(argv: list[str]) -> int:
     arguments.add_argument("--policy", type=Path)
     arguments.add_argument("--request", type=Path)
     arguments.add_argument("--answer", action="append", type=Path, default=[])
+    arguments.add_argument("--checkpoint", action="append", type=Path, default=[])
     arguments.add_argument("--force", action="store_true")
     arguments.add_argument("--json", action="store_true")
     given = arguments.parse_args(argv)
@@ -100,23 +104,27 @@ def main(argv: list[str]) -> int:
 
     identities = [identity for file in given.identity for identity in read_identities(file)]
     objects = list(dict.fromkeys(path for place in given.objects for path in _expand(place)))
+    count = len(objects)
     opener: Opener = partial(_open_alone, identities)
+    changed: list[tuple[Path, InputError]] = []
     if given.warrant is not None:
         warrant, policy = read_warrant(given.warrant), read_policy(given.policy)
         purpose = warrant.purpose if given.request else "open"  # a hold takes a request too
         check_warrant(warrant, policy, utc_now(), purpose)
         objects = _in_scope(objects, warrant, policy)
+        count = len(objects)
         if given.request is not None:
             return _request(objects, given.request)
         answers = [
             _told(path, read_answer, read_file(path, "answer"), warrant, policy, identities)
             for path in given.answer
         ]
+        kept = [read_file(path, "checkpoint", CHECKPOINT_LIMIT) for path in given.checkpoint]
+        objects, changed = _as_logged(objects, warrant, kept)
         opener = partial(_open_together, warrant, policy, answers)
-    disable_core_dumps()
     make_folder(given.folder, "name another with -o")
     opened: list[Result] = []
-    failed: list[tuple[Path, InputError]] = []
+    failed: list[tuple[Path, InputError]] = list(changed)
     names: set[str] = set()
     with progress("opening", len(objects)) as bar:
         for number, path in enumerate(objects):
@@ -152,7 +160,7 @@ def main(argv: list[str]) -> int:
         )
     elif opened:
         table(("picture", ">track", "taken at", ">score", ">percentile"), map(_row, opened))
-    note(f"{len(opened)} of {len(objects)} opened")
+    note(f"{len(opened)} of {count} opened")
     return 2 if failed else 0
 
 
@@ -210,6 +218,37 @@ def _in_scope(objects: list[Path], warrant: Warrant, policy: Policy) -> list[Pat
     return kept
 
 
+def _as_logged(
+    objects: list[Path], warrant: Warrant, kept: Sequence[bytes]
+) -> tuple[list[Path], list[tuple[Path, InputError]]]:
+    """Part the objects into those that are what their vault's log says, and those that are not."""
+    cameras = [
+        Party("camera", name, parse_verify_key(key)) for name, key in warrant.cameras.items()
+    ]
+    logged: dict[Path, Logged | None] = {}
+    same, changed = [], []
+    for path in objects:
+        vault = path.parent.parent
+        if vault not in logged:
+            there = (vault / LOG).exists()
+            logged[vault] = read_logged(vault / LOG, cameras, kept) if there else None
+            if not there:
+                note(f"there is no log in {vault}: whether a shot was replaced is not checked")
+        log = logged[vault]
+        try:
+            wrong = log.differs(f"{path.parent.name}/{path.name}", _read(path)) if log else ""
+        except InputError as error:
+            changed.append((path, error))
+            continue
+        if wrong:
+            changed.append(
+                (path, SealError(wrong, "the camera's key may be stolen: ask its keeper"))
+            )
+        else:
+            same.append(path)
+    return same, changed
+
+
 def _request(objects: list[Path], output: Path) -> int:
     containers = []
     failed = 0
@@ -231,17 +270,13 @@ def _told(path: Path, read: Callable[..., Answer], *arguments: object) -> Answer
 
 def _read(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
-            sealed = file.read(HEAD_BYTES)
-            if sealed.startswith(
-                (age.VERSION_LINE, container.START)
-            ):  # else it may be anything, of any size
-                sealed += file.read(OBJECT_LIMIT)
+        return read_regular(path, OBJECT_LIMIT, follow=True)
     except OSError as error:
-        raise InputError(f"cannot read it: {error.strerror}", hint="check the path") from error
-    if len(sealed) > OBJECT_LIMIT:
-        raise InputError("it is larger than any sealed shot", hint="`age -d -i KEY FILE` opens it")
-    return sealed
+        if error.errno == errno.EFBIG:
+            fact, hint = "it is larger than any sealed shot", "`age -d -i KEY FILE` opens it"
+        else:
+            fact, hint = f"cannot read it: {error.strerror}", "check the path"
+        raise InputError(fact, hint) from error
 
 
 def _write(shot: Opened, folder: Path, name: str, *, force: bool) -> tuple[Path, ...]:

@@ -11,7 +11,7 @@ from sealshot.runtime.errors import SealError
 from sealshot.runtime.files import write_new
 from sealshot.runtime.seal.documents import read_file
 from sealshot.runtime.seal.fields import is_name
-from sealshot.runtime.seal.keys import KEY_FILE_LIMIT, PrivateKey, read_identities
+from sealshot.runtime.seal.keys import KEY_FILE_LIMIT, PrivateKey, read_identities, warn_of_readers
 from sealshot.runtime.seal.policy import Party
 from sealshot.runtime.seal.signing import SigningKey, parse_signing_key
 
@@ -53,7 +53,9 @@ def read_signing_key(path: Path) -> SigningKey:
     Raises:
         SealError: it is none.
     """
-    text = read_file(path, "signing key", KEY_FILE_LIMIT).decode("ascii", errors="replace")
+    data = read_file(path, "signing key", KEY_FILE_LIMIT)
+    warn_of_readers(path, path.stat().st_mode, data)
+    text = data.decode("ascii", errors="replace")
     lines = [line.strip() for line in text.splitlines() if line.strip() and line[0] != "#"]
     if len(lines) != 1:
         raise SealError(f"{path} does not hold one signing key", hint="check the path")

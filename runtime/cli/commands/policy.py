@@ -6,6 +6,7 @@ from pathlib import Path
 
 from sealshot.runtime.cli.arguments import Arguments, positive_int, run_action
 from sealshot.runtime.cli.terminal import note, say, say_json, table
+from sealshot.runtime.errors import InputError
 from sealshot.runtime.files import write_new
 from sealshot.runtime.seal.policy import Policy, make_policy, read_party, read_policy
 
@@ -46,13 +47,21 @@ def _new(argv: list[str]) -> int:
     add("--epoch", choices=("day", "hour"), default="day")
     add("-o", dest="output", type=Path, required=True)
     given = arguments.parse_args(argv)
+    authorities = tuple(read_party(path, "authority") for path in given.authorities)
+    kinds = {a.recipient.is_post_quantum for a in authorities if a.recipient}
+    if len(kinds) > 1:
+        raise InputError(
+            "some of the authorities have post-quantum keys and some have not: the quorum would be "
+            "as weak as the weaker ones",
+            hint="`sealshot authority new`, with or without --classical, for all of them",
+        )
     policy = make_policy(
         given.quorum,
         given.retention,
         given.epoch,
         given.epoch_keys,
         read_party(given.custodian, "custodian"),
-        tuple(read_party(path, "authority") for path in given.authorities),
+        authorities,
     )
     write_new(given.output, policy.encode(), mode=0o644)
     _print(policy)

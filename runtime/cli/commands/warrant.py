@@ -77,6 +77,12 @@ def _new(argv: list[str]) -> int:
     recipients = parse_recipients([given.investigator])
     if len(recipients) != 1:
         raise InputError("a warrant is for one investigator", hint="give one recipient")
+    policy = read_policy(given.policy)
+    if policy.is_post_quantum and not recipients[0].is_post_quantum:
+        raise InputError(
+            "the investigator's key is weaker than those of the policy: it is not post-quantum",
+            hint="`sealshot keys new --post-quantum FILE` makes one",
+        )
     now = utc_now()
     expires = (
         parse_time(given.expires) if "-" in given.expires else now + parse_duration(given.expires)
@@ -84,7 +90,7 @@ def _new(argv: list[str]) -> int:
     warrant = new_warrant(
         given.case,
         given.purpose,
-        read_policy(given.policy),
+        policy,
         [read_party(path, "camera") for path in given.camera],
         (parse_time(given.start), parse_time(given.end)),
         (now - timedelta(microseconds=now.microsecond), expires),

@@ -12,7 +12,7 @@ import pytest
 
 from sealshot.runtime.errors import SealError
 from sealshot.runtime.seal.documents import parse_document
-from sealshot.runtime.seal.epochs import KIND, EpochKeys, expired, publish
+from sealshot.runtime.seal.epochs import KIND, EpochKeys, Publication, expired, publish
 from sealshot.runtime.seal.policy import Policy, parse_policy
 from sealshot.runtime.seal.signing import SigningKey, parse_signing_key
 
@@ -35,8 +35,8 @@ def public(policy: Policy, tmp_path: Path) -> Path:
     """Published keys for 2026-11-21 and the two days after it."""
     for name in ("public", "secret"):
         (tmp_path / name).mkdir()
-    made = publish(CUSTODIAN, policy, tmp_path / "secret", tmp_path / "public", NOON, 2 * DAY)
-    assert made == ["2026-11-21", "2026-11-22", "2026-11-23"]
+    done = publish(CUSTODIAN, policy, tmp_path / "secret", tmp_path / "public", NOON, 2 * DAY)
+    assert [epoch for epoch, _ in done.made] == ["2026-11-21", "2026-11-22", "2026-11-23"]
     return tmp_path / "public"
 
 
@@ -44,13 +44,60 @@ def test_each_key_is_its_own_and_is_published_once(
     policy: Policy, public: Path, tmp_path: Path
 ) -> None:
     secrets = tmp_path / "secret"
-    assert publish(CUSTODIAN, policy, secrets, public, NOON, 2 * DAY) == []
+    assert publish(CUSTODIAN, policy, secrets, public, NOON, 2 * DAY) == Publication((), ())
     keys = EpochKeys(policy, None)
     recipients = {
         str(key.recipient) for day in (0, 1, 2) if (key := keys.current(NOON + day * DAY))
     }
     identities = {path.read_text() for path in secrets.iterdir()}
     assert len(recipients) == len(identities) == 3
+
+
+LOST: dict[str, Callable[[Path], None]] = {
+    "to another folder": lambda public: [path.unlink() for path in public.iterdir()] and None,
+    "one page lost": lambda public: (public / "2026-11-22.json").unlink(),
+    "one page cut": lambda public: (public / "2026-11-22.json").write_bytes(b"{") and None,
+    "one page by a stranger": lambda public: (
+        (public / "2026-11-21.json").write_bytes(_by_a_stranger(public)) and None
+    ),
+}
+
+
+@pytest.mark.parametrize("lose", LOST.values(), ids=LOST.keys())
+def test_publishing_again_never_replaces_a_living_key(
+    lose: Callable[[Path], None], policy: Policy, public: Path, tmp_path: Path
+) -> None:
+    """Shots sealed minutes before must stay openable, whatever the web server lost."""
+    secrets = tmp_path / "secret"
+    before = {path.name: path.read_bytes() for path in secrets.iterdir()}
+    pages = {path.name: path.read_bytes() for path in public.iterdir()}
+    lose(public)
+    done = publish(CUSTODIAN, policy, secrets, public, NOON, 2 * DAY)
+    assert done.made == ()
+    assert done.again
+    assert {path.name: path.read_bytes() for path in secrets.iterdir()} == before
+    assert {path.name: path.read_bytes() for path in public.iterdir()} == pages
+
+
+def test_a_damaged_secret_is_told_and_left(policy: Policy, public: Path, tmp_path: Path) -> None:
+    secret = tmp_path / "secret" / "2026-11-21.key"
+    secret.write_text("# created\n")
+    (public / "2026-11-21.json").unlink()
+    with pytest.raises(SealError, match="holds no key"):
+        publish(CUSTODIAN, policy, tmp_path / "secret", public, NOON, 2 * DAY)
+    assert secret.read_text() == "# created\n"
+
+
+def test_garbage_for_an_epoch_to_come_stops_no_camera(
+    policy: Policy, public: Path, reports: list[str]
+) -> None:
+    (public / "2026-11-23.json").write_bytes(b"garbage")
+    keys = EpochKeys(policy, None)
+    assert keys.prefetch(NOON, 2 * DAY) == 2
+    found = keys.current(NOON)
+    assert found is not None
+    assert found.epoch == "2026-11-21"
+    assert len(reports) == 1
 
 
 def test_keys_that_were_fetched_outlast_their_publisher(
