@@ -10,9 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from sealshot.export.nets.onnx_export import OPSET, count_macs
 from sealshot.export.nets.student import Student
 from sealshot.export.nets.vae import SAMPLES, RpScore, Vae
-from sealshot.export.onnx_export import OPSET, count_macs
 from sealshot.export.rebuild import load_graph
 from sealshot.export.train.data import pictures_below
 from sealshot.runtime.cli.terminal import progress

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -15,17 +15,17 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from sealshot.benchmarks.accuracy.pictures import pictures
 from sealshot.benchmarks.conditions.environment import environment
 from sealshot.benchmarks.conditions.result_file import write_result
 from sealshot.runtime.cli.arguments import Arguments, output_file, positive_int
-from sealshot.runtime.cli.terminal import progress, say_json, table
+from sealshot.runtime.cli.terminal import say_json, table
 from sealshot.runtime.detect import MIN_FACE_PX, Detector, open_detector
 from sealshot.runtime.detect.boxes import iou
 from sealshot.runtime.detect.mtcnn import EXACT, FAST, Mtcnn, Settings
 from sealshot.runtime.detect.sampling import ALL, MipSampler, Sampler
 from sealshot.runtime.engines.runner import Arrays, Runner
 from sealshot.runtime.errors import InputError
-from sealshot.runtime.sources import frames_of, open_source
 from sealshot.runtime.types import Face, Floats, Image
 
 USAGE = """
@@ -52,7 +52,6 @@ example:
   sealshot bench detection recall crowd.mp4 lfw/ --confirm yunet:yunet.onnx
 """
 
-SUFFIXES = {".jpg", ".jpeg", ".png"}
 PEER_MIN_FACE_PX = 20  # facenet-pytorch's default
 SEEN_PX = 40  # recall counts faces from here on
 HARD_PX = (40, 44, 48, 54, 60, 70)
@@ -314,39 +313,6 @@ def speed(clip: Path, count: int) -> list[dict[str, Any]]:
             rows.append(row)
     cv2.setNumThreads(before)
     return rows
-
-
-def pictures(paths: Sequence[Path], count: int) -> Iterator[Image]:
-    """Pass on ``count`` frames, evenly spaced, or pictures, drawn by lot, of each path.
-
-    Raises:
-        InputError: a path is neither a clip nor a folder with pictures.
-    """
-    with progress("pictures", count * len(paths)) as bar:
-        for index, path in enumerate(paths):
-            images = _folder(path, count) if path.is_dir() else _clip(path, count)
-            for done, image in enumerate(images):
-                yield image
-                bar.update(index * count + done + 1, path.name)
-
-
-def _folder(path: Path, count: int) -> Iterator[Image]:
-    files = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES)
-    if not files:
-        raise InputError(f"there is no picture in {path}", hint="name another folder")
-    for file in random.Random(SEED).sample(files, min(count, len(files))):
-        image = cv2.imread(str(file))
-        if image is None:
-            raise InputError(f"{file} is not a picture", hint="take it out of the folder")
-        yield np.asarray(image, np.uint8)
-
-
-def _clip(path: Path, count: int) -> Iterator[Image]:
-    with open_source(str(path)) as source:
-        step = max(1, (source.frames or count) // count)
-        for frame in frames_of(source):
-            if frame.index % step == 0 and frame.index < step * count:
-                yield frame.image
 
 
 def _boxes(faces: Sequence[Face]) -> Floats:

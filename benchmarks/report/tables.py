@@ -8,12 +8,23 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from sealshot.benchmarks.accuracy.erc.evaluate import FEW
 from sealshot.benchmarks.conditions.result_file import write_output
+from sealshot.benchmarks.report.cells import (
+    bold,
+    faces_per_s,
+    markdown_table,
+    measured,
+    millions,
+    short,
+    span,
+    times,
+    two_digits,
+)
 from sealshot.benchmarks.speed.throughput.contenders import EAGER, OURS, PEER
 from sealshot.runtime.cli.arguments import Arguments
 from sealshot.runtime.cli.terminal import say
@@ -36,8 +47,6 @@ an installed package has neither.
 example:
   sealshot bench tables --check
 """
-
-Rows = Iterable[Sequence[str]]
 
 
 def update(text: str, results: Path = RESULTS) -> str:
@@ -102,24 +111,24 @@ def throughput(results: Path) -> str:
     """Faces a second: the best batch of each contender, beside what it weighs."""
     rows = _read(results, "throughput")["rows"]
     names = dict.fromkeys(row["name"] for row in rows)
-    best = [max((r for r in rows if r["name"] == name), key=_rate) for name in names]
+    best = [max((r for r in rows if r["name"] == name), key=faces_per_s) for name in names]
     groups = dict.fromkeys(row["score"] for row in best if row["way"] != PEER)
     peers = [row for row in best if row["way"] == PEER]
     ordered = [
         row
         for score in groups
-        for row in sorted((r for r in best if r["score"] == score), key=_rate, reverse=True)
-    ] + sorted(peers, key=_rate, reverse=True)
+        for row in sorted((r for r in best if r["score"] == score), key=faces_per_s, reverse=True)
+    ] + sorted(peers, key=faces_per_s, reverse=True)
     heads = ("", "faces/s (spread)", "batch", "to PyTorch one by one", "to plain export")
-    return _table(
+    return markdown_table(
         (*heads, "MMACs", "parameters", "MB on disk / in memory"),
         (
             (
-                _bold(row["name"], row["way"] == OURS),
-                f"{_short(_rate(row))} ({_range(row['closed']['faces_per_s'])})",
+                bold(row["name"], row["way"] == OURS),
+                f"{short(faces_per_s(row))} ({span(row['closed']['faces_per_s'])})",
                 str(row["batch"]),
-                _times(row["closed"]["to_eager"]) if row["way"] != EAGER else "",
-                _times(row["closed"]["to_plain"]),
+                times(row["closed"]["to_eager"]) if row["way"] != EAGER else "",
+                times(row["closed"]["to_plain"]),
                 f"{row['macs_per_face'] / 1e6:,.0f}",
                 f"{row['parameters'] / 1e6:.2f} M",
                 f"{row['file_bytes'] / 1e6:.1f} / {row['peak_mb']:.0f}",
@@ -132,7 +141,7 @@ def throughput(results: Path) -> str:
 def pipeline(results: Path) -> str:
     """Frames a second of the whole pipeline."""
     heads = ("score", "frames/s (spread)", "peak memory", "ms a frame: decode, detect")
-    return _table(
+    return markdown_table(
         (*heads, "track, score, select, seal"),
         (
             (
@@ -154,14 +163,14 @@ def energy(results: Path) -> str:
     found = _read(results, "energy")
     if found["why_not"]:
         return f"Energy: **not measured** on this machine. {found['why_not']}.\n"
-    return _table(
+    return markdown_table(
         ("load", "channel", "W (spread)", "J a face or person (spread)"),
         (
             (
                 load["name"],
                 channel["name"] + (" (total)" if channel["is_total"] else ""),
-                _measured(channel["watts"], 2),
-                _measured(channel["joules_each"], 4) if load["unit"] else "",
+                measured(channel["watts"], 2),
+                measured(channel["joules_each"], 4) if load["unit"] else "",
             )
             for load in found["loads"]
             for channel in load["channels"]
@@ -182,7 +191,7 @@ def detection(results: Path) -> str:
         if row["threads"] == 1
     }
     faces = max(row["faces"] for row in agreement.values())
-    return _table(
+    return markdown_table(
         (
             "detector",
             f"same boxes as facenet-pytorch: IoU > 0.95 / > 0.5, of {faces} faces",
@@ -204,7 +213,7 @@ def detection(results: Path) -> str:
 def tracking(results: Path) -> str:
     """The trackers against labels made by hand."""
     labelled = [r for r in _read(results, "tracking")["results"] if r["errors"]]
-    return _table(
+    return markdown_table(
         ("clip", "tracker", "identity switches", "fragments", "false tracks", "people missed"),
         (
             (
@@ -235,10 +244,10 @@ def erc(results: Path) -> str:
     found = _read(results, "erc-lfw-dev")
     areas = _areas(found, "")
     costs = {
-        name: (_two_digits(cost["ms"]), _millions(cost["macs"]))
+        name: (two_digits(cost["ms"]), millions(cost["macs"]))
         for name, cost in found["costs"].items()
     }
-    return _table(
+    return markdown_table(
         ("score", *areas, "ms a face", "MMACs"),
         (
             (_score_name(name), *(cells[name] for cells in areas.values()), *costs[name])
@@ -251,7 +260,7 @@ def mixed(results: Path) -> str:
     """The same of copies of the data sets, half of whose pictures are degraded."""
     lfw, celeba = (_read(results, f"erc-{of}-dev-mixed") for of in ("lfw", "celeba"))
     areas = _areas(lfw, "LFW, ") | _areas(celeba, "CelebA, ")
-    return _table(
+    return markdown_table(
         ("score", *areas),
         (
             (_score_name(name), *(cells[name] for cells in areas.values()))
@@ -313,7 +322,7 @@ def shots(results: Path) -> str:
         among: {score["score"]: score for score in result["scores"]}
         for among, result in found.items()
     }
-    return _table(
+    return markdown_table(
         ("score", *(among.format(len(found[among]["people"])) for among in rows)),
         (
             (
@@ -332,7 +341,7 @@ def shots(results: Path) -> str:
 def degrade(results: Path) -> str:
     """Share of faces whose score falls when the picture gets worse, middle severity."""
     found = _read(results, "erc-degrade")
-    return _table(
+    return markdown_table(
         ("", *(d["name"] for d in found["degradations"])),
         (
             (
@@ -359,44 +368,3 @@ TABLES: dict[str, Callable[[Path], str]] = {
 
 def _read(results: Path, name: str) -> Any:
     return json.loads((results / f"{name}.json").read_text())
-
-
-def _table(heads: Sequence[str], rows: Rows) -> str:
-    lines = [heads, ["---"] * len(heads), *rows]
-    text = "".join(f"| {' | '.join(line)} |\n" for line in lines)
-    return re.sub(r"\|  (?=\|)", "| ", text)
-
-
-def _rate(row: Any) -> float:
-    return float(row["closed"]["faces_per_s"]["median"])
-
-
-def _range(spread: Any) -> str:
-    return f"{_short(spread['low'])} to {_short(spread['high'])}"
-
-
-def _short(value: float) -> str:
-    return f"{value:,.0f}" if value >= 20 else f"{value:.1f}"
-
-
-def _times(spread: Any) -> str:
-    return f"{spread['median']:.2f}x" if spread else ""
-
-
-def _bold(text: str, is_ours: bool) -> str:
-    return f"**{text}**" if is_ours else text
-
-
-def _measured(spread: Any, digits: int) -> str:
-    if spread is None:
-        return "not measured"
-    median, low, high = (f"{spread[k]:.{digits}f}" for k in ("median", "low", "high"))
-    return f"{median} ({low} to {high})"
-
-
-def _two_digits(value: float | None) -> str:
-    return "" if value is None else f"{value:.2g}" if value >= 0.005 else "0"
-
-
-def _millions(value: float | None) -> str:
-    return "" if value is None else f"{value / 1e6:.0f}" if value >= 1e7 else f"{value / 1e6:.1f}"

@@ -10,8 +10,8 @@ import onnx
 import torch
 from torch import nn
 
+from sealshot.export.nets.onnx_export import fold, to_onnx
 from sealshot.export.nets.vae import RpPixels, RpScore
-from sealshot.export.onnx_export import fold, to_onnx
 from sealshot.runtime.engines.manifest import Manifest
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.files import write_atomic

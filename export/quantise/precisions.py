@@ -18,8 +18,8 @@ from scipy.stats import spearmanr
 from torch import nn
 
 from sealshot.export.nets.forms import Int8Rp
+from sealshot.export.nets.onnx_export import float_form, fold, to_onnx
 from sealshot.export.nets.vae import RpScore
-from sealshot.export.onnx_export import float_form, fold, to_onnx
 from sealshot.export.quantise.calibrate import calibrate
 from sealshot.export.quantise.equalise import equalise
 from sealshot.export.quantise.half import halve

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from sealshot.export.nets.onnx_export import Origin, export_score_graph, fold, to_onnx
 from sealshot.export.nets.vae import SAMPLES, RpPixels, RpScore
-from sealshot.export.onnx_export import Origin, export_score_graph, fold, to_onnx
 from sealshot.export.train.data import FaceCrops, cut_faces, load_crops, pictures_below
 from sealshot.export.train.quality import SCHEDULE as QUALITY_SCHEDULE
 from sealshot.export.train.quality import train_quality

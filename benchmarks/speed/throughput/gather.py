@@ -157,7 +157,7 @@ def _eager(model: Path, _folder: Path) -> Contender:
 
 
 def _plain(model: Path, folder: Path) -> Contender:
-    from sealshot.export.onnx_export import to_onnx
+    from sealshot.export.nets.onnx_export import to_onnx
     from sealshot.export.rebuild import load_graph
 
     manifest = load_manifest(model)
@@ -178,7 +178,7 @@ def _openvino(model: Path, _folder: Path) -> Contender:
 def _peers(folder: Path) -> Iterator[Contender]:
     from sealshot.benchmarks.speed.graph_cost import read_layers
     from sealshot.benchmarks.speed.throughput.peers import PEERS, build
-    from sealshot.export.onnx_export import to_onnx
+    from sealshot.export.nets.onnx_export import to_onnx
 
     for peer in PEERS:
         graph = build(peer)

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from sealshot.benchmarks.accuracy import detection as detector
-from sealshot.benchmarks.accuracy.detection import Agreement, main, pictures, spoil
+from sealshot.benchmarks.accuracy.detection import Agreement, main, spoil
+from sealshot.benchmarks.accuracy.pictures import pictures
 from sealshot.runtime.demo.clip import PORTRAIT
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.types import Face

@@ -164,7 +164,7 @@ def test_peers_weigh_what_was_published(crops, tmp_path):
     torch = pytest.importorskip("torch")
     from sealshot.benchmarks.speed.graph_cost import read_layers
     from sealshot.benchmarks.speed.throughput.peers import PEERS, build
-    from sealshot.export.onnx_export import count_macs, to_onnx
+    from sealshot.export.nets.onnx_export import count_macs, to_onnx
     from sealshot.runtime.engines.onnx_session import open_session
 
     assert {peer.name for peer in PEERS} == PUBLISHED.keys()

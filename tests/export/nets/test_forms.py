@@ -18,9 +18,9 @@ from sealshot.export.nets.forms import (  # noqa: E402
     phase_weights,
     transposed_weight,
 )
+from sealshot.export.nets.onnx_export import fold, to_onnx  # noqa: E402
 from sealshot.export.nets.student import Student  # noqa: E402
 from sealshot.export.nets.vae import RpScore  # noqa: E402
-from sealshot.export.onnx_export import fold, to_onnx  # noqa: E402
 from sealshot.export.quantise.equalise import equalise  # noqa: E402
 from sealshot.export.quantise.half import halve  # noqa: E402
 from sealshot.export.rebuild import load_graph  # noqa: E402

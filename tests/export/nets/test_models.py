@@ -5,6 +5,13 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from sealshot.export.nets.onnx_export import (  # noqa: E402
+    Origin,
+    count_macs,
+    export_score_graph,
+    fold,
+    to_onnx,
+)
 from sealshot.export.nets.student import Student  # noqa: E402
 from sealshot.export.nets.vae import (  # noqa: E402
     LATENT,
@@ -15,13 +22,6 @@ from sealshot.export.nets.vae import (  # noqa: E402
     Vae,
     log_likelihood,
     noise,
-)
-from sealshot.export.onnx_export import (  # noqa: E402
-    Origin,
-    count_macs,
-    export_score_graph,
-    fold,
-    to_onnx,
 )
 from sealshot.kernels.reference import rp_likelihood, sample_latents  # noqa: E402
 from sealshot.runtime.engines import open_onnxruntime  # noqa: E402
