@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import tempfile
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -12,30 +13,47 @@ from sealshot.export.golden import golden_crops
 from sealshot.runtime.cli.arguments import Arguments, positive_int
 from sealshot.runtime.cli.terminal import say, say_json, table
 from sealshot.runtime.errors import InputError
-from sealshot.runtime.files import make_folder
+from sealshot.runtime.files import make_folder, write_atomic
 from sealshot.runtime.weights import SCORES, score_graph
+from sealshot.runtime.weights.forms import (
+    GENERAL,
+    PRECISIONS,
+    RECIPES,
+    form_suffix,
+    processor_recipes,
+)
 
 CALIBRATION_CROPS = 1024
 COMPARED = 256
 """Crops whose scores are compared with float64."""
+
+LEAST_RANK = 0.99
+"""Spearman correlation with float64: a form below it is not written."""
+
+
+def own_recipe() -> str:
+    """Return the recipe of this processor."""
+    return processor_recipes()[0]
+
 
 USAGE = f"""
 usage: sealshot export MODEL -o DIR [--precision LIST] [--calibrate DATA...] [options]
        sealshot export MODEL.onnx --engine tensorrt [--board NAME] [-o DIR] [options]
 
 Write a trained score as DIR/NAME.onnx (fp32), DIR/NAME.fp16.onnx and DIR/NAME.int8.onnx, each with
-its manifest, and compare each with the trained model in float64. MODEL is a score that ships
+its manifest, and compare each with the trained model in float64; below a rank correlation of
+{LEAST_RANK} nothing is written. MODEL is a score that ships
 ({", ".join(SCORES)}), a FILE.onnx of fp32, or a FILE.ckpt of `sealshot train`. Needs
 `pip install 'sealshot[export]'`. With --engine tensorrt, build the plan of a graph on this board.
 
   -o DIR              where the files are written
-  --precision LIST    fp32, fp16, int8, with commas between (default fp32)
+  --precision LIST    {", ".join(PRECISIONS)}, with commas between (default fp32)
   --calibrate DATA    folders of face pictures, or FILE.npz with `crops`; needed for int8. All of
                       it gives the percentiles, {CALIBRATION_CROPS} of it the ranges of int8
   --calibration-crops N  (default {CALIBRATION_CROPS})
   --calibrator RULE   minmax (default), percentile, entropy
-  --recipe NAME       of int8: cpu (x86 with VNNI, default), avx2 (x86 without), arm, tensorrt; the
-                      last three are written as DIR/NAME.int8-RECIPE.onnx
+  --recipe NAME       of int8: {", ".join(RECIPES)} (default here: {own_recipe()}); cpu is right on
+                      any processor; the others are written as DIR/NAME.int8-RECIPE.onnx
   --samples L         latent samples of rp; 0 or mean: the mean alone (default: the model's own)
   --pixels            also write rp up to the Gaussians of the pixels, for TensorRT with the
                       likelihood in our kernel: DIR/rp-pixels.onnx, DIR/rp-pixels.fp16.onnx
@@ -65,7 +83,7 @@ def main(argv: list[str]) -> int:
     add("--calibrate", type=Path, nargs="+", default=[])
     add("--calibration-crops", type=positive_int, default=CALIBRATION_CROPS)
     add("--calibrator", choices=("minmax", "percentile", "entropy"), default="minmax")
-    add("--recipe", choices=("cpu", "avx2", "arm", "tensorrt"), default="cpu")
+    add("--recipe", choices=tuple(RECIPES))
     add("--samples", type=_samples)
     add("--pixels", action="store_true")
     add("--sensitivity", action="store_true")
@@ -76,14 +94,15 @@ def main(argv: list[str]) -> int:
     add("--dla", type=int)
     add("--rebuild", action="store_true")
     given = arguments.parse_args(argv)
+    given.recipe = given.recipe or own_recipe()
     if given.engine == "tensorrt":
         return _build_plan(given)
     if given.out is None:
         raise InputError("where are the files to be written?", hint="name a folder with -o")
     wanted = tuple(dict.fromkeys(given.precision.split(",")))
-    if unknown := [p for p in wanted if p not in ("fp32", "fp16", "int8")]:
+    if unknown := [p for p in wanted if p not in PRECISIONS]:
         raise InputError(
-            f"there is no precision '{unknown[0]}'", hint="give some of fp32,fp16,int8"
+            f"there is no precision '{unknown[0]}'", hint=f"give some of {','.join(PRECISIONS)}"
         )
     if not given.calibrate and ("int8" in wanted or given.sensitivity):
         raise InputError("int8 must be calibrated", hint="add --calibrate FOLDER-OF-FACES")
@@ -117,17 +136,24 @@ def _export(given: argparse.Namespace, wanted: tuple[str, ...]) -> int:
     if not complete and crops is not None:
         manifest = replace(manifest, score_quantiles=score_distribution(graph, manifest, crops))
     exported = []
-    for precision in wanted:
-        infix = "" if precision == "fp32" else f".{precision}"
-        if precision == "int8" and given.recipe != "cpu":
-            infix += f"-{given.recipe}"  # where `sealshot.runtime.weights.forms` looks for it
-        path = given.out / f"{manifest.name}{infix}.onnx"
-        export_precision(graph, manifest, precision, path, calibration, crops)
-        exported.append(compare(graph, path, precision, judged))
-        if given.pixels and precision != "int8":
-            export_pixels(
-                graph, manifest, precision, given.out / f"{manifest.name}-pixels{infix}.onnx"
-            )
+    with tempfile.TemporaryDirectory(prefix="sealshot-export-") as folder:
+        made = Path(folder)
+        for precision in wanted:
+            suffix = form_suffix(precision, given.recipe if precision == "int8" else GENERAL)
+            path = made / f"{manifest.name}{suffix}"
+            export_precision(graph, manifest, precision, path, calibration, crops)
+            form = compare(graph, path, precision, judged)
+            if not form.spearman >= LEAST_RANK:  # it is NaN where all scores are the same
+                raise InputError(
+                    f"{path.name} would rank faces otherwise than the trained model: Spearman "
+                    f"{form.spearman:.3f}, below {LEAST_RANK}; nothing was written",
+                    hint="calibrate with more faces and more varied ones",
+                )
+            exported.append(replace(form, path=given.out / path.name))
+            if given.pixels and precision != "int8":
+                export_pixels(graph, manifest, precision, made / f"{manifest.name}-pixels{suffix}")
+        for file in sorted(made.iterdir(), key=lambda f: f.suffix == ".json"):  # manifests last
+            write_atomic(given.out / file.name, file.read_bytes())
     costs = sensitivity(graph, calibration, judged) if given.sensitivity and calibration else ()
     if given.json:
         files = [asdict(e) | {"path": str(e.path)} for e in exported]

@@ -13,11 +13,11 @@ from torch import Tensor, nn
 from sealshot.export.nets.forms import LOG_ROOT_2, PHASES, transposed_weight
 from sealshot.export.nets.student import Student
 from sealshot.export.nets.vae import DECODER, LATENT, RpScore, Vae
-from sealshot.runtime.engines.manifest import Manifest
+from sealshot.runtime.engines.manifest import ScoreManifest
 from sealshot.runtime.errors import InputError
 
 
-def load_graph(model: Path, manifest: Manifest) -> nn.Module:
+def load_graph(model: Path, manifest: ScoreManifest) -> nn.Module:
     """Rebuild the trained score graph whose float32 export is ``model``.
 
     The scale of each batch norm is in the weights of the file; its shift becomes the batch norm's.

@@ -18,15 +18,20 @@ from sealshot.export.train.data import pictures_below
 from sealshot.runtime.cli.terminal import progress
 from sealshot.runtime.crops import CROP_PX, crop_resize_grey
 from sealshot.runtime.detect import open_detector
-from sealshot.runtime.engines.manifest import Manifest, load_manifest, sidecar
+from sealshot.runtime.engines.manifest import ScoreManifest, load_manifest, sidecar
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.weights import score_graph
 
 MOST_FACES = 2000
 """Taken of a folder, in an order drawn with a fixed seed."""
+LEAST_FACES = 16
+LEAST_CONTRAST = 4.0
+"""Grey levels, standard deviation: a crop with less is a flat grey."""
+LEAST_SPAN = 64
+"""Grey levels between the darkest and the brightest hundredth of all pixels."""
 
 
-def open_trained(spec: str, samples: int | None) -> tuple[nn.Module, Manifest, bool]:
+def open_trained(spec: str, samples: int | None) -> tuple[nn.Module, ScoreManifest, bool]:
     """Return a trained score, a manifest for it, and whether that holds the percentiles.
 
     Args:
@@ -55,10 +60,10 @@ def open_trained(spec: str, samples: int | None) -> tuple[nn.Module, Manifest, b
     graph = RpScore(graph.vae, manifest.seed, samples).eval()
     changed = {"samples": samples, "macs_per_face": count_macs(graph)}
     # the distribution of scores is another one
-    return graph, Manifest(**{**vars(manifest), **changed}), False
+    return graph, ScoreManifest(**{**vars(manifest), **changed}), False
 
 
-def _open_checkpoint(path: Path) -> tuple[nn.Module, Manifest]:
+def _open_checkpoint(path: Path) -> tuple[nn.Module, ScoreManifest]:
     """The score of a checkpoint; its manifest takes what it can from one that lies beside it."""
     try:
         state = torch.load(path, weights_only=True)
@@ -82,7 +87,7 @@ def _open_checkpoint(path: Path) -> tuple[nn.Module, Manifest]:
     graph.eval()
     beside = path.with_suffix(".onnx")
     known = load_manifest(beside) if sidecar(beside).is_file() and beside.is_file() else None
-    return graph, Manifest(
+    return graph, ScoreManifest(
         name="rp" if is_vae else "quality",
         sha256="",
         architecture=known.architecture if known else type(part).__name__,
@@ -109,11 +114,38 @@ def open_crops(sources: list[Path]) -> tuple[NDArray[np.uint8], str]:
     """
     sets = [_kept(p) if p.suffix == ".npz" else (_cut(p), p.resolve().name) for p in sources]
     crops = np.concatenate([crops for crops, _ in sets])
-    if len(crops) < 16:
+    if len(crops) < LEAST_FACES:
         raise InputError(
-            f"{len(crops)} faces are too few to calibrate with", hint="give 16 or more, or 500"
+            f"{len(crops)} faces are too few to calibrate with",
+            hint=f"give {LEAST_FACES} or more, or 500",
         )
+    check_variety(crops)
     return crops, ", ".join(name for _, name in sets)
+
+
+def check_variety(crops: NDArray[np.uint8]) -> None:
+    """Refuse crops that say nothing of the range of numbers that faces give.
+
+    Args:
+        crops: ``uint8 [n, 1, 64, 64]``.
+
+    Raises:
+        InputError: too few of them differ and show anything, or all are about as dark.
+    """
+    pictures = crops.reshape(len(crops), -1)
+    showing = pictures[pictures.std(axis=1) >= LEAST_CONTRAST]
+    if len(np.unique(showing, axis=0)) < LEAST_FACES:
+        raise InputError(
+            f"of {len(crops)} crops to calibrate with fewer than {LEAST_FACES} show something "
+            "and are not the same",
+            hint="give pictures of many faces",
+        )
+    low, high = np.percentile(showing, (1, 99))
+    if high - low < LEAST_SPAN:
+        raise InputError(
+            f"the crops to calibrate with show grey levels of {low:.0f} to {high:.0f} alone",
+            hint="give pictures of faces in every light",
+        )
 
 
 def _kept(path: Path) -> tuple[NDArray[np.uint8], str]:

@@ -15,19 +15,13 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
+from sealshot.kernels.cache_folder import cache_folder
 from sealshot.kernels.errors import DeviceError, NoCompilerError
 
 SOURCES = Path(__file__).parent / "cuda"
 FLAGS = ("-O3", "-std=c++17", "-Werror", "all-warnings", "-Xptxas", "-v")
 NAMES = ("rp_likelihood", "sample_latents", "crop_resize_grey", "track_argmax")
 """The sources, one kernel each."""
-
-
-def cache_folder() -> Path:
-    """Return where cubins are kept: ``$XDG_CACHE_HOME/sealshot/kernels``."""
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    root = Path(base) if base.startswith("/") else Path.home() / ".cache"
-    return root / "sealshot" / "kernels"
 
 
 def find_nvcc() -> Path | None:
@@ -71,13 +65,13 @@ def cubin(name: str, sm: int, cache: Path | None = None) -> bytes:
     Args:
         name: one of :data:`NAMES`.
         sm: compute capability times ten.
-        cache: the folder of the cache; by default :func:`cache_folder`.
+        cache: the folder of the cache; by default `kernels` in that of :func:`cache_folder`.
 
     Raises:
         NoCompilerError: there is no nvcc, and the cache has no such kernel.
-        DeviceError: nvcc fails.
+        DeviceError: nvcc fails, or there is no folder for a cache.
     """
-    cache = cache or cache_folder()
+    cache = cache or cache_folder("kernels")
     stem = f"{name}-{source_hash(name)}-sm_{sm}"
     nvcc = find_nvcc()
     if nvcc is None:

@@ -18,3 +18,7 @@ class NoDeviceError(DeviceError):
 
 class NoCompilerError(DeviceError):
     """There is no `nvcc` here, and no kernel that was compiled before."""
+
+
+class NoCacheError(DeviceError):
+    """There is no folder to keep compiled kernels in."""

@@ -109,6 +109,22 @@ def make_folder(folder: Path, hint: str) -> None:
         raise file_error(f"the folder {folder} cannot be made", error, hint) from error
 
 
+def cache_folder(part: str = "") -> Path:
+    """Return a folder of the cache: :func:`sealshot.kernels.cache_folder.cache_folder`.
+
+    Raises:
+        InputError: this user has none.
+    """
+    # here, because the kernels' package takes as long to load as all that most commands need
+    from sealshot.kernels import cache_folder as of_user
+    from sealshot.kernels.errors import NoCacheError
+
+    try:
+        return of_user.cache_folder(part)
+    except NoCacheError as error:
+        raise InputError(error.fact, hint=error.hint) from None
+
+
 def fsync_folder(path: Path) -> None:
     """Make the renames and unlinks in a folder durable, where its file system can.
 

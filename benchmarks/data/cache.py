@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -19,7 +18,7 @@ from numpy.typing import NDArray
 
 from sealshot.runtime.cli.terminal import warn
 from sealshot.runtime.errors import InputError
-from sealshot.runtime.files import write_atomic
+from sealshot.runtime.files import cache_folder, write_atomic
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -58,10 +57,13 @@ class Cache:
         return arrays
 
 
-def default_folder() -> Path:
-    """Return ``$XDG_CACHE_HOME/sealshot/evidence``, by default under ``~/.cache``."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "sealshot" / "evidence"
+def open_cache(named: Path | None) -> Cache:
+    """Open the folder that a user named, or `evidence` in the cache of this user.
+
+    Raises:
+        InputError: the folder cannot be made, or this user has none.
+    """
+    return Cache(named or cache_folder("evidence"))
 
 
 def key(*parts: object) -> str:

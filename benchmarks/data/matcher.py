@@ -8,7 +8,6 @@ evidence only: nothing that runs on a camera imports this module.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sealshot.export.train.align import similarity
+from sealshot.runtime.engines.identity import model_sha256
 from sealshot.runtime.engines.onnx_session import open_session
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.types import Floats, Image
@@ -76,7 +76,7 @@ class Matcher:
                 is not declared or malformed.
         """
         self._session = open_session(model, threads=threads)
-        self.sha256 = hashlib.sha256(model.read_bytes()).hexdigest()
+        self.sha256 = model_sha256(model)
         self.name = model.stem
         self.alignment = _alignment(model, self.sha256)
         inputs = self._session.get_inputs()

@@ -18,7 +18,8 @@ from sealshot.benchmarks.inspection.report import (
 from sealshot.runtime.cli.arguments import Arguments
 from sealshot.runtime.cli.commands.watching import USAGE as WATCHING
 from sealshot.runtime.cli.commands.watching import BarSink, add_watching, watching
-from sealshot.runtime.cli.terminal import fail, progress, say, say_json, table, warn
+from sealshot.runtime.cli.terminal import fail, note, progress, say, say_json, table, warn
+from sealshot.runtime.cli.words import PERCENTILE
 from sealshot.runtime.errors import SealshotError
 from sealshot.runtime.pipeline.settings import Settings
 from sealshot.runtime.pipeline.sinks import Sink
@@ -149,6 +150,7 @@ def _print(found: Inspection, output: Path) -> None:
                 for row in found.tracks
             ),
         )
+        note(PERCENTILE)
     say(
         f"{len(found.tracks)} people in {found.frames} frames"
         + (f", {found.passing} passing" if found.passing else "")

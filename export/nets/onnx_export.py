@@ -20,7 +20,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from sealshot.export.nets.forms import FloatRp
 from sealshot.export.nets.vae import RpScore
 from sealshot.runtime.engines.choice import open_onnxruntime
-from sealshot.runtime.engines.manifest import Manifest, quantiles
+from sealshot.runtime.engines.manifest import ScoreManifest, quantiles
 from sealshot.runtime.files import write_atomic
 
 OPSET = 17
@@ -41,7 +41,7 @@ class Origin:
 
 def export_score_graph(
     graph: nn.Module, path: Path, origin: Origin, training_crops: NDArray[np.uint8]
-) -> Manifest:
+) -> ScoreManifest:
     """Write ``path`` and its manifest; score the training crops with it for the percentiles.
 
     Args:
@@ -53,7 +53,7 @@ def export_score_graph(
     """
     data = to_onnx(float_form(graph), ["crops"], ["score"])
     write_atomic(path, data)
-    manifest = Manifest(
+    manifest = ScoreManifest(
         name=origin.name,
         sha256=hashlib.sha256(data).hexdigest(),
         architecture=origin.architecture,
@@ -71,7 +71,7 @@ def export_score_graph(
     manifest.write(path)  # the engine wants one, and it gives the distribution
     engine = open_onnxruntime(path)
     scores = np.concatenate([engine.score(c) for c in np.array_split(training_crops, 64)])
-    manifest = Manifest(**{**vars(manifest), "score_quantiles": quantiles(scores)})
+    manifest = ScoreManifest(**{**vars(manifest), "score_quantiles": quantiles(scores)})
     manifest.write(path)
     return manifest
 

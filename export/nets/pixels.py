@@ -12,12 +12,14 @@ from torch import nn
 
 from sealshot.export.nets.onnx_export import fold, to_onnx
 from sealshot.export.nets.vae import RpPixels, RpScore
-from sealshot.runtime.engines.manifest import Manifest
+from sealshot.runtime.engines.manifest import ScoreManifest
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.files import write_atomic
 
 
-def export_pixels(graph: nn.Module, manifest: Manifest, precision: str, path: Path) -> Manifest:
+def export_pixels(
+    graph: nn.Module, manifest: ScoreManifest, precision: str, path: Path
+) -> ScoreManifest:
     """Write `rp` up to `mu` and `log_var`, ``[n, L, 4096]`` each, for TensorRT and our kernel.
 
     Args:

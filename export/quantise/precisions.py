@@ -23,13 +23,13 @@ from sealshot.export.nets.vae import RpScore
 from sealshot.export.quantise.calibrate import calibrate
 from sealshot.export.quantise.equalise import equalise
 from sealshot.export.quantise.half import halve
-from sealshot.export.quantise.qdq import RECIPES, Ranges, quantise
+from sealshot.export.quantise.qdq import Ranges, quantise
 from sealshot.runtime.engines.choice import open_onnxruntime
-from sealshot.runtime.engines.manifest import Manifest, quantiles
+from sealshot.runtime.engines.manifest import ScoreManifest, quantiles
 from sealshot.runtime.files import write_atomic
 from sealshot.runtime.types import Floats
+from sealshot.runtime.weights.forms import GENERAL, RECIPES
 
-PRECISIONS = ("fp32", "fp16", "int8")
 FORM_CROPS = 256
 """Crops that fix ranges inside the int8 form; calibration widens none of them."""
 MARGIN_CROPS = 1024
@@ -44,7 +44,7 @@ class Calibration:
     """``uint8 [n, 1, 64, 64]``."""
     name: str
     method: str = "minmax"
-    recipe: str = "cpu"
+    recipe: str = GENERAL
 
     def described(self) -> dict[str, str]:
         """Return what the manifest says of it."""
@@ -74,18 +74,18 @@ class Exported:
 
 def export_precision(
     graph: nn.Module,
-    manifest: Manifest,
+    manifest: ScoreManifest,
     precision: str,
     path: Path,
     calibration: Calibration | None,
     distribution: NDArray[np.uint8] | None,
-) -> Manifest:
+) -> ScoreManifest:
     """Write a score graph in one precision, and its manifest.
 
     Args:
         graph: as it was trained.
         manifest: of the trained graph; what the file is replaces its fields.
-        precision: one of :data:`PRECISIONS`.
+        precision: `fp32`, `fp16` or `int8`.
         path: ``NAME.onnx``.
         calibration: needed for int8.
         distribution: ``uint8 [n, 1, 64, 64]``, crops whose scores by int8 give its percentiles;
@@ -122,7 +122,7 @@ def export_precision(
 
 
 def screen_margin(errors: NDArray[np.float64]) -> float:
-    """Return the margin that int8 screens with: see :attr:`Manifest.screen_margin`.
+    """Return the margin that int8 screens with: see :attr:`ScoreManifest.screen_margin`.
 
     Two crops of different people err more independently than two of one track do, but a camera
     shows crops that are worse than those of a calibration set: on clips the two balance.
@@ -134,7 +134,7 @@ def screen_margin(errors: NDArray[np.float64]) -> float:
 
 
 def score_distribution(
-    graph: nn.Module, manifest: Manifest, crops: NDArray[np.uint8]
+    graph: nn.Module, manifest: ScoreManifest, crops: NDArray[np.uint8]
 ) -> tuple[float, ...]:
     """Return the quantiles of the scores of crops in float32, for the manifest."""
     with tempfile.TemporaryDirectory(prefix="sealshot-export-") as folder:

@@ -8,7 +8,6 @@ the outputs of layers that feed it.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
 from sealshot.runtime.errors import SealshotError
+from sealshot.runtime.weights.forms import Recipe
 
 Range = tuple[float, float]
 Ranges = Mapping[str, Range]
@@ -29,29 +29,6 @@ MOVING = {"Reshape", "Flatten", "Transpose", "Slice", "Concat", "Squeeze", "Unsq
 INPUT_SCALE = 1 / 255
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """What an engine wants of a quantised graph."""
-
-    activation: type[np.integer]
-    """``uint8`` or ``int8``."""
-    symmetric: bool
-    """The zero point of activations is 0."""
-    bias: bool
-    """Biases are int32."""
-    weight_bits: int
-    engine: str
-    """For people."""
-
-
-RECIPES = {
-    "cpu": Recipe(np.uint8, False, True, 8, "x86 with VNNI: unsigned by signed"),
-    "avx2": Recipe(np.uint8, False, True, 7, "x86 without VNNI: weights of 7 bits, no overflow"),
-    "arm": Recipe(np.int8, False, True, 8, "ARM: signed by signed"),
-    "tensorrt": Recipe(np.int8, True, False, 8, "TensorRT: symmetric, float bias"),
-}
-
-
 def quantise(
     model: onnx.ModelProto, ranges: Ranges, recipe: Recipe, keep: Collection[str] = ()
 ) -> onnx.ModelProto:
@@ -60,7 +37,7 @@ def quantise(
     Args:
         model: names of nodes and tensors must be unique.
         ranges: of :func:`wanted`.
-        recipe: see :data:`RECIPES`.
+        recipe: see `runtime/weights/forms.py`.
         keep: layers to leave in float32, by :func:`layer_name`.
 
     Raises:
@@ -208,7 +185,7 @@ class _Quantiser:
         weight_name, name = node.input[1], node.output[0]
         weight = self._value(weight_name)
         axis = WEIGHTED[node.op_type]
-        quantised, scale = quantise_weight(weight, axis, self.recipe.weight_bits)
+        quantised, scale = quantise_weight(weight, axis)
         inputs = [
             self._constant(f"{name}_weight", quantised),
             self._constant(f"{name}_weight_scale", scale),
@@ -263,10 +240,10 @@ def affine(
 
 
 def quantise_weight(
-    weight: NDArray[np.floating], axis: int, bits: int = 8
+    weight: NDArray[np.floating], axis: int
 ) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
     """Return int8 weights and the scale of each output channel; symmetric, so 0 is exact."""
-    top = 2 ** (bits - 1) - 1
+    top = np.iinfo(np.int8).max
     others = tuple(i for i in range(weight.ndim) if i != axis)
     scale = np.maximum(np.abs(weight).max(others), 1e-12).astype(np.float32) / np.float32(top)
     shape = [-1 if i == axis else 1 for i in range(weight.ndim)]

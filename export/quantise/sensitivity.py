@@ -13,10 +13,11 @@ from scipy.stats import spearmanr
 from torch import nn
 
 from sealshot.export.quantise.precisions import Calibration, int8_form
-from sealshot.export.quantise.qdq import RECIPES, layers, quantise
+from sealshot.export.quantise.qdq import layers, quantise
 from sealshot.runtime.cli.terminal import progress
 from sealshot.runtime.engines.onnx_session import open_session
 from sealshot.runtime.types import Floats
+from sealshot.runtime.weights.forms import RECIPES
 
 ALL = "all layers"
 BATCH = 8

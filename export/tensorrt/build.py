@@ -18,13 +18,14 @@ from typing import TypeVar
 
 from sealshot.export.tensorrt.progress import BuildProgress
 from sealshot.runtime.cli.terminal import note, progress
-from sealshot.runtime.engines.manifest import Manifest, load_manifest
+from sealshot.runtime.engines.choice import KINDS
+from sealshot.runtime.engines.manifest import load_manifest
 from sealshot.runtime.engines.plans import (
     DEFAULT_BATCH,
+    PLAN,
     Batch,
     PlanManifest,
     Target,
-    cache_folder,
     plans_folder,
     read_plan,
     read_plan_manifest,
@@ -32,7 +33,8 @@ from sealshot.runtime.engines.plans import (
 )
 from sealshot.runtime.engines.tensorrt import TensorRt, open_tensorrt
 from sealshot.runtime.errors import InputError, SealshotError
-from sealshot.runtime.files import write_atomic
+from sealshot.runtime.files import cache_folder, write_atomic
+from sealshot.runtime.weights.forms import check_recipe
 
 T = TypeVar("T")
 POLL_S = 0.2
@@ -81,7 +83,8 @@ def build(
     """
     manifest = load_manifest(model)
     check_batch(batch)
-    check_recipe(model, manifest)
+    recipe = manifest.calibration.get("recipe")
+    check_recipe(model, recipe, KINDS["tensorrt"].recipes(), "TensorRT")
     if dla_core is not None:
         if manifest.precision == "fp32":
             raise InputError(
@@ -101,7 +104,7 @@ def build(
         require_writable(each)
 
     planned = PlanManifest("", manifest, tensorrt.target, batch, dla_core, 0.0)
-    plan = folder / f"{planned.name}.plan"
+    plan = folder / f"{planned.name}{PLAN}"
     if not rebuild and (kept := _kept(plan, planned, tensorrt.target)):
         return Built(plan, kept, from_cache=True)
 
@@ -131,20 +134,6 @@ def check_batch(batch: Batch) -> None:
         raise InputError(
             f"a batch of {batch} does not rise from smallest over usual to largest",
             hint=f"leave --batch out for {DEFAULT_BATCH}",
-        )
-
-
-def check_recipe(model: Path, manifest: Manifest) -> None:
-    """Refuse int8 by the recipe of another engine: TensorRT takes signed, symmetric values alone.
-
-    Raises:
-        InputError: it is.
-    """
-    recipe = manifest.calibration.get("recipe", "tensorrt")
-    if recipe != "tensorrt":
-        raise InputError(
-            f"{model} is int8 by the recipe '{recipe}', which TensorRT does not take",
-            hint="export it with `--precision int8 --recipe tensorrt`",
         )
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import errno
+import itertools
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -31,11 +33,32 @@ class Arguments(argparse.ArgumentParser):
         """Parse them; one that is empty, as an unset variable leaves it, is an error."""
         if any(re.fullmatch("(--[^=]*=)?", arg) for arg in args):
             self.error("an argument is empty")
+        for arg in itertools.takewhile(lambda arg: arg != "--", args):
+            option = arg.partition("=")[0]
+            if option.startswith("--") and option not in self._option_string_actions:
+                near = difflib.get_close_matches(option, self._option_string_actions, n=1)
+                raise InputError(
+                    f"unrecognized arguments: {arg}",
+                    hint=f"did you mean {near[0]}?" if near else self._hint(),
+                )
         return super().parse_args(args, namespace)
 
     def error(self, message: str) -> NoReturn:
         """Raise InputError; argparse would print and exit."""
-        raise InputError(message, hint=f"`{self.prog} --help` shows the usage")
+        raise InputError(message, hint=self._hint())
+
+    def only_one(self, given: argparse.Namespace, *options: str) -> None:
+        """Raise InputError unless exactly one of these options, ``--so``, is given."""
+        names = " and ".join(options)
+        values = [getattr(given, option.strip("-").replace("-", "_")) for option in options]
+        count = sum(value is not None for value in values)
+        if count == 0:
+            self.error(f"one of {names} is required")
+        if count > 1:
+            self.error(f"give one of {names}, not both")
+
+    def _hint(self) -> str:
+        return f"`{self.prog} --help` shows the usage"
 
 
 class _Help(argparse.Action):

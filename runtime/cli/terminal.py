@@ -5,7 +5,7 @@ Rules:
   so that ``sealshot ... --json | jq`` works.
 - An error is ``error: FACT`` and, on the next line, ``hint: FIX``. No traceback, no colour codes
   in a pipe.
-- On a terminal long work shows a bar; in a log it writes one line now and then.
+- On a terminal long work shows a bar; in a log it writes one line now and then, ever more rarely.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from rich.table import Table
 
 from sealshot.runtime.errors import SealshotError
 
-LOG_EVERY_S = 10.0
+FIRST_LOG_S, LONGEST_LOG_S = 10.0, 3600.0
+"""Between two lines on progress in a log, which grow rarer: each wait is twice the last one."""
 
 _err = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -135,7 +136,8 @@ class Bar:
     def __init__(self, label: str, total: int | None) -> None:
         self._label, self._total = label, total
         self._done = 0
-        self._next_log = time.monotonic() + LOG_EVERY_S
+        self._wait_s = FIRST_LOG_S
+        self._next_log = time.monotonic() + self._wait_s
         self._rich: Progress | None = None
         if _err.is_terminal:
             self._rich = Progress(
@@ -159,7 +161,8 @@ class Bar:
                 self._task, completed=done, total=self._total, text=text, count=self._count()
             )
         elif time.monotonic() >= self._next_log:
-            self._next_log = time.monotonic() + LOG_EVERY_S
+            self._wait_s = min(2 * self._wait_s, LONGEST_LOG_S)
+            self._next_log = time.monotonic() + self._wait_s
             note(f"{self._label} {self._count()} {text}".rstrip())
 
     def _count(self) -> str:

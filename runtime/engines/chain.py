@@ -18,8 +18,8 @@ from sealshot.kernels.device import DeviceFrame, DeviceKernels
 from sealshot.kernels.driver import Stream
 from sealshot.kernels.memory import DeviceArray, PinnedArray
 from sealshot.runtime.crops import CROP_PX
-from sealshot.runtime.engines.plans import cache_folder
 from sealshot.runtime.engines.tensorrt import DevicePlan, Recordings, TensorRtRunner
+from sealshot.runtime.files import cache_folder
 from sealshot.runtime.types import Floats
 
 NO_SLOT = -1
@@ -47,7 +47,7 @@ def open_chain(runner: TensorRtRunner, tracks: int, *, record: bool = True) -> C
         DeviceError: the kernels cannot be compiled, or the GPU has no memory left.
     """
     runner.device.use()
-    kernels = DeviceKernels(runner.device, cache_folder() / "kernels")
+    kernels = DeviceKernels(runner.device, cache_folder("kernels"))
     return Chain(runner.plan, kernels, tracks, record=record)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +13,17 @@ import numpy as np
 from sealshot.runtime.crops import CROP_PX
 from sealshot.runtime.engines.manifest import load_manifest
 from sealshot.runtime.engines.onnxruntime import OnnxRuntimeRunner
+from sealshot.runtime.engines.plans import PLAN
 from sealshot.runtime.engines.scorer import GraphScorer, Scorer
 from sealshot.runtime.engines.screen import Screen
 from sealshot.runtime.errors import InputError, SealshotError
-from sealshot.runtime.weights import PRECISIONS, forms
+from sealshot.runtime.weights.forms import (
+    PRECISIONS,
+    check_recipe,
+    forms,
+    full_form,
+    processor_recipes,
+)
 
 
 def open_onnxruntime(model: Path, threads: int = 0) -> GraphScorer:
@@ -34,14 +43,29 @@ def _tensorrt(model: Path, _threads: int) -> GraphScorer:
     return GraphScorer(runner, runner.manifest)
 
 
-OPENERS: dict[str, Callable[[Path, int], Scorer]] = {
-    "onnxruntime": open_onnxruntime,
-    "tensorrt": _tensorrt,
+@dataclass(frozen=True)
+class Kind:
+    """What the choice knows of an engine."""
+
+    open: Callable[[Path, int], Scorer]
+    """Open a file on some threads. Where the engine is not usable it raises InputError with the
+    reason."""
+    forms: Callable[[Path], dict[str, Path]]
+    """The files of a model that are for it, by precision."""
+    recipes: Callable[[], tuple[str, ...]]
+    """Of int8, that it takes; the best first."""
+    built: str = ""
+    """Suffix of the files that are built for it alone."""
+
+
+TENSORRT_RECIPES = ("tensorrt",)
+KINDS = {
+    "onnxruntime": Kind(open_onnxruntime, forms, processor_recipes),
+    "tensorrt": Kind(
+        _tensorrt, partial(forms, recipes=TENSORRT_RECIPES), lambda: TENSORRT_RECIPES, PLAN
+    ),
 }
-"""How each engine opens a score. Where it is not usable it raises InputError with the reason."""
-ENGINES = ("auto", *OPENERS)
-RECIPES = {"tensorrt": "tensorrt"}
-"""The int8 recipe of an engine, where it is not that of the processor."""
+ENGINES = ("auto", *KINDS)
 PRECISION_CHOICES = ("auto", *PRECISIONS)
 
 ONLY_NAMED = "int8"
@@ -88,7 +112,8 @@ def open_engine(
     problems: list[SealshotError] = []
     for name, file in _candidates(model, engine, precision):
         try:
-            opened.append(OPENERS[name](file, threads))
+            _check_recipe(name, file)
+            opened.append(KINDS[name].open(file, threads))
         except SealshotError as error:
             problems.append(error)
     if not opened:
@@ -111,22 +136,43 @@ def open_for_tracks(
     opened = open_engine(model, engine, precision, threads=threads)
     if opened.manifest.precision != "int8":
         return opened
-    full = model.with_name(f"{model.stem.partition('.int8')[0]}{model.suffix}")
     try:
-        return Screen(opened, open_engine(full, engine, "fp32", threads=threads))
+        return Screen(opened, _open_full(full_form(model), engine, threads))
     except SealshotError as error:
         opened.why += f"; it decides without fp32: {error.fact}; {error.hint}"
         return opened
 
 
+def _open_full(model: Path, engine: str, threads: int) -> Scorer:
+    """Open fp32 on the engine that was chosen, or on another where that one has no fp32."""
+    try:
+        return open_engine(model, engine, "fp32", threads=threads)
+    except SealshotError:
+        if engine == "auto":
+            raise
+        return open_engine(model, "auto", "fp32", threads=threads)
+
+
 def engine_forms(model: Path, engine: str) -> dict[str, Path]:
     """Return the files of a model that are for an engine, by precision; see :func:`forms`."""
-    return forms(model, RECIPES.get(engine))
+    return KINDS[engine].forms(model)
+
+
+def _check_recipe(engine: str, model: Path) -> None:
+    """Refuse int8 of another recipe; what was built for an engine was checked when it was built.
+
+    Raises:
+        InputError: it is.
+    """
+    if model.suffix != KINDS[engine].built:
+        recipe = load_manifest(model).calibration.get("recipe")
+        by = "this processor" if engine in CPU_ENGINES else engine
+        check_recipe(model, recipe, KINDS[engine].recipes(), by)
 
 
 def survey(model: Path) -> Iterator[tuple[str, str, Scorer | SealshotError]]:
     """Yield each engine and precision of a model: opened for tracks, or why it is not usable."""
-    for name in OPENERS:
+    for name in KINDS:
         for precision in engine_forms(model, name):
             try:
                 yield name, precision, open_for_tracks(model, name, precision, threads=1)
@@ -140,21 +186,29 @@ def _candidates(model: Path, engine: str, precision: str) -> list[tuple[str, Pat
     Raises:
         InputError: there is no such file, or one of them is wrong.
     """
-    if model.suffix == ".plan":
-        if engine not in ("auto", "tensorrt"):
-            raise InputError(f"{model} is a plan of TensorRT", hint="leave --engine out")
-        return [("tensorrt", model)]
-    names = tuple(OPENERS) if engine == "auto" else (engine,)
+    for name, kind in KINDS.items():
+        if model.suffix == kind.built:
+            if engine not in ("auto", name):
+                raise InputError(f"{model} is built for {name}", hint="leave --engine out")
+            return [(name, model)]
+    if model.suffix != ".onnx":
+        built = ", ".join(f"FILE{kind.built}" for kind in KINDS.values() if kind.built)
+        raise InputError(f"no engine runs {model}", hint=f"name a FILE.onnx, or a {built}")
+    names = tuple(KINDS) if engine == "auto" else (engine,)
     files = {name: engine_forms(model, name) for name in names}
     if precision != "auto":
         having = dict.fromkeys(p for each in files.values() for p in each)
         if precision not in having:
-            calibration = " --calibrate FACES" if precision == "int8" else ""
+            options = ""
+            if precision == "int8":
+                recipe = KINDS[names[0]].recipes()[0]
+                own = f" --recipe {recipe}" if recipe != processor_recipes()[0] else ""
+                options = f"{own} --calibrate FACES"
             raise InputError(
                 f"{model} has no {precision} form for {' or '.join(names)}, "
                 f"only {', '.join(having)}",
                 hint=f"make it with `sealshot export {model} --precision fp32,{precision}"
-                f"{calibration} -o DIR`",
+                f"{options} -o DIR`",
             )
         files = {n: {p: f for p, f in each.items() if p == precision} for n, each in files.items()}
     for file in dict.fromkeys(f for each in files.values() for f in each.values()):

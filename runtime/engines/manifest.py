@@ -2,36 +2,104 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sealshot.runtime.engines.identity import model_sha256
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.files import write_atomic
 from sealshot.runtime.types import Floats
 
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
 REMEDY = "export the model again with `sealshot train`, or copy both files again"
 
 
-@dataclass(frozen=True)
+FORMAT = 2
+"""Of what is written: the core, and the part of the kind under its name. Version 0.1 wrote no
+format, and all fields side by side."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """What a score graph says about itself. Written beside ``NAME.onnx`` as ``NAME.json``."""
+    """What any model says about itself. Written beside ``NAME.onnx`` as ``NAME.json``."""
+
+    KIND: ClassVar[str] = ""
+    """Of graph; the part has its name in the file."""
 
     name: str
-    """What the score is called: ``rp`` or another."""
+    """What the model is called, such as ``rp``."""
     sha256: str
-    """Of the ONNX file."""
+    """Of all that the model is made of: :func:`~sealshot.runtime.engines.identity.model_sha256`."""
     architecture: str
     parameters: int
+    precision: str
+    """``fp32``, ``fp16`` or ``int8``; another one of an engine that has its own."""
+    opset: int
+    versions: dict[str, str] = field(default_factory=dict)
+    """Tools that made the file."""
+    calibration: dict[str, str] = field(default_factory=dict)
+    """Of int8: recipe, method, set and its sha256; empty else."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what the sidecar holds."""
+        core = {f.name for f in fields(Manifest)}
+        values = asdict(self)
+        part = {name: values.pop(name) for name in list(values) if name not in core}
+        return {"format": FORMAT, **values, **({self.KIND: part} if self.KIND else {})}
+
+    @classmethod
+    def from_json(cls, raw: dict[str, Any]) -> Self:
+        """Read what :meth:`as_json` gave, or version 0.1 wrote.
+
+        Raises:
+            NewerFormatError: a later version wrote it.
+            ValueError, TypeError, KeyError: it is no manifest of this kind.
+        """
+        raw = dict(raw)
+        written = raw.pop("format", 1)
+        if not isinstance(written, int) or written < 1:
+            raise ValueError(f"{written!r} is no format")
+        if written > FORMAT:
+            raise NewerFormatError(written)
+        if written > 1:
+            known = {f.name for f in fields(Manifest)}
+            parts = {name: raw.pop(name) for name in list(raw) if name not in known}
+            raw |= parts[cls.KIND] if cls.KIND else {}
+        return cls(**cls._typed(raw))
+
+    @classmethod
+    def _typed(cls, raw: dict[str, Any]) -> dict[str, Any]:
+        """Return fields out of JSON with the types that JSON has not."""
+        return raw
+
+    def write(self, model: Path) -> None:
+        """Write the sidecar of ``model``."""
+        write_atomic(sidecar(model), (json.dumps(self.as_json(), indent=1) + "\n").encode())
+
+
+class NewerFormatError(ValueError):
+    """A later version of sealshot wrote it."""
+
+    def __init__(self, written: int) -> None:
+        super().__init__(f"it is of format {written}, and this version reads up to {FORMAT}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoreManifest(Manifest):
+    """What a score graph says about itself."""
+
+    KIND: ClassVar[str] = "score"
+
     macs_per_face: int
     """Multiply-accumulates of one crop, all latent samples included."""
-    precision: str
-    """``fp32``, ``fp16`` or ``int8``."""
     samples: int
     """L, the latent samples of reconstruction probability; 0 where the score has none."""
     seed: int
@@ -40,13 +108,8 @@ class Manifest:
     """Names of the sets, for people."""
     training_set_sha256: str
     """Of the crops, in order, as the training saw them."""
-    opset: int
-    versions: dict[str, str] = field(default_factory=dict)
-    """Tools that made the file."""
     score_quantiles: tuple[float, ...] = ()
     """Score at 0 %, 1 %, ... 100 % of the training set."""
-    calibration: dict[str, str] = field(default_factory=dict)
-    """Of int8: recipe, method, set and its sha256; empty else."""
     screen_margin: float | None = None
     """Of int8, in units of the score: among pairs of calibration crops, 99.9 % of the differences
     between the errors, fp32 less int8, of one and of the other are at most this. So far may a crop
@@ -61,9 +124,9 @@ class Manifest:
         """Return the share of the training set with a lower score, 0 to 100."""
         return float(np.interp(score, self.score_quantiles, np.linspace(0, 100, 101)))
 
-    def write(self, model: Path) -> None:
-        """Write the sidecar of ``model``."""
-        write_atomic(sidecar(model), (json.dumps(asdict(self), indent=1) + "\n").encode())
+    @classmethod
+    def _typed(cls, raw: dict[str, Any]) -> dict[str, Any]:
+        return {**raw, "score_quantiles": tuple(raw["score_quantiles"])}
 
 
 def _is_margin(value: float) -> bool:
@@ -81,25 +144,43 @@ def sidecar(model: Path) -> Path:
     return model.with_suffix(".json")
 
 
-def load_manifest(model: Path) -> Manifest:
-    """Read the manifest of a model file and check that it belongs to it.
+M = TypeVar("M", bound=Manifest)
+
+
+def load_manifest(model: Path) -> ScoreManifest:
+    """Read the manifest of a score graph and check that it belongs to it: :func:`read_manifest`.
 
     Raises:
         InputError: the model or its manifest is missing, malformed, or they do not match.
+    """
+    manifest = read_manifest(model, ScoreManifest)
+    if len(manifest.score_quantiles) != 101:
+        raise InputError(f"{sidecar(model)} does not hold 101 score quantiles", hint=REMEDY)
+    return manifest
+
+
+def read_manifest(model: Path, kind: type[M]) -> M:
+    """Read the manifest of a model file and check that it belongs to all that the model is made of.
+
+    Args:
+        model: the model file.
+        kind: :class:`Manifest` reads what all models have.
+
+    Raises:
+        InputError: the model, a side file or the manifest is missing, malformed or of a later
+            version, or they do not match.
     """
     path = sidecar(model)
     if not model.is_file():
         raise InputError(f"there is no model file {model}", hint="check the path")
     try:
-        fields = json.loads(path.read_text())
-        manifest = Manifest(**{**fields, "score_quantiles": tuple(fields["score_quantiles"])})
+        manifest = kind.from_json(json.loads(path.read_text()))
     except FileNotFoundError:
         raise InputError(f"{model} has no manifest {path.name} beside it", hint=REMEDY) from None
-    except (ValueError, TypeError, KeyError) as error:
+    except NewerFormatError as error:
+        raise InputError(f"{path} cannot be read: {error}", hint="update sealshot") from None
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise InputError(f"{path} is not a model manifest: {error}", hint=REMEDY) from None
-    if len(manifest.score_quantiles) != 101:
-        raise InputError(f"{path} does not hold 101 score quantiles", hint=REMEDY)
-    digest = hashlib.sha256(model.read_bytes()).hexdigest()
-    if digest != manifest.sha256:
+    if model_sha256(model) != manifest.sha256:
         raise InputError(f"{model} is not the file that {path.name} describes", hint=REMEDY)
     return manifest

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from pathlib import Path
 
 import onnxruntime as ort
 
 from sealshot.runtime.errors import InputError
+from sealshot.runtime.processors import processors
 
 
 @cache
@@ -27,12 +29,18 @@ def _share_arena() -> None:
     ort.create_and_register_allocator(memory, as_needed)
 
 
+def _own_count() -> int:
+    """Return a number of threads; 0 lets ONNX Runtime count cores, which knows no quota."""
+    allowed = processors()
+    return allowed if allowed < (os.cpu_count() or 1) else 0
+
+
 def open_session(path: Path, *, threads: int = 0) -> ort.InferenceSession:
     """Open an ONNX file on the CPU.
 
     Args:
         path: the ONNX file.
-        threads: threads inside one operator; 0 lets ONNX Runtime take one a core.
+        threads: threads inside one operator; 0 takes one a core that this process may use.
 
     Raises:
         InputError: the file is missing or is not an ONNX model.
@@ -47,7 +55,7 @@ def open_session(path: Path, *, threads: int = 0) -> ort.InferenceSession:
     # x86 without VNNI adds pairs of products in 16 bits, where those of U8S8 saturate; with this
     # ONNX Runtime takes its U8U8 kernels there, which do not, and elsewhere it changes nothing
     options.add_session_config_entry("session.x64quantprecision", "1")
-    options.intra_op_num_threads = threads
+    options.intra_op_num_threads = threads or _own_count()
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     try:

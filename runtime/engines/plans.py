@@ -16,11 +16,15 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sealshot.runtime.engines.manifest import Manifest, sidecar
+from sealshot.kernels.cache_folder import VARIABLE
+from sealshot.runtime.engines.manifest import FORMAT, NewerFormatError, ScoreManifest, sidecar
 from sealshot.runtime.errors import InputError, SealshotError
-from sealshot.runtime.files import write_atomic
+from sealshot.runtime.files import cache_folder, write_atomic
 
-CACHE_VARIABLE = "SEALSHOT_CACHE"
+PLANS = "plans"
+"""Folder of the cache."""
+PLAN = ".plan"
+"""Suffix of a plan's file."""
 
 
 class Batch(NamedTuple):
@@ -64,7 +68,7 @@ class PlanManifest:
     """What a plan says about itself. Written beside ``NAME.plan`` as ``NAME.json``."""
 
     plan_sha256: str
-    model: Manifest
+    model: ScoreManifest
     """Of the ONNX graph that it was built from; its sha256 is that of the ONNX file."""
     target: Target
     batch: Batch
@@ -90,7 +94,8 @@ class PlanManifest:
 
     def write(self, plan: Path) -> None:
         """Write the sidecar of ``plan``."""
-        write_atomic(sidecar(plan), (json.dumps(asdict(self), indent=1) + "\n").encode())
+        values = {"format": FORMAT, **asdict(self), "model": self.model.as_json()}
+        write_atomic(sidecar(plan), (json.dumps(values, indent=1) + "\n").encode())
 
     def mismatches(self, here: Target) -> list[str]:
         """Return what differs between where the plan was built and here, in words."""
@@ -104,16 +109,6 @@ class PlanManifest:
 def build_command(model: Path | str) -> str:
     """Return the command that builds the plan of a model."""
     return f"sealshot export {shlex.quote(str(model))} --engine tensorrt"
-
-
-def cache_folder() -> Path:
-    """Return where plans and timing caches lie: $SEALSHOT_CACHE, else by the XDG rules."""
-    if named := os.environ.get(CACHE_VARIABLE):
-        return Path(named)
-    xdg = os.environ.get("XDG_CACHE_HOME", "")
-    # the XDG base directory specification: a relative path is to be ignored
-    base = Path(xdg) if Path(xdg).is_absolute() else Path.home() / ".cache"
-    return base / "sealshot"
 
 
 def require_writable(folder: Path) -> None:
@@ -130,7 +125,7 @@ def require_writable(folder: Path) -> None:
     except OSError as error:
         raise SealshotError(
             f"the cache folder {folder} cannot be written to: {error.strerror}",
-            hint=f"name another: {CACHE_VARIABLE}=DIR sealshot ...",
+            hint=f"name another: {VARIABLE}=DIR sealshot ...",
         ) from error
 
 
@@ -143,10 +138,11 @@ def read_plan_manifest(plan: Path) -> PlanManifest:
     path = sidecar(plan)
     try:
         raw: dict[str, Any] = json.loads(path.read_text())
-        model = raw["model"]
+        if raw.get("format", 1) > FORMAT:
+            raise NewerFormatError(raw["format"])
         return PlanManifest(
             plan_sha256=str(raw["plan_sha256"]),
-            model=Manifest(**{**model, "score_quantiles": tuple(model["score_quantiles"])}),
+            model=ScoreManifest.from_json(raw["model"]),
             target=Target(**raw["target"]),
             batch=Batch(*map(int, raw["batch"])),
             dla_core=None if raw["dla_core"] is None else int(raw["dla_core"]),
@@ -157,6 +153,8 @@ def read_plan_manifest(plan: Path) -> PlanManifest:
             f"{plan} has no manifest {path.name} that can be read: {error.strerror}",
             hint=f"build it here: {build_command('MODEL.onnx')}",
         ) from None
+    except NewerFormatError as error:
+        raise InputError(f"{path} cannot be read: {error}", hint="update sealshot") from None
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise InputError(
             f"{path} is not the manifest of a plan: {error!r}",
@@ -188,7 +186,9 @@ def read_plan(plan: Path, here: Target, model: Path | str = "MODEL.onnx") -> byt
     return data
 
 
-def find_plan(model: Path, manifest: Manifest, here: Target, cache: Path | None = None) -> Path:
+def find_plan(
+    model: Path, manifest: ScoreManifest, here: Target, cache: Path | None = None
+) -> Path:
     """Return the plan in the cache that was built on this machine from a model.
 
     Args:
@@ -217,12 +217,17 @@ def find_plan(model: Path, manifest: Manifest, here: Target, cache: Path | None 
 
 def plans_folder(cache: Path | None = None) -> Path:
     """Return where the plans lie in a cache."""
-    return (cache or cache_folder()) / "plans"
+    return cache / PLANS if cache else cache_folder(PLANS)
+
+
+def count_plans(cache: Path | None = None) -> int:
+    """Return how many plans lie in a cache, whatever they are for."""
+    return len(list(plans_folder(cache).glob(f"*{PLAN}")))
 
 
 def _plans(folder: Path) -> Iterator[tuple[Path, PlanManifest]]:
     """Yield the plans of a folder whose manifests can be read."""
-    for plan in sorted(folder.glob("*.plan")):
+    for plan in sorted(folder.glob(f"*{PLAN}")):
         try:
             yield plan, read_plan_manifest(plan)
         except InputError:

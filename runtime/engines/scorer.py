@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sealshot.runtime.crops import CROP_PX
-from sealshot.runtime.engines.manifest import Manifest
+from sealshot.runtime.engines.manifest import ScoreManifest
 from sealshot.runtime.engines.runner import Runner, Tensor
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.types import Floats, Tracks
@@ -22,10 +22,12 @@ more memory, and is no slower."""
 class Scorer(ABC):
     """A quality score, ready to be asked."""
 
-    manifest: Manifest
+    manifest: ScoreManifest
     """Of the scores that :meth:`score` gives; its percentiles are theirs."""
     description: str
     """The engine, the device and the precision in a few words, for people."""
+    estimates: bool = False
+    """Whether :meth:`score_tracks` only estimates the scores of crops that cannot be the best."""
     why: str = ""
     """What decided for this engine, where there was a choice."""
 
@@ -59,7 +61,7 @@ class Scorer(ABC):
 class GraphScorer(Scorer):
     """A score graph on an engine."""
 
-    def __init__(self, runner: Runner, manifest: Manifest) -> None:
+    def __init__(self, runner: Runner, manifest: ScoreManifest) -> None:
         """Take a graph that is open, and warm it up.
 
         Args:

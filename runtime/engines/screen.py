@@ -16,7 +16,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from sealshot.runtime.engines.manifest import Manifest
+from sealshot.runtime.engines.manifest import ScoreManifest
 from sealshot.runtime.engines.scorer import Scorer
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.types import Floats, Tracks
@@ -28,6 +28,8 @@ NONE_YET = (0.0, float(np.finfo(np.float32).min))
 
 class Screen(Scorer):
     """A score graph in int8 and in fp32, of which fp32 has the last word."""
+
+    estimates = True
 
     def __init__(self, quick: Scorer, full: Scorer) -> None:
         """Start with no track.
@@ -61,7 +63,7 @@ class Screen(Scorer):
         """See :meth:`Scorer.score_tracks`.
 
         The score of a crop that was not scored again is an estimate, never above its track's best;
-        so is, then, the lowest score that the reason of a shot names.
+        so is, then, the lowest score that the reason of a shot names, which says "about".
         """
         quick = self._quick.score(crops)
         best = [self._best.get(track.id, NONE_YET) for track in tracks.seen]
@@ -79,5 +81,5 @@ class Screen(Scorer):
         return scores
 
 
-def _model(manifest: Manifest) -> tuple[str, int, int, str]:
+def _model(manifest: ScoreManifest) -> tuple[str, int, int, str]:
     return manifest.name, manifest.samples, manifest.seed, manifest.training_set_sha256

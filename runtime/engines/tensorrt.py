@@ -20,15 +20,16 @@ from sealshot.kernels.memory import DeviceArray, PinnedArray
 from sealshot.runtime.crops import CROP_PX
 from sealshot.runtime.engines.manifest import load_manifest
 from sealshot.runtime.engines.plans import (
+    PLAN,
     Batch,
     Target,
-    cache_folder,
     find_plan,
     read_plan,
     read_plan_manifest,
 )
 from sealshot.runtime.engines.runner import Arrays, Runner, Tensor
 from sealshot.runtime.errors import InputError, SealshotError
+from sealshot.runtime.files import cache_folder
 
 if TYPE_CHECKING:
     from sealshot.runtime.engines.tensorrt_api import Context, Plan
@@ -148,7 +149,7 @@ class _Likelihood:
 
     def __init__(self, arrays: Mapping[str, DeviceArray], device: Device) -> None:
         self._arrays = arrays
-        self._kernels = DeviceKernels(device, cache_folder() / "kernels")
+        self._kernels = DeviceKernels(device, cache_folder("kernels"))
         self._workspaces: dict[int, DeviceArray] = {}
 
     def allocate(self, n: int) -> None:
@@ -243,7 +244,7 @@ class TensorRtRunner(Runner):
         tensorrt = open_tensorrt()
         from sealshot.runtime.engines import tensorrt_api as api
 
-        if model.suffix == ".plan":
+        if model.suffix == PLAN:
             plan, source = model, "MODEL.onnx"
         else:
             plan = find_plan(model, load_manifest(model), tensorrt.target)

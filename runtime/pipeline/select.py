@@ -51,6 +51,7 @@ class Selector:
         emit: Emit = Emit(),
         choice: Choice = Choice(),
         min_hits: int = 1,
+        estimates: bool = False,
         now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
     ) -> None:
         """Start with no track.
@@ -60,10 +61,12 @@ class Selector:
             emit: when a shot is due.
             choice: what is kept.
             min_hits: a track with fewer detections is a passing false alarm, not a person.
+            estimates: whether scores that cannot win are estimates, see ``Scorer.estimates``.
             now: the wall clock.
         """
         self._percentile, self._emit, self._choice = percentile, emit, choice
         self._min_hits, self._now = min_hits, now
+        self._about = "about " if estimates else ""
         self._tracks: dict[int, _Best] = {}
         self.passing = 0
         """Tracks that ended with too few detections to be a person."""
@@ -170,7 +173,8 @@ class Selector:
             frames_seen=best.hits,
             reason=(
                 f"highest score of {best.hits} frames: {best.score:.1f} "
-                f"(percentile {percentile:.0f}); the lowest was {best.worst:.1f}"
+                f"(above {percentile:.0f} % of the photographs that the score was trained on); "
+                f"the lowest was {self._about}{best.worst:.1f}"
             ),
             image=best.image,
             clip=tuple(best.clip),

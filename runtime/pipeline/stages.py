@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from sealshot.runtime.errors import SealshotError
 from sealshot.runtime.pipeline.select import Selector
 from sealshot.runtime.pipeline.settings import Settings
 from sealshot.runtime.pipeline.sinks import Beat, End, Seen
+from sealshot.runtime.processors import processors
 from sealshot.runtime.track import Tracker, open_tracker
 from sealshot.runtime.types import Face, Frame, Heartbeat, Tracks
 from sealshot.runtime.weights import score_graph
@@ -121,12 +121,14 @@ def open_stages(settings: Settings, fps: float | None) -> Stages:
     Raises:
         InputError: one of them does not exist, or its file is missing or wrong.
     """
-    threads = max(1, (os.cpu_count() or 1) // 2)  # detection and the rest run side by side
+    threads = max(1, processors() // 2)  # detection and the rest run side by side
     score = score_graph(settings.score)
     engine = open_for_tracks(score, settings.engine, settings.precision, threads=threads)
     detector = open_detector(settings.detector, min_face_px=settings.min_face_px, threads=threads)
     min_hits = math.ceil(settings.min_seen_s * fps) if fps else MIN_HITS
-    selector = Selector(engine.manifest.percentile, settings.emit, settings.choice, min_hits)
+    selector = Selector(
+        engine.manifest.percentile, settings.emit, settings.choice, min_hits, engine.estimates
+    )
     stopwatch = Stopwatch()
     watcher = Watcher(open_tracker(settings.tracker), engine, selector, stopwatch)
     return Stages(open_finder(detector), engine, selector, watcher, stopwatch)

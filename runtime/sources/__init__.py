@@ -5,17 +5,21 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 
 import cv2
 
 from sealshot.runtime.errors import InputError
+from sealshot.runtime.sources.address import open_address
 from sealshot.runtime.sources.ahead import Ahead, ahead
 from sealshot.runtime.sources.board import CSI
-from sealshot.runtime.sources.capture import Capture, codec, frame_count, open_capture
+from sealshot.runtime.sources.capture import Capture
 from sealshot.runtime.sources.folder import Folder
 from sealshot.runtime.sources.live import Connect, Live
 from sealshot.runtime.sources.loop import Loop
+from sealshot.runtime.sources.media import Media
+from sealshot.runtime.sources.reader import NoVideoError
 from sealshot.runtime.sources.redact import redact
 from sealshot.runtime.sources.source import Source, frames_of
 from sealshot.runtime.sources.video import Video
@@ -24,6 +28,8 @@ __all__ = ["Ahead", "Source", "ahead", "frames_of", "open_source", "redact"]
 
 # elements that read a file to its end; any other pipeline is taken for a camera
 RECORDED_PIPELINE = re.compile(r"\b(multi)?filesrc\b")
+V4L2 = re.compile(r"/dev/video[0-9]+")
+V4L2_MAJOR = 81  # Linux, Documentation/admin-guide/devices.txt
 
 
 def open_source(
@@ -32,18 +38,26 @@ def open_source(
     fps: float | None = None,
     loop: bool = False,
     give_up_after_s: float | None = None,
+    aspect: Fraction | None = None,
 ) -> Source:
     """Open whatever ``spec`` names, and read its first frame.
+
+    A camera that is away is waited for, unless it says something that waiting does not cure. A
+    sentence about what a person should know is logged: a file that ends early, an unreadable
+    image, a camera that went away or came back.
 
     Args:
         spec: a video file; a folder of images; a camera's index (``0``) or its device
             (``/dev/video0``); an address (``rtsp://``, ``http://`` ...); or a GStreamer pipeline
             (has `` ! `` in it). An http address that names its length and a pipeline that reads a
-            file are recordings, read losslessly.
+            file are recordings, read losslessly; one of a single picture is asked for it again
+            and again.
         fps: frames per second of a folder (1 if not given), or of a recording whose own times are
-            to be ignored. Not for cameras.
+            to be ignored, or pictures a second to ask a camera for that gives single ones.
         loop: play a recording again and again.
         give_up_after_s: how long a camera may stay away before SourceError; None waits for ever.
+        aspect: width over height of the picture as it is to be shown, for a recorder that does
+            not say that its pixels are not square.
 
     Raises:
         InputError: there is nothing there that sealshot can read.
@@ -60,10 +74,10 @@ def open_source(
         return Loop(once) if loop else once()
 
     def video(connect: Connect) -> Source:
-        return recorded(lambda: Video(_must(connect(), name), name, fps=fps))
+        return recorded(lambda: _video(connect, name, fps))
 
-    def live(connect: Connect) -> Source:
-        if fps is not None or loop:
+    def live(connect: Connect, asked: bool = False) -> Source:
+        if loop or (fps is not None and not asked):
             raise InputError(
                 f"{name} is live: it cannot be {'looped' if loop else 'given a frame rate'}",
                 hint="leave the option out",
@@ -72,53 +86,47 @@ def open_source(
 
     if spec.isdecimal():
         name = f"camera {int(spec)}"
-        return live(lambda: open_capture(int(spec), cv2.CAP_ANY))
+        return live(lambda: Capture(int(spec), cv2.CAP_ANY, aspect=aspect))
     if " ! " in spec:
         _need_gstreamer()
         pipeline = video if RECORDED_PIPELINE.search(spec) else live
-        return pipeline(lambda: open_capture(spec, cv2.CAP_GSTREAMER))
+        return pipeline(lambda: Capture(spec, cv2.CAP_GSTREAMER, aspect=aspect))
     if "://" in spec:
-        return _address(spec, video, live)
+        return open_address(spec, name, fps=fps, aspect=aspect, video=video, live=live)
     path = Path(spec)
+    if V4L2.fullmatch(spec) or _is_camera(path):
+        return live(lambda: Capture(spec, cv2.CAP_V4L2, aspect=aspect))
     _check_path(path)
     if path.is_dir():
-        return recorded(lambda: Folder(path, fps=fps))
-    if path.is_char_device():
-        return live(lambda: open_capture(spec, cv2.CAP_V4L2))
+        return recorded(lambda: Folder(path, fps=fps, aspect=aspect))
     _refuse_text(path)
     # an absolute path, so that FFmpeg does not take `x:clip.mp4` for a protocol
-    return video(lambda: open_capture(str(path.absolute()), cv2.CAP_FFMPEG))
+    return video(lambda: Media(str(path.absolute()), aspect=aspect))
 
 
-def _address(
-    spec: str, video: Callable[[Connect], Source], live: Callable[[Connect], Source]
-) -> Source:
-    """Open an address: a recording if it is fetched over http and says how long it is."""
+def _is_camera(path: Path) -> bool:
+    """Say whether a path is a V4L2 device, by whatever name.
 
-    def connect() -> Capture | None:
-        return open_capture(spec, cv2.CAP_FFMPEG)
-
-    first: Capture | None = connect()
-    ends = spec.lower().startswith("http") and first is not None and frame_count(first) is not None
-
-    def connect_first() -> Capture | None:
-        nonlocal first
-        capture, first = first or connect(), None
-        return capture
-
-    return (video if ends else live)(connect_first)
+    Raises:
+        InputError: it is another device.
+    """
+    if not path.is_char_device():
+        return False
+    if os.major(path.stat().st_rdev) != V4L2_MAJOR:
+        raise InputError(f"{path} is a device, but no camera", hint="name /dev/video0, or 0")
+    return True
 
 
-def _must(capture: Capture | None, name: str) -> Capture:
-    if capture is None:
+def _video(connect: Connect, name: str, fps: float | None) -> Video:
+    try:
+        reader = connect()
+    except NoVideoError as error:
         raise InputError(
-            f"{name} is not a video that FFmpeg can read",
-            hint="check that it plays elsewhere (an mp4 that was cut off lacks its index)",
-        )
-    if codec(capture) == "ansi":  # FFmpeg draws text files by their suffix, as ANSI art
-        capture.release()
-        raise _text(name)
-    return capture
+            f"{name} is not a video that FFmpeg can read: {error.why}",
+            hint=error.hint
+            or "check that it plays elsewhere (an mp4 that was cut off lacks its index)",
+        ) from None
+    return Video(reader, name, fps=fps)
 
 
 def _text(name: str) -> InputError:
@@ -129,8 +137,13 @@ def _refuse_text(path: Path) -> None:
     """Raise InputError if a file has no byte in its beginning that a text would not have."""
     if not path.is_file():
         return
-    with path.open("rb") as file:
-        head = file.read(4096)
+    try:
+        with path.open("rb") as file:
+            head = file.read(4096)
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be read: {error.strerror}", hint="name a video file"
+        ) from None
     printable = bytes([*b"\t\n\v\f\r\x1b", *range(0x20, 0x100)])
     if not head.startswith(b"YUV4MPEG2") and not head.translate(None, printable):
         if head:

@@ -1,24 +1,26 @@
-"""Video through OpenCV: opening and reading, quietly. Nothing else in the package does either."""
+"""Cameras and pipelines through OpenCV: V4L2 devices and GStreamer. Nothing else opens them."""
 
 from __future__ import annotations
 
-import math
 import os
-from typing import Any, Protocol
+import time
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 
 from sealshot.runtime.errors import InputError
+from sealshot.runtime.sources.convert import squared
+from sealshot.runtime.sources.reader import ASK_AGAIN, NoVideoError, Picture
 from sealshot.runtime.types import Image
 
-OPEN_TIMEOUT_MS = 10_000
-READ_TIMEOUT_MS = 5_000
+READ_TIMEOUT_S = 5.0
 TO_BGR = {1: cv2.COLOR_GRAY2BGR, 4: cv2.COLOR_BGRA2BGR}  # by channels
 
-# OpenCV and FFmpeg write what they think to standard error, addresses and passwords included. The
-# variables are read when the first video is opened; whoever sets them gets the messages back.
-os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # AV_LOG_QUIET
+# OpenCV writes what it thinks to standard error, addresses and passwords included. Whoever sets
+# the variable gets the messages back.
 if "OPENCV_LOG_LEVEL" not in os.environ:
     if hasattr(cv2, "setLogLevel"):
         cv2.setLogLevel(0)
@@ -26,46 +28,59 @@ if "OPENCV_LOG_LEVEL" not in os.environ:
         cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
-class Capture(Protocol):
-    """The part of ``cv2.VideoCapture`` that sealshot uses."""
+class Capture:
+    """Reads a ``cv2.VideoCapture``."""
 
-    def grab(self) -> bool:
-        """Advance to the next frame; False at the end or when the stream broke."""
+    frames: int | None = None
+    end_s: float | None = None
+    moves = False
 
-    def retrieve(self) -> tuple[bool, Any]:
-        """Decode the frame that was grabbed."""
+    def __init__(self, target: str | int, backend: int, *, aspect: Fraction | None = None) -> None:
+        """Open a device by index or path, or a pipeline.
 
-    def get(self, property_id: int) -> float:
-        """Return a ``cv2.CAP_PROP_*`` value."""
+        Args:
+            target: what to open.
+            backend: ``cv2.CAP_*``.
+            aspect: width over height of the whole picture; None takes the pixels for square.
 
-    def release(self) -> None:
-        """Close the device or file."""
+        Raises:
+            NoVideoError: OpenCV cannot open it.
+        """
+        device = f"/dev/video{target}" if isinstance(target, int) else target
+        if device.startswith("/dev/") and not Path(device).exists():
+            raise NoVideoError(f"there is no {device}")
+        try:
+            self._capture = cv2.VideoCapture(target, backend)
+        except cv2.error:
+            raise NoVideoError("OpenCV cannot open it") from None
+        if not self._capture.isOpened():
+            raise NoVideoError("it does not open, or another program has it open")
+        self._aspect = aspect
+        self.damaged = 0
+        fps = self._capture.get(cv2.CAP_PROP_FPS)
+        self.fps = fps if 0 < fps <= 1000 else None
 
+    def read(self) -> Picture | None:
+        """Return the next picture that can be decoded; None where there is no more.
 
-def open_capture(target: str | int, backend: int) -> Capture | None:
-    """Open a path, an address, a pipeline or a camera index; None if OpenCV cannot."""
-    parameters: list[int] = []
-    if backend == cv2.CAP_FFMPEG:
-        parameters = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, OPEN_TIMEOUT_MS]
-        parameters += [cv2.CAP_PROP_READ_TIMEOUT_MSEC, READ_TIMEOUT_MS]
-    try:
-        capture = cv2.VideoCapture(target, backend, parameters)
-    except cv2.error:
+        Raises:
+            InputError: the frames are not 8-bit pictures.
+        """
+        end = time.monotonic() + READ_TIMEOUT_S
+        for _ in range(ASK_AGAIN):
+            if self._capture.grab():
+                done, image = self._capture.retrieve()
+                if done:
+                    stamp_ms = self._capture.get(cv2.CAP_PROP_POS_MSEC)
+                    return Picture(with_aspect(as_bgr(image), self._aspect), stamp_ms / 1000)
+            self.damaged += 1
+            if time.monotonic() > end:
+                break
         return None
-    return capture if capture.isOpened() else None
 
-
-def read_image(capture: Capture) -> Image | None:
-    """Return the next frame as BGR, ``uint8 [h, w, 3]``; None at the end.
-
-    Raises:
-        InputError: the frames are not 8-bit pictures.
-    """
-    while capture.grab():
-        done, image = capture.retrieve()
-        if done:  # a frame too damaged to decode is passed over
-            return as_bgr(image)
-    return None
+    def close(self) -> None:
+        """Close the device or the pipeline."""
+        self._capture.release()
 
 
 def as_bgr(image: Any) -> Image:
@@ -80,19 +95,10 @@ def as_bgr(image: Any) -> Image:
     return bgr
 
 
-def frame_count(capture: Capture) -> int | None:
-    """Return how many frames the container names; None for a stream."""
-    count = capture.get(cv2.CAP_PROP_FRAME_COUNT)
-    return int(count) if math.isfinite(count) and 1 <= count < 2**53 else None
-
-
-def frame_rate(capture: Capture) -> float | None:
-    """Return the nominal frames per second; None if absent or absurd (RTSP's 90000)."""
-    fps = capture.get(cv2.CAP_PROP_FPS)
-    return fps if 0 < fps <= 1000 else None
-
-
-def codec(capture: Capture) -> str:
-    """Return the four characters of the codec."""
-    code = int(capture.get(cv2.CAP_PROP_FOURCC)) & 0xFFFFFFFF
-    return code.to_bytes(4, "little").decode("latin-1")
+def with_aspect(image: Image, aspect: Fraction | None) -> Image:
+    """Stretch a picture so that it is ``aspect`` times as wide as high; None leaves it."""
+    height, width = image.shape[:2]
+    size = (width, height) if aspect is None else squared(width, height, aspect * height / width)
+    if size == (width, height):
+        return image
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_LINEAR), np.uint8)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 
 import cv2
+import numpy as np
 
 from sealshot.runtime.errors import InputError
+from sealshot.runtime.sources.capture import with_aspect
 from sealshot.runtime.sources.source import Source
 from sealshot.runtime.types import Frame
 
@@ -44,7 +47,9 @@ class Folder(Source):
     as a picture is reported and leaves its place empty.
     """
 
-    def __init__(self, path: Path, *, fps: float | None = None) -> None:
+    def __init__(
+        self, path: Path, *, fps: float | None = None, aspect: Fraction | None = None
+    ) -> None:
         """List the folder and read the first picture.
 
         Raises:
@@ -61,7 +66,7 @@ class Folder(Source):
                 f"there is no image in the folder {path}",
                 hint="images are files named " + " ".join(SUFFIXES),
             )
-        self._closed = False
+        self._closed, self._aspect = False, aspect
         self._pictures = self._read_all(rate)
         self._first = next(self._pictures, None)
         if self._first is None:
@@ -80,7 +85,7 @@ class Folder(Source):
             if image is None:
                 logger.warning("%s cannot be read as an image and is left out", path)
                 continue
-            yield Frame(index, place / rate, image)  # type: ignore[arg-type]
+            yield Frame(index, place / rate, with_aspect(np.asarray(image, np.uint8), self._aspect))
             index += 1
 
     def _read(self) -> Frame | None:

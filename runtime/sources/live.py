@@ -6,10 +6,10 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 
 from sealshot.runtime.errors import InputError, SourceError
-from sealshot.runtime.sources.capture import Capture, frame_rate, read_image
+from sealshot.runtime.sources.reader import NoVideoError, Reader
 from sealshot.runtime.sources.source import HEARTBEAT_S, Source
 from sealshot.runtime.types import Frame, Heartbeat, Image
 
@@ -20,8 +20,13 @@ LONGEST_DELAY_S = 30.0
 JITTER = 0.25
 """Share of a delay that is left to chance, so that cameras do not all come back at once."""
 CLOSE_WAIT_S = 1.0
+START_WAIT_S = 3.0
+"""How long the opening of a camera waits to learn whether it will ever work."""
+TOLD_MORE_SELDOM = 1.5
+"""An outage is told again when it has become this many times as long, and once an hour."""
 
-Connect = Callable[[], Capture | None]
+Connect = Callable[[], Reader]
+"""Opens the camera, or raises NoVideoError."""
 Sleep = Callable[[float], bool]
 """Waits for some seconds; True, at once, when it is time to stop."""
 
@@ -35,50 +40,70 @@ def delays() -> Iterator[float]:
 
 
 def reconnecting(
-    capture: Capture,
     connect: Connect,
     name: str,
     *,
     give_up_after_s: float | None,
     clock: Callable[[], float],
     sleep: Sleep,
-) -> Iterator[Image]:
-    """Yield the images of a capture and of its successors.
+) -> Generator[Image | None, None, None]:
+    """Yield the images of a camera, over all its connections; None for an attempt in vain.
 
-    When a capture gives no more frames, wait, connect, and wait longer after each failure; a
-    connection without a frame is a failure too. It ends when ``sleep`` says so.
+    Where there is no connection, or it gives no more frames, wait, connect, and wait longer after
+    each failure; a connection without a frame is a failure too. A camera that is away at the start
+    is waited for as one that goes away later is. It ends when ``sleep`` says so.
 
     Raises:
         SourceError: there was no frame for ``give_up_after_s``.
+        InputError: the first attempt of all failed for a reason that does not pass.
     """
-    current: Capture | None = capture
     alive_s = clock()
     waits = delays()
-    lost = False
+    lost, came, tell_s, damaged = False, False, 0.0, 0
     while True:
+        why = ""
         try:
-            while current is not None and (image := read_image(current)) is not None:
-                if lost:
-                    logger.warning("%s is back after %.1f s", name, clock() - alive_s)
-                    lost, waits = False, delays()
-                alive_s = clock()
-                yield image
-        finally:
-            if current is not None:
-                current.release()
+            reader = connect()
+        except NoVideoError as error:
+            if error.lasting and not came and not lost:
+                raise InputError(
+                    f"{name} gives no video: {error.why}",
+                    hint=error.hint or "check the address, and that it plays elsewhere",
+                ) from None
+            why = f": {error.why}"
+        else:
+            try:
+                while (picture := reader.read()) is not None:
+                    if lost:
+                        logger.warning("%s is back after %.1f s", name, clock() - alive_s)
+                        lost, waits = False, delays()
+                    alive_s, came = clock(), True
+                    if reader.damaged > 2 * damaged:
+                        damaged = reader.damaged
+                        logger.warning(
+                            "%s: packets of this connection that could not be decoded: %d",
+                            name,
+                            damaged,
+                        )
+                    yield picture.image
+            finally:
+                reader.close()
         silent_s = clock() - alive_s
         if give_up_after_s is not None and silent_s >= give_up_after_s:
             raise SourceError(
-                f"{name} has given no frame for {silent_s:.0f} s",
+                f"{name} has given no frame for {silent_s:.0f} s{why}",
                 hint="check the camera, its power and the network",
             )
         delay = next(waits)
-        what = "still gives no frame" if lost else "gives no more frames"
-        logger.warning("%s %s; connecting again in %.1f s", name, what, delay)
-        lost = True
+        if not lost or silent_s >= tell_s:
+            what = "gives no more frames" if not lost and came else "still gives no frame"
+            what = what if lost or came else "gives no video yet"
+            logger.warning("%s %s%s; connecting again in %.1f s", name, what, why, delay)
+            tell_s = min(TOLD_MORE_SELDOM * silent_s, silent_s + 3600)
+        lost, damaged = True, 0
+        yield None
         if sleep(delay):
             return
-        current = connect()
 
 
 class Live(Source):
@@ -86,8 +111,8 @@ class Live(Source):
 
     A thread reads all the time, so that nothing queues up in the driver or on the network; what
     nobody asked for in time is replaced and counted in ``dropped``. Indexes count every frame that
-    was read, dropped ones included. ``time_s`` is the monotonic clock at the frame's arrival, and
-    runs on while the camera is away, told by heartbeats.
+    was read, dropped ones included. ``time_s`` is the monotonic clock at the frame's arrival, from
+    0 at the first frame or heartbeat, and runs on while the camera is away, told by heartbeats.
     """
 
     def __init__(
@@ -99,38 +124,29 @@ class Live(Source):
         clock: Callable[[], float] = time.monotonic,
         sleep: Sleep | None = None,
     ) -> None:
-        """Connect, wait for the first frame, and start to read.
+        """Start to read; wait a moment for the first frame or the first failure.
 
         Args:
-            connect: opens the camera; None where it does not answer.
-            name: for reports and errors, without a password.
+            connect: opens the camera.
+            name: for messages and errors, without a password.
             give_up_after_s: raise SourceError after so long without a frame; None never does.
             clock: seconds, monotonic.
             sleep: waits between two attempts; tests give their own.
 
         Raises:
-            InputError: the camera does not answer, or gives no frame.
+            InputError: there is no video, and to wait does not help: a wrong password, no such
+                page. One that answers later than within a moment raises it when it is read.
         """
-        capture = connect()
-        image = None if capture is None else read_image(capture)
-        if capture is None or image is None:
-            if capture is not None:
-                capture.release()
-            raise InputError(
-                f"{name} gives no video",
-                hint="check the address, user and password (a pipeline with gst-launch-1.0), and"
-                " that no other program has the camera open",
-            )
-        super().__init__(name, live=True, frames=None, fps=frame_rate(capture))
-        self._clock, self._start_s = clock, clock()
+        super().__init__(name, live=True, frames=None, fps=None)
+        self._connect, self._clock = connect, clock
+        self._start_s: float | None = None
         self._changed = threading.Condition()
-        self._newest: Frame | None = Frame(0, 0.0, image)
+        self._newest: tuple[int, float, Image] | None = None
         self._error: Exception | None = None
-        self._ended = False
+        self._tried = self._ended = False
         self._closing = threading.Event()
         self._images = reconnecting(
-            capture,
-            connect,
+            self._open,
             name,
             give_up_after_s=give_up_after_s,
             clock=clock,
@@ -138,49 +154,60 @@ class Live(Source):
         )
         self._thread = threading.Thread(target=self._run, name="sealshot-camera", daemon=True)
         self._thread.start()
+        with self._changed:
+            self._changed.wait_for(lambda: self._tried or self._ended, START_WAIT_S)
+            if not self._tried and isinstance(self._error, InputError):
+                raise self._error
+
+    def _open(self) -> Reader:
+        reader = self._connect()
+        self.fps = reader.fps
+        return reader
 
     def _run(self) -> None:
+        index = 0
         try:
-            for index, image in enumerate(self._images, start=1):
+            for image in self._images:
                 with self._changed:
                     if self._closing.is_set():
                         break
-                    self.dropped += self._newest is not None
-                    # the clock is read under the lock, so that no heartbeat overtakes the frame
-                    self._newest = Frame(index, self._clock() - self._start_s, image)
+                    self._tried = True
+                    if image is not None:
+                        self.dropped += self._newest is not None
+                        # the clock is read under the lock, so no heartbeat overtakes the frame
+                        self._newest = index, self._clock(), image
+                        index += 1
                     self._changed.notify_all()
         except Exception as error:
             self._error = error
         finally:
-            self._images.close()  # type: ignore[attr-defined]
+            self._images.close()
             with self._changed:
                 self._ended = True
                 self._changed.notify_all()
 
     def _read(self) -> Frame | Heartbeat | None:
-        while True:
-            with self._changed:
-                woken = self._changed.wait_for(
-                    lambda: self._newest or self._ended or self._closing.is_set(),
-                    HEARTBEAT_S,
-                )
-                frame, self._newest = self._newest, None
-                ended = self._ended or self._closing.is_set()
-                now_s = self._clock() - self._start_s
-            if frame is not None and not self._closing.is_set():
-                return frame
-            if ended:
-                if self._error is not None and not self._closing.is_set():
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._newest or self._ended or self._closing.is_set(), HEARTBEAT_S
+            )
+            newest, self._newest = self._newest, None
+            if self._closing.is_set():
+                return None
+            if newest is None and self._ended:
+                if self._error is not None:
                     raise self._error
                 return None
-            if not woken:
-                return Heartbeat(now_s)
+            now_s = self._clock() if newest is None else newest[1]
+            self._start_s = now_s if self._start_s is None else self._start_s
+            time_s = now_s - self._start_s
+        return Heartbeat(time_s) if newest is None else Frame(newest[0], time_s, newest[2])
 
     def close(self) -> None:
         """Stop reading.
 
-        Waits a moment for the thread; one that sits in a read that OpenCV has not given up yet
-        ends by itself when the read times out.
+        Waits a moment for the thread; one that sits in a read that is not given up yet ends by
+        itself when the read times out.
         """
         self._closing.set()
         with self._changed:

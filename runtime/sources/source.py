@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from types import TracebackType
 
+from sealshot.runtime.sources.sameness import Sameness
 from sealshot.runtime.types import Frame, Heartbeat
 
 logger = logging.getLogger(__name__)
@@ -42,6 +43,8 @@ class Source(ABC):
         self.dropped = 0
         self._size: tuple[int, ...] | None = None
         self._size_reported = False
+        self._sameness = Sameness()
+        self._sameness_told = False
 
     def __iter__(self) -> Source:
         return self
@@ -49,6 +52,7 @@ class Source(ABC):
     def __next__(self) -> Frame | Heartbeat:
         frame = self._read()
         if frame is None:
+            self._tell_sameness()
             raise StopIteration
         if isinstance(frame, Heartbeat):
             return frame
@@ -58,7 +62,19 @@ class Source(ABC):
             was, now = (f"{w}x{h}" for w, h in (self._size or (), size))
             logger.warning("%s: the frames change size, from %s to %s pixels", self.name, was, now)
         self._size = size
+        if self._sameness.add(frame.image):
+            self._tell_sameness()
         return frame
+
+    def _tell_sameness(self) -> None:
+        finding = self._sameness.finding(moves=self._moves())
+        if finding and not self._sameness_told:
+            self._sameness_told = True
+            logger.warning("%s: %s; check the lens, the light and the decoder", self.name, finding)
+
+    def _moves(self) -> bool:
+        """Say whether the source itself holds that its pictures differ from one to the next."""
+        return False
 
     def __enter__(self) -> Source:
         return self

@@ -5,84 +5,105 @@ from __future__ import annotations
 import logging
 import threading
 
-import cv2
-
 from sealshot.runtime.errors import InputError
-from sealshot.runtime.sources.capture import Capture, frame_count, frame_rate, read_image
+from sealshot.runtime.sources.reader import Picture, Reader
 from sealshot.runtime.sources.source import Source
-from sealshot.runtime.types import Frame, Image
+from sealshot.runtime.sources.stamps import timed
+from sealshot.runtime.types import Frame
 
 logger = logging.getLogger(__name__)
 
 ASSUMED_FPS = 25.0  # where a file gives neither times nor a rate
-COUNT_TOLERANCE = 0.02  # some containers only let the count be estimated from the duration
+LENGTH_TOLERANCE = 0.02  # some containers only estimate it
 
 
 class Video(Source):
     """A video that ends, read losslessly.
 
     ``time_s`` is the presentation time less that of the first frame, so a variable frame rate is
-    kept. A frame that is not later than the one before it (no or broken time stamps) comes one
-    nominal frame after it. Where a file changes the size of its frames, FFmpeg scales them to the
-    first size.
+    kept; see :func:`timed` for stamps that are wrong. What cannot be decoded is passed over, and
+    its number told at the end.
     """
 
-    def __init__(self, capture: Capture, name: str, *, fps: float | None = None) -> None:
-        """Take over an open capture and decode its first frame.
+    def __init__(self, reader: Reader, name: str, *, fps: float | None = None) -> None:
+        """Take over a reader and decode its first frame.
 
         Args:
-            capture: what to read; :meth:`close` releases it.
-            name: for reports and errors, without a password.
+            reader: what to read; :meth:`close` closes it.
+            name: for messages and errors, without a password.
             fps: take the frames as this many a second, whatever times the file gives.
 
         Raises:
             InputError: there is not one frame in it.
         """
-        rate = fps or frame_rate(capture)
-        super().__init__(name, live=False, frames=frame_count(capture), fps=rate)
-        self._capture: Capture | None = capture
-        self._lock = threading.Lock()  # a release while another thread decodes is a crash
-        self._stamped = fps is None
+        rate = fps or reader.fps
+        super().__init__(name, live=False, frames=reader.frames, fps=rate)
+        self._reader: Reader | None = reader
+        self._lock = threading.Lock()  # a close while another thread decodes is a crash
         self._step_s = 1 / (rate or ASSUMED_FPS)
-        self._index, self._time_s, self._start_s = 0, 0.0, 0.0
-        self._first: Image | None = read_image(capture)
+        self._first_s: float | None = None
+        self._last_s: float | None = None
+        self._timed = timed(self._next_picture, self._step_s, stamped=fps is None)
+        self._index = 0
+        self._first = next(self._timed, None)
         if self._first is None:
+            damaged = reader.damaged
             self.close()
             raise InputError(
-                f"{name} has no frame that can be decoded", hint="check that it plays elsewhere"
+                f"{name} has no frame that can be decoded",
+                hint=f"damaged packets: {damaged}; check that it plays elsewhere"
+                if damaged
+                else "check that it plays elsewhere",
             )
-        self._start_s = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+
+    def _next_picture(self) -> Picture | None:
+        assert self._reader is not None
+        picture = self._reader.read()
+        if picture is not None and picture.stamp_s is not None:
+            self._first_s = picture.stamp_s if self._first_s is None else self._first_s
+            self._last_s = max(self._last_s or 0.0, picture.stamp_s)
+        return picture
 
     def _read(self) -> Frame | None:
         with self._lock:
-            if self._capture is None:
+            if self._reader is None:
                 return None
-            image, self._first = self._first, None
-            if image is None:
-                image = read_image(self._capture)
-            if image is None:
-                self._check_count()
+            frame, self._first = self._first, None
+            if frame is None:
+                frame = next(self._timed, None)
+            if frame is None:
+                self._check(self._reader)
                 return None
-            if self._index:
-                stamp = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000 - self._start_s
-                late = self._stamped and stamp > self._time_s
-                self._time_s = stamp if late else self._time_s + self._step_s
             self._index += 1
-            return Frame(self._index - 1, self._time_s, image)
+            return frame
 
-    def _check_count(self) -> None:
-        expected, self.frames = self.frames, self._index
-        if expected and expected - self._index > max(2, COUNT_TOLERANCE * expected):
+    def _check(self, reader: Reader) -> None:
+        """Tell what is missing, once all has been read."""
+        self.frames, frames = self._index, self._index
+        if reader.damaged:
+            logger.warning(
+                "%s is damaged: packets that could not be decoded and were passed over: %d",
+                self.name,
+                reader.damaged,
+            )
+        if self._first_s is None or self._last_s is None or reader.end_s is None:
+            return
+        read_s = self._last_s - self._first_s + self._step_s
+        missing_s = reader.end_s - self._last_s - self._step_s
+        if missing_s > max(2.5 * self._step_s, LENGTH_TOLERANCE * (read_s + missing_s)):
             logger.warning(
                 "%s ended early: %d of about %d frames could be read",
                 self.name,
-                self._index,
-                expected,
+                frames,
+                round(frames * (read_s + missing_s) / read_s),
             )
+
+    def _moves(self) -> bool:
+        return self._reader is not None and self._reader.moves
 
     def close(self) -> None:
         """Close the file."""
         with self._lock:
-            if self._capture is not None:
-                self._capture.release()
-                self._capture = None
+            if self._reader is not None:
+                self._reader.close()
+                self._reader = None

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,8 +13,9 @@ from sealshot.export.command import main  # noqa: E402
 from sealshot.export.golden import FILE, draw_faces, golden_crops  # noqa: E402
 from sealshot.export.nets.student import Student  # noqa: E402
 from sealshot.export.nets.vae import SAMPLES, Vae  # noqa: E402
-from sealshot.export.quantise.precisions import screen_margin  # noqa: E402
-from sealshot.runtime.engines import open_onnxruntime  # noqa: E402
+from sealshot.export.quantise import precisions  # noqa: E402
+from sealshot.export.quantise.precisions import compare, screen_margin  # noqa: E402
+from sealshot.runtime.engines import open_engine, open_onnxruntime  # noqa: E402
 from sealshot.runtime.engines.manifest import load_manifest  # noqa: E402
 from sealshot.runtime.errors import InputError  # noqa: E402
 from sealshot.runtime.weights import SCORES, score_graph  # noqa: E402
@@ -133,6 +135,10 @@ def test_a_checkpoint_without_faces_is_refused(tmp_path):
         (["quality", "-o", "{tmp}", "--calibrate", "{tmp}/flat.npz"], "float64"),
         (["quality", "-o", "{tmp}", "--calibrate", "{tmp}/few.npz"], "too few"),
         (["quality", "-o", "{tmp}", "--calibrate", "{tmp}/empty"], "too few"),
+        (["quality", "-o", "{tmp}", "--calibrate", "{tmp}/black.npz"], "fewer than 16 show"),
+        (["quality", "-o", "{tmp}", "--calibrate", "{tmp}/grey.npz"], "fewer than 16 show"),
+        (["quality", "-o", "{tmp}", "--calibrate", "{tmp}/same.npz"], "are not the same"),
+        (["quality", "-o", "{tmp}", "--calibrate", "{tmp}/dark.npz"], "grey levels of"),
     ],
 )
 def test_bad_input_is_refused(argv, fact, faces, tmp_path):
@@ -141,11 +147,46 @@ def test_bad_input_is_refused(argv, fact, faces, tmp_path):
     (tmp_path / "junk.npz").write_bytes(b"junk")
     np.savez(tmp_path / "flat.npz", crops=np.zeros((30, 4096)))
     np.savez(tmp_path / "few.npz", crops=draw_faces(3))
+    black = np.zeros((64, 1, 64, 64), np.uint8)
+    levels = np.arange(64, dtype=np.uint8)[:, None, None, None]
+    np.savez(tmp_path / "black.npz", crops=black)
+    np.savez(tmp_path / "grey.npz", crops=black + levels)
+    np.savez(tmp_path / "same.npz", crops=np.repeat(draw_faces(1), 64, 0))
+    np.savez(tmp_path / "dark.npz", crops=draw_faces(24) // 5)
     checkpoint(tmp_path / "other.ckpt", torch.nn.Linear(2, 2))
     for ending in (".onnx", ".json"):
         shutil.copy(score_graph("rp").with_name(f"rp.int8{ending}"), tmp_path / f"int8{ending}")
+    before = sorted(tmp_path.rglob("*"))
     with pytest.raises(InputError, match=fact):
         main([a.format(tmp=tmp_path, faces=faces) for a in argv])
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_form_that_ranks_otherwise_is_not_written(faces, tmp_path, monkeypatch):
+    def worse(graph, path, precision, crops):
+        measured = compare(graph, path, precision, crops)
+        return replace(measured, spearman=rank) if precision == "int8" else measured
+
+    monkeypatch.setattr(precisions, "compare", worse)
+    argv = ["quality", "-o", str(tmp_path), "--precision", "fp32,int8", "--calibrate", str(faces)]
+    for rank in (0.9899, float("nan")):
+        with pytest.raises(InputError, match=rf"Spearman {rank:.3f}, below 0.99; nothing was"):
+            main(argv)
+        assert not list(tmp_path.iterdir())
+    rank = 0.99
+    assert main(argv) == 0
+
+
+@pytest.mark.parametrize(
+    ("machine", "file"), [("x86_64", "quality.int8.onnx"), ("aarch64", "quality.int8-arm.onnx")]
+)
+def test_the_recipe_is_that_of_the_processor(faces, tmp_path, monkeypatch, machine, file):
+    monkeypatch.setattr("platform.machine", lambda: machine)
+    argv = ["quality", "-o", str(tmp_path), "--precision", "int8", "--calibrate", str(faces)]
+    assert main(argv) == 0
+    assert sorted(f.name for f in tmp_path.glob("*.onnx")) == [file]
+    opened = open_engine(tmp_path / file, "onnxruntime")
+    assert opened.manifest.calibration["recipe"] == ("cpu" if machine == "x86_64" else "arm")
 
 
 @pytest.mark.parametrize("name", SCORES)

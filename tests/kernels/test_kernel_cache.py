@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from sealshot.kernels import compiler
-from sealshot.kernels.compiler import cache_folder, cubin, find_nvcc, source_hash
+from sealshot.kernels.cache_folder import cache_folder
+from sealshot.kernels.compiler import cubin, find_nvcc, source_hash
 from sealshot.kernels.errors import DeviceError, NoCompilerError
 
 
@@ -23,7 +24,7 @@ def test_a_kernel_is_compiled_once(fake_nvcc: Path) -> None:
     assert len(calls(fake_nvcc)) == 1
     assert "-arch=sm_87" in calls(fake_nvcc)[0]
     assert "-Werror all-warnings" in calls(fake_nvcc)[0]
-    (file,) = cache_folder().iterdir()
+    (file,) = cache_folder("kernels").iterdir()
     assert file.name == f"track_argmax-{source_hash('track_argmax')}-sm_87-13.0.0.cubin"
 
 
@@ -42,7 +43,7 @@ def test_another_gpu_source_flag_or_compiler_compiles_anew(
     cubin("track_argmax", 87)
     monkeypatch.setattr(compiler, "FLAGS", (*compiler.FLAGS, "-lineinfo"))
     cubin("track_argmax", 87)
-    assert len(calls(fake_nvcc)) == len(list(cache_folder().iterdir())) == 5
+    assert len(calls(fake_nvcc)) == len(list(cache_folder("kernels").iterdir())) == 5
 
 
 def test_without_nvcc_what_was_compiled_elsewhere_serves(
@@ -53,7 +54,7 @@ def test_without_nvcc_what_was_compiled_elsewhere_serves(
     assert cubin("track_argmax", 87) == image
     with pytest.raises(NoCompilerError, match="no nvcc") as raised:
         cubin("track_argmax", 90)
-    assert str(cache_folder()) in raised.value.hint
+    assert str(cache_folder("kernels")) in raised.value.hint
 
 
 def test_a_compiler_that_fails_is_quoted(fake_nvcc: Path) -> None:
@@ -64,7 +65,7 @@ def test_a_compiler_that_fails_is_quoted(fake_nvcc: Path) -> None:
     with pytest.raises(DeviceError, match="Unsupported gpu architecture 'sm_53'") as raised:
         cubin("track_argmax", 53)
     assert "13.0.1" in raised.value.hint
-    assert not cache_folder().exists()
+    assert not cache_folder("kernels").exists()
 
 
 @pytest.mark.parametrize("script", ["exit 1", "echo hello", "exec /nonexistent"])
@@ -89,7 +90,7 @@ def test_nothing_half_written_stays(fake_nvcc: Path, monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(compiler.os, "fsync", full)
     assert cubin("track_argmax", 87) == b"cubin\n"
-    assert list(cache_folder().iterdir()) == []
+    assert list(cache_folder("kernels").iterdir()) == []
 
 
 @pytest.mark.parametrize(
@@ -101,7 +102,7 @@ def test_where_the_cache_is(
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("XDG_CACHE_HOME", value)
-    assert cache_folder() == tmp_path / want / "sealshot" / "kernels"
+    assert cache_folder("kernels") == tmp_path / want / "sealshot" / "kernels"
 
 
 def test_nvcc_comes_from_cuda_home_first(
@@ -123,7 +124,7 @@ def test_every_source_is_a_kernel_of_its_name() -> None:
 
 
 def test_the_sources_travel_in_the_package() -> None:
-    text = (Path(compiler.__file__).parent.parent / "pyproject.toml").read_text()
+    text = (Path(compiler.__file__).resolve().parents[1] / "pyproject.toml").read_text()
     assert '"sealshot.kernels" = ["cuda/*.cu", "cuda/*.cuh"]' in text
 
 

@@ -19,7 +19,7 @@ from sealshot.benchmarks.accuracy.measures import open_measure, open_measures
 from sealshot.benchmarks.accuracy.measures.measure import BATCH, Doubles, Measure, rate_faces
 from sealshot.benchmarks.conditions.environment import environment
 from sealshot.benchmarks.conditions.result_file import write_result, writing
-from sealshot.benchmarks.data.cache import Cache, default_folder
+from sealshot.benchmarks.data.cache import Cache, open_cache
 from sealshot.benchmarks.data.dataset import read_folder
 from sealshot.benchmarks.data.degradations import DEGRADATIONS, NON_FACE, Chip, make_chip
 from sealshot.benchmarks.data.faces import Faces, View, batches, find_faces
@@ -102,14 +102,14 @@ def main(argv: list[str]) -> int:
     add("--detector", default="mtcnn")
     add("--seed", type=natural_int, default=0)
     add("--threads", type=positive_int, default=0)
-    add("--cache", type=Path, default=default_folder())
+    add("--cache", type=Path)
     add("-o", "--output", type=output_folder)
     add("--json", action="store_true")
     given = arguments.parse_args(argv)
 
     measures = open_measures(given.score or DEFAULT_SCORES, threads=given.threads)
     matcher = Matcher(given.recognizer, threads=given.threads) if given.recognizer else None
-    cache = Cache(given.cache)
+    cache = open_cache(given.cache)
     faces = find_faces(read_folder(given.dataset), given.detector, cache, threads=given.threads)
     chosen = choose_sharp(faces, cache, given.faces, given.seed)
     views = [faces.view(i) for i in chosen]

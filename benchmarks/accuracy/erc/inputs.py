@@ -22,7 +22,7 @@ from sealshot.benchmarks.accuracy.erc.curve import Doubles
 from sealshot.benchmarks.accuracy.erc.report import Setting
 from sealshot.benchmarks.accuracy.measures import open_measure, open_measures
 from sealshot.benchmarks.accuracy.measures.measure import Measure, cost_ms, rate_faces
-from sealshot.benchmarks.data.cache import Cache, default_folder
+from sealshot.benchmarks.data.cache import open_cache
 from sealshot.benchmarks.data.dataset import read_folder, read_pairs
 from sealshot.benchmarks.data.faces import Faces, embed_faces, find_faces
 from sealshot.benchmarks.data.matcher import Matcher
@@ -84,7 +84,7 @@ def add_inputs(arguments: Arguments) -> None:
     add("--replicates", type=positive_int, default=REPLICATES)
     add("--seed", type=natural_int, default=0)
     add("--threads", type=positive_int, default=0)
-    add("--cache", type=Path, default=default_folder())
+    add("--cache", type=Path)
 
 
 def rate(text: str) -> float:
@@ -117,7 +117,7 @@ def load(given: argparse.Namespace, scores: Sequence[str], default_scores: Seque
         )
     measures = open_measures(scores or default_scores, threads=given.threads)
     matcher = Matcher(given.recognizer, threads=given.threads)
-    cache = Cache(given.cache)
+    cache = open_cache(given.cache)
     pairs = None
     if given.dataset.suffix.lower() == ".csv":
         pictures, pairs = read_pairs(given.dataset)

@@ -13,7 +13,7 @@ from sealshot.benchmarks.accuracy.erc.leakage import Leak, measure
 from sealshot.benchmarks.accuracy.measures.inner import MOST_NUMBERS, numbers_inside
 from sealshot.benchmarks.conditions.environment import environment
 from sealshot.benchmarks.conditions.result_file import write_result
-from sealshot.benchmarks.data.cache import Cache, default_folder
+from sealshot.benchmarks.data.cache import open_cache
 from sealshot.benchmarks.data.dataset import read_folder
 from sealshot.benchmarks.data.faces import embed_faces, find_faces
 from sealshot.benchmarks.data.matcher import Matcher
@@ -52,13 +52,13 @@ def main(argv: list[str]) -> int:
     add("--recognizer", type=Path)
     add("--detector", default="mtcnn")
     add("--threads", type=positive_int, default=0)
-    add("--cache", type=Path, default=default_folder())
+    add("--cache", type=Path)
     add("-o", "--output", type=output_file)
     add("--json", action="store_true")
     given = arguments.parse_args(argv)
 
     matcher = Matcher(given.recognizer, threads=given.threads) if given.recognizer else None
-    cache = Cache(given.cache)
+    cache = open_cache(given.cache)
     faces = find_faces(read_folder(given.dataset), given.detector, cache, threads=given.threads)
     people = np.unique(faces.person(), return_inverse=True)[1]
     inside: dict[str, NDArray[Any]] = {

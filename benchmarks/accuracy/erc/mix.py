@@ -21,7 +21,7 @@ import numpy as np
 
 from sealshot.benchmarks.accuracy.erc.inputs import tell_losses
 from sealshot.benchmarks.conditions.result_file import writing
-from sealshot.benchmarks.data.cache import Cache, default_folder
+from sealshot.benchmarks.data.cache import open_cache
 from sealshot.benchmarks.data.dataset import read_folder
 from sealshot.benchmarks.data.degradations import DEGRADATIONS, MISALIGNED, NON_FACE, make_chip
 from sealshot.benchmarks.data.faces import Faces, find_faces
@@ -72,14 +72,14 @@ def main(argv: list[str]) -> int:
     add("--detector", default="mtcnn")
     add("--seed", type=natural_int, default=0)
     add("--threads", type=positive_int, default=0)
-    add("--cache", type=Path, default=default_folder())
+    add("--cache", type=Path)
     given = arguments.parse_args(argv)
     folder: Path = given.output
     if os.path.lexists(folder):
         raise InputError(f"{folder} is already there", hint="name a new folder with -o")
 
     pictures = read_folder(given.dataset)
-    faces = find_faces(pictures, given.detector, Cache(given.cache), threads=given.threads)
+    faces = find_faces(pictures, given.detector, open_cache(given.cache), threads=given.threads)
     tell_losses(faces)
     with writing(folder, "folder"):
         folder.parent.mkdir(parents=True, exist_ok=True)

@@ -34,7 +34,7 @@ from sealshot.benchmarks.accuracy.measures import open_measures
 from sealshot.benchmarks.accuracy.measures.measure import Measure, rate_faces
 from sealshot.benchmarks.conditions.environment import environment
 from sealshot.benchmarks.conditions.result_file import write_result
-from sealshot.benchmarks.data.cache import Cache, default_folder
+from sealshot.benchmarks.data.cache import open_cache
 from sealshot.benchmarks.data.dataset import SUFFIXES, read_folder
 from sealshot.benchmarks.data.faces import View, embed_faces, find_faces
 from sealshot.benchmarks.data.matcher import Matcher, distances
@@ -96,7 +96,7 @@ def main(argv: list[str]) -> int:
     add("--detector", default="mtcnn")
     add("--tracker", default="bytetrack")
     add("--threads", type=positive_int, default=0)
-    add("--cache", type=Path, default=default_folder())
+    add("--cache", type=Path)
     add("-o", "--output", type=output_file)
     add("--json", action="store_true")
     given = arguments.parse_args(argv)
@@ -204,7 +204,7 @@ def photographs(
     Raises:
         InputError: the folder cannot be read, or holds no such thing.
     """
-    cache = Cache(given.cache)
+    cache = open_cache(given.cache)
     faces = find_faces(read_folder(dataset), given.detector, cache, threads=given.threads)
     tell_losses(faces)
     embedding = embed_faces(faces, matcher, cache)

@@ -15,6 +15,7 @@ from sealshot.benchmarks.accuracy.measures.measure import Doubles
 from sealshot.benchmarks.data.cache import file_sha256
 from sealshot.benchmarks.data.faces import View
 from sealshot.export.train.align import similarity
+from sealshot.runtime.engines.identity import model_sha256
 from sealshot.runtime.engines.manifest import load_manifest, sidecar
 from sealshot.runtime.engines.onnx_session import open_session
 from sealshot.runtime.errors import InputError
@@ -33,7 +34,7 @@ class ScoreGraph:
         self.name = name
         self._session = _crops_session(path, threads)
         self._output = self._session.get_outputs()[0].name
-        self.key = f"score graph {file_sha256(path)}"
+        self.key = f"score graph {model_sha256(path)}"
         self.macs = load_manifest(path).macs_per_face if sidecar(path).is_file() else None
         shape = self._run(np.zeros((1, 1, 64, 64), np.uint8)).shape
         if shape not in ((1,), (1, 1)):
@@ -63,7 +64,7 @@ class Reconstruction:
         """
         self.name = name
         self._session = _crops_session(path, threads)
-        self.key = f"reconstruction {file_sha256(path)}"
+        self.key = f"reconstruction {model_sha256(path)}"
         self.macs = load_manifest(path).macs_per_face if sidecar(path).is_file() else None
         if "mu" not in [output.name for output in self._session.get_outputs()]:
             raise InputError(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -22,8 +21,10 @@ from sealshot.runtime.cli.arguments import Arguments, output_folder, positive_in
 from sealshot.runtime.cli.terminal import note, progress, say, say_json, table
 from sealshot.runtime.engines.manifest import load_manifest
 from sealshot.runtime.engines.onnx_session import open_session
+from sealshot.runtime.processors import processors
 from sealshot.runtime.sources.board import find_board
-from sealshot.runtime.weights import DEFAULT_SCORE, SCORES, forms, score_graph
+from sealshot.runtime.weights import DEFAULT_SCORE, SCORES, score_graph
+from sealshot.runtime.weights.forms import forms
 
 USAGE = f"""
 usage: sealshot board project [BOARD...] [options]
@@ -91,7 +92,7 @@ def main(argv: list[str]) -> int:
     add("--score", default=DEFAULT_SCORE)
     add("--precision", type=_precisions, default=PRECISIONS)
     add("--batch", type=positive_int, default=16)
-    add("--threads", type=positive_int, default=len(os.sched_getaffinity(0)))
+    add("--threads", type=positive_int, default=processors())
     add("--rounds", type=int, default=5)
     add("--layers", action="store_true")
     add("-o", "--output", type=output_folder)

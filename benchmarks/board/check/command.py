@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from dataclasses import asdict
 from pathlib import Path
@@ -14,6 +13,7 @@ from sealshot.runtime.cli.arguments import Arguments, output_folder, positive_in
 from sealshot.runtime.cli.terminal import note, say, say_json, table
 from sealshot.runtime.engines import ENGINES
 from sealshot.runtime.errors import InputError
+from sealshot.runtime.processors import processors
 from sealshot.runtime.weights import SCORES, score_graph
 
 USAGE = f"""
@@ -53,7 +53,7 @@ def main(argv: list[str]) -> int:
     add("--meter", default="auto")
     add("--skip", action="append", choices=[name for name, _ in STEPS], default=[])
     add("--seconds", type=seconds, default=1.0)
-    add("--threads", type=positive_int, default=len(os.sched_getaffinity(0)))
+    add("--threads", type=positive_int, default=processors())
     add("--json", action="store_true")
     given = arguments.parse_args(argv)
     plan = Plan(

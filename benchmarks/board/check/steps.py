@@ -25,7 +25,8 @@ from sealshot.runtime.cli.commands import show_env
 from sealshot.runtime.crops import CROP_PX
 from sealshot.runtime.engines import ENGINES, Scorer, engine_forms, open_engine
 from sealshot.runtime.errors import InputError, SealshotError
-from sealshot.runtime.weights import forms, score_graph
+from sealshot.runtime.weights import score_graph
+from sealshot.runtime.weights.forms import forms
 
 PASSED, FAILED, ABSENT = "passed", "failed", "not available here"
 
@@ -36,8 +37,6 @@ TOLERANCES = {"fp32": (0.9999, 0.01), "fp16": (0.9999, 0.05), "int8": (0.95, Non
 # On pictures: the rank correlation with fp32 at least.
 RANKS = {"fp16": 0.9999, "int8": 0.995}
 BATCHES = (0, 1, 3, 17)
-RECIPES = {"tensorrt": "tensorrt"}
-"""Recipe of int8 that an engine wants, where it is not that of the processor."""
 
 
 @dataclass(frozen=True)

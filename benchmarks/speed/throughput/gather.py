@@ -24,10 +24,10 @@ from sealshot.benchmarks.speed.throughput.contenders import (
 from sealshot.runtime.crops import crop_resize_grey
 from sealshot.runtime.detect import open_detector
 from sealshot.runtime.engines import ENGINES, engine_forms
-from sealshot.runtime.engines.manifest import Manifest, load_manifest
+from sealshot.runtime.engines.manifest import ScoreManifest, load_manifest
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.sources import frames_of, open_source
-from sealshot.runtime.weights import PRECISIONS, forms
+from sealshot.runtime.weights.forms import PRECISIONS, forms
 
 OWN_ENGINES = tuple(engine for engine in ENGINES if engine != "auto")
 OTHERS = {"pytorch": EAGER, "plain": PLAIN, "openvino": OPENVINO, "peers": PEER}
@@ -136,7 +136,7 @@ def faces_of(source: str, count: int) -> Crops:
     return np.stack(found)
 
 
-def _described(manifest: Manifest, model: Path, way: str, engine: str) -> Contender:
+def _described(manifest: ScoreManifest, model: Path, way: str, engine: str) -> Contender:
     several = f" L = {manifest.samples}" if manifest.samples > 1 else ""
     return Contender(
         score=manifest.name + several,

@@ -13,6 +13,7 @@ from pathlib import Path
 from sealshot.runtime.age import age
 from sealshot.runtime.cli.arguments import Arguments
 from sealshot.runtime.cli.terminal import fail, note, progress, say_json, table
+from sealshot.runtime.cli.words import PERCENTILE
 from sealshot.runtime.errors import InputError, SealError, SealshotError
 from sealshot.runtime.files import make_folder, read_regular, write_atomic
 from sealshot.runtime.seal import container
@@ -160,6 +161,7 @@ def main(argv: list[str]) -> int:
         )
     elif opened:
         table(("picture", ">track", "taken at", ">score", ">percentile"), map(_row, opened))
+        note(PERCENTILE)
     note(f"{len(opened)} of {count} opened")
     return 2 if failed else 0
 

@@ -13,6 +13,7 @@ from sealshot.runtime.cli.commands.camera import read_camera
 from sealshot.runtime.cli.commands.watching import USAGE as WATCHING
 from sealshot.runtime.cli.commands.watching import BarSink, add_watching, watching
 from sealshot.runtime.cli.terminal import fail, note, progress, say, say_json, table
+from sealshot.runtime.cli.words import PERCENTILE
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.pipeline.run import Summary, run
 from sealshot.runtime.pipeline.settings import Choice, Emit
@@ -130,8 +131,7 @@ def main(argv: list[str]) -> int:
 
 
 def _sealing(arguments: Arguments, given: argparse.Namespace) -> Sealing:
-    if (given.to is None) == (given.policy is None):
-        arguments.error("one of --policy and --to is required")
+    arguments.only_one(given, "--policy", "--to")
     if given.after_upload and not given.upload:
         arguments.error("--after-upload goes with --upload")
     delete = given.after_upload == "delete"
@@ -175,6 +175,7 @@ def _print(summary: Summary, vault: Path) -> None:
                 for p in summary.people
             ),
         )
+        note(PERCENTILE)
     say(
         f"{summary.people_seen} people in {summary.frames} frames, {summary.fps:.1f} fps"
         + (", interrupted" if summary.interrupted else "")

@@ -16,8 +16,9 @@ from sealshot.runtime.cli.arguments import Arguments
 from sealshot.runtime.cli.terminal import say_json, table
 from sealshot.runtime.engines import survey
 from sealshot.runtime.engines.manifest import load_manifest
-from sealshot.runtime.engines.plans import plans_folder
+from sealshot.runtime.engines.plans import count_plans, plans_folder
 from sealshot.runtime.errors import InputError, SealshotError
+from sealshot.runtime.processors import processors
 from sealshot.runtime.weights import SCORES, score_graph
 
 USAGE = """
@@ -42,7 +43,6 @@ PACKAGES = (
     "torch",
     "onnx",
     "matplotlib",
-    "pycuda",
     "tensorrt",
     "openvino",
 )
@@ -66,13 +66,13 @@ def collect() -> dict[str, str]:
         "python": platform.python_version(),
         "system": platform.platform(),
         "processor": processor(),
-        "cores": str(os.cpu_count()),
+        "processors": f"{processors()} of {os.cpu_count()}",
     }
     facts |= {name: _version(name) for name in PACKAGES}
     facts["onnxruntime providers"] = ", ".join(ort.get_available_providers())
     facts |= _devices()
     facts |= {f"score {name}": _model(name) for name in SCORES}
-    facts["plans of TensorRT"] = f"{len(list(plans_folder().glob('*.plan')))} in {plans_folder()}"
+    facts["plans of TensorRT"] = _plans()
     facts |= {
         f"{score} on {engine}, {precision}": (
             f"not usable: {opened.fact}"
@@ -109,6 +109,13 @@ def processor() -> str:
         lines = []
     names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     return next(names, platform.processor() or platform.machine())
+
+
+def _plans() -> str:
+    try:
+        return f"{count_plans()} in {plans_folder()}"
+    except InputError as error:
+        return f"none: {error.fact}"
 
 
 def _version(package: str) -> str:

@@ -44,8 +44,7 @@ def purge(arguments: Arguments, argv: list[str]) -> int:
     add("--clock-is-right", action="store_true")
     add("--json", action="store_true")
     given = arguments.parse_args(argv)
-    if (given.policy is None) == (given.retention is None):
-        arguments.error("one of --policy and --retention is required")
+    arguments.only_one(given, "--policy", "--retention")
     vault: Path = given.vault
     objects = list_objects(vault)
     policy = read_policy(given.policy) if given.policy else None

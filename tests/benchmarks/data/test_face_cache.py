@@ -7,7 +7,7 @@ import stat
 import numpy as np
 import pytest
 
-from sealshot.benchmarks.data.cache import Cache, default_folder, key
+from sealshot.benchmarks.data.cache import Cache, key, open_cache
 from sealshot.runtime.errors import InputError
 
 
@@ -73,9 +73,7 @@ def test_folder_that_cannot_be_made(tmp_path):
         Cache(tmp_path / "file" / "cache")
 
 
-def test_default_folder_follows_xdg(monkeypatch, tmp_path):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert default_folder() == tmp_path / "sealshot" / "evidence"
-    monkeypatch.delenv("XDG_CACHE_HOME")
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    assert default_folder() == tmp_path / "home" / ".cache" / "sealshot" / "evidence"
+def test_the_usual_folder_is_in_the_cache_of_the_user(monkeypatch, tmp_path):
+    monkeypatch.setenv("SEALSHOT_CACHE", str(tmp_path / "all"))
+    assert open_cache(None).folder == tmp_path / "all" / "evidence"
+    assert open_cache(tmp_path / "named").folder == tmp_path / "named"

@@ -12,7 +12,8 @@ from sealshot.export import command
 from sealshot.export.golden import golden_crops
 from sealshot.runtime.engines import open_engine, open_onnxruntime
 from sealshot.runtime.errors import InputError
-from sealshot.runtime.weights import forms, score_graph
+from sealshot.runtime.weights import score_graph
+from sealshot.runtime.weights.forms import forms
 
 
 @pytest.fixture(scope="module")

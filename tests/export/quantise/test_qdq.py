@@ -1,5 +1,8 @@
 """Quantisation to int8: what becomes of the graph, and of its scores."""
 
+import tempfile
+from pathlib import Path
+
 import numpy as np
 import onnx
 import onnxruntime
@@ -12,7 +15,6 @@ pytest.importorskip("torch")
 from sealshot.export.golden import draw_faces
 from sealshot.export.quantise.precisions import Calibration, int8_form
 from sealshot.export.quantise.qdq import (
-    RECIPES,
     affine,
     layers,
     quantise,
@@ -22,8 +24,10 @@ from sealshot.export.quantise.qdq import (
 from sealshot.export.quantise.sensitivity import ALL, sensitivity
 from sealshot.export.rebuild import load_graph
 from sealshot.runtime.engines.manifest import load_manifest
+from sealshot.runtime.engines.onnxruntime import OnnxRuntimeRunner
 from sealshot.runtime.errors import SealshotError
 from sealshot.runtime.weights import score_graph
+from sealshot.runtime.weights.forms import RECIPES
 
 
 @pytest.fixture(scope="module")
@@ -43,12 +47,10 @@ def calibrated(request, crops):
 
 
 def run(model, crops):
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(
-        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )
-    return session.run(["score"], {"crops": crops})[0]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.onnx"
+        onnx.save(model, path)
+        return OnnxRuntimeRunner(path, threads=1).run({"crops": crops})["score"]
 
 
 def optimised(model, folder):
@@ -109,7 +111,6 @@ def test_what_each_recipe_asks_for(calibrated):
     assert not any(
         t.data_type == onnx.TensorProto.INT32 for t in made["tensorrt"].graph.initializer
     )
-    assert all(np.abs(w.astype(int)).max() <= 63 for w in initializers(made["avx2"], "_weight"))
     assert any(np.abs(w.astype(int)).max() == 127 for w in initializers(made["cpu"], "_weight"))
 
 

@@ -17,8 +17,9 @@ from sealshot.export.tensorrt.build import build, in_thread
 from sealshot.export.tensorrt.progress import BuildProgress
 from sealshot.runtime.engines import open_engine
 from sealshot.runtime.engines.manifest import load_manifest
-from sealshot.runtime.engines.plans import Batch, cache_folder
+from sealshot.runtime.engines.plans import Batch
 from sealshot.runtime.errors import InputError, SealshotError
+from sealshot.runtime.files import cache_folder
 
 
 def files(folder):

@@ -73,6 +73,28 @@ def test_an_argument_that_ends_like_an_empty_one(capsys):
     assert (code, "unrecognized arguments: --upload=https" in err) == (2, True)
 
 
+@pytest.mark.parametrize(
+    ("argv", "fact", "hint"),
+    [
+        (["--tracke", "euclidean"], "unrecognized arguments: --tracke", "did you mean --tracker?"),
+        (["--no-such-thing"], "unrecognized arguments: --no-such-thing", "--help"),
+        (["--vault", "v"], "one of --policy and --to is required", "--help"),
+        (
+            ["--vault", "v", "--to", "age1", "--policy", "p.toml"],
+            "give one of --policy and --to, not both",
+            "--help",
+        ),
+    ],
+)
+def test_a_wrong_option_is_named_before_what_is_missing(capsys, argv, fact, hint):
+    code, out, err = call(capsys, "run", "clip.avi", *argv)
+    assert (code, out) == (2, "")
+    first, second = err.splitlines()
+    assert first == f"error: {fact}"
+    assert second.startswith("hint: ")
+    assert hint in second
+
+
 def test_version(capsys):
     code, out, _ = call(capsys, "--version")
     assert code == 0

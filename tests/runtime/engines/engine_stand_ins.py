@@ -16,10 +16,10 @@ from onnx import TensorProto, helper, numpy_helper
 from sealshot import boards
 from sealshot.runtime import engines
 from sealshot.runtime.engines import tensorrt as tensorrt_engine
-from sealshot.runtime.engines.manifest import Manifest
+from sealshot.runtime.engines.manifest import ScoreManifest
 
 SAMPLES = 3
-MANIFEST = Manifest(
+MANIFEST = ScoreManifest(
     name="test",
     sha256="",
     architecture="none",

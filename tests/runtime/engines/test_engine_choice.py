@@ -3,12 +3,12 @@
 import json
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from engine_stand_ins import manifest
 
-from sealshot.runtime import weights
 from sealshot.runtime.cli.commands import run, show_env
 from sealshot.runtime.engines import (
     Scorer,
@@ -20,7 +20,7 @@ from sealshot.runtime.engines import (
 )
 from sealshot.runtime.engines.manifest import load_manifest
 from sealshot.runtime.errors import InputError, SealshotError
-from sealshot.runtime.weights import forms
+from sealshot.runtime.weights.forms import forms, full_form, processor_recipes
 
 
 class Slow(Scorer):
@@ -62,8 +62,9 @@ def ms(monkeypatch):
         return open_one
 
     for name in ("onnxruntime", "tensorrt"):
-        monkeypatch.setitem(choice.OPENERS, name, opener(name))
-    monkeypatch.setattr(weights, "cpu_recipe", lambda: "cpu")
+        kind = replace(choice.KINDS[name], open=opener(name))
+        monkeypatch.setitem(choice.KINDS, name, kind)
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
     return table
 
 
@@ -140,20 +141,49 @@ def test_a_damaged_form_is_an_error_and_no_reason_to_take_another(graph):
 
 
 @pytest.mark.parametrize(
-    ("recipe", "int8"),
+    ("recipes", "int8"),
     [
-        ("cpu", "mean.int8.onnx"),
-        ("arm", "mean.int8-arm.onnx"),
-        ("avx2", "mean.int8-avx2.onnx"),
-        ("tensorrt", "mean.int8-tensorrt.onnx"),
+        (("cpu", "avx2"), "mean.int8.onnx"),
+        (("avx2",), "mean.int8-avx2.onnx"),
+        (("arm", "cpu"), "mean.int8-arm.onnx"),
+        (("tensorrt",), "mean.int8-tensorrt.onnx"),
     ],
 )
-def test_each_recipe_has_its_int8_form(graph, recipe, int8):
-    found = forms(graph, recipe)
+def test_each_recipe_has_its_int8_form(graph, recipes, int8):
+    found = forms(graph, recipes)
     assert list(found) == ["fp32", "fp16", "int8"]
     assert [file.name for file in found.values()] == ["mean.onnx", "mean.fp16.onnx", int8]
     graph.with_name(int8).unlink()
-    assert list(forms(graph, recipe)) == ["fp32", "fp16"]  # never that of another
+    assert list(forms(graph, recipes[:1])) == ["fp32", "fp16"]  # never that of another
+
+
+@pytest.mark.parametrize(
+    ("machine", "present", "int8"),
+    [
+        ("x86_64", ("int8", "int8-avx2", "int8-arm"), "mean.int8.onnx"),
+        ("x86_64", ("int8-avx2", "int8-arm"), "mean.int8-avx2.onnx"),
+        ("x86_64", ("int8-arm", "int8-tensorrt"), None),
+        ("aarch64", ("int8", "int8-arm"), "mean.int8-arm.onnx"),
+        ("aarch64", ("int8", "int8-tensorrt"), "mean.int8.onnx"),
+    ],
+)
+def test_the_int8_form_of_a_processor(graph, monkeypatch, machine, present, int8):
+    monkeypatch.setattr("platform.machine", lambda: machine)
+    for file in graph.parent.glob("mean.int8*.onnx"):
+        if file.name.removeprefix("mean.").removesuffix(".onnx") not in present:
+            file.unlink()
+    found = forms(graph).get("int8")
+    assert (found and found.name) == int8
+
+
+@pytest.mark.parametrize("file", ["a/rp.onnx", "a/rp.fp16.onnx", "a/rp.int8-arm.onnx", "a/rp.plan"])
+def test_the_full_form_of_a_file(file):
+    assert full_form(Path(file)) == Path("a/rp.onnx")
+
+
+def test_the_full_form_of_a_plan_in_the_cache():
+    name = "rp.int8-0123456789ab-trt10.3.0-sm87-orin-b1-8-32.plan"
+    assert full_form(Path(name)) == Path("rp.onnx")
 
 
 def test_a_form_stands_for_itself_alone(graph):
@@ -167,19 +197,54 @@ def test_tensorrt_gets_its_own_int8(graph):
 
 
 @pytest.mark.parametrize(
-    ("machine", "flags", "recipe"),
+    ("machine", "recipes"),
+    [("x86_64", ("cpu", "avx2")), ("AMD64", ("cpu", "avx2")), ("aarch64", ("arm", "cpu", "avx2"))],
+)
+def test_the_recipes_of_a_processor(monkeypatch, machine, recipes):
+    monkeypatch.setattr("platform.machine", lambda: machine)
+    assert processor_recipes() == recipes
+
+
+@pytest.mark.parametrize(
+    ("machine", "file", "engine", "recipe", "option"),
     [
-        ("x86_64", "flags : fpu avx2 avx512_vnni", "cpu"),
-        ("x86_64", "flags : fpu avx2 avx_vnni", "cpu"),
-        ("x86_64", "flags : fpu avx2 avx512f", "avx2"),
-        ("x86_64", "", "avx2"),
-        ("aarch64", "Features : asimd asimddp", "arm"),
+        ("x86_64", "mean.int8-arm.onnx", CPU, "arm", ""),
+        ("x86_64", "mean.int8-tensorrt.onnx", CPU, "tensorrt", ""),
+        ("aarch64", "mean.int8-tensorrt.onnx", CPU, "tensorrt", ""),
+        ("x86_64", "mean.int8.onnx", GPU, "cpu", " --recipe tensorrt"),
+        ("x86_64", "mean.int8.onnx", CPU, "of another world", ""),
     ],
 )
-def test_the_recipe_of_a_processor(monkeypatch, machine, flags, recipe):
+def test_int8_made_for_something_else_is_refused(
+    graph, ms, monkeypatch, machine, file, engine, recipe, option
+):
+    ms.update({(CPU, "int8"): 1, (GPU, "int8"): 1})
     monkeypatch.setattr("platform.machine", lambda: machine)
-    monkeypatch.setattr("pathlib.Path.read_text", lambda self, *_: flags)
-    assert weights.cpu_recipe.__wrapped__() == recipe
+    state(graph.with_name(file), calibration={"recipe": recipe})
+    with pytest.raises(InputError, match=f"int8 by the recipe '{recipe}'") as caught:
+        open_engine(graph.with_name(file), engine)
+    command = f"`sealshot export {graph} --precision int8{option} --calibrate FACES -o DIR`"
+    assert command in caught.value.hint
+
+
+@pytest.mark.parametrize("recipe", ["cpu", "avx2"])
+def test_int8_that_fits_is_opened(graph, ms, recipe):
+    ms[CPU, "int8"] = 1
+    state(graph.with_name("mean.int8.onnx"), calibration={"recipe": recipe})
+    assert open_engine(graph.with_name("mean.int8.onnx"), CPU).description == "onnxruntime int8"
+
+
+def test_the_hint_of_a_missing_form_names_the_recipe_of_the_engine(score_model):
+    with pytest.raises(InputError, match="has no int8 form for tensorrt") as caught:
+        open_engine(score_model, GPU, "int8")
+    assert "--precision fp32,int8 --recipe tensorrt --calibrate FACES" in caught.value.hint
+
+
+def test_a_file_that_no_engine_runs_is_refused(graph):
+    other = graph.rename(graph.with_suffix(".tflite"))
+    with pytest.raises(InputError, match=r"no engine runs .*tflite") as caught:
+        open_engine(other)
+    assert "FILE.onnx, or a FILE.plan" in caught.value.hint
 
 
 def state(file, **fields):

@@ -6,11 +6,18 @@ from dataclasses import replace
 
 import pytest
 
-from sealshot.runtime.engines.manifest import Manifest, load_manifest, quantiles
+from sealshot.runtime.engines.manifest import (
+    FORMAT,
+    Manifest,
+    ScoreManifest,
+    load_manifest,
+    quantiles,
+    read_manifest,
+)
 from sealshot.runtime.errors import InputError
 
 CONTENT = b"not really a model"
-MANIFEST = Manifest(
+MANIFEST = ScoreManifest(
     name="rp",
     sha256=hashlib.sha256(CONTENT).hexdigest(),
     architecture="a",
@@ -57,6 +64,10 @@ def damage(model, **fields):
     path.write_text(json.dumps({**json.loads(path.read_text()), **fields}))
 
 
+def damage_score(model, **fields):
+    damage(model, score={**json.loads(model.with_suffix(".json").read_text())["score"], **fields})
+
+
 @pytest.mark.parametrize(
     ("break_it", "fact"),
     [
@@ -65,10 +76,13 @@ def damage(model, **fields):
         (lambda m: m.write_bytes(b"other"), "is not the file that"),
         (lambda m: m.with_suffix(".json").write_text("{"), "not a model manifest"),
         (lambda m: m.with_suffix(".json").write_text("[]"), "not a model manifest"),
-        (lambda m: damage(m, surprise=1), "not a model manifest"),
-        (lambda m: damage(m, score_quantiles=[1, 2]), "101 score quantiles"),
+        (lambda m: damage_score(m, surprise=1), "not a model manifest"),
+        (lambda m: damage_score(m, score_quantiles=[1, 2]), "101 score quantiles"),
         *(
-            (lambda m, v=value: damage(m, screen_margin=v), "screen_margin is .*, not a number")
+            (
+                lambda m, v=value: damage_score(m, screen_margin=v),
+                "is .*, not a number of 0",
+            )
             for value in (float("nan"), float("inf"), -1e-9, 1e39, 10**400, "5", True, [5], {})
         ),
     ],
@@ -82,16 +96,64 @@ def test_what_does_not_fit_is_refused(model, break_it, fact):
 
 @pytest.mark.parametrize("margin", [None, 0, 3, 2.5])
 def test_a_margin_is_a_number_or_not_known(model, margin):
-    damage(model, screen_margin=margin)
+    damage_score(model, screen_margin=margin)
     assert load_manifest(model).screen_margin == margin
 
 
+def of_version_0_1(model):
+    """The fields as version 0.1 wrote them."""
+    fields = json.loads(model.with_suffix(".json").read_text())
+    assert fields.pop("format") == FORMAT
+    return fields.pop("score") | fields
+
+
+def test_a_manifest_of_version_0_1_is_read(model):
+    model.with_suffix(".json").write_text(json.dumps(of_version_0_1(model)))
+    assert load_manifest(model) == MANIFEST
+
+
 def test_a_manifest_from_before_margins_has_none(model):
+    fields = of_version_0_1(model)
+    del fields["screen_margin"]
+    model.with_suffix(".json").write_text(json.dumps(fields))
+    assert load_manifest(model).screen_margin is None
+
+
+def test_a_manifest_has_a_core_that_all_models_share_and_a_part_of_its_kind(model):
+    fields = json.loads(model.with_suffix(".json").read_text())
+    assert fields["score"].keys() == {
+        "macs_per_face", "samples", "seed", "training_set", "training_set_sha256",
+        "score_quantiles", "screen_margin",
+    }  # fmt: skip
+    core = read_manifest(model, Manifest)
+    assert (core.name, core.sha256, core.precision) == ("rp", MANIFEST.sha256, "fp32")
+
+
+def test_a_manifest_of_a_later_version_is_refused_and_says_so(model):
+    damage(model, format=FORMAT + 1)
+    with pytest.raises(InputError, match=r"is of format 3, and this version reads up to 2") as it:
+        load_manifest(model)
+    assert it.value.hint == "update sealshot"
+
+
+@pytest.mark.parametrize("written", [0, -1, "2", None, 1.5, [2]])
+def test_a_format_that_is_none_is_refused(model, written):
+    damage(model, format=written)
+    with pytest.raises(InputError, match=r"not a model manifest: .* is no format"):
+        load_manifest(model)
+
+
+def test_a_manifest_of_another_kind_is_no_score(model):
+    damage(model, score=None)
+    with pytest.raises(InputError, match="not a model manifest"):
+        load_manifest(model)
     path = model.with_suffix(".json")
     fields = json.loads(path.read_text())
-    del fields["screen_margin"]
-    path.write_text(json.dumps(fields))
-    assert load_manifest(model).screen_margin is None
+    del fields["score"]
+    path.write_text(json.dumps({**fields, "detector": {}}))
+    with pytest.raises(InputError, match="not a model manifest: 'score'"):
+        load_manifest(model)
+    assert read_manifest(model, Manifest).name == "rp"
 
 
 def test_a_manifest_cannot_be_changed():

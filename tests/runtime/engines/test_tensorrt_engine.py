@@ -63,7 +63,7 @@ def test_a_plan_file_stands_for_itself(trt, score_model, tmp_path, crops):
     built = build(score_model, tmp_path / "out", batch=BATCH)
     engine = open_engine(score_graph(str(built.plan)))
     assert engine.score(crops) == pytest.approx(crops.mean(axis=(1, 2, 3)), rel=1e-6)
-    with pytest.raises(InputError, match="is a plan of TensorRT"):
+    with pytest.raises(InputError, match="is built for tensorrt"):
         open_engine(built.plan, "onnxruntime")
 
 

@@ -56,6 +56,19 @@ def test_the_best_frame_is_due_when_the_track_ends():
     assert shot.box == (20, 0, 40, 20)
 
 
+@pytest.mark.parametrize(("estimates", "about"), [(False, ""), (True, "about ")])
+def test_the_reason_says_what_the_numbers_are(estimates, about):
+    selector = Selector(lambda _: 2.0, estimates=estimates)
+    face = Face(np.array([0, 0, 20, 20], np.float32), 0.9, np.zeros((5, 2), np.float32))
+    for index, score in enumerate((-1.0, -0.25, -3.0)):
+        frame = Frame(index, index / 25, np.zeros((50, 50, 3), np.uint8))
+        selector.update(frame, Tracks((Track(1, face, index + 1),), ()), [score])
+    assert selector.finish()[0].reason == (
+        "highest score of 3 frames: -0.2 (above 2 % of the photographs that the score was trained "
+        f"on); the lowest was {about}-3.0"
+    )
+
+
 def test_the_first_of_equal_scores_stays():
     scene = Scene()
     for _ in range(3):

@@ -6,35 +6,35 @@ import itertools
 import threading
 import time
 
-import cv2
 import numpy as np
 import pytest
 
 from sealshot.runtime.errors import InputError, SourceError
 from sealshot.runtime.sources import frames_of, open_source
+from sealshot.runtime.sources.capture import as_bgr
 from sealshot.runtime.sources.live import JITTER, Live, delays, reconnecting
+from sealshot.runtime.sources.reader import NoVideoError, Picture
+from sealshot.runtime.types import Heartbeat
 
 
 class Camera:
-    """A capture that gives ``frames`` pictures, a frame period apart on a clock, and then dies."""
+    """A reader that gives ``frames`` pictures, a frame period apart on a clock, and then dies."""
+
+    fps, frames, end_s, damaged, moves = 25.0, None, None, 0, True
 
     def __init__(self, world: World, frames: int, width: int = 4) -> None:
         self.world, self.left, self.width = world, frames, width
         self.released = False
 
-    def grab(self) -> bool:
+    def read(self) -> Picture | None:
         assert not self.released
         self.left -= 1
         self.world.now += 0.04
-        return self.left >= 0
+        if self.left < 0:
+            return None
+        return Picture(np.full((4, self.width, 3), self.left % 200 + 50, np.uint8), None)
 
-    def retrieve(self) -> tuple[bool, np.ndarray]:
-        return True, np.zeros((4, self.width, 3), np.uint8)
-
-    def get(self, property_id: int) -> float:
-        return 25.0 if property_id == cv2.CAP_PROP_FPS else -1.0
-
-    def release(self) -> None:
+    def close(self) -> None:
         self.released = True
 
 
@@ -59,17 +59,29 @@ def world() -> World:
     return World()
 
 
+def connections(cameras):
+    """Connect to one camera after the other; None is away, and so is what comes after the last."""
+    left = iter(cameras)
+
+    def connect() -> Camera:
+        camera = next(left, None)
+        if camera is None:
+            raise NoVideoError("connection refused")
+        return camera
+
+    return connect
+
+
 def run(world, captures, reports, *, count=None, give_up_after_s=None, sleep=None):
-    connections = iter(captures[1:])
     images = reconnecting(
-        captures[0],
-        lambda: next(connections, None),
+        connections(captures),
         "cam",
         give_up_after_s=give_up_after_s,
         clock=world.clock,
         sleep=sleep or world.sleep,
     )
-    return [(world.now, image) for image in itertools.islice(images, count)]
+    images = ((world.now, image) for image in images if image is not None)
+    return list(itertools.islice(images, count))
 
 
 def test_delays_double_up_to_the_longest() -> None:
@@ -92,7 +104,7 @@ def test_a_camera_that_vanishes_is_connected_again_with_back_off(world, reports)
         assert most * (1 - JITTER) <= got_s <= most
     assert [r.partition(";")[0].partition(" after")[0] for r in reports] == [
         "cam gives no more frames",
-        *["cam still gives no frame"] * 3,
+        *["cam still gives no frame: connection refused"] * 3,
         "cam is back",
         "cam gives no more frames",
         "cam is back",
@@ -131,11 +143,11 @@ class Paced(Camera):
         super().__init__(World(), frames, width)
         self.permits, self.given = permits, 0
 
-    def grab(self) -> bool:
+    def read(self) -> Picture | None:
         if not self.permits.acquire(timeout=5):
-            return False
+            return None
         self.given += 1
-        return super().grab()
+        return super().read()
 
 
 def until(condition, seconds: float = 5.0) -> None:
@@ -179,13 +191,13 @@ def test_times_are_the_clock_at_arrival(reports) -> None:
 
 
 def test_indexes_run_on_after_an_outage_which_is_told(reports) -> None:
-    cameras = iter([Camera(World(), 1), None, Camera(World(), 1, width=8)])
+    connect = connections([Camera(World(), 1), None, Camera(World(), 1, width=8)])
 
     def sleep(_: float) -> bool:
         time.sleep(0.2)
         return False
 
-    with Live(lambda: next(cameras, None), "cam", sleep=sleep, give_up_after_s=0.5) as source:
+    with Live(connect, "cam", sleep=sleep, give_up_after_s=0.5) as source:
         given = frames_of(source)
         frames = [next(given), next(given)]
         with pytest.raises(SourceError):
@@ -197,8 +209,7 @@ def test_indexes_run_on_after_an_outage_which_is_told(reports) -> None:
 
 
 def test_close_during_an_outage_returns_at_once(reports) -> None:
-    cameras = iter([Paced(threading.Semaphore(9), 2)])
-    source = Live(lambda: next(cameras, None), "cam")
+    source = Live(connections([Paced(threading.Semaphore(9), 2)]), "cam")
     threading.Timer(0.3, source.close).start()
     start = time.monotonic()
     assert len(list(source)) >= 1
@@ -207,17 +218,50 @@ def test_close_during_an_outage_returns_at_once(reports) -> None:
     assert "gives no more frames" in reports[0]
 
 
-@pytest.mark.parametrize("capture", [None, Camera(World(), 0)])
-def test_a_camera_that_never_answers_is_an_input_error(reports, capture) -> None:
-    with pytest.raises(InputError, match="cam gives no video"):
-        Live(lambda: capture, "cam")
-    assert capture is None or capture.released
+def test_a_camera_that_is_away_at_the_start_is_waited_for(world, reports) -> None:
+    cameras = [None, Camera(world, 0), None, Camera(world, 2)]
+    assert len(run(world, cameras, reports, count=2)) == 2
+    assert len(world.slept) == 3
+    assert reports[0].startswith("cam gives no video yet: connection refused; connecting again")
+    assert "is back after" in reports[-1]
+    with pytest.raises(SourceError, match=r"no frame for .*: connection refused"):
+        run(world, [], reports, give_up_after_s=100)
+
+
+def test_an_outage_is_told_more_and_more_seldom(world, reports) -> None:
+    with pytest.raises(SourceError):
+        run(world, [], reports, give_up_after_s=7 * 86400)
+    assert 20 < len(reports) < 200  # not 20,000: one for each attempt
+
+
+def test_what_waiting_does_not_cure_is_an_input_error_at_the_start_only(world, reports) -> None:
+    def locked_out() -> Camera:
+        raise NoVideoError("401 unauthorized", "check user and password", lasting=True)
+
+    with pytest.raises(InputError, match="cam gives no video: 401") as caught:
+        Live(locked_out, "cam")
+    assert caught.value.hint == "check user and password"
+    later = iter([lambda: Camera(world, 1), locked_out, lambda: Camera(world, 1)])
+    images = reconnecting(
+        lambda: next(later)(), "cam", give_up_after_s=None, clock=world.clock, sleep=world.sleep
+    )
+    assert len(list(itertools.islice((i for i in images if i is not None), 2))) == 2
+
+
+def test_time_runs_while_a_camera_is_waited_for(reports) -> None:
+    with Live(connections([]), "cam", sleep=lambda s: time.sleep(0.1)) as source:
+        items = [next(source) for _ in range(3)]
+    assert all(isinstance(item, Heartbeat) for item in items)
+    assert items[0].time_s == 0
+    assert items[2].time_s > items[1].time_s > 0.3
 
 
 def test_a_defect_in_the_reader_is_not_swallowed(reports) -> None:
     class Bad(Camera):
-        def retrieve(self) -> tuple[bool, np.ndarray]:
-            return True, np.zeros((4, 4, 3), np.uint8 if self.left == 2 else np.float32)
+        def read(self) -> Picture | None:
+            if self.left == 2:
+                as_bgr(np.zeros((4, 4, 3), np.float32))
+            return super().read()
 
     with (
         Live(lambda: Bad(World(), 3), "cam") as source,
@@ -226,10 +270,20 @@ def test_a_defect_in_the_reader_is_not_swallowed(reports) -> None:
         list(source)
 
 
-def test_a_camera_that_is_not_there_is_refused(reports, capfd) -> None:
-    with pytest.raises(InputError, match="camera 97 gives no video"):
-        open_source("97")
+@pytest.mark.parametrize("spec", ["97", "/dev/video97"])
+def test_a_device_that_is_not_there_is_waited_for_and_named(reports, capfd, spec) -> None:
+    with (
+        open_source(spec, give_up_after_s=0.1) as source,
+        pytest.raises(SourceError, match="no fr"),
+    ):
+        list(source)
+    assert "there is no /dev/video97" in reports[0]
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_device_that_is_no_camera_is_refused() -> None:
+    with pytest.raises(InputError, match="/dev/null is a device, but no camera"):
+        open_source("/dev/null")
 
 
 @pytest.mark.parametrize("option", [{"fps": 5.0}, {"loop": True}])

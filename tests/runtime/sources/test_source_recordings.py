@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import threading
-from collections.abc import Callable, Set
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -15,6 +15,8 @@ import pytest
 
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.sources import open_source
+from sealshot.runtime.sources.capture import as_bgr
+from sealshot.runtime.sources.reader import Picture
 from sealshot.runtime.sources.video import Video
 from sealshot.runtime.types import Frame
 
@@ -61,33 +63,23 @@ def test_variable_frame_rate_and_late_start_are_kept(tmp_path, reports) -> None:
 
 
 class Fake:
-    """A capture whose time stamps and pictures are given."""
+    """A reader whose time stamps (ms) and widths are given."""
 
-    def __init__(
-        self,
-        stamps: list[float],
-        *,
-        widths: list[int] | None = None,
-        image: np.ndarray | None = None,
-        broken: Set[int] = frozenset(),
-    ) -> None:
-        self.stamps, self.widths, self.image, self.broken = stamps, widths, image, broken
+    fps, frames, end_s, damaged, moves = 10.0, None, None, 0, True
+
+    def __init__(self, stamps: list[float | None], *, widths: list[int] | None = None) -> None:
+        self.stamps, self.widths = stamps, widths or [4] * len(stamps)
         self.at, self.released = -1, False
 
-    def grab(self) -> bool:
+    def read(self) -> Picture | None:
         self.at += 1
-        return self.at < len(self.stamps)
+        if self.at >= len(self.stamps):
+            return None
+        stamp = self.stamps[self.at]
+        image = np.full((4, self.widths[self.at], 3), 50 + self.at, np.uint8)
+        return Picture(image, None if stamp is None else stamp / 1000)
 
-    def retrieve(self) -> tuple[bool, np.ndarray]:
-        width = self.widths[self.at] if self.widths else 4
-        image = np.zeros((4, width, 3), np.uint8) if self.image is None else self.image
-        return self.at not in self.broken, image
-
-    def get(self, property_id: int) -> float:
-        stamp = self.stamps[min(self.at, len(self.stamps) - 1)]
-        return {cv2.CAP_PROP_POS_MSEC: stamp, cv2.CAP_PROP_FPS: 10.0}.get(property_id, -1.0)
-
-    def release(self) -> None:
+    def close(self) -> None:
         self.released = True
 
 
@@ -99,6 +91,30 @@ def test_times_never_run_back(reports) -> None:
     assert times(500, 540, 600) == pytest.approx([0, 0.04, 0.1])
     assert times(0, 900, 100, 2000) == pytest.approx([0, 0.9, 1.0, 2.0])
     assert times(0, float("nan"), 300) == pytest.approx([0, 0.1, 0.3])
+    assert times(0, None, 300) == pytest.approx([0, 0.1, 0.3])
+
+
+HOURS = 7200_000
+
+
+@pytest.mark.parametrize(
+    ("stamps", "expected"),
+    [
+        ([0, 100, 200 + HOURS, 300, 400], [0, 100, 200, 300, 400]),
+        ([0, 100, 200 + HOURS, 300 + HOURS, 400, 500], [0, 100, 200, 300, 400, 500]),
+        ([HOURS, 100, 200, 300], [0, 100, 200, 300]),
+        ([0, 100, 200, 300 + HOURS], [0, 100, 200, 300 + HOURS]),  # nobody contradicts it
+        ([0, 100, 200 + HOURS, 300 + HOURS], [0, 100, 200 + HOURS, 300 + HOURS]),
+        ([5000, 5100, 5200, 0, 100, 250], [0, 100, 200, 300, 400, 550]),  # a clock anew
+        ([0, 100, 9000, 9100, 200, 300, 400], [0, 100, 200, 300, 400, 500, 600]),
+        ([0, 100, 0, 300, 400], [0, 100, 200, 300, 400]),
+        ([100, 100, 100, 100], [0, 100, 200, 300]),
+    ],
+    ids=lambda case: None,
+)
+def test_a_stamp_that_its_successors_contradict_is_dropped(stamps, expected) -> None:
+    times = [1000 * f.time_s for f in Video(Fake(stamps), "x")]
+    assert times == pytest.approx(expected)
 
 
 def gif(path: Path) -> None:
@@ -228,22 +244,22 @@ def test_a_truncated_mkv_says_so(data, tmp_path, reports) -> None:
         frames = list(source)
     assert 30 < len(frames) < 60
     assert len(reports) == 1
-    assert f"ended early: {len(frames)} of about 88" in reports[0]
+    assert f"ended early: {len(frames)} of about 87" in reports[0]
 
 
-def test_an_estimated_frame_count_is_no_reason_to_report(data, reports) -> None:
+def test_the_frames_of_an_mkv_that_does_not_begin_at_zero_are_counted_right(data, reports) -> None:
     with open_source(str(data / "clips/signer-hands-occlude.mkv")) as source:
-        assert source.frames == 88
+        assert source.frames == 87
         assert len(list(source)) == 87
     assert reports == []
 
 
 def test_frames_that_change_size_are_passed_on_and_reported_once(reports) -> None:
-    capture = Fake([0, 1, 2, 3], widths=[4, 8, 4, 16])
-    with Video(capture, "x") as source:
+    reader = Fake([0, 1, 2, 3], widths=[4, 8, 4, 16])
+    with Video(reader, "x") as source:
         assert [f.image.shape[1] for f in source] == [4, 8, 4, 16]
     assert reports == ["x: the frames change size, from 4x4 to 8x4 pixels"]
-    assert capture.released
+    assert reader.released
 
 
 def test_a_file_whose_frames_change_size_does_not_freeze(tmp_path, reports) -> None:
@@ -257,21 +273,13 @@ def test_a_file_whose_frames_change_size_does_not_freeze(tmp_path, reports) -> N
     assert levels == pytest.approx([0, 40, 80, 120, 160], abs=2)
 
 
-def test_grey_and_bgra_captures_become_bgr(reports) -> None:
+def test_grey_and_bgra_captures_become_bgr() -> None:
     for shape in ((6, 8), (6, 8, 1), (6, 8, 4), (6, 8, 3)):
-        capture = Fake([0], image=np.full(shape, 7, np.uint8))
-        (frame,) = Video(capture, "x")
-        assert frame.image.shape == (6, 8, 3)
-        assert (frame.image == 7).all()
+        image = as_bgr(np.full(shape, 7, np.uint8))
+        assert image.shape == (6, 8, 3)
+        assert (image == 7).all()
     with pytest.raises(InputError, match="uint16"):
-        Video(Fake([0], image=np.zeros((6, 8), np.uint16)), "x")
-
-
-def test_frames_that_cannot_be_decoded_are_passed_over(reports) -> None:
-    capture = Fake([0, 100, 200, 300], broken={0, 2})
-    frames = list(Video(capture, "x"))
-    assert [f.index for f in frames] == [0, 1]
-    assert [f.time_s for f in frames] == pytest.approx([0, 0.2])
+        as_bgr(np.zeros((6, 8), np.uint16))
 
 
 def test_close_from_another_thread_ends_the_iteration(make_video, reports) -> None:

@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 import pytest
 
-from sealshot.runtime.errors import InputError
-from sealshot.runtime.sources import capture, frames_of, open_source
+from sealshot.runtime.errors import InputError, SourceError
+from sealshot.runtime.sources import frames_of, media, open_source
 from sealshot.runtime.types import Heartbeat
 
 FPS = 50
@@ -123,7 +123,7 @@ def test_a_stream_that_dies_and_returns(camera, reports, capfd) -> None:
 def test_a_stream_that_falls_silent_is_given_up_and_connected_again(
     camera, reports, monkeypatch
 ) -> None:
-    monkeypatch.setattr(capture, "READ_TIMEOUT_MS", 400)
+    monkeypatch.setattr(media, "READ_TIMEOUT_S", 0.4)
     with open_source(f"http://{camera.address}/live") as source:
         frames = frames_of(source)
         while camera.connections < 2:
@@ -183,10 +183,24 @@ def test_an_address_without_video_is_refused(camera, reports, capfd, path) -> No
     assert "geheim" not in error.fact + error.hint + "".join(capfd.readouterr())
 
 
-@pytest.mark.parametrize("scheme", ["rtsp", "http", "nonsense"])
-def test_an_address_where_nobody_listens_is_refused_soon(scheme, reports, capfd) -> None:
-    start = time.monotonic()
+def test_a_scheme_that_nobody_knows_is_refused_soon(reports, capfd) -> None:
     with pytest.raises(InputError, match="gives no video"):
-        open_source(f"{scheme}://me:geheim@127.0.0.1:9/live")
-    assert time.monotonic() - start < 5
+        open_source("nonsense://me:geheim@127.0.0.1:9/live")
     assert "geheim" not in "".join(capfd.readouterr())
+
+
+@pytest.mark.parametrize("scheme", ["rtsp", "http"])
+def test_a_camera_where_nobody_listens_yet_is_waited_for(scheme, reports, capfd) -> None:
+    start = time.monotonic()
+    with open_source(f"{scheme}://me:geheim@127.0.0.1:9/live", give_up_after_s=0.1) as source:
+        with pytest.raises(SourceError, match="connection refused") as caught:
+            list(source)
+        said = " ".join([*reports, source.name, caught.value.fact, *capfd.readouterr()])
+    assert time.monotonic() - start < 5
+    assert "gives no video yet: connection refused" in said
+    assert "geheim" not in said
+
+
+def test_a_recording_where_nobody_listens_is_refused(reports) -> None:
+    with pytest.raises(InputError, match="gives no video: connection refused"):
+        open_source("http://127.0.0.1:9/clip.mp4")

@@ -56,6 +56,13 @@ def test_json_is_for_machines(demo, tmp_path):
         assert 0 <= person["percentile"] <= 100
 
 
+def test_a_percentile_is_explained_where_it_is_printed(demo, tmp_path):
+    done = sealshot("run", demo.clip, "--to", demo.recipient, "--vault", tmp_path / "v")
+    assert "percentile" in done.stdout.splitlines()[0]
+    assert "percentile: the share of the photographs that the score was trained on" in done.stderr
+    assert "% of the photographs" in opened(tmp_path / "v", demo.key, tmp_path / "o")[0]["reason"]
+
+
 def test_what_is_opened_is_what_was_said(demo, tmp_path):
     done = sealshot(
         *("run", demo.clip, "--to", demo.recipient, "--vault", tmp_path / "v", "--json"),
@@ -140,15 +147,15 @@ def test_bad_input_is_one_sentence_and_leaves_nothing(demo, tmp_path, source, to
 def test_a_vault_that_fails_half_way_keeps_what_was_acknowledged(
     demo, tmp_path, monkeypatch, capsys
 ):
-    put, calls = Vault.put, []
+    store, calls = Vault.store, []
 
     def failing(self, sealed, *args, **options):
         calls.append(sealed)
         if len(calls) == 2:
             monkeypatch.setattr(os, "fsync", _no_space)
-        return put(self, sealed, *args, **options)
+        return store(self, sealed, *args, **options)
 
-    monkeypatch.setattr(Vault, "put", failing)
+    monkeypatch.setattr(Vault, "store", failing)
     argv = ["run", demo.clip, "--to", demo.recipient, "--vault", tmp_path / "v", "--json"]
     code = cli.main(list(map(str, argv)))
     monkeypatch.undo()

@@ -1,0 +1,82 @@
+"""Addresses: a recording, a stream without an end, or a camera that has one picture to give."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import PurePosixPath
+from urllib.parse import urlsplit
+
+from sealshot.runtime.errors import InputError
+from sealshot.runtime.sources.live import Connect
+from sealshot.runtime.sources.media import Media
+from sealshot.runtime.sources.reader import NoVideoError, Reader
+from sealshot.runtime.sources.snapshot import DEFAULT_FPS, Snapshots
+from sealshot.runtime.sources.source import Source
+
+logger = logging.getLogger(__name__)
+
+RECORDINGS = frozenset({".avi", ".gif", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".webm", ".wmv"})
+"""Suffixes of what is no camera, though the server does not answer."""
+
+
+def open_address(
+    spec: str,
+    name: str,
+    *,
+    fps: float | None,
+    aspect: Fraction | None,
+    video: Callable[[Connect], Source],
+    live: Callable[[Connect, bool], Source],
+) -> Source:
+    """Open an address; it is a recording if it is fetched over http and says how long it is.
+
+    Args:
+        spec: the address.
+        name: the same without a password.
+        fps: pictures a second that a camera is asked for that only gives single ones.
+        aspect: see :class:`Media`.
+        video: opens a recording.
+        live: opens a stream; its second argument says whether it is one of single pictures.
+
+    Raises:
+        InputError: there is no video there, or the recording cannot be reached.
+    """
+
+    def stream() -> Reader:
+        return _as_live(Media(spec, aspect=aspect), spec, fps, aspect)
+
+    try:
+        first = Media(spec, aspect=aspect)
+    except NoVideoError as error:
+        recorded = PurePosixPath(urlsplit(spec).path).suffix.lower() in RECORDINGS
+        if error.lasting or recorded:
+            raise InputError(
+                f"{name} gives no video: {error.why}",
+                hint=error.hint or "check the address, and that it plays elsewhere",
+            ) from None
+        return live(stream, False)
+    if spec.lower().startswith("http") and first.ends and not first.is_still:
+        return video(_first_then(first, lambda: Media(spec, aspect=aspect)))
+    reader = _as_live(first, spec, fps, aspect)
+    single = isinstance(reader, Snapshots)
+    if single:
+        logger.warning(
+            "%s gives one picture at a time: it is asked for %g a second", name, fps or DEFAULT_FPS
+        )
+    return live(_first_then(reader, stream), single)
+
+
+def _as_live(media: Media, spec: str, fps: float | None, aspect: Fraction | None) -> Reader:
+    if media.is_still and media.ends:
+        media.close()
+        return Snapshots(spec, fps=fps or DEFAULT_FPS, aspect=aspect)
+    media.live = True
+    return media
+
+
+def _first_then(first: Reader, connect: Connect) -> Connect:
+    """Return what gives an open reader once, and then opens others."""
+    waiting = [first]
+    return lambda: waiting.pop() if waiting else connect()

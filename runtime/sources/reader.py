@@ -1,0 +1,57 @@
+"""What reads pictures one after another: a file, a stream or a device, opened once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from sealshot.runtime.types import Image
+
+ASK_AGAIN = 100
+"""Failed reads in a row after which a reader takes it for the end. One damaged packet is none."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Picture:
+    """One picture, as a player shows it: upright, its pixels square."""
+
+    image: Image
+    """``uint8 [h, w, 3]``, BGR."""
+    stamp_s: float | None
+    """The time that its container gives, from wherever that counts; None where it gives none."""
+
+
+class Reader(Protocol):
+    """Gives pictures. One thread reads; nobody closes it while that thread is in it."""
+
+    fps: float | None
+    """Nominal frames per second, where the container gives a credible one."""
+    frames: int | None
+    """How many frames there should be: good for a progress bar, for nothing else."""
+    end_s: float | None
+    """The stamp at which the container says that the pictures end."""
+    damaged: int
+    """Packets and pictures that could not be decoded so far."""
+    moves: bool
+    """Whether the compressed pictures say that something changes from one to the next."""
+
+    def read(self) -> Picture | None:
+        """Return the next picture that can be decoded; None at the end and where a stream broke."""
+
+    def close(self) -> None:
+        """Free it. A second call does nothing."""
+
+
+class NoVideoError(Exception):
+    """There is no video, or not now."""
+
+    def __init__(self, why: str, hint: str = "", *, lasting: bool = False) -> None:
+        """Say why.
+
+        Args:
+            why: a clause without an address, such as "connection refused".
+            hint: what to do about it.
+            lasting: whether waiting does not help: a wrong password, no such page, no video.
+        """
+        super().__init__(why)
+        self.why, self.hint, self.lasting = why, hint, lasting

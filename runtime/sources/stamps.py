@@ -1,0 +1,79 @@
+"""From the time stamps of a container to times that never run back."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable, Iterator
+from itertools import islice
+from statistics import median
+
+from sealshot.runtime.sources.reader import Picture
+from sealshot.runtime.types import Frame
+
+JUMP_S = 1.0
+"""A stamp further ahead than this, and than ``JUMP_STEPS`` steps, is believed if others follow."""
+JUMP_STEPS = 10
+LOOK_AHEAD = 8
+"""Pictures that are read ahead of a stamp that is in doubt."""
+STEPS_KEPT = 9
+
+
+def timed(
+    read: Callable[[], Picture | None], step_s: float, *, stamped: bool = True
+) -> Iterator[Frame]:
+    """Give each picture a time in seconds since the first.
+
+    - A stamp that its successors contradict is dropped: one frame that is hours ahead of its
+      neighbours, or behind them. So is one that is missing, or not later than the one before.
+      The frame comes one step after the one before it.
+    - Where the stamps stay ahead the time went on while no frame came. Where they stay behind a
+      clock began anew, and time goes on from where it was.
+
+    Args:
+        read: gives the next picture; None at the end.
+        step_s: seconds from a frame to the next, until the frames themselves say.
+        stamped: False leaves all stamps out.
+    """
+    waiting: deque[Picture] = deque()
+
+    def following() -> Iterator[Picture]:
+        """Yield the pictures to come, and keep them for their turn."""
+        yield from tuple(waiting)
+        while (picture := read()) is not None:
+            waiting.append(picture)
+            yield picture
+
+    steps = deque([step_s] * 3, maxlen=STEPS_KEPT)
+    offset_s, time_s, index = 0.0, -math.inf, 0
+    while (picture := waiting.popleft() if waiting else read()) is not None:
+        stamp = _finite(picture.stamp_s) if stamped else None
+        step = median(steps)
+        if index == 0:
+            offset_s, now = -(stamp or 0.0), 0.0
+        elif stamp is None:
+            now = time_s + step
+        else:
+            now = stamp + offset_s
+            ahead = now - time_s > max(JUMP_S, JUMP_STEPS * step)
+            if ahead or now <= time_s:
+                later = [
+                    s + offset_s
+                    for p in islice(following(), LOOK_AHEAD)
+                    if (s := _finite(p.stamp_s)) is not None
+                ]
+                if now <= time_s:
+                    if later and max(later) <= time_s:  # a clock that began anew
+                        offset_s += time_s + step - now
+                    now = time_s + step
+                elif any(time_s < s < now for s in later):
+                    now = time_s + step
+        if index and now - time_s < max(JUMP_S, JUMP_STEPS * step):
+            steps.append(now - time_s)
+        time_s = now
+        yield Frame(index, time_s, picture.image)
+        index += 1
+
+
+def _finite(stamp_s: float | None) -> float | None:
+    return stamp_s if stamp_s is not None and math.isfinite(stamp_s) else None
