@@ -36,11 +36,11 @@ class Best:
 
 
 def open_chain(runner: TensorRtRunner, tracks: int, *, record: bool = True) -> Chain:
-    """Make a chain around a runner, which must not run by itself meanwhile.
+    """Make a chain around a runner, which must not run at the same time.
 
     Args:
         runner: a score graph as a TensorRT plan.
-        tracks: slots of the table of bests.
+        tracks: slots of the table of bests; 0 keeps none.
         record: see :class:`Chain`.
 
     Raises:
@@ -65,7 +65,7 @@ class Chain:
         Args:
             plan: of a score graph, with its device memory.
             kernels: ours, compiled for the device.
-            tracks: slots of the table of bests.
+            tracks: slots of the table of bests; 0 keeps none.
             record: launch all as one CUDA graph; else each launch by itself, to compare.
         """
         self._plan, self._kernels = plan, kernels
@@ -73,6 +73,8 @@ class Chain:
         n = plan.batch.largest
         self._faces = _Faces(n)
         self._scores = PinnedArray((n,), np.float32)
+        self._keeps_bests = tracks > 0
+        tracks = max(1, tracks)
         self._best_scores = DeviceArray.of(np.full(tracks, -np.inf, np.float32))
         self._best_frames = DeviceArray.of(np.full(tracks, -1, np.int64))
         self._won = DeviceArray.empty((n,), np.uint8)
@@ -132,10 +134,11 @@ class Chain:
         kernels.crop_resize_grey(frame, boxes, crops, stream=stream)
         plan.enqueue(size)
         scores = plan.arrays[self._output].view((size,))
-        won = self._won.view((size,))
-        kernels.track_argmax(
-            scores, slots, frames, self._best_scores, self._best_frames, won, stream=stream
-        )
+        if self._keeps_bests:
+            won = self._won.view((size,))
+            kernels.track_argmax(
+                scores, slots, frames, self._best_scores, self._best_frames, won, stream=stream
+            )
         scores.get(self._scores.host[:size], stream)
 
 

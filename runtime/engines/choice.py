@@ -37,10 +37,10 @@ def open_onnxruntime(model: Path, threads: int = 0) -> GraphScorer:
 
 
 def _tensorrt(model: Path, _threads: int) -> GraphScorer:
+    from sealshot.runtime.engines.device_scorer import DeviceScorer
     from sealshot.runtime.engines.tensorrt import TensorRtRunner
 
-    runner = TensorRtRunner(model)
-    return GraphScorer(runner, runner.manifest)
+    return DeviceScorer(TensorRtRunner(model))
 
 
 @dataclass(frozen=True)

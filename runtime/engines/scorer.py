@@ -7,11 +7,11 @@ from abc import ABC, abstractmethod
 import numpy as np
 from numpy.typing import NDArray
 
-from sealshot.runtime.crops import CROP_PX
+from sealshot.runtime.crops import CROP_PX, crop_resize_grey
 from sealshot.runtime.engines.manifest import ScoreManifest
 from sealshot.runtime.engines.runner import Runner, Tensor
 from sealshot.runtime.errors import InputError
-from sealshot.runtime.types import Floats, Tracks
+from sealshot.runtime.types import Floats, Image, Tracks
 
 INPUT = Tensor("crops", np.dtype(np.uint8), (None, 1, CROP_PX, CROP_PX))
 MOST_DECODES = 20
@@ -56,6 +56,16 @@ class Scorer(ABC):
             ``float32 [n]``; exact for all that may be the best of their track so far.
         """
         return self.score(crops)
+
+    def score_frame(self, image: Image, tracks: Tracks) -> Floats:
+        """Cut the faces out of a frame, and return :meth:`score_tracks` of them.
+
+        Args:
+            image: ``uint8 [h, w, 3]`` BGR.
+            tracks: of this frame.
+        """
+        boxes = [track.face.box for track in tracks.seen]
+        return self.score_tracks(crop_resize_grey(image, boxes), tracks)
 
 
 class GraphScorer(Scorer):

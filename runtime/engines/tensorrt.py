@@ -265,7 +265,8 @@ class TensorRtRunner(Runner):
             self.most = manifest.batch.largest
             self._host = {t.name: self._pinned(t) for t in (*self.inputs, *self.outputs)}
             # a DLA is driven outside of CUDA, and its work is in no CUDA graph
-            self._recordings = Recordings(self.plan, record=manifest.dla_core is None)
+            self.recorded = manifest.dla_core is None
+            self._recordings = Recordings(self.plan, record=self.recorded)
         where = "" if manifest.dla_core is None else f" with DLA core {manifest.dla_core}"
         self.description = f"TensorRT {api.VERSION}, {tensorrt.device.name}{where}"
 

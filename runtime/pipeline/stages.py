@@ -11,7 +11,6 @@ from typing import TypeVar
 
 import numpy as np
 
-from sealshot.runtime.crops import crop_resize_grey
 from sealshot.runtime.detect import Finder, open_detector, open_finder
 from sealshot.runtime.engines import Scorer, open_for_tracks
 from sealshot.runtime.errors import SealshotError
@@ -74,8 +73,7 @@ class Watcher:
         with self._stopwatch.time("track"):
             tracks = self._tracker.update(frame.time_s, faces)
         with self._stopwatch.time("score"):
-            crops = crop_resize_grey(frame.image, [t.face.box for t in tracks.seen])
-            scores = self._engine.score_tracks(crops, tracks)
+            scores = self._engine.score_frame(frame.image, tracks)
         if not np.isfinite(scores).all():
             raise SealshotError(
                 f"the engine gave a score that is no number in frame {frame.index}",

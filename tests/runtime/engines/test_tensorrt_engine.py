@@ -12,11 +12,12 @@ from sealshot.export.tensorrt.build import build
 from sealshot.kernels import reference
 from sealshot.kernels.device import DeviceFrame
 from sealshot.kernels.memory import DeviceArray
-from sealshot.runtime.engines import open_engine, open_onnxruntime
+from sealshot.runtime.engines import device_scorer, open_engine, open_onnxruntime
 from sealshot.runtime.engines.chain import open_chain
 from sealshot.runtime.engines.onnxruntime import OnnxRuntimeRunner
 from sealshot.runtime.engines.plans import Batch
 from sealshot.runtime.errors import InputError, SealshotError
+from sealshot.runtime.types import Face, Track, Tracks
 from sealshot.runtime.weights import score_graph
 
 BATCH = Batch(2, 4, 8)
@@ -252,6 +253,53 @@ def test_a_ring_of_frames_keeps_a_bounded_number_of_graphs(chain, frame, monkeyp
     for memory in ring * 2:
         assert chain.score(DeviceFrame.of(memory), boxes_of(2)) == pytest.approx(expected, rel=1e-6)
     assert len(chain._recordings) == 2
+
+
+def tracks_of(boxes):
+    points = np.zeros((5, 2), np.float32)
+    faces = [Face(box, 1.0, points) for box in boxes]
+    return Tracks(tuple(Track(i, face, 1) for i, face in enumerate(faces)), ())
+
+
+@pytest.fixture
+def uploads(monkeypatch):
+    """Shapes of the pictures that were copied to the device."""
+    seen = []
+
+    def of(cls_array, *given, of=DeviceFrame.of):
+        seen.append(cls_array.shape)
+        return of(cls_array, *given)
+
+    monkeypatch.setattr(DeviceFrame, "of", of)
+    return seen
+
+
+@pytest.mark.parametrize("share", [0.0, 9.0])
+def test_the_faces_of_a_frame_are_cut_on_the_gpu_where_that_is_less_work(
+    trt, score_model, frame, share, uploads, monkeypatch
+):
+    build(score_model, batch=BATCH)
+    scorer = open_engine(score_model, "tensorrt")
+    monkeypatch.setattr(device_scorer, "WORTH_A_FRAME", share)
+    pictures = (frame, 255 - frame, np.ascontiguousarray(frame[:70, :90]), frame)
+    for picture in pictures:
+        for n in (3, 11):
+            boxes = boxes_of(n)
+            expected = scorer.score(reference.crop_resize_grey(picture, boxes))
+            assert scorer.score_frame(picture, tracks_of(boxes)) == pytest.approx(expected, abs=0.5)
+    assert uploads == ([] if share else [p.shape for p in pictures for _ in range(2)])
+
+
+def test_a_frame_is_copied_when_faces_cover_an_eighth_of_it(trt, score_model, uploads):
+    build(score_model, batch=BATCH)
+    scorer = open_engine(score_model, "tensorrt")
+    image = np.zeros((80, 160, 3), np.uint8)  # 12,800 pixels: an eighth is a square of 40
+    for side, copied in ((39, 0), (40, 1)):
+        box = np.array([20, 20, 20 + side, 20 + side], np.float32)
+        scorer.score_frame(image, tracks_of([box]))
+        assert len(uploads) == copied
+    assert scorer.score_frame(image, tracks_of([])).shape == (0,)
+    assert len(uploads) == 1
 
 
 def test_without_recording_the_scores_are_the_same(chain, frame):

@@ -64,6 +64,9 @@ class Scorer:
     def __init__(self) -> None:
         self.ended: list[int] = []
 
+    def score_frame(self, image, tracks) -> np.ndarray:
+        return self.score_tracks(np.empty((len(tracks.seen), 1, 64, 64), np.uint8), tracks)
+
     def score_tracks(self, crops, tracks) -> np.ndarray:
         assert len(crops) == len(tracks.seen)
         self.ended += tracks.ended
