@@ -11,6 +11,7 @@ import numpy as np
 
 from sealshot.export.golden import golden_crops
 from sealshot.runtime.cli.arguments import Arguments, positive_int
+from sealshot.runtime.cli.extras import needs
 from sealshot.runtime.cli.terminal import say, say_json, table
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.files import make_folder, write_atomic
@@ -43,8 +44,9 @@ usage: sealshot export MODEL -o DIR [--precision LIST] [--calibrate DATA...] [op
 Write a trained score as DIR/NAME.onnx (fp32), DIR/NAME.fp16.onnx and DIR/NAME.int8.onnx, each with
 its manifest, and compare each with the trained model in float64; below a rank correlation of
 {LEAST_RANK} nothing is written. MODEL is a score that ships
-({", ".join(SCORES)}), a FILE.onnx of fp32, or a FILE.ckpt of `sealshot train`. Needs
-`pip install 'sealshot[export]'`. With --engine tensorrt, build the plan of a graph on this board.
+({", ".join(SCORES)}), a FILE.onnx of fp32, or a FILE.ckpt of `sealshot train`.
+{needs("export")}
+With --engine tensorrt, build the plan of a graph on this board, which needs none of it.
 
   -o DIR              where the files are written
   --precision LIST    {", ".join(PRECISIONS)}, with commas between (default fp32)

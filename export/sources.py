@@ -18,6 +18,7 @@ from sealshot.export.train.data import pictures_below
 from sealshot.runtime.cli.terminal import progress
 from sealshot.runtime.crops import CROP_PX, crop_resize_grey
 from sealshot.runtime.detect import open_detector
+from sealshot.runtime.detect.subject import main_face
 from sealshot.runtime.engines.manifest import ScoreManifest, load_manifest, sidecar
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.weights import score_graph
@@ -169,7 +170,7 @@ def _kept(path: Path) -> tuple[NDArray[np.uint8], str]:
 
 
 def _cut(folder: Path) -> NDArray[np.uint8]:
-    """The largest face of each picture below a folder."""
+    """The face that each picture below a folder is of."""
     pictures = pictures_below(folder, "give a folder of face pictures, or a FILE.npz")
     order = np.random.default_rng(0).permutation(len(pictures))
     detector = open_detector("mtcnn")
@@ -181,10 +182,9 @@ def _cut(folder: Path) -> NDArray[np.uint8]:
             if image is None:
                 continue
             pixels = np.asarray(image, np.uint8)
-            boxes = [face.box for face in detector.detect(pixels)]
-            if boxes:
-                largest = max(boxes, key=lambda b: (b[2] - b[0]) * (b[3] - b[1]))
-                crops.append(crop_resize_grey(pixels, [largest])[0])
+            face = main_face(detector.detect(pixels), pixels.shape[1], pixels.shape[0])
+            if face is not None:
+                crops.append(crop_resize_grey(pixels, [face.box])[0])
                 bar.update(len(crops))
             if len(crops) == most:
                 break

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.files import write_atomic
@@ -44,5 +47,24 @@ def write_result(path: Path, fields: Mapping[str, Any], what: str = "file") -> N
 
     Raises:
         InputError: it cannot be written; the hint is to name another ``what``.
+        ValueError: a number is not finite: what is not known is None.
     """
-    write_output(path, (json.dumps(fields, indent=1, allow_nan=False) + "\n").encode(), what)
+    write_output(path, as_json(fields), what)
+
+
+def as_json(fields: Mapping[str, Any]) -> bytes:
+    """Return the content of every JSON file that a benchmark writes.
+
+    Raises:
+        ValueError: a number is not finite: what is not known is None.
+    """
+    return (json.dumps(fields, indent=1, allow_nan=False) + "\n").encode()
+
+
+def known(value: Any) -> Any:
+    """Return numbers, lists or an array of them as JSON has them: None where one is not finite."""
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
+    if isinstance(value, list):
+        return [known(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,13 +16,13 @@ from sealshot.runtime import crops, detect
 from sealshot.runtime.cli.terminal import progress
 from sealshot.runtime.crops import CROP_PX, crop_resize_grey
 from sealshot.runtime.detect import open_detector
+from sealshot.runtime.detect.subject import main_face
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.types import Face, Floats, Image
 from sealshot.runtime.weights import FOLDER
 
 MIN_FACE_PX = 20
 BATCH = 16
-RULE = "central, large"  # part of the cache's key: change it with `main_face`
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +84,7 @@ def find_faces(pictures: Pictures, detector: str, cache: Cache, *, threads: int 
     Raises:
         InputError: no such detector, or no face in any picture.
     """
-    name = key(pictures.key(), _detector_key(detector), RULE, MIN_FACE_PX)
+    name = key(pictures.key(), _detector_key(detector), MIN_FACE_PX)
     kept = cache.get("faces", name, lambda: _find(pictures, detector, threads))
     state = np.asarray(kept["state"])
     if not (state == FOUND).any():
@@ -120,21 +120,6 @@ def embed_faces(faces: Faces, matcher: Matcher, cache: Cache) -> Floats:
 
     name = key(faces.key, matcher.sha256, repr(matcher.alignment))
     return np.asarray(cache.get("embeddings", name, make)["embedding"], np.float32)
-
-
-def main_face(found: Sequence[Face], width: int, height: int) -> Face | None:
-    """Return the face that a picture is of: large, and near the centre.
-
-    The area of its box less twice the squared distance of its centre from the picture's, as
-    portraits and data sets of portraits (LFW) put the person in the middle.
-    """
-
-    def prominence(face: Face) -> float:
-        x0, y0, x1, y1 = (float(v) for v in face.box)
-        off = ((x0 + x1 - width) / 2) ** 2 + ((y0 + y1 - height) / 2) ** 2
-        return (x1 - x0) * (y1 - y0) - 2 * off
-
-    return max(found, key=prominence, default=None)
 
 
 def batches(count: int, size: int) -> Iterator[range]:
@@ -174,7 +159,8 @@ def _find(pictures: Pictures, spec: str, threads: int) -> dict[str, NDArray[np.g
 
 
 def _detector_key(spec: str) -> list[str]:
-    """Name a detector by its files: the model's, and the code that runs it and cuts the crops."""
+    """Name a detector by its files: the model's, and the code that runs it, chooses among its
+    faces and cuts the crops."""
     kind, _, file = spec.partition(":")
     model = [Path(file)] if file else sorted(FOLDER.glob(f"{kind}*.onnx"))
     code = [*sorted(Path(detect.__file__).parent.glob("*.py")), Path(crops.__file__)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -18,6 +19,7 @@ from sealshot.benchmarks.inspection.report import (
 from sealshot.runtime.cli.arguments import Arguments
 from sealshot.runtime.cli.commands.watching import USAGE as WATCHING
 from sealshot.runtime.cli.commands.watching import BarSink, add_watching, watching
+from sealshot.runtime.cli.extras import needs
 from sealshot.runtime.cli.terminal import fail, note, progress, say, say_json, table, warn
 from sealshot.runtime.cli.words import PERCENTILE
 from sealshot.runtime.errors import SealshotError
@@ -36,6 +38,7 @@ Draw what `sealshot run` would choose, to judge it by eye. DIR GETS PLAIN FACES:
 For each track: the shot, a filmstrip with the chosen crop framed, the score over time, and the
 frame of the shot with boxes, tracks and scores. Besides: frames from the whole video, index.html to
 look at it all, tracks.json. Ctrl-C ends the run; what was seen so far is drawn.
+{needs("bench")}
 
   -o, --output DIR    folder for the pictures; made if absent
   --force             replace an older inspection in DIR; other files in it stay
@@ -57,6 +60,7 @@ def main(argv: list[str]) -> int:
     add("--force", action="store_true")
     add("--json", action="store_true")
     given = arguments.parse_args(argv)
+    importlib.import_module("sealshot.benchmarks.page.figures")  # needs an extra: said first
     warn(f"{given.output} GETS PLAIN FACES. Nothing in it is sealed; who can read it sees them.")
     stop = Stop()
     with stop.on_signals(), progress("inspecting") as bar:

@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 
 import cv2
 import numpy as np
-from matplotlib.figure import Figure
 
 from sealshot.benchmarks.inspection.history import (
     THUMB_PX,
@@ -81,11 +80,13 @@ def draw_scores(history: History, shot: Shot, name: str) -> bytes:
     Returns:
         A PNG.
     """
-    figure = Figure(figsize=(7.5, 2.4), layout="constrained")
-    axes = figure.add_subplot()
+    from sealshot.benchmarks.page.figures import COLOURS, figure  # matplotlib is an extra
+
+    drawn = figure(2.4)
+    axes = drawn.add_subplot()
     points = history.points.items
     times, scores = [p.time_s for p in points], [p.score for p in points]
-    axes.plot(times, scores, ".-", color="#0b6e99", lw=1, ms=3)
+    axes.plot(times, scores, ".-", color=COLOURS[0], lw=1, ms=3)
     axes.plot([shot.time_s], [shot.score], "o", color="#3cc850", ms=10, mfc="none", mew=2.2)
     axes.annotate(
         f"frame {shot.frame}, percentile {shot.percentile:.0f}",
@@ -93,15 +94,12 @@ def draw_scores(history: History, shot: Shot, name: str) -> bytes:
         xytext=(0, 9),
         textcoords="offset points",
         ha="center",
-        fontsize=8,
     )
     axes.margins(y=0.25)
-    axes.set_xlabel("seconds", fontsize=8)
-    axes.set_ylabel(name, fontsize=8)
-    axes.tick_params(labelsize=8)
-    axes.spines[["top", "right"]].set_visible(False)
+    axes.set_xlabel("seconds of the video")
+    axes.set_ylabel(f"score {name}")
     file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=110)
+    drawn.savefig(file, format="png", dpi=200)
     return file.getvalue()
 
 

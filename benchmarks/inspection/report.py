@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import re
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from html import escape
 from pathlib import Path
 
+from sealshot.benchmarks.conditions.result_file import as_json
 from sealshot.benchmarks.inspection.draw import draw_scene, draw_scores, draw_strip
 from sealshot.benchmarks.inspection.history import History, Scene, encode
+from sealshot.benchmarks.page.html import facts, page
 from sealshot.runtime.errors import InputError, SealshotError
 from sealshot.runtime.files import write_atomic
 from sealshot.runtime.types import Shot
@@ -22,12 +24,11 @@ OWN = re.compile(
 )
 
 STYLE = """
-body { font: 15px/1.45 system-ui, sans-serif; max-width: 1800px; margin: 1.5rem; color: #222; }
-.warning { background: #b3261e; color: #fff; padding: .5rem .8rem; font-weight: 600; }
-section { border-top: 1px solid #ccc; padding: .6rem 0; }
-.shot { height: 220px; margin-right: 1rem; }
-.chart { height: 220px; }
-.strip, .frame { max-width: 100%; display: block; }
+.seen { display: flex; flex-wrap: wrap; gap: 1rem; align-items: flex-start; }
+.seen img { max-height: 15rem; width: auto; }
+.strip { overflow-x: auto; margin: .6rem 0; }
+.strip img { display: block; }
+@media screen and (max-width: 44rem) { .strip img { max-width: none; } }  /* moved sideways */
 """
 
 
@@ -158,52 +159,58 @@ def write_scenes(folder: Folder, scenes: list[Scene], rows: list[Row]) -> tuple[
 
 def write_index(folder: Folder, found: Inspection) -> None:
     """Write the index, for people and for machines."""
-    table = json.dumps(asdict(found), indent=1, allow_nan=False) + "\n"
-    folder.put(TABLE, table.encode())
+    folder.put(TABLE, as_json(asdict(found)))
     folder.put(INDEX, _page(found).encode())
 
 
 def _page(found: Inspection) -> str:
+    return page(f"Inspection of {found.about.source}", _body(found), STYLE)
+
+
+def _body(found: Inspection) -> Iterator[str]:
     about = found.about
-    facts = ", ".join(
-        [
-            f"{len(found.tracks)} people in {found.frames} frames",
-            f"{found.passing} passing tracks too short to be a person",
-            f"score {about.score}",
-            f"detector {about.detector}",
-            f"tracker {about.tracker}",
-            about.engine,
-        ]
+    yield '<p class="warning">This folder shows plain faces. Nothing in it is sealed.</p>'
+    pairs = {
+        "people": f"{len(found.tracks)} in {found.frames} frames"
+        + (", interrupted" if found.interrupted else ""),
+        "too short to be a person": f"{found.passing} tracks" if found.passing else "",
+        "score": f"{about.score}; higher is better",
+        "detector": about.detector,
+        "tracker": about.tracker,
+        "engine": about.engine,
+    }
+    yield facts((name, escape(value)) for name, value in pairs.items())
+    yield (
+        "<p>Of each person: the chosen shot; the score over time, the chosen frame ringed; and a "
+        "strip of the crops that were scored, each with its time in seconds and its score below, "
+        "the chosen one framed in green; a phone shows a part, which can be moved "
+        "sideways. A percentile is the share of the faces of the training "
+        "set that score lower.</p>"
     )
-    title = f"Inspection of {about.source}"
-    parts = [
-        '<p class="warning">This folder shows plain faces. Nothing in it is sealed.</p>',
-        f"<h1>{escape(title)}</h1>",
-        f"<p>{escape(facts)}{', interrupted' if found.interrupted else ''}</p>",
-        *(_section(row) for row in found.tracks),
-        "<h2>Frames</h2>",
-        "<p>Track and score. Green: the chosen frame of the track; orange: another frame of it; "
-        "grey: too short to be a person.</p>",
-        *(f'<p><img class="frame" src="{name}" loading="lazy"></p>' for name in found.scenes),
-    ]
-    return (
-        '<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n'
-        f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n"
-        + "\n".join(parts)
-        + "\n</html>\n"
+    yield from map(_section, found.tracks)
+    yield "<h2>Frames</h2>"
+    yield (
+        "<p>At each box: number of the track, and score. Green: the chosen frame of the track; "
+        "orange: another frame of it; grey: too short to be a person.</p>"
     )
+    for name in found.scenes:
+        yield f'<p><img src="{name}" alt="a frame with boxes" loading="lazy"></p>'
 
 
 def _section(row: Row) -> str:
-    images = {
-        name: f'<img class="{kind}" src="{row.files[name]}" loading="lazy">'
-        for name, kind in (("shot", "shot"), ("scores", "chart"), ("strip", "strip"))
-    }
     frame = row.files.get("frame")
     link = f' <a href="{frame}">the whole frame</a>' if frame else ""
+    shot, scores, strip = (
+        f'<img src="{row.files[name]}" alt="{what}" loading="lazy">'
+        for name, what in (
+            ("shot", "the chosen shot"),
+            ("scores", "the score over time"),
+            ("strip", "crops in order of time"),
+        )
+    )
     return (
         f'<section id="track-{row.track}"><h2>Track {row.track}</h2>'
         f"<p>{row.first_s:.2f} to {row.last_s:.2f} s, {row.frames_seen} detections; chosen: frame "
         f"{row.frame} at {row.time_s:.2f} s, {escape(row.reason)}.{link}</p>"
-        f"{images['shot']}{images['scores']}{images['strip']}</section>"
+        f'<div class="seen">{shot}{scores}</div><div class="strip">{strip}</div></section>'
     )

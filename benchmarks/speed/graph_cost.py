@@ -12,10 +12,12 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-
-import onnx
+from typing import TYPE_CHECKING
 
 from sealshot.runtime.errors import InputError
+
+if TYPE_CHECKING:
+    import onnx
 
 BYTES = {"fp32": 4, "fp16": 2, "int8": 1}
 """Of one number, by precision."""
@@ -56,6 +58,8 @@ def read_layers(model: Path, batch: int) -> tuple[Layer, ...]:
     Raises:
         InputError: it is no ONNX file, or its shapes are not known at that batch.
     """
+    import onnx  # an extra
+
     try:
         loaded = onnx.load(str(model))
         loaded.graph.input[0].type.tensor_type.shape.dim[0].dim_value = batch

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import io
+import time
+import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,12 +19,16 @@ from sealshot.export.train.align import align
 from sealshot.export.train.robustness import Looker
 from sealshot.runtime.cli.terminal import note, progress
 from sealshot.runtime.crops import CROP_PX, crop_resize_grey, cut, square
-from sealshot.runtime.detect import open_detector
+from sealshot.runtime.detect import Detector, open_detector
+from sealshot.runtime.detect.subject import main_face
 from sealshot.runtime.errors import InputError
+from sealshot.runtime.files import write_atomic
 from sealshot.runtime.types import Face, Image
 
 PICTURES = {".jpg", ".jpeg", ".png", ".bmp", ".webp"}
 MIN_FACE_PX = 24
+SAVE_S = 300.0
+"""Between two times at which what was cut so far is written down."""
 CONTEXT_PX = 112
 """Side of the context: the face square with 3/8 of its side around, at the scale of the crop."""
 
@@ -50,12 +58,16 @@ class FaceCrops:
         return hashlib.sha256(self.crops.tobytes()).hexdigest()
 
     def save(self, path: Path) -> None:
-        """Write to an ``.npz`` file."""
+        """Write to an ``.npz`` file, whole or not at all."""
         arrays = {name: getattr(self, name) for name in ARRAYS}
-        np.savez_compressed(path, names=np.array(self.names), **arrays)
+        _write(path, {"names": np.array(self.names), **arrays})
 
 
 ARRAYS = ("crops", "context", "robustness", "features", "aligned", "landmarks")
+Row = tuple[NDArray[Any], ...]
+"""One face, an array of each of ``ARRAYS``."""
+UNREADABLE, FACELESS, FOUND = 0, 1, 2
+NO_ROWS = [np.empty(0)] * len(ARRAYS)
 
 
 def load_crops(path: Path) -> FaceCrops:
@@ -85,50 +97,128 @@ def pictures_below(folder: Path, hint: str = "name a folder of face pictures") -
     return sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURES)
 
 
-def cut_faces(folders: list[Path], detector: str = "mtcnn") -> FaceCrops:
-    """Find the most central large face of every picture below the folders, and cut its crop.
+def cut_faces(folder: Path, kept: Path) -> FaceCrops:
+    """Find the face that each picture below a folder is of, cut its crop, and keep all in a file.
 
-    Pictures that cannot be read or show no face are counted and said.
+    Pictures that cannot be read or show no face are counted and said. Stopped, by Ctrl-C or
+    whatever, it goes on where it was: what is done lies beside ``kept``, and is written every
+    five minutes and when it is interrupted.
+
+    Args:
+        folder: of pictures.
+        kept: the ``.npz`` file.
 
     Raises:
-        InputError: a folder is missing, or no face was found at all.
+        InputError: there is no such folder, no face was found at all, or what lies beside ``kept``
+            is something else.
     """
-    pictures = [path for folder in folders for path in pictures_below(folder)]
-    find = open_detector(detector, min_face_px=MIN_FACE_PX)
-    looker = Looker()
-    rows: list[tuple[NDArray[Any], ...]] = []
-    unread = 0
-    with progress("cutting faces", len(pictures)) as bar:
-        for i, path in enumerate(pictures):
-            bar.update(i, f"{len(rows)} faces")
-            image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-            if image is None:
-                unread += 1
-                continue
-            pixels = np.asarray(image, np.uint8)
-            if found := find.detect(pixels):
-                face = _subject(found, pixels.shape[1], pixels.shape[0])
-                look = looker.look(pixels, face.box)
-                rows.append(
-                    (
-                        crop_resize_grey(pixels, [face.box])[0],
-                        _context(pixels, face),
-                        look.robustness,
-                        look.features,
-                        align(pixels, face.landmarks),
-                        face.landmarks,
-                    )
-                )
+    pictures = pictures_below(folder)
+    unfinished = kept.with_suffix(".unfinished.npz")
+    seen = _load_seen(unfinished)
+    if seen:
+        note(f"going on with the faces cut before: {len(seen)} of {len(pictures)} pictures")
+    try:
+        _cut(folder, pictures, seen, unfinished)
+    except KeyboardInterrupt:
+        _save_seen(seen, unfinished)
+        note(f"{len(seen)} of {len(pictures)} pictures are kept: the same command goes on there")
+        raise
+    states = [seen[_name(folder, path)] for path in pictures]
+    rows = [row for row in states if isinstance(row, tuple)]
     if not rows:
         raise InputError(
             f"no face was found in {len(pictures)} pictures", hint="name a folder of face pictures"
         )
     note(
-        f"{len(rows)} faces in {len(pictures)} pictures; {unread} could not be read, "
-        f"{len(pictures) - unread - len(rows)} show no face"
+        f"{len(rows)} faces in {len(pictures)} pictures; {states.count(UNREADABLE)} could not be "
+        f"read, {states.count(FACELESS)} show no face"
     )
-    names = tuple(f.resolve().name for f in folders)
-    return FaceCrops(names, *(np.stack(column) for column in zip(*rows, strict=True)))
+    columns = (np.stack(column) for column in zip(*rows, strict=True))
+    faces = FaceCrops((folder.resolve().name,), *columns)
+    faces.save(kept)
+    unfinished.unlink(missing_ok=True)
+    return faces
+
+
+Seen = dict[str, Row | int]
+"""Path of a picture below its folder -> its face, or why it has none."""
+
+
+def _cut(folder: Path, pictures: list[Path], seen: Seen, unfinished: Path) -> None:
+    """Cut what was not seen yet, in order."""
+    find = open_detector("mtcnn", min_face_px=MIN_FACE_PX)
+    looker = Looker()
+    faces = sum(isinstance(state, tuple) for state in seen.values())
+    due = time.monotonic() + SAVE_S
+    with progress("cutting faces", len(pictures)) as bar:
+        for i, path in enumerate(pictures):
+            bar.update(i, f"{faces} faces")
+            name = _name(folder, path)
+            if name in seen:
+                continue
+            seen[name] = state = _look(path, find, looker)
+            faces += isinstance(state, tuple)
+            if time.monotonic() >= due:
+                _save_seen(seen, unfinished)
+                due = time.monotonic() + SAVE_S
+
+
+def _look(path: Path, find: Detector, looker: Looker) -> Row | int:
+    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if image is None:
+        return UNREADABLE
+    pixels = np.asarray(image, np.uint8)
+    face = main_face(find.detect(pixels), pixels.shape[1], pixels.shape[0])
+    if face is None:
+        return FACELESS
+    look = looker.look(pixels, face.box)
+    return (
+        crop_resize_grey(pixels, [face.box])[0],
+        _context(pixels, face),
+        look.robustness,
+        look.features,
+        align(pixels, face.landmarks),
+        face.landmarks,
+    )
+
+
+def _name(folder: Path, path: Path) -> str:
+    return path.relative_to(folder).as_posix()
+
+
+def _save_seen(seen: Seen, path: Path) -> None:
+    rows = [row for row in seen.values() if isinstance(row, tuple)]
+    columns = [np.stack(column) for column in zip(*rows, strict=True)] if rows else NO_ROWS
+    states = [FOUND if isinstance(state, tuple) else state for state in seen.values()]
+    _write(
+        path,
+        {
+            "seen": np.array(list(seen), np.str_),
+            "state": np.array(states, np.uint8),
+            **dict(zip(ARRAYS, columns, strict=True)),
+        },
+    )
+
+
+def _load_seen(path: Path) -> Seen:
+    if not path.exists():
+        return {}
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            names, states = arrays["seen"].tolist(), arrays["state"].tolist()
+            rows = zip(*(arrays[k] for k in ARRAYS), strict=True)
+            return {
+                name: tuple(next(rows)) if state == FOUND else int(state)
+                for name, state in zip(names, states, strict=True)
+            }
+    except (OSError, ValueError, KeyError, StopIteration, zipfile.BadZipFile) as error:
+        raise InputError(f"{path} does not hold face crops: {error}", hint="delete it") from None
+
+
+def _write(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    out = io.BytesIO()
+    np.savez(out, **dict(arrays))  # type: ignore[arg-type]
+    write_atomic(path, out.getvalue(), mode=0o600)
 
 
 def _context(image: Image, face: Face) -> NDArray[np.uint8]:
@@ -142,14 +232,3 @@ def _context(image: Image, face: Face) -> NDArray[np.uint8]:
         ),
         np.uint8,
     )
-
-
-def _subject(faces: list[Face], width: int, height: int) -> Face:
-    """The face that the picture is of: large and near the middle."""
-
-    def weight(face: Face) -> float:
-        x0, y0, x1, y1 = face.box
-        off = np.hypot((x0 + x1 - width) / width, (y0 + y1 - height) / height) / 2
-        return float((x1 - x0) * (y1 - y0) * (1 - off))
-
-    return max(faces, key=weight)

@@ -25,12 +25,12 @@ from sealshot.export.train.data import FaceCrops
 from sealshot.export.train.degrade import DEGRADATIONS, Grey, centre, non_face, shift
 from sealshot.export.train.detail import detail, lost_detail
 from sealshot.export.train.frontality import frontality, levelness
-from sealshot.export.train.training import Losses, Schedule, fit, split
+from sealshot.export.train.schedules import Schedule
+from sealshot.export.train.training import Losses, fit, split
 from sealshot.export.train.typicality import contrast_normalised, typicality
 from sealshot.runtime.types import Floats
 
 Doubles = NDArray[np.float64]
-SCHEDULE = Schedule(epochs=24, batch=96, learning_rate=2e-3, seed=1, averaging=0.995)
 HELD_OUT = 0.04
 WEIGHTS = {
     "robustness": 4.0,

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sealshot.export.nets.vae import PIXELS, Vae
-from sealshot.export.train.training import Losses, Schedule, fit, split
+from sealshot.export.train.schedules import Schedule
+from sealshot.export.train.training import Losses, fit, split
 
-SCHEDULE = Schedule(epochs=60, batch=144, learning_rate=2e-3, seed=1)
 HELD_OUT = 0.04
 
 

@@ -13,27 +13,13 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from sealshot.export.train.schedules import Schedule
 from sealshot.runtime.cli.terminal import note, progress
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.files import write_atomic
 
 BatchLoss = Callable[[Tensor], Tensor]
 """Indices of a batch to the mean loss of the batch."""
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """How long and how fast to train."""
-
-    epochs: int
-    batch: int
-    learning_rate: float
-    seed: int
-    warm_up: float = 0.02
-    """Share of all steps in which the learning rate rises; it falls as a cosine after that."""
-    clip_norm: float = 1.0
-    averaging: float = 0.0
-    """How much of the running average of the weights each step keeps; 0: no average is taken."""
 
 
 @dataclass(frozen=True)

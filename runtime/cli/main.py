@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import NoReturn
 
+from sealshot.runtime.cli.extras import how_to_get
 from sealshot.runtime.errors import InputError, SealshotError
 from sealshot.runtime.pipeline.stop import SIGNALS
 from sealshot.runtime.seal.memory import disable_core_dumps
@@ -67,9 +68,6 @@ COMMANDS = {
     ),
 }
 
-# import name -> the extra that brings it
-EXTRAS = {"torch": "export", "onnx": "export", "matplotlib": "bench"}
-
 
 def usage() -> str:
     """Return the text of `sealshot --help`."""
@@ -118,12 +116,12 @@ def dispatch(argv: list[str]) -> int:
             module = importlib.import_module(COMMANDS[name][0])
         return int(module.main(rest))
     except ModuleNotFoundError as error:
-        extra = EXTRAS.get((error.name or "").partition(".")[0])
-        if extra is None:
+        hint = how_to_get(error.name or "", name)
+        if not hint:
             raise
         raise InputError(
             f"`sealshot {name}` needs {error.name}, which is not installed",
-            hint=f"pip install 'sealshot[{extra}]'",
+            hint=hint,
         ) from error
 
 

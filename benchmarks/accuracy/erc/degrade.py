@@ -18,7 +18,7 @@ from scipy.stats import spearmanr
 from sealshot.benchmarks.accuracy.measures import open_measure, open_measures
 from sealshot.benchmarks.accuracy.measures.measure import BATCH, Doubles, Measure, rate_faces
 from sealshot.benchmarks.conditions.environment import environment
-from sealshot.benchmarks.conditions.result_file import write_result, writing
+from sealshot.benchmarks.conditions.result_file import known, write_result, writing
 from sealshot.benchmarks.data.cache import Cache, open_cache
 from sealshot.benchmarks.data.dataset import read_folder
 from sealshot.benchmarks.data.degradations import DEGRADATIONS, NON_FACE, Chip, make_chip
@@ -123,15 +123,13 @@ def main(argv: list[str]) -> int:
         "environment": vars(environment()),
         "command": shlex.join(["sealshot", "erc", "degrade", *argv]),
         "degradations": [{"name": d.name, "severities": d.severities()} for d in DEGRADATIONS],
-        "scores": [
-            {"score": f.score, "fell": f.fell.tolist(), "rank": f.rank.tolist()} for f in falls
-        ],
+        "scores": [{"score": f.score, "fell": known(f.fell), "rank": known(f.rank)} for f in falls],
     }
     if moved is not None:
         follows = {f.score: f.follows(moved) for f in falls}
         result["matcher"] = {
-            "moved": moved.tolist(),
-            "follows": {name: r if np.isfinite(r) else None for name, r in follows.items()},
+            "moved": known(moved),
+            "follows": {name: known(r) for name, r in follows.items()},
         }
     if given.json:
         say_json(result)

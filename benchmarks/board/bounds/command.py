@@ -8,16 +8,17 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sealshot.benchmarks.board.bounds.peaks import PeakMeter, Peaks
 from sealshot.benchmarks.board.bounds.roofs import PRECISIONS, Bound, bound, measured_roofs, roofs
 from sealshot.benchmarks.conditions.environment import Environment, environment
 from sealshot.benchmarks.conditions.result_file import write_result
 from sealshot.benchmarks.speed.graph_cost import Layer, read_layers
 from sealshot.boards import boards, detect
 from sealshot.runtime.cli.arguments import Arguments, output_folder, positive_int
+from sealshot.runtime.cli.extras import needs
 from sealshot.runtime.cli.terminal import note, progress, say, say_json, table
 from sealshot.runtime.engines.manifest import load_manifest
 from sealshot.runtime.engines.onnx_session import open_session
@@ -26,6 +27,9 @@ from sealshot.runtime.sources.board import find_board
 from sealshot.runtime.weights import DEFAULT_SCORE, SCORES, score_graph
 from sealshot.runtime.weights.forms import forms
 
+if TYPE_CHECKING:  # onnx, which it needs, is an extra
+    from sealshot.benchmarks.board.bounds.peaks import Peaks
+
 USAGE = f"""
 usage: sealshot board project [BOARD...] [options]
 
@@ -33,7 +37,8 @@ Say what boards can reach at most on a score, by roofline: multiply-accumulates 
 graph against the arithmetic and the memory of the board. A bound, not a forecast: nothing real
 reaches it. The machine at hand is measured, so that you see how far from its bound it stays.
 BOARD is a name of `sealshot board list`, or auto; of boards that are named each power mode is
-shown. Without one, all boards at their highest clocks. Needs `pip install 'sealshot[export]'`.
+shown. Without one, all boards at their highest clocks.
+{needs("bench")}
 
   --score NAME        {", ".join(SCORES)} (default {DEFAULT_SCORE}), or a score graph FILE.onnx
   --precision LIST    some of {",".join(PRECISIONS)} (default all)
@@ -182,6 +187,8 @@ def measure(
     files = {p: f for p, f in forms(model).items() if p != "fp16"} or {manifest.precision: model}
     sessions = {p: open_session(file, threads=threads) for p, file in files.items()}
     crops = np.random.default_rng(0).integers(0, 256, (batch, 1, 64, 64)).astype(np.uint8)
+    from sealshot.benchmarks.board.bounds.peaks import PeakMeter
+
     meter = PeakMeter(threads)
     rates: dict[str, list[float]] = {precision: [] for precision in sessions}
     with progress("measuring this machine", rounds) as bar:

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from sealshot.benchmarks.board.bounds.peaks import Peaks
 from sealshot.benchmarks.speed.graph_cost import BYTES, Layer
 from sealshot.boards import Board, PowerMode
+
+if TYPE_CHECKING:  # onnx, which it needs, is an extra
+    from sealshot.benchmarks.board.bounds.peaks import Peaks
 
 PRECISIONS = tuple(BYTES)
 CROP_BYTES, SCORE_BYTES = 64 * 64, 4

@@ -10,11 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sealshot.benchmarks.data.faces import main_face
 from sealshot.benchmarks.data.matcher import KNOWN, Matcher, distances
 from sealshot.export.train.align import similarity
 from sealshot.runtime.errors import InputError
-from sealshot.runtime.types import Face
 
 POINTS = np.array([[30.3, 51.7], [65.5, 51.5], [48, 71.7], [33.5, 92.4], [62.7, 92.2]])
 
@@ -124,19 +122,3 @@ def test_known_matcher_needs_no_sidecar(reference_models):
     assert matcher.sha256 in KNOWN
     assert matcher.alignment.size == (96, 112)
     assert matcher.embed([np.zeros((112, 96, 3), np.uint8)]).shape == (1, 256)
-
-
-@pytest.mark.parametrize(
-    ("boxes", "chosen"),
-    [
-        ([[40, 40, 60, 60]], 0),
-        ([[0, 0, 30, 30], [35, 35, 65, 65]], 1),  # as large, but in the middle
-        ([[0, 0, 60, 60], [45, 45, 55, 55]], 0),  # far larger, and not far off
-        ([[70, 70, 100, 100], [40, 40, 60, 60]], 1),
-    ],
-)
-def test_main_face_is_large_and_central(boxes, chosen):
-    marks = np.zeros((5, 2), np.float32)
-    found = [Face(np.array(box, np.float32), 0.9, marks) for box in boxes]
-    assert main_face(found, 100, 100) is found[chosen]
-    assert main_face([], 100, 100) is None

@@ -223,13 +223,3 @@ def test_help_says_that_faces_are_plain(capsys):
         main(["--help"])
     assert ended.value.code == 0
     assert "PLAIN FACES" in capsys.readouterr().out
-
-
-def test_without_matplotlib_it_names_the_extra():
-    code = (
-        "import sys; sys.modules['matplotlib'] = None; sys.argv = ['sealshot', 'inspect', 'x'];"
-        "from sealshot.runtime.cli.main import main; sys.exit(main())"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
-    assert done.returncode == 2
-    assert "sealshot[bench]" in done.stderr

@@ -10,10 +10,12 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from sealshot.export.train import data  # noqa: E402
 from sealshot.export.train import quality as train_quality  # noqa: E402
 from sealshot.export.train.degrade import DEGRADATIONS, centre, non_face  # noqa: E402
 from sealshot.export.train.detail import lost_detail  # noqa: E402
-from sealshot.export.train.training import Schedule, fit, split  # noqa: E402
+from sealshot.export.train.schedules import Schedule  # noqa: E402
+from sealshot.export.train.training import fit, split  # noqa: E402
 from sealshot.runtime.cli import main as cli  # noqa: E402
 from sealshot.runtime.demo.clip import PORTRAIT  # noqa: E402
 from sealshot.runtime.errors import InputError  # noqa: E402
@@ -158,12 +160,44 @@ def test_the_command_trains_exports_and_plots(pictures, tmp_path, capsys):
     assert "going on after epoch 1 of 1" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("stop_at", [0, 1, 7, 13])
+def test_cutting_that_is_interrupted_goes_on_where_it_was(
+    pictures, tmp_path, monkeypatch, capsys, stop_at
+):
+    whole = data.cut_faces(pictures, tmp_path / "whole.npz")
+    looked, look = [], data._look
+
+    def interrupted(path, find, looker):
+        if len(looked) == stop_at:
+            raise KeyboardInterrupt
+        looked.append(path)
+        return look(path, find, looker)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(data, "_look", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            data.cut_faces(pictures, tmp_path / "parts.npz")
+    assert f"{stop_at} of 14 pictures are kept" in capsys.readouterr().err
+    monkeypatch.setattr(data, "_look", lambda path, *a: looked.append(path) or look(path, *a))
+    parts = data.cut_faces(pictures, tmp_path / "parts.npz")
+    assert len(looked) == len(set(looked)) == 14  # none twice
+    for name in data.ARRAYS:
+        assert np.array_equal(getattr(parts, name), getattr(whole, name)), name
+    assert {f.name for f in tmp_path.iterdir()} == {"whole.npz", "parts.npz"}
+
+
+def test_what_lies_in_place_of_unfinished_faces_is_told(pictures, tmp_path):
+    (tmp_path / "faces.unfinished.npz").write_bytes(b"junk")
+    with pytest.raises(InputError, match="does not hold face crops"):
+        data.cut_faces(pictures, tmp_path / "faces.npz")
+
+
 @pytest.mark.parametrize(("make", "fact"), [(False, "there is no folder"), (True, "no face")])
 def test_data_that_cannot_be_trained_on(tmp_path, capsys, make, fact):
-    data = tmp_path / "data"
+    folder = tmp_path / "data"
     if make:
-        data.mkdir()
-    assert cli.main(["train", str(data), "-o", str(tmp_path / "out")]) == 2
+        folder.mkdir()
+    assert cli.main(["train", str(folder), "-o", str(tmp_path / "out")]) == 2
     assert fact in capsys.readouterr().err
     assert (tmp_path / "out").exists() == make
 
