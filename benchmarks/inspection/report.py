@@ -12,6 +12,7 @@ from sealshot.benchmarks.conditions.result_file import as_json
 from sealshot.benchmarks.inspection.draw import draw_scene, draw_scores, draw_strip
 from sealshot.benchmarks.inspection.history import History, Scene, encode
 from sealshot.benchmarks.page.html import facts, page
+from sealshot.runtime.cli.words import PERCENTILE
 from sealshot.runtime.errors import InputError, SealshotError
 from sealshot.runtime.files import write_atomic
 from sealshot.runtime.types import Shot
@@ -183,9 +184,8 @@ def _body(found: Inspection) -> Iterator[str]:
     yield (
         "<p>Of each person: the chosen shot; the score over time, the chosen frame ringed; and a "
         "strip of the crops that were scored, each with its time in seconds and its score below, "
-        "the chosen one framed in green; a phone shows a part, which can be moved "
-        "sideways. A percentile is the share of the faces of the training "
-        "set that score lower.</p>"
+        "the chosen one framed in green; a phone shows a part, which can be moved sideways.</p>"
+        f'<p class="small">{escape(PERCENTILE.capitalize())}.</p>'
     )
     yield from map(_section, found.tracks)
     yield "<h2>Frames</h2>"
