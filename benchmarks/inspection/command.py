@@ -106,8 +106,8 @@ def inspect(
         InputError: the source, an option or the folder is wrong. Nothing was drawn.
         SealshotError: a picture could not be written.
     """
-    with open_source(settings.source, fps=settings.fps) as source:
-        stages = open_stages(settings, source.fps)
+    with open_source(settings.source, fps=settings.fps, aspect=settings.aspect) as source:
+        stages = open_stages(settings)
         engine = stages.engine
         drawing = Drawing(
             Folder(output, force=force),

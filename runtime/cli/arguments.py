@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -102,6 +103,16 @@ def seconds(text: str) -> float:
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"'{text}' is not a number of seconds above 0")
     return value
+
+
+def aspect(text: str) -> Fraction:
+    """Read the shape of a picture, as 16:9: width over height, from 1:4 to 4:1."""
+    width, colon, height = text.partition(":")
+    if colon and width.isdecimal() and height.isdecimal() and int(height):
+        value = Fraction(int(width), int(height))
+        if Fraction(1, 4) <= value <= 4:
+            return value
+    raise argparse.ArgumentTypeError(f"'{text}' is not a shape such as 16:9 or 4:3")
 
 
 def size(text: str) -> int:

@@ -78,9 +78,12 @@ def run(
     """
     disable_core_dumps()
     with open_source(
-        settings.source, fps=settings.fps, give_up_after_s=settings.give_up_after_s
+        settings.source,
+        fps=settings.fps,
+        give_up_after_s=settings.give_up_after_s,
+        aspect=settings.aspect,
     ) as source:
-        stages = open_stages(settings, source.fps)
+        stages = open_stages(settings)
         engine, stopwatch = stages.engine, stages.stopwatch
         more = connect(source, stages)
         origin = Origin(source.name, engine.manifest.name, engine.manifest.sha256)

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from sealshot.runtime.crops import cut, cut_inside, square
+from sealshot.runtime.pipeline.presence import Presence
 from sealshot.runtime.pipeline.settings import Choice, Emit
 from sealshot.runtime.types import Frame, Image, Shot, Track, Tracks
 
@@ -50,7 +51,7 @@ class Selector:
         percentile: Callable[[float], float],
         emit: Emit = Emit(),
         choice: Choice = Choice(),
-        min_hits: int = 1,
+        min_seen_s: float = 0.0,
         estimates: bool = False,
         now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
     ) -> None:
@@ -60,16 +61,18 @@ class Selector:
             percentile: from a score to its percentile, as the manifest knows it.
             emit: when a shot is due.
             choice: what is kept.
-            min_hits: a track with fewer detections is a passing false alarm, not a person.
+            min_seen_s: a track that was in view for less is a passing false alarm, not a person;
+                see :class:`Presence`.
             estimates: whether scores that cannot win are estimates, see ``Scorer.estimates``.
             now: the wall clock.
         """
         self._percentile, self._emit, self._choice = percentile, emit, choice
-        self._min_hits, self._now = min_hits, now
+        self._min_seen_s, self._now = min_seen_s, now
         self._about = "about " if estimates else ""
+        self._presence = Presence()
         self._tracks: dict[int, _Best] = {}
         self.passing = 0
-        """Tracks that ended with too few detections to be a person."""
+        """Tracks that ended before they were in view for long enough to be a person."""
         self._people_gone = 0
 
     @property
@@ -79,8 +82,11 @@ class Selector:
 
     @property
     def people(self) -> set[int]:
-        """The open tracks that have enough detections to be a person."""
-        return {id for id, best in self._tracks.items() if best.hits >= self._min_hits}
+        """The open tracks that were in view for long enough to be a person."""
+        return {id for id in self._tracks if self._is_person(id)}
+
+    def _is_person(self, id: int) -> bool:
+        return self._presence.reached(id, self._min_seen_s)
 
     def update(self, frame: Frame, tracks: Tracks, scores: Sequence[float]) -> list[Shot]:
         """Take the scores of one frame's tracks and return the shots that are due.
@@ -92,6 +98,7 @@ class Selector:
         """
         for track, score in zip(tracks.seen, scores, strict=True):
             self._see(frame, track, float(score))
+        self._presence.add(frame.time_s, {track.id for track in tracks.seen})
         return self.advance(frame.time_s, tracks.ended)
 
     def advance(self, time_s: float, ended: Sequence[int]) -> list[Shot]:
@@ -99,7 +106,7 @@ class Selector:
         due = [
             self._shot(id)
             for id, best in self._tracks.items()
-            if best.hits >= self._min_hits and self._is_due(best, time_s)
+            if self._is_person(id) and self._is_due(best, time_s)
         ]
         return due + self.close(ended)
 
@@ -108,17 +115,19 @@ class Selector:
         shots = []
         for id in ended:
             best = self._tracks[id]
-            if best.hits < self._min_hits:
+            if not self._is_person(id):
                 self.passing += 1
             else:
                 self._people_gone += 1
                 if best.emitted != best.version:
                     shots.append(self._shot(id))
             del self._tracks[id]
+            self._presence.forget(id)
         return shots
 
     def finish(self) -> list[Shot]:
-        """End all tracks."""
+        """End all tracks: no frame comes any more."""
+        self._presence.finish()
         return self.close(tuple(self._tracks))
 
     def _see(self, frame: Frame, track: Track, score: float) -> None:

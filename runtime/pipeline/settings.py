@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Literal
 
 from sealshot.runtime.detect import MIN_FACE_PX
@@ -41,10 +42,13 @@ class Settings:
     precision: str = "auto"
     min_face_px: int = MIN_FACE_PX
     min_seen_s: float = 0.2
-    """Who is detected in fewer frames than this lasts is a false alarm, not a person."""
+    """Who is in view for less, by the source's own times, is a false alarm, not a person. Where the
+    frames are further apart than this one detection is enough."""
     emit: Emit = Emit()
     choice: Choice = Choice()
     fps: float | None = None
+    aspect: Fraction | None = None
+    """Width over height of the picture as it is to be shown; None takes what the source says."""
     give_up_after_s: float | None = None
     stop_after_s: float | None = None
     """Of the source's own time."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -25,8 +24,6 @@ from sealshot.runtime.weights import score_graph
 T = TypeVar("T")
 
 NO_CROPS = np.empty((0, 1, 64, 64), np.uint8)
-MIN_HITS = 3
-"""Detections that make a person where the frame rate is not known."""
 
 
 @dataclass
@@ -109,12 +106,11 @@ class Stages:
     stopwatch: Stopwatch
 
 
-def open_stages(settings: Settings, fps: float | None) -> Stages:
+def open_stages(settings: Settings) -> Stages:
     """Open detector, tracker, engine and selector.
 
     Args:
         settings: which ones.
-        fps: frame rate of the source, where it is known.
 
     Raises:
         InputError: one of them does not exist, or its file is missing or wrong.
@@ -123,9 +119,12 @@ def open_stages(settings: Settings, fps: float | None) -> Stages:
     score = score_graph(settings.score)
     engine = open_for_tracks(score, settings.engine, settings.precision, threads=threads)
     detector = open_detector(settings.detector, min_face_px=settings.min_face_px, threads=threads)
-    min_hits = math.ceil(settings.min_seen_s * fps) if fps else MIN_HITS
     selector = Selector(
-        engine.manifest.percentile, settings.emit, settings.choice, min_hits, engine.estimates
+        engine.manifest.percentile,
+        settings.emit,
+        settings.choice,
+        settings.min_seen_s,
+        engine.estimates,
     )
     stopwatch = Stopwatch()
     watcher = Watcher(open_tracker(settings.tracker), engine, selector, stopwatch)

@@ -16,10 +16,12 @@ from numpy.typing import NDArray
 
 from sealshot.runtime.track import kalman
 from sealshot.runtime.track.assign import assign
-from sealshot.runtime.track.tracker import BoxTracker, Open, Pairs, boxes_of
+from sealshot.runtime.track.tracker import LOST_STEPS, BoxTracker, Open, Pairs, boxes_of
 from sealshot.runtime.types import Face
 
 LEAST_PATIENCE_S = 0.2
+NEAR = 1.0
+"""Squared Mahalanobis distance at which a face is near where it was expected."""
 
 
 class ByteTrack(BoxTracker[kalman.State]):
@@ -43,17 +45,32 @@ class ByteTrack(BoxTracker[kalman.State]):
     def _match(
         self, time_s: float, tracks: Sequence[Open[kalman.State]], faces: Sequence[Face]
     ) -> Pairs:
-        surprise = kalman.surprise(_expected(time_s, tracks), boxes_of(faces))
+        expected = _expected(time_s, tracks)
+        surprise = kalman.surprise(expected, boxes_of(faces)) - self._limits(
+            time_s, tracks, expected
+        )
         sure = np.array([self._may_start(face) for face in faces])
         everyone = np.arange(len(tracks))
         pairs = self._assign(surprise, everyone, np.flatnonzero(sure))
         left = np.setdiff1d(everyone, [track for track, _ in pairs])
         return pairs + self._assign(surprise, left, np.flatnonzero(~sure))
 
+    def _limits(
+        self, time_s: float, tracks: Sequence[Open[kalman.State]], expected: kalman.State
+    ) -> kalman.Array:
+        """Return the surprise from which on a face is not a track's, ``[n, 1]``.
+
+        Where the frames are a second apart a face could be anywhere, so that nothing would be
+        likely enough; who was in one of the last two frames and is found near enough goes on.
+        """
+        recent = np.array([time_s - t.seen_s <= LOST_STEPS * self._step_s for t in tracks])
+        near = np.where(recent, kalman.volume(expected) + NEAR, -np.inf)
+        return np.asarray(np.maximum(self._max_surprise, near)[:, None], np.float64)
+
     def _assign(
         self, surprise: kalman.Array, tracks: NDArray[np.intp], faces: NDArray[np.intp]
     ) -> Pairs:
-        pairs = assign(surprise[np.ix_(tracks, faces)], self._max_surprise)
+        pairs = assign(surprise[np.ix_(tracks, faces)], 0.0)
         return [(int(tracks[row]), int(faces[column])) for row, column in pairs]
 
     def _start(self, face: Face) -> kalman.State:

@@ -107,6 +107,19 @@ def correct(state: State, box: Array) -> State:
     )
 
 
+def volume(expected: State) -> Array:
+    """Return the log volume of where the faces of predicted states ``[n]`` could be: ``[n]``.
+
+    It is the :func:`surprise` of a box that is just where it was expected.
+    """
+    return np.asarray(np.log(_variance(expected)).sum(axis=1), np.float64)
+
+
+def _variance(expected: State) -> Array:
+    """Return the variance of the next measurement, in squared units: ``[n, 4]``."""
+    return np.asarray(expected.cov[..., 0] / unit(expected.at) ** 2 + MEASURED_STD**2, np.float64)
+
+
 def surprise(expected: State, boxes: Array) -> Array:
     """Return how unexpected boxes ``[m, 4]`` are to predicted states ``[n]``: ``[n, m]``.
 
@@ -116,7 +129,7 @@ def surprise(expected: State, boxes: Array) -> Array:
     and the longer a face was away, the nearer it must come to its place to be taken for the same.
     """
     units = unit(expected.at)
-    variance = expected.cov[..., 0] / units**2 + MEASURED_STD**2  # [n, 4]
+    variance = _variance(expected)
     residual = (measure(boxes)[None] - expected.at[:, None]) / units[:, None]  # [n, m, 4]
     distance = np.sum(residual**2 / variance[:, None], axis=2)
-    return np.asarray(distance + np.log(variance).sum(axis=1)[:, None], np.float64)
+    return np.asarray(distance + volume(expected)[:, None], np.float64)

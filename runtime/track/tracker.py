@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import median
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -15,6 +17,14 @@ from sealshot.runtime.types import Face, Track, Tracks
 
 Motion = TypeVar("Motion")
 """What a tracker remembers of where a face was and how it moved."""
+
+STEPS_KEPT = 9
+SLOWEST_STEP_S = 60.0
+"""Pictures that are further apart than this are no video of anybody."""
+LOST_STEPS = 2.5
+"""A track outlives the next two frames, however slow the source is."""
+MISSED_STEPS = 1.5
+"""A track that missed a frame, and had little time to show itself, does not."""
 
 Pairs = list[tuple[int, int]]
 """Positions of a track and of the face that continues it."""
@@ -37,7 +47,8 @@ class BoxTracker(ABC, Generic[Motion]):
 
     Identifiers count up from 1 and are never used again. The order of the faces does not matter.
     A track is reported from its first detection on. It ends when it has not been seen for longer
-    than ``lost_s``, or for longer than :meth:`_patience_s` and at least one frame.
+    than ``lost_s``, or for longer than :meth:`_patience_s` and at least one frame; but neither time
+    is ever shorter than the source needs for a frame or two.
     """
 
     def __init__(self, lost_s: float) -> None:
@@ -45,6 +56,7 @@ class BoxTracker(ABC, Generic[Motion]):
         self._open: list[Open[Motion]] = []
         self._next_id = 1
         self._time_s = -math.inf
+        self._steps: deque[float] = deque(maxlen=STEPS_KEPT)
 
     def update(self, time_s: float, faces: Sequence[Face]) -> Tracks:
         """Take the faces of one frame.
@@ -62,6 +74,8 @@ class BoxTracker(ABC, Generic[Motion]):
         """
         if not math.isfinite(time_s) or time_s < self._time_s:
             raise ValueError(f"frame at {time_s} s after one at {self._time_s} s")
+        if self._time_s > -math.inf:
+            self._steps.append(time_s - self._time_s)
         ended = tuple(track.id for track in self._open if self._is_over(track, time_s))
         self._open = [track for track in self._open if not self._is_over(track, time_s)]
         self._time_s = time_s
@@ -84,16 +98,22 @@ class BoxTracker(ABC, Generic[Motion]):
     def advance(self, time_s: float) -> tuple[int, ...]:
         """Take that it is ``time_s`` now and no frame came; return the tracks that ended.
 
-        Only who was not seen for longer than ``lost_s`` ends: nobody missed a frame.
+        Only who was not seen for longer than ``lost_s``, and two frames, ends: nobody missed one.
 
         Raises:
             ValueError: the time runs back or is not finite.
         """
         if not math.isfinite(time_s) or time_s < self._time_s:
             raise ValueError(f"{time_s} s after a frame at {self._time_s} s")
-        over = [track for track in self._open if time_s - track.seen_s > self._lost_s]
+        longest_s = max(self._lost_s, LOST_STEPS * self._step_s)
+        over = [track for track in self._open if time_s - track.seen_s > longest_s]
         self._open = [track for track in self._open if track not in over]
         return tuple(track.id for track in over)
+
+    @property
+    def _step_s(self) -> float:
+        """Seconds from a frame to the next, as the last ones came."""
+        return min(median(self._steps), SLOWEST_STEP_S) if self._steps else 0.0
 
     def flush(self) -> tuple[int, ...]:
         """End all tracks and return their identifiers."""
@@ -118,7 +138,9 @@ class BoxTracker(ABC, Generic[Motion]):
     def _is_over(self, track: Open[Motion], time_s: float) -> bool:
         away_s = time_s - track.seen_s
         missed_frame = track.seen_s < self._time_s
-        return away_s > self._lost_s or (missed_frame and away_s > self._patience_s(track))
+        return away_s > max(self._lost_s, LOST_STEPS * self._step_s) or (
+            missed_frame and away_s > max(self._patience_s(track), MISSED_STEPS * self._step_s)
+        )
 
     def _patience_s(self, track: Open[Motion]) -> float:
         """Return how long a track may be away if it was not in the last frame either."""

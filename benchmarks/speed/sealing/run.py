@@ -69,7 +69,7 @@ def _turn(
     if sealed_first:
         sealed = run(settings, sealing, vault)
     with open_source(settings.source) as source:
-        plain = watch(source, open_stages(settings, source.fps), [])
+        plain = watch(source, open_stages(settings), [])
     if not sealed_first:
         sealed = run(settings, sealing, vault)
     for done in (sealed, plain):

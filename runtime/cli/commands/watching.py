@@ -6,7 +6,7 @@ import argparse
 import time
 from collections.abc import Callable
 
-from sealshot.runtime.cli.arguments import Arguments, positive_int, seconds
+from sealshot.runtime.cli.arguments import Arguments, aspect, positive_int, seconds
 from sealshot.runtime.cli.terminal import Bar
 from sealshot.runtime.engines import ENGINES, PRECISION_CHOICES
 from sealshot.runtime.pipeline.settings import Settings
@@ -26,7 +26,10 @@ USAGE = f"""\
   --engine NAME       {", ".join(ENGINES)}: auto (default) measures what is usable
   --precision NAME    {", ".join(PRECISION_CHOICES)}: auto (default) leaves int8 to who names it;
                       int8 screens, and fp32 decides where it lies beside it
-  --fps N             frame rate of a folder of images (default 1)
+  --fps N             frame rate of a folder of images (default 1); pictures a second to ask a
+                      camera for that only gives single ones
+  --aspect W:H        shape of the picture as it is to be shown, as 16:9, for a recorder that does
+                      not say that its pixels are not square
   --stop-after S      stop after S seconds of the source"""
 
 
@@ -42,6 +45,7 @@ def add_watching(arguments: Arguments) -> None:
     add("--engine", choices=ENGINES, default=Settings.engine)
     add("--precision", choices=PRECISION_CHOICES, default=Settings.precision)
     add("--fps", type=float)
+    add("--aspect", type=aspect)
     add("--stop-after", type=seconds)
 
 
@@ -57,6 +61,7 @@ def watching(given: argparse.Namespace) -> Settings:
         min_face_px=given.min_face,
         min_seen_s=given.min_seen,
         fps=given.fps,
+        aspect=given.aspect,
         stop_after_s=given.stop_after,
     )
 

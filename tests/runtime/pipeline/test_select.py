@@ -19,9 +19,9 @@ class Scene:
     """Feeds a selector: each track has its own grey level, so that its pictures are known."""
 
     def __init__(self, emit: Emit = Emit(), **choice: float) -> None:
-        min_hits = int(choice.pop("min_hits", 1))
+        min_seen_s = choice.pop("min_seen_s", 0.0)
         self.selector = Selector(
-            lambda score: score, emit, Choice(**choice), min_hits, now=lambda: CLOCK
+            lambda score: score, emit, Choice(**choice), min_seen_s, now=lambda: CLOCK
         )
         self.hits: dict[int, int] = {}
         self.index = -1
@@ -83,7 +83,7 @@ def test_a_low_score_is_no_reason_to_lose_a_person():
 
 
 def test_a_passing_detection_is_no_person():
-    scene = Scene(min_hits=3)
+    scene = Scene(min_seen_s=0.3)
     scene.frame({1: 1.0, 2: 1.0})
     scene.frame({1: 1.0, 2: 1.0})
     scene.frame({1: 1.0})

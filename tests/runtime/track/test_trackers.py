@@ -243,3 +243,22 @@ def test_an_unknown_tracker_is_refused() -> None:
 def test_a_bad_lost_s_is_refused(lost_s: float) -> None:
     with pytest.raises(InputError, match="cannot be lost"):
         open_tracker("bytetrack", lost_s=lost_s)
+
+
+@pytest.mark.parametrize("step_s", [0.5, 1.0, 2.0, 30.0])
+def test_a_slow_source_follows_who_hardly_moves(tracker, step_s) -> None:
+    ids = set()
+    for index in range(12):
+        moved = 4.0 * (index % 3)
+        tracks = tracker.update(index * step_s, [face(10 + moved, 10, 60 + moved, 70)])
+        ids |= {track.id for track in tracks.seen}
+        if index:  # one step is known: the pause before the next frame ends nobody
+            assert tracker.advance((index + 0.9) * step_s) == ()
+    assert ids == {1}
+
+
+def test_an_outage_of_a_fast_source_ends_who_was_in_view(tracker) -> None:
+    f = face(10, 10, 60, 70)
+    for index in range(20):
+        tracker.update(index / 25, [f])
+    assert tracker.update(60.0, [f]).ended == (1,)

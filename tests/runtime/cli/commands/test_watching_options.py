@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -25,6 +26,7 @@ OPTIONS = [
     ("--engine", "onnxruntime", {"engine": "onnxruntime"}),
     ("--precision", "int8", {"precision": "int8"}),
     ("--fps", "12.5", {"fps": 12.5}),
+    ("--aspect", "16:9", {"aspect": Fraction(16, 9)}),
     ("--stop-after", "60", {"stop_after_s": 60.0}),
 ]
 COMMANDS = {
