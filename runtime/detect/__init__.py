@@ -34,7 +34,7 @@ def open_detector(spec: str, *, min_face_px: int = MIN_FACE_PX, threads: int = 0
         return Mtcnn(min_face_px=min_face_px, threads=threads, settings=settings)
     kind, _, file = spec.partition(":")
     if kind == "yunet" and file:
-        return YuNet(Path(file), min_face_px=min_face_px)
+        return YuNet(Path(file), min_face_px=min_face_px, threads=threads)
     raise InputError(
         f"there is no detector '{spec}'",
         hint="use `mtcnn`, `mtcnn:exact`, or `yunet:FILE.onnx` with its file",
