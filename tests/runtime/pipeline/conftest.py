@@ -1,9 +1,14 @@
-"""A source and stages whose faces a test writes down, so that times are exact."""
+"""A source and stages whose faces a test writes down, so that times are exact; a real camera."""
 
 from __future__ import annotations
 
+import itertools
+import threading
+import time
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import cv2
 import numpy as np
 import pytest
 
@@ -15,6 +20,9 @@ from sealshot.runtime.pipeline.stages import Stages, Stopwatch, Watcher
 from sealshot.runtime.sources import Source
 from sealshot.runtime.track import open_tracker
 from sealshot.runtime.types import Face, Frame, Heartbeat
+
+BOTH_IN_VIEW = slice(60, 110)
+"""Frames of the demo's clip."""
 
 
 class Script(Source):
@@ -113,3 +121,61 @@ def stages() -> Callable[..., Stages]:
         return Stages(EveryFrame(Detector()), scorer, selector, watcher, stopwatch)
 
     return make
+
+
+class Camera(ThreadingHTTPServer):
+    """Serves pictures as MJPEG at 25 a second, forth and back for ever.
+
+    Or only once: then the line is dead, and stays open.
+    """
+
+    daemon_threads = True
+
+    def __init__(self, pictures: list[bytes], *, for_ever: bool) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.pictures, self.for_ever = pictures, for_ever
+        self.cut_at: float | None = None  # wall time
+        self.over = threading.Event()
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/live"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Camera
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
+        self.end_headers()
+        pictures = self.server.pictures
+        play = itertools.cycle(pictures + pictures[::-1]) if self.server.for_ever else pictures
+        for jpeg in play if self.server.cut_at is None else ():
+            head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
+            try:
+                self.wfile.write(head.encode() + jpeg + b"\r\n")
+            except OSError:  # the reader went away
+                return
+            time.sleep(1 / 25)
+        self.server.cut_at = self.server.cut_at or time.time()
+        self.server.over.wait()
+
+
+@pytest.fixture
+def camera(demo, request: pytest.FixtureRequest) -> Iterator[Camera]:
+    """A network camera that sees both people of the demo, once, or with the parameter for ever."""
+    clip, pictures = cv2.VideoCapture(str(demo.clip)), []
+    while (read := clip.read())[0]:
+        pictures.append(cv2.imencode(".jpg", read[1])[1].tobytes())
+    server = Camera(pictures[BOTH_IN_VIEW], for_ever=getattr(request, "param", False))
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    yield server
+    server.over.set()
+    server.shutdown()
+    thread.join()
+    server.server_close()
