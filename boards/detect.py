@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from sealshot.boards.jetpack import jetpack_of
 from sealshot.boards.profile import Board, boards
 
 MOST_BYTES = 1 << 20
@@ -52,7 +53,7 @@ class Detected:
     l4t: str
     """Release of Jetson Linux: ``36.4.3``."""
     jetpack: str
-    """As the board's profile says for that release."""
+    """Of that release; empty where it is not known."""
     power_mode: Mode | None
     """The one that is set now."""
     power_modes: tuple[Mode, ...]
@@ -76,7 +77,6 @@ def detect(root: Path = Path("/")) -> Detected:
     architecture = platform.machine() if live else _architecture(cpu, compatible)
     l4t = _l4t(_read(root / "etc/nv_tegra_release"))
     board, why = _choose(boards(), model, compatible, modes, gpus, architecture)
-    software = board.software_of(l4t) if board and l4t else None
     return Detected(
         board=board.name if board else None,
         why=why,
@@ -86,7 +86,7 @@ def detect(root: Path = Path("/")) -> Detected:
         processor=_processor(cpu),
         gpus=gpus,
         l4t=l4t,
-        jetpack=software.jetpack if software else "",
+        jetpack=jetpack_of(l4t),
         power_mode=_current(_read(root / "var/lib/nvpmodel/status"), modes),
         power_modes=modes,
     )
@@ -109,7 +109,7 @@ def _choose(
                 return board, f"the device tree names the module {module}"
     named = [(name, b) for b in able for name in b.signs.models if b.kind != "gpu"]
     for name, board in sorted(named, key=lambda pair: -len(pair[0])):
-        if name.lower() in model.lower():
+        if _is_named(name, model):
             return board, f"the device tree's model says '{name}'"
     for soc, family in SOCS.items():
         if any(soc in part for part in compatible):
@@ -117,13 +117,23 @@ def _choose(
     cards = [(name, b) for b in able for name in b.signs.models if b.kind == "gpu"]
     for gpu in gpus:
         for name, board in sorted(cards, key=lambda pair: -len(pair[0])):
-            if name.lower() in gpu.lower():
+            if _is_named(name, gpu):
                 return board, f"the NVIDIA driver names {gpu}"
     other = f"; the GPU {gpus[0]} has no profile" if gpus else ""
     for board in able:
         if board.kind == "cpu" and board.architecture == architecture:
             return board, f"nothing names a board; the processor is {architecture}{other}"
     return None, f"nothing names a board that has a profile{other}"
+
+
+def _is_named(name: str, text: str) -> bool:
+    """Say whether a text names a board: what follows the name must not make it another one.
+
+    ``Jetson TX2`` is no ``Jetson TX2 NX``, ``RTX 4090`` no ``RTX 4090 Laptop GPU``: such siblings
+    are smaller.
+    """
+    kit = r"(\W*(engineering reference|developer kit|module|board|rev\w*))*\W*"
+    return re.search(rf"(?<!\w){re.escape(name)}{kit}$", text, re.I) is not None
 
 
 def _read(path: Path) -> str:

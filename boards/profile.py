@@ -132,7 +132,7 @@ class Signs:
     modules: tuple[str, ...] = ()
     """Part numbers of its module in the device tree: ``p3767-0005``."""
     models: tuple[str, ...] = ()
-    """Words of the device tree's model, or of the GPU's name, where no part number is known."""
+    """Ends of the device tree's model, or of the GPU's name, where no part number is known."""
     mark: str = ""
     """A word that must also stand in the device tree or in a power mode's name: ``super``."""
 
@@ -154,13 +154,6 @@ class Board:
     rails: tuple[Rail, ...]
     camera: Camera
     signs: Signs
-
-    def software_of(self, l4t: str) -> Software | None:
-        """Return the entry of an L4T release, None for one that this file does not know."""
-        for software in self.software:
-            if any(l4t == known or l4t.startswith(known + ".") for known in software.l4t):
-                return software
-        return None
 
 
 @cache

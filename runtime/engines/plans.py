@@ -88,7 +88,7 @@ class PlanManifest:
             target.device.lower().replace(" ", "_").replace("/", "_"),
             f"b{self.batch}",
         ]
-        parts += [f"jp{target.jetpack}"] if target.jetpack else []
+        parts += [f"jp{target.jetpack.replace(' ', '')}"] if target.jetpack else []
         parts += [] if self.dla_core is None else [f"dla{self.dla_core}"]
         return "-".join(parts)
 

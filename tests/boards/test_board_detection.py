@@ -133,7 +133,7 @@ def test_no_profile_that_can_be_recognised_lacks_a_replay():
 
 def test_release_jetpack_and_modes(tmp_path):
     found = detect(tree(tmp_path, **BOARDS["orin-nano-8gb-super"]))
-    assert (found.l4t, found.jetpack) == ("36.4.7", "6.1-6.2")
+    assert (found.l4t, found.jetpack) == ("36.4.7", "6.2.1")
     assert found.power_mode == Mode(2, "MAXN_SUPER")
     assert [mode.name for mode in found.power_modes] == ["15W", "25W", "MAXN_SUPER", "7W"]
     assert found.compatible == SUPER
@@ -162,6 +162,25 @@ UNKNOWN = {
     "card of the future": (dict(cpu=X86, gpus=("NVIDIA RTX 9090",)), ("cpu-x86-64", "", "")),
     "industrial module beside a known one": (
         dict(compatible=("nvidia,p3701-0008", "nvidia,tegra234")),
+        (None, "", ""),
+    ),
+    "smaller card of the same name": (
+        dict(cpu=X86, gpus=("NVIDIA GeForce RTX 4090 Laptop GPU",)),
+        ("cpu-x86-64", "", ""),
+    ),
+    "slice of a card": (
+        dict(cpu=X86, gpus=("NVIDIA H100 80GB HBM3 MIG 1g.10gb",)),
+        ("cpu-x86-64", "", ""),
+    ),
+    "smaller module of the same name": (
+        dict(model="NVIDIA Jetson TX2 NX Developer Kit", compatible=("nvidia,tegra186",)),
+        (None, "", ""),
+    ),
+    "module of the same name with half the memory": (
+        dict(
+            model="NVIDIA Jetson Nano 2GB Developer Kit",
+            compatible=("nvidia,p3542-0000+p3448-0003", "nvidia,jetson-nano", "nvidia,tegra210"),
+        ),
         (None, "", ""),
     ),
     "nothing at all": (dict(cpu=""), (None, "", "")),

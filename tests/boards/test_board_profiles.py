@@ -97,23 +97,6 @@ def test_what_was_never_on_a_board_says_so():
     assert all(board.on_board == "" for board in boards().values())
 
 
-@pytest.mark.parametrize(
-    ("name", "l4t", "jetpack"),
-    [
-        ("orin-nano-8gb", "36.4.3", "6.1-6.2"),
-        ("orin-nano-8gb", "35.6.1", "5.1"),
-        ("thor", "38.2.0", "7.0-7.1"),
-        ("nano", "32.7.4", "4.6"),
-        ("orin-nano-8gb", "36.40.1", None),
-        ("orin-nano-8gb", "99.1", None),
-        ("nano", "", None),
-    ],
-)
-def test_jetpack_of_a_release(name, l4t, jetpack):
-    software = boards()[name].software_of(l4t)
-    assert (software.jetpack if software else None) == jetpack
-
-
 def test_pipelines_end_in_bgr_pictures():
     pipelines = [
         fact.value

@@ -1,27 +1,26 @@
 """A meter between the board and its supply, read as lines: a file that a logger appends to, or a
 serial port.
 
-A line is ``time,watts`` (time in seconds or ISO 8601) or ``watts`` alone; other lines, a header for
-one, are skipped and counted. The logger's clock is not ours: what counts is when lines arrive. As
+:mod:`~sealshot.benchmarks.energy.meters.lines` reads the lines; what is none, a header for one, is
+skipped and counted. The logger's clock is not ours: what counts is when lines arrive. As
 they may arrive late and many at once, the offset between both clocks is that of the line that came
 fastest, taken anew where the logger's clock steps.
 """
 
 from __future__ import annotations
 
-import math
 import os
 import termios
 import threading
 import time
 from collections.abc import Callable
-from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 
 from sealshot.benchmarks.energy.meters.base import Meter, RailEnergy, Reading
 from sealshot.benchmarks.energy.meters.integrate import Doubles, longest_gap, power_energy
+from sealshot.benchmarks.energy.meters.lines import read_lines
 from sealshot.runtime.errors import InputError
 
 POLL_S = 0.01
@@ -58,9 +57,7 @@ class LineMeter(Meter):
     def stop(self) -> Reading:
         """See :meth:`Meter.stop`; waits for the line that closes the window, not for ever."""
         end = self._clock()
-        while self._clock() < end + LATEST_S and not (
-            len(self._lines) and self._times()[-1] >= end
-        ):
+        while self._clock() < end + LATEST_S and not self._is_past(end):
             time.sleep(POLL_S)
         self._done.set()
         self._thread.join()
@@ -70,52 +67,49 @@ class LineMeter(Meter):
         """Forget the lines so far; what waits to be read belongs to the past."""
         while data := self._read():
             self._part = (self._part + data).rpartition(b"\n")[2]
-        self._lines: list[tuple[float, float, float]] = []  # arrival, the logger's time, watts
-        self._skipped, self._failure = 0, ""
+        self._lines: list[tuple[float, str]] = []  # arrival, text
+        self._failure = ""
 
     def take(self) -> None:
         """Read the lines that have arrived."""
         data = self._read()
         now = self._clock()
         *lines, self._part = (self._part + data).split(b"\n")
-        for line in lines:
-            try:
-                stamp, watts = parse_line(line.decode())
-            except ValueError:
-                self._skipped += 1
-                continue
-            self._lines.append((now, now if stamp is None else stamp, watts))
+        self._lines += [(now, line.decode(errors="replace")) for line in lines]
 
     def between(self, start: float, end: float) -> Reading:
         """Return the energy between two moments of our clock."""
-        times = self._times()
-        watts = np.array([line[2] for line in self._lines])
+        read = read_lines(list(self._lines))
+        times = align(read.arrival, read.stamps)
         inside = int(((times >= start) & (times <= end)).sum())
         notes = ["all that hangs on the meter"]
-        if self._skipped:
-            notes.append(f"{self._skipped} lines could not be read")
+        if read.why_not:
+            notes.append(read.why_not)
+        elif read.skipped:
+            notes.append(f"{read.skipped} lines could not be read")
         if self._failure:
             notes.append(self._failure)
         if len(times) and times[-1] < end:
             notes.append(f"nothing came for the last {end - times[-1]:.1f} s")
-        if not inside:
+        if not inside and not read.why_not:
             notes.append("no line came in the window")
         rail = RailEnergy(
             name="supply",
             source=self.name,
             is_total=True,
-            joules=power_energy(times, watts, start, end) if inside else None,
+            joules=power_energy(times, read.watts, start, end) if inside else None,
             samples=inside,
-            errors=self._skipped,
+            errors=read.skipped,
             rate_hz=inside / (end - start),
             longest_gap_s=longest_gap(times, start, end),
             note="; ".join(notes),
         )
         return Reading(end - start, (rail,))
 
-    def _times(self) -> Doubles:
-        lines = list(self._lines)  # the thread appends
-        return align(np.array([a for a, _, _ in lines]), np.array([t for _, t, _ in lines]))
+    def _is_past(self, end: float) -> bool:
+        read = read_lines(list(self._lines))  # the thread appends
+        times = align(read.arrival, read.stamps)
+        return len(times) > 0 and times[-1] >= end
 
     def _follow(self) -> None:
         while not self._done.wait(POLL_S):
@@ -151,26 +145,6 @@ def align(arrival: Doubles, stamps: Doubles) -> Doubles:
         [stamps[part] + late[part].min() for part in np.split(np.arange(len(late)), steps)]
     )
     return np.maximum.accumulate(times)
-
-
-def parse_line(line: str) -> tuple[float | None, float]:
-    """Return the time of a line in seconds, where it has one, and watts.
-
-    Raises:
-        ValueError: it is no reading.
-    """
-    *stamp, watts = (cell.strip() for cell in line.strip().replace(";", ",").split(","))
-    if len(stamp) > 1 or not math.isfinite(value := float(watts)):
-        raise ValueError("not a reading")
-    if not stamp:
-        return None, value
-    try:
-        seconds = float(stamp[0])
-    except ValueError:
-        seconds = datetime.fromisoformat(stamp[0].replace("Z", "+00:00")).timestamp()
-    if not math.isfinite(seconds):
-        raise ValueError("not a time")
-    return seconds, value
 
 
 def open_csv(path: Path) -> LineMeter:

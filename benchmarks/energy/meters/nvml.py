@@ -32,28 +32,34 @@ def find_nvml(library: Any = None) -> list[Channel]:
     _ask(nvml.nvmlDeviceGetCount_v2, ctypes.byref(count))
     channels = []
     for index in range(count.value):
-        device, name = ctypes.c_void_p(), ctypes.create_string_buffer(96)
-        _ask(nvml.nvmlDeviceGetHandleByIndex_v2, ctypes.c_uint(index), ctypes.byref(device))
-        _ask(nvml.nvmlDeviceGetName, device, name, ctypes.c_uint(len(name)))
-        energy = _reader(nvml.nvmlDeviceGetTotalEnergyConsumption, device, ctypes.c_ulonglong)
-        power = _reader(nvml.nvmlDeviceGetPowerUsage, device, ctypes.c_uint)
-        for read, is_counter in ((energy, True), (power, False)):
-            try:
-                read()
-            except OSError:
-                continue
-            source = "NVML energy counter" if is_counter else "NVML power"
-            channels.append(
-                Channel(
-                    f"GPU {index}: {name.value.decode(errors='replace')}",
-                    source,
-                    read,
-                    is_counter=is_counter,
-                    note="the GPU, not the machine",
-                )
-            )
-            break
+        try:
+            found = _channel(nvml, index)
+        except OSError:  # this GPU is lost; others may answer
+            continue
+        if found:
+            channels.append(found)
     return channels
+
+
+def _channel(nvml: Any, index: int) -> Channel | None:
+    device, name = ctypes.c_void_p(), ctypes.create_string_buffer(96)
+    _ask(nvml.nvmlDeviceGetHandleByIndex_v2, ctypes.c_uint(index), ctypes.byref(device))
+    _ask(nvml.nvmlDeviceGetName, device, name, ctypes.c_uint(len(name)))
+    energy = _reader(nvml.nvmlDeviceGetTotalEnergyConsumption, device, ctypes.c_ulonglong)
+    power = _reader(nvml.nvmlDeviceGetPowerUsage, device, ctypes.c_uint)
+    for read, is_counter in ((energy, True), (power, False)):
+        try:
+            read()
+        except OSError:
+            continue
+        return Channel(
+            f"GPU {index}: {name.value.decode(errors='replace')}",
+            "NVML energy counter" if is_counter else "NVML power",
+            read,
+            is_counter=is_counter,
+            note="the GPU, not the machine",
+        )
+    return None
 
 
 def _reader(function: Any, device: ctypes.c_void_p, kind: Any) -> Callable[[], float]:

@@ -85,6 +85,27 @@ def test_rapl_zones_have_names_and_wraps(tmp_path):
     assert "did not move" in reading.rails[-1].note
 
 
+def test_one_bad_zone_takes_no_other(tmp_path):
+    counter = write_zone(tmp_path, "intel-rapl:0", "package-0", 900_000_000)
+    write_zone(tmp_path, "intel-rapl:1", "package-1", 0).unlink()
+    (tmp_path / "class/powercap/intel-rapl:1/energy_uj").mkdir()  # reading it fails
+    for file in ("max_energy_range_uj", "name"):
+        (tmp_path / "class/powercap/intel-rapl:0" / file).unlink()
+    (channel,) = find_rapl(tmp_path)
+    assert (channel.name, channel.wrap_j) == ("intel-rapl:0", None)
+
+    clock = Clock()
+    meter = SampledMeter("RAPL", [channel], clock=clock)
+    meter.begin()
+    for i in range(1001):  # 30 W for 10 s; once it starts again at 0
+        counter.write_text(f"{(900_000_000 + i * 300_000) % 1_000_000_000}\n")
+        clock.now = 100 + i * 0.01
+        meter.sample()
+    (rail,) = meter.between(100.0, 110.0).rails
+    assert rail.joules == pytest.approx(300, rel=0.01)
+    assert "went back 1 times" in rail.note
+
+
 def test_rapl_for_root_alone_is_said_to_be_so(tmp_path, monkeypatch):
     def refused():
         raise PermissionError(13, os.strerror(13))
@@ -153,6 +174,17 @@ def test_nvml_counts_energy_or_samples_power(energy, power, found):
     assert (channel.source, channel.is_counter, channel.read()) == found
     assert channel.name == "GPU 0: GPU X"
     assert not channel.is_total
+
+
+def test_a_gpu_that_does_not_answer_takes_no_other():
+    class OneLost(Nvml):
+        def nvmlDeviceGetHandleByIndex_v2(self, index, device):  # noqa: N802
+            gpu_is_lost = 15
+            if index.value == 0:
+                return gpu_is_lost
+            return super().nvmlDeviceGetHandleByIndex_v2(index, device)
+
+    assert [c.name for c in find_nvml(OneLost(5_000_000, None, count=2))] == ["GPU 1: GPU X"]
 
 
 def test_nvml_that_is_lost_later_is_an_error_of_the_channel():

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from sealshot.benchmarks.energy.meters import open_meter
-from sealshot.benchmarks.energy.meters.external import LineMeter, align, open_serial, parse_line
+from sealshot.benchmarks.energy.meters.external import LineMeter, align, open_serial
+from sealshot.benchmarks.energy.meters.lines import parse_line, read_lines
 from sealshot.runtime.errors import InputError
 
 
@@ -30,6 +31,8 @@ class Clock:
         ("12.25", (None, 12.25)),
         ("2026-11-21T05:00:00Z,3", (datetime(2026, 11, 21, 5, tzinfo=timezone.utc).timestamp(), 3)),
         ("-0.1", (None, -0.1)),
+        ("1700000000,5;5,10", (1700000000.5, 5.1)),
+        ("2.5\t5,10", (2.5, 5.1)),
     ],
 )
 def test_lines(line, reading):
@@ -40,6 +43,52 @@ def test_lines(line, reading):
 def test_lines_that_are_no_reading(line):
     with pytest.raises(ValueError, match=r".*"):
         parse_line(line)
+
+
+EVERY_S = 0.05
+FORMS = {
+    "seconds": (lambda t: f"{1.7e9 + t:.3f},5.10", 5.1),
+    "seconds from 0": (lambda t: f"{t:.3f},5.10", 5.1),
+    "milliseconds": (lambda t: f"{1000 * t:.1f},5.10", 5.1),
+    "milliseconds of the epoch": (lambda t: f"{1.7e12 + 1000 * t:.0f},5", 5.0),
+    "whole seconds and whole watts": (lambda t: f"{1_700_000_000 + int(t)},5", 5.0),
+    "watts": (lambda t: "5.10", 5.1),
+    "decimal comma": (lambda t: "5,10", 5.1),
+    "decimal comma that moves": (lambda t: f"{4 + int(7.3 * t) % 3},10", 5.1),
+    "semicolon and decimal comma": (lambda t: f"{t:.3f};5,10".replace(".", ","), 5.1),
+    "seconds and whole watts": (lambda t: f"{round(t / EVERY_S)},10", 10.0),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_lines_of_every_form_give_their_watts(form):
+    write, watts = FORMS[form]
+    every_s = 1.0 if form == "seconds and whole watts" else EVERY_S
+    times = [50 + i * every_s for i in range(120)]
+    read = read_lines([(at, write((at - 50) * EVERY_S / every_s)) for at in times])
+    assert read.skipped == 0
+    assert read.why_not == ""
+    assert read.watts.mean() == pytest.approx(watts, rel=0.02)
+    if "whole seconds" not in form:
+        assert align(read.arrival, read.stamps)[[0, -1]] == pytest.approx(times[:: len(times) - 1])
+
+
+@pytest.mark.parametrize(
+    ("line", "count", "why"),
+    [
+        ("5,10", 2, "decimal comma"),
+        ("{ms:.1f},1020000.0", 50, "not watts"),
+        ("{us:.0f},5.1", 50, "times as fast as time"),
+    ],
+)
+def test_lines_that_cannot_be_told_say_why(line, count, why):
+    lines = [
+        (50 + i * EVERY_S, line.format(ms=1e3 * i * EVERY_S, us=1e6 * i * EVERY_S))
+        for i in range(count)
+    ]
+    read = read_lines(lines)
+    assert why in read.why_not
+    assert len(read.watts) == 0
 
 
 def power(t):
