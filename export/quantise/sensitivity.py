@@ -15,7 +15,7 @@ from torch import nn
 from sealshot.export.quantise.precisions import Calibration, int8_form
 from sealshot.export.quantise.qdq import layers, quantise
 from sealshot.runtime.cli.terminal import progress
-from sealshot.runtime.engines.onnx_session import open_session
+from sealshot.runtime.engines.onnxruntime import OnnxRuntimeRunner
 from sealshot.runtime.types import Floats
 from sealshot.runtime.weights.forms import RECIPES
 
@@ -69,9 +69,8 @@ def _scores(model: onnx.ModelProto, crops: NDArray[np.uint8]) -> Floats:
     with tempfile.TemporaryDirectory(prefix="sealshot-export-") as folder:
         path = Path(folder) / "model.onnx"
         onnx.save(model, path)
-        session = open_session(path)
+        runner = OnnxRuntimeRunner(path)
     parts = [
-        session.run(["score"], {"crops": crops[i : i + BATCH]})[0]
-        for i in range(0, len(crops), BATCH)
+        runner.run({"crops": crops[i : i + BATCH]})["score"] for i in range(0, len(crops), BATCH)
     ]
     return np.concatenate(parts).astype(np.float32)

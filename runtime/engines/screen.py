@@ -48,7 +48,10 @@ class Screen(Scorer):
         if full.manifest.precision != "fp32" or _model(quick.manifest) != _model(full.manifest):
             raise InputError("what lies beside it is not its fp32 form", hint=EXPORT_BOTH)
         self.manifest = full.manifest
-        self.description = f"{quick.description} screens, fp32 decides"
+        engine = quick.description.rpartition(", ")[0]
+        same = full.description.startswith(engine)
+        decides = "fp32" if same else full.description
+        self.description = f"{quick.description} screens, {decides} decides"
         self.why = quick.why
         self.again = 0
         """Crops that were scored again so far."""

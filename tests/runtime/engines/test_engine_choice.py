@@ -282,6 +282,15 @@ def test_on_tracks_int8_screens_where_it_can(graph, ms, table, file, precision, 
     assert why in opened.why
 
 
+def test_fp32_decides_on_another_engine_where_the_one_that_screens_has_none(graph, ms):
+    ms.update({(GPU, "int8"): 0.1, (CPU, "fp32"): 2})
+    state(graph.with_name("mean.int8-tensorrt.onnx"), screen_margin=3.0)
+    opened = open_for_tracks(graph, GPU, "int8")
+    assert opened.description == "tensorrt int8 screens, fp32 decides"
+    del ms[CPU, "fp32"]
+    assert open_for_tracks(graph, GPU, "int8").description == "tensorrt int8"
+
+
 @pytest.mark.parametrize(
     ("of_int8", "of_fp32", "why"),
     [

@@ -138,6 +138,19 @@ def test_a_score_that_is_no_number_stops_the_run(pair):
         watcher.step(Frame(7, 0.0, np.zeros((64, 64, 3), np.uint8)), [face])
 
 
+@pytest.mark.parametrize(
+    ("quick", "full", "said"),
+    [
+        ("ONNX Runtime 1, CPU, int8", "ONNX Runtime 1, CPU, fp32", "fp32 decides"),
+        ("An FPGA, int8", "ONNX Runtime 1, CPU, fp32", "ONNX Runtime 1, CPU, fp32 decides"),
+    ],
+)
+def test_it_says_which_engine_decides_where_that_is_another(quick, full, said):
+    screens, decides = Known(INT8, [0]), Known(FP32, [0])
+    screens.description, decides.description = quick, full
+    assert Screen(screens, decides).description == f"{quick} screens, {said}"
+
+
 def test_single_pictures_are_scored_by_fp32():
     scene = Scene([{1: (50, 40)}])
     assert scene.screen.score(np.zeros((1, 1, 64, 64), np.uint8)).tolist() == [50]
