@@ -1,0 +1,1 @@
+"""sealshot in programs of others: each file is one that runs."""
