@@ -14,6 +14,8 @@ ACTIONS = {
     "sealing": "sealshot.benchmarks.speed.sealing.command",
     "detection": "sealshot.benchmarks.accuracy.detection",
     "tracking": "sealshot.benchmarks.accuracy.tracking",
+    "deid": "sealshot.benchmarks.accuracy.deid",
+    "uncovered": "sealshot.benchmarks.accuracy.uncovered",
     "report": "sealshot.benchmarks.report.command",
     "compare": "sealshot.benchmarks.report.compare",
     "all": "sealshot.benchmarks.report.everything",
@@ -33,6 +35,8 @@ Quality scores have a command of their own: `sealshot erc`.
   sealing      what sealing costs beside the stock `age` program
   detection    how well and how fast faces are found, beside facenet-pytorch
   tracking     trackers side by side on the same detections, judged by hand labels
+  deid         what a face matcher still makes of covered faces
+  uncovered    which faces of a video its public version still shows
   report       make one page of results
   compare      set two results side by side; exit 1 on a regression
   all          throughput, energy and kernels, and the page of them

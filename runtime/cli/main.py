@@ -29,6 +29,10 @@ COMMANDS = {
         "sealshot.runtime.cli.commands.run",
         "watch a source; seal the best shot of each person",
     ),
+    "deidentify": (
+        "sealshot.runtime.cli.commands.deidentify",
+        "write a video with every face covered",
+    ),
     "camera": ("sealshot.runtime.cli.commands.camera", "enrol a camera under a policy"),
     "keys": ("sealshot.runtime.cli.commands.keys", "make a key pair; show its recipient"),
     "open": ("sealshot.runtime.cli.commands.open", "open sealed shots with an identity"),

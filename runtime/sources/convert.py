@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Any, TypeVar, cast
 
 import av
 import cv2
 import numpy as np
 from av.sidedata.sidedata import SideData
 from av.video.reformatter import VideoReformatter
+from numpy.typing import NDArray
 
 from sealshot.runtime.types import Image
+
+Pixels = TypeVar("Pixels", bound=NDArray[Any])
 
 UNSPECIFIED = 2  # AVCOL_SPC_UNSPECIFIED
 BT709, BT601 = 1, 5  # as PyAV and swscale number them
@@ -60,18 +64,18 @@ def squared(width: int, height: int, pixel_aspect: Fraction) -> tuple[int, int]:
     return width, round(height / pixel_aspect)
 
 
-def turned(image: Image, frame: av.VideoFrame) -> Image:
-    """Turn and mirror a picture as the display matrix of its frame asks, by quarters."""
+def turned(image: Pixels, frame: av.VideoFrame) -> Pixels:
+    """Turn and mirror a picture, or a plane of one, as the display matrix of its frame asks."""
     data = frame.side_data.get("DISPLAYMATRIX")
     if data is None:
         return image
     assert isinstance(data, SideData)
     (a, b, _), (c, d, _), _ = np.frombuffer(bytes(data), np.int32).reshape(3, 3)
     if abs(int(b)) > abs(int(a)):  # x and y change places
-        image, right, down = np.asarray(cv2.transpose(image), np.uint8), c, b
+        image, right, down = cast(Pixels, cv2.transpose(image)), c, b
     else:
         right, down = a, d
     if right < 0 or down < 0:
         code = -1 if right < 0 and down < 0 else 1 if right < 0 else 0
-        image = np.asarray(cv2.flip(image, code), np.uint8)
+        image = cast(Pixels, cv2.flip(image, code))
     return image

@@ -1,0 +1,119 @@
+"""`sealshot deidentify`: write a video in which nobody's face can be seen; nothing is sealed."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import av
+
+from sealshot.runtime.cli.arguments import Arguments, output_file, positive_int, seconds
+from sealshot.runtime.cli.terminal import note, progress, say, say_json
+from sealshot.runtime.errors import InputError
+from sealshot.runtime.pipeline.stop import Stop
+from sealshot.runtime.public.cover import DEFAULT_STYLE, STYLES
+from sealshot.runtime.public.lookback import LOOK_S
+from sealshot.runtime.public.recording import Recording
+from sealshot.runtime.public.stream import MIN_FACE_PX, Hiding, PublicStream, open_detectors
+from sealshot.runtime.public.writer import CODECS, CONTAINERS, VideoWriter, check_output
+
+USAGE = f"""
+usage: sealshot deidentify VIDEO -o FILE [options]
+
+Write VIDEO with every face covered. What was covered is gone: nothing is sealed. (`sealshot run
+--public` does the same for a camera, beside the sealed shots.)
+
+A face is covered where it is found and also where it must have been: each picture waits for what is
+found after it, and people who are turned away or hidden stay covered along their way. So much is
+covered that is no face. Time stamps, pixel aspect and colours stay as they are; pictures are turned
+upright. Title, place, device, subtitles, chapters and cover picture are left out.
+
+FILE appears when it is whole. Ctrl-C ends it well: what was looked at so far is kept.
+
+  -o FILE             {", ".join(CONTAINERS)}; not overwritten
+  --style STYLE       mosaic (default), blur or solid. Blur shows no more than mosaic does; solid
+                      shows nothing
+  --codec NAME        {", ".join(CODECS)} (default: h264)
+  --keep-audio        copy the sound. A voice tells who speaks: it is left out unless asked for
+  --min-face PX       width of the smallest face to look for (default {MIN_FACE_PX}); smaller ones
+                      stay as they are
+  --look-back S       seconds that a picture waits for what is found after it, and that somebody
+                      who is lost stays covered (default {LOOK_S:g}); memory holds so much video
+  --detector NAME     mtcnn (default), mtcnn:exact, or yunet:FILE.onnx; may be repeated: what any
+                      of them finds is covered
+  --json              print the summary as JSON
+
+examples:
+  sealshot deidentify crowd.mp4 -o public.mp4
+  sealshot deidentify crowd.mp4 -o public.mkv --codec ffv1 --style solid --keep-audio
+"""
+
+
+def main(argv: list[str]) -> int:
+    """Run the command."""
+    arguments = Arguments("deidentify", USAGE)
+    add = arguments.add_argument
+    add("video", type=Path)
+    add("-o", dest="output", type=output_file, required=True)
+    add("--style", choices=STYLES, default=DEFAULT_STYLE)
+    add("--codec", choices=CODECS)
+    add("--keep-audio", action="store_true")
+    add("--min-face", type=positive_int, default=MIN_FACE_PX)
+    add("--look-back", type=seconds, default=LOOK_S)
+    add("--detector", action="append")
+    add("--json", action="store_true")
+    given = arguments.parse_args(argv)
+    codec = check_output(given.output, given.codec)
+    if not given.video.is_file():
+        raise InputError(
+            f"there is no video file {given.video}",
+            hint="a camera is watched by `sealshot run --public FILE`",
+        )
+    hiding = Hiding(given.style, given.look_back, given.min_face)
+    detectors = open_detectors(given.detector or ["mtcnn"], hiding.min_face_px)
+    stop, start_s = Stop(), time.perf_counter()
+    with (
+        stop.on_signals(),
+        Recording(given.video, sound=given.keep_audio) as recording,
+        VideoWriter(given.output, recording.form, codec, recording.sound) as writer,
+        progress("covering") as bar,
+    ):
+        stream, taken = PublicStream(writer, detectors, hiding), 0
+        with stop.heeded():
+            for item in recording:
+                if isinstance(item, av.Packet):
+                    writer.copy(item)
+                else:
+                    stream.take(item.picture, item.image)
+                    taken += 1
+                    fps = taken / (time.perf_counter() - start_s)
+                    bar.update(taken, f"{fps:.1f} fps", recording.frames)
+                if stop.is_set():
+                    break
+            stream.finish(whole=not stop.is_set())
+    if not stream.pictures:
+        raise KeyboardInterrupt  # before the first one had waited enough: there is no file
+    done_s = time.perf_counter() - start_s
+    if given.json:
+        say_json(
+            {
+                "output": str(given.output),
+                "pictures": stream.pictures,
+                "regions": stream.covered,
+                "style": hiding.style,
+                "min_face_px": hiding.min_face_px,
+                "damaged_packets": recording.damaged,
+                "seconds": done_s,
+                "interrupted": stop.is_set(),
+            }
+        )
+    else:
+        say(
+            f"{given.output}: {stream.pictures} pictures, {stream.covered} regions covered "
+            f"({hiding.style}), {stream.pictures / done_s:.1f} fps"
+            + (", interrupted" if stop.is_set() else "")
+        )
+    note(f"faces narrower than {hiding.min_face_px} px were not looked for (--min-face)")
+    if stop.is_set():
+        note(f"{taken - stream.pictures} pictures were left out: what comes after them is unknown")
+    return 0

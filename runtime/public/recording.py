@@ -1,0 +1,233 @@
+"""A recording as its planes: every picture, and the packets of its sound, in the order of the file.
+
+Colours, pixel aspect and time stamps stay as they are; pictures are turned upright. Nothing else of
+the file is given on: no title, place or device, no subtitles, chapters or cover picture.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import av
+import numpy as np
+from av.error import FFmpegError
+from av.video.reformatter import VideoReformatter
+
+from sealshot.runtime.errors import InputError
+from sealshot.runtime.public.cover import Plane
+from sealshot.runtime.public.picture import PLANAR, Form, Picture, planes_of
+from sealshot.runtime.sources.convert import (
+    BT601,
+    BT709,
+    HD_WIDTH,
+    SD_HEIGHT,
+    Converter,
+    turned,
+)
+from sealshot.runtime.sources.deinterlace import Deinterlacer
+from sealshot.runtime.sources.reader import ASK_AGAIN
+from sealshot.runtime.types import Image
+
+logger = logging.getLogger(__name__)
+
+LIMITED_RANGE, FULL_RANGE = 1, 2
+FASTEST_FPS = 240
+ASSUMED_STEP_S = Fraction(1, 25)
+FORWARD_JUMP_S = 10.0
+"""A stamp that is further ahead of the one before is a mistake of whoever wrote the file."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shown:
+    """A picture, and what a detector looks at."""
+
+    picture: Picture
+    image: Image
+    """``uint8 [h, w, 3]`` BGR, upright, with square pixels."""
+
+
+class Recording:
+    """Reads a video file. Iterate over it once, inside a ``with`` block."""
+
+    def __init__(self, path: Path, *, sound: bool = False) -> None:
+        """Open a file and decode its first picture.
+
+        Args:
+            path: of the file.
+            sound: whether to give the packets of its sound too.
+
+        Raises:
+            InputError: it is no video that FFmpeg can read, or has no picture or no such sound.
+        """
+        self.name = str(path)
+        try:
+            self._container = av.open(str(path.absolute()), metadata_errors="replace")
+        except (FFmpegError, OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or type(error).__name__
+            raise InputError(
+                f"{path} is not a video that FFmpeg can read: {str(why).lower()}",
+                hint="check that it plays elsewhere",
+            ) from None
+        try:
+            self._start(sound)
+        except BaseException:
+            self._container.close()
+            raise
+
+    def _start(self, sound: bool) -> None:
+        video = self._container.streams.best("video")
+        if not isinstance(video, av.VideoStream) or getattr(video, "codec_context", None) is None:
+            raise InputError(
+                f"{self.name} has no video that FFmpeg can decode", hint="name a video file"
+            )
+        self._video, self.sound = video, None
+        video.thread_type = "AUTO"
+        if sound:
+            best = self._container.streams.best("audio")
+            if not isinstance(best, av.AudioStream):
+                raise InputError(f"{self.name} has no sound", hint="leave --keep-audio out")
+            self.sound = best
+        self.frames: int | None = video.frames or None
+        self.damaged = 0
+        self._reformatter, self._converter = VideoReformatter(), Converter()
+        self._last: Picture | None = None
+        self._first_ticks = 0
+        self._items: Generator[av.VideoFrame | av.Packet[Any]] = self._decode()
+        ahead: list[av.VideoFrame | av.Packet[Any]] = []
+        for item in self._items:
+            ahead.append(item)
+            if isinstance(item, av.VideoFrame):
+                break
+        else:
+            raise InputError(
+                f"{self.name} has no picture that can be decoded",
+                hint="check that it plays elsewhere",
+            )
+        self._ahead, first = ahead, ahead[-1]
+        assert isinstance(first, av.VideoFrame)
+        self._size = first.width, first.height
+        self._working = _working(first)
+        self.form = self._form_of(first)
+
+    def __iter__(self) -> Iterator[Shown | av.Packet[Any]]:
+        yield from map(self._item, self._ahead)
+        self._ahead = []
+        yield from map(self._item, self._items)
+        if self.damaged:
+            logger.warning("%s: %d damaged packets were passed over", self.name, self.damaged)
+
+    def __enter__(self) -> Recording:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._items.close()
+        self._container.close()
+
+    def _decode(self) -> Generator[av.VideoFrame | av.Packet[Any]]:
+        streams = [self._video] if self.sound is None else [self._video, self.sound]
+        deinterlacer = Deinterlacer(self._video.time_base or Fraction(1, 1000))
+        failed = 0
+        while failed < ASK_AGAIN:
+            try:
+                for packet in self._container.demux(streams):
+                    if packet.stream is not self._video:
+                        yield packet
+                        continue
+                    try:
+                        frames = packet.decode()
+                    except FFmpegError:
+                        self.damaged += 1
+                        failed += 1
+                        continue
+                    failed = 0
+                    for frame in frames:
+                        assert isinstance(frame, av.VideoFrame)
+                        yield from deinterlacer.push(frame)
+                break
+            except av.EOFError:
+                break
+            except FFmpegError:  # a packet that cannot be read; the next may be
+                self.damaged += 1
+                failed += 1
+        yield from deinterlacer.flush()
+
+    def _item(self, item: av.VideoFrame | av.Packet[Any]) -> Shown | av.Packet[Any]:
+        if isinstance(item, av.Packet):
+            return item
+        frame = self._worked(item)
+        planes = tuple(turned(plane, item) for plane in planes_of(frame))
+        image = self._converter.picture(item, self._pixel_aspect() or Fraction(1))
+        self._last = self._timed(planes, item)
+        return Shown(self._last, image)
+
+    def _worked(self, frame: av.VideoFrame) -> av.VideoFrame:
+        """Return a frame in the form of the stream: the first frame's."""
+        same = frame.format.name.replace("yuvj", "yuv") == self._working
+        if same and (frame.width, frame.height) == self._size:
+            return frame
+        matrix = self.form.matrix if frame.format.is_rgb else None
+        return self._reformatter.reformat(frame, *self._size, self._working, dst_colorspace=matrix)
+
+    def _timed(self, planes: tuple[Plane, ...], frame: av.VideoFrame) -> Picture:
+        base = self.form.time_base_s
+        ticks = frame.pts if frame.pts is not None else frame.dts
+        last = self._last
+        if last is None:
+            self._first_ticks = ticks or 0
+            return Picture(planes, self._first_ticks, 0.0)
+        step = max(1, round((1 / self.form.fps if self.form.fps else ASSUMED_STEP_S) / base))
+        if ticks is None or ticks <= last.ticks or (ticks - last.ticks) * base > FORWARD_JUMP_S:
+            ticks = last.ticks + step
+        return Picture(planes, ticks, float((ticks - self._first_ticks) * base))
+
+    def _pixel_aspect(self) -> Fraction:
+        return self._video.sample_aspect_ratio or Fraction(0)
+
+    def _form_of(self, frame: av.VideoFrame) -> Form:
+        context, aspect, rate = (
+            self._video.codec_context,
+            self._pixel_aspect(),
+            self._video.average_rate,
+        )
+        width, height = frame.width, frame.height
+        if _is_on_side(frame):
+            width, height, aspect = height, width, 1 / aspect if aspect else aspect
+        large = frame.width >= HD_WIDTH or frame.height > SD_HEIGHT
+        full = "yuvj" in frame.format.name or context.color_range == FULL_RANGE
+        rgb = frame.format.is_rgb  # as PyAV makes it YUV
+        return Form(
+            width=width,
+            height=height,
+            format=self._working,
+            pixel_aspect=aspect,
+            time_base_s=self._video.time_base or Fraction(1, 1000),
+            fps=rate if rate and 0 < rate <= FASTEST_FPS else None,
+            range=LIMITED_RANGE if rgb else FULL_RANGE if full else context.color_range,
+            primaries=context.color_primaries,
+            transfer=context.color_trc,
+            matrix=(BT709 if large else BT601) if rgb else context.colorspace,
+        )
+
+
+def _working(frame: av.VideoFrame) -> str:
+    """Return the format that a stream is held in: its own where it is planar YUV."""
+    name = frame.format.name.replace("yuvj", "yuv")
+    if name not in PLANAR:
+        return "yuv420p10le" if name == "p010le" else "yuv420p"
+    # a picture of half the width on its side would be one of half the height
+    return name.replace("422", "444") if _is_on_side(frame) else name
+
+
+def _is_on_side(frame: av.VideoFrame) -> bool:
+    return turned(np.zeros((1, 2), np.uint8), frame).shape == (2, 1)

@@ -1,0 +1,123 @@
+"""The public stream itself: finds and follows faces, waits, covers, writes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from sealshot.runtime.detect import Detector, open_detector
+from sealshot.runtime.detect.boxes import iou
+from sealshot.runtime.detect.mtcnn import FAST, Mtcnn
+from sealshot.runtime.public.cover import DEFAULT_STYLE, Region, Style, cover
+from sealshot.runtime.public.lookback import LOOK_S, LookBack
+from sealshot.runtime.public.picture import Picture
+from sealshot.runtime.public.writer import VideoWriter
+from sealshot.runtime.track.bytetrack import ByteTrack
+from sealshot.runtime.types import Face, Image
+
+MIN_FACE_PX = 20
+SAME_IOU = 0.3
+SENSITIVE = replace(FAST, thresholds=(0.6, 0.5, 0.5))
+"""MTCNN's, for `mtcnn`: what is doubtful is taken for a face."""
+
+
+@dataclass(frozen=True)
+class Hiding:
+    """How faces are hidden."""
+
+    style: Style = DEFAULT_STYLE
+    look_s: float = LOOK_S
+    """How long a picture waits for what is found after it; memory holds so much of the stream."""
+    min_face_px: int = MIN_FACE_PX
+    """Width of the smallest face that is looked for."""
+
+
+def open_detectors(specs: Sequence[str], min_face_px: int) -> list[Detector]:
+    """Open detectors as :func:`open_detector` does; MTCNN is :data:`SENSITIVE`.
+
+    Raises:
+        InputError: there is no such detector, or its file cannot be read.
+    """
+    return [
+        Mtcnn(min_face_px=min_face_px, settings=SENSITIVE)
+        if spec == "mtcnn"
+        else open_detector(spec, min_face_px=min_face_px)
+        for spec in specs
+    ]
+
+
+class PublicStream:
+    """Takes pictures in order, and writes them covered, ``look_s`` later.
+
+    Every picture is looked at in full, and every face that is found begins a track: to cover what
+    is no face costs a little of the picture, to leave a face out costs the person.
+    """
+
+    def __init__(
+        self, writer: VideoWriter, detectors: Sequence[Detector], hiding: Hiding = Hiding()
+    ) -> None:
+        """Start with no picture.
+
+        Args:
+            writer: takes what is covered.
+            detectors: each looks at each picture; what any of them finds is covered.
+            hiding: how.
+        """
+        self._writer, self._detectors, self._hiding = writer, tuple(detectors), hiding
+        self._tracker = ByteTrack(lost_s=hiding.look_s, sure_score=0.0)
+        self._look_back: LookBack[Picture] = LookBack(hiding.look_s)
+        self.pictures = 0
+        """Written so far."""
+        self.covered = 0
+        """Regions covered in them, all pictures together."""
+
+    def take(self, picture: Picture, image: Image, known: Sequence[Face] = ()) -> None:
+        """Take the next picture.
+
+        Args:
+            picture: what is written.
+            image: the same as a detector sees it; may have another size.
+            known: faces that somebody else found in ``image``.
+        """
+        faces: list[Face] = []
+        for found in (*(detector.detect(image) for detector in self._detectors), known):
+            faces += [face for face in found if not _is_among(face, faces)]
+        height, width = picture.planes[0].shape
+        scale = np.asarray([width / image.shape[1], height / image.shape[0]], np.float32)
+        scaled = [
+            Face(face.box * np.tile(scale, 2), face.score, face.landmarks * scale) for face in faces
+        ]
+        seen = self._tracker.update(picture.time_s, scaled).seen
+        self._write(self._look_back.add(picture.time_s, seen, picture))
+
+    def advance(self, time_s: float) -> None:
+        """Take that time went on without a picture."""
+        self._write(self._look_back.advance(time_s))
+
+    def finish(self, *, whole: bool) -> None:
+        """Write what waits, and keep the file, unless there is no picture in it.
+
+        Args:
+            whole: whether the source ended by itself. Where it did not, nobody knows what comes
+                next, so the pictures that wait are left out.
+        """
+        if whole:
+            self._write(self._look_back.flush())
+        if self.pictures:
+            self._writer.keep()
+
+    def _write(self, ready: Iterable[tuple[Picture, list[Region]]]) -> None:
+        for picture, regions in ready:
+            planes = cover(picture.planes, regions, self._hiding.style)
+            self._writer.write(planes, picture.ticks)
+            self.pictures += 1
+            self.covered += len(regions)
+
+
+def _is_among(face: Face, faces: Sequence[Face]) -> bool:
+    if not faces:
+        return False
+    overlap = iou(face.box[None], np.stack([other.box for other in faces]))
+    return bool(overlap.max() > SAME_IOU)

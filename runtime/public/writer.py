@@ -1,0 +1,236 @@
+"""Writing a video through PyAV, whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, TypeVar
+
+import av
+from av.error import FFmpegError
+
+from sealshot.runtime.errors import InputError, SealshotError
+from sealshot.runtime.files import PART, WRITE_ELSEWHERE, file_error, fsync_folder
+from sealshot.runtime.public.cover import Plane
+from sealshot.runtime.public.picture import TEN_BITS, Form, frame_of
+
+T = TypeVar("T")
+Codec = Literal["h264", "h265", "ffv1", "mjpeg"]
+
+# suffix -> FFmpeg's name of the container, and the codecs that players read in it
+CONTAINERS: dict[str, tuple[str, tuple[Codec, ...]]] = {
+    ".mp4": ("mp4", ("h264", "h265", "mjpeg")),
+    ".mov": ("mov", ("h264", "h265", "mjpeg")),
+    ".mkv": ("matroska", ("h264", "h265", "ffv1", "mjpeg")),
+}
+# codec -> FFmpeg's encoder and its options
+ENCODERS: dict[Codec, tuple[str, dict[str, str]]] = {
+    "h264": ("libx264", {"preset": "veryfast", "crf": "20"}),
+    "h265": ("libx265", {"preset": "veryfast", "crf": "22", "x265-params": "log-level=none"}),
+    "ffv1": ("ffv1", {"level": "3"}),
+    "mjpeg": ("mjpeg", {"qmin": "2", "qmax": "4", "strict": "unofficial"}),
+}
+CODECS: tuple[Codec, ...] = tuple(ENCODERS)
+NEED_EVEN_SIDES = ("h264", "h265")
+
+
+def check_output(path: Path, codec: Codec | None) -> Codec:
+    """Return the codec for a file: the one that was asked for, or its container's first.
+
+    Raises:
+        InputError: the file exists, its suffix names no container, or that does not take the codec.
+    """
+    if path.suffix.lower() not in CONTAINERS:
+        raise InputError(
+            f"{path} names no container for video",
+            hint="let its name end with " + " or ".join(CONTAINERS),
+        )
+    name, codecs = CONTAINERS[path.suffix.lower()]
+    if codec is not None and codec not in codecs:
+        raise InputError(f"{name} does not take {codec}", hint="let the name end with .mkv")
+    if path.exists():
+        raise InputError(f"{path} exists and is not overwritten", hint="choose another file name")
+    return codec or codecs[0]
+
+
+class VideoWriter:
+    """Writes to ``path.part``, which becomes ``path`` when :meth:`keep` was called.
+
+    Use it in a ``with`` block: at its end a file that was not kept is deleted.
+    """
+
+    def __init__(
+        self, path: Path, form: Form, codec: Codec, audio: av.AudioStream | None = None
+    ) -> None:
+        """Begin the file.
+
+        Args:
+            path: as :func:`check_output` took it.
+            form: of the pictures.
+            codec: as :func:`check_output` returned it.
+            audio: a stream of another container whose packets are to be copied.
+
+        Raises:
+            InputError: there is no such folder, or the container does not take the sound.
+            SealshotError: the disk is full.
+        """
+        self._path, self._part = path, path.with_name(path.name + PART)
+        self._kept = False
+        self._file = self._do(lambda: _File(self._part))
+        try:
+            self._do(lambda: self._open(form, codec, audio))
+        except BaseException:
+            self.discard()
+            raise
+
+    def _open(self, form: Form, codec: Codec, audio: av.AudioStream | None) -> None:
+        name, _ = CONTAINERS[self._path.suffix.lower()]
+        encoder, options = ENCODERS[codec]
+        self._container = av.open(self._file, "w", format=name)
+        stream = self._container.add_stream(encoder, rate=form.fps or 25, options=dict(options))
+        assert isinstance(stream, av.VideoStream)
+        self._stream, self._audio = stream, None
+        context = stream.codec_context
+        if codec == "h265" and name != "matroska":
+            context.codec_tag = "hvc1"  # what Apple's players ask for
+        # as decoded, but for 10 bits where the encoder has 8 only
+        known = [f.name for f in context.codec.video_formats or ()]
+        short = form.format.removesuffix(TEN_BITS)
+        self._format = form.format
+        context.pix_fmt = form.format if form.format in known else short
+        even = codec in NEED_EVEN_SIDES and "444" not in form.format
+        context.width = form.width // 2 * 2 if even else form.width
+        context.height = form.height // 2 * 2 if even else form.height
+        context.time_base = form.time_base_s
+        if form.pixel_aspect:
+            context.sample_aspect_ratio = form.pixel_aspect
+        context.color_range, context.color_primaries = form.range, form.primaries
+        context.color_trc, context.colorspace = form.transfer, form.matrix
+        self._time_base_s = form.time_base_s
+        if audio is not None:
+            try:
+                self._audio = self._container.add_stream_from_template(audio)
+            except (ValueError, FFmpegError):
+                raise InputError(
+                    f"{name} does not take the sound as it is ({audio.codec_context.name})",
+                    hint="let the name end with .mkv, or leave --keep-audio out",
+                ) from None
+
+    def write(self, planes: Sequence[Plane], ticks: int) -> None:
+        """Encode one picture; ``ticks`` grow from one to the next.
+
+        Raises:
+            SealshotError: the disk is full.
+        """
+        context = self._stream.codec_context
+        frame = frame_of(self._cut(planes), self._format)
+        if context.pix_fmt != self._format:
+            frame = frame.reformat(format=context.pix_fmt)
+        frame.pts, frame.time_base = ticks, self._time_base_s
+        self._do(lambda: self._container.mux(self._stream.encode(frame)))
+
+    def copy(self, packet: av.Packet[Any]) -> None:
+        """Write a packet of the sound."""
+        if self._audio is not None and packet.dts is not None:
+            packet.stream = self._audio
+            self._do(lambda: self._container.mux(packet))
+
+    def keep(self) -> None:
+        """Finish the file, and give it its name.
+
+        Raises:
+            SealshotError: the disk is full.
+        """
+
+        def finish() -> None:
+            self._container.mux(self._stream.encode(None))
+            self._container.close()
+            self._file.finish()
+            self._part.replace(self._path)
+            fsync_folder(self._path.parent)
+
+        self._do(finish)
+        self._kept = True
+
+    def discard(self) -> None:
+        """Delete what was written, unless it was kept. A second call does nothing."""
+        if not self._kept:
+            self._file.close()
+            self._part.unlink(missing_ok=True)
+
+    def __enter__(self) -> VideoWriter:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.discard()
+
+    def _cut(self, planes: Sequence[Plane]) -> list[Plane]:
+        """Leave out the odd row and column that the encoder does not take."""
+        context, (height, width) = self._stream.codec_context, planes[0].shape
+        if (context.width, context.height) == (width, height):
+            return list(planes)
+        return [
+            plane[
+                : context.height * plane.shape[0] // height,
+                : context.width * plane.shape[1] // width,
+            ]
+            for plane in planes
+        ]
+
+    def _do(self, work: Callable[[], T]) -> T:
+        """Do what writes; tell in one sentence what the disk said, whoever heard it."""
+        try:
+            done = work()
+            failure: Exception | None = None
+        except (OSError, FFmpegError) as error:
+            failure = error
+        heard = self._file.failure if hasattr(self, "_file") else None
+        if heard is not None:
+            failure = heard
+        if failure is None:
+            return done
+        if isinstance(failure, OSError) and failure.errno in errno.errorcode:
+            raise file_error(f"cannot write {self._path}", failure, WRITE_ELSEWHERE) from None
+        raise SealshotError(
+            f"cannot write {self._path}: {failure}", hint="try another --codec"
+        ) from failure
+
+
+class _File:
+    """What FFmpeg writes to. It remembers what went wrong: FFmpeg forgets that where it closes."""
+
+    def __init__(self, path: Path) -> None:
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        path.unlink(missing_ok=True)  # left by a run that was killed
+        self._file = os.fdopen(os.open(path, flags, 0o666), "w+b", buffering=0)
+        self.failure: OSError | None = None
+
+    def write(self, data: bytes) -> int:
+        whole, view = len(data), memoryview(data)
+        try:
+            while len(view):
+                view = view[self._file.write(view) :]
+        except OSError as error:
+            self.failure = self.failure or error
+        return whole
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def finish(self) -> None:
+        os.fsync(self._file.fileno())
+        self._file.close()
+
+    def close(self) -> None:
+        self._file.close()
