@@ -1,4 +1,4 @@
-"""Data sets of pictures of people: a folder a person, or a CSV file of pairs."""
+"""Data sets of pictures of people: a folder a person, a CSV file of pairs, or LFW's lists."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from sealshot.runtime.errors import InputError
 from sealshot.runtime.types import Image
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
+LFW_PAIRS = "a line is `NAME 1 4` (one person) or `NAME 1 OTHER 2` (two), as in LFW's pairs.txt"
 COLUMNS = "the columns `reference` and `probe` hold files; `same` (0 or 1) and `person` may follow"
 
 
@@ -110,6 +111,66 @@ def read_pairs(path: Path) -> tuple[Pictures, Pairs]:
         person=np.array([row.get("person") or file for row, file in zip(rows, left, strict=True)]),
     )
     return Pictures(path.parent, files, ()), pairs
+
+
+def read_lfw_pairs(path: Path) -> tuple[Pictures, Pairs]:
+    """Read pairs as LFW lists them (``pairs.txt``, ``pairsDevTest.txt``).
+
+    After a line of counts, ``NAME 1 4`` are two pictures of one person, ``NAME 1 OTHER 2`` of two.
+    Picture 1 of NAME is ``NAME/NAME_0001.jpg``, in the folder of the list or in one beside it.
+
+    Raises:
+        InputError: the file cannot be read, a line is neither, or a picture is not there.
+    """
+    try:
+        lines = [line.split() for line in path.read_text(encoding="utf-8").splitlines()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} cannot be read: {error}", hint=LFW_PAIRS) from error
+    rows = [(number, cells) for number, cells in enumerate(lines, start=1) if cells]
+    if rows and all(cell.isdecimal() for cell in rows[0][1]):
+        rows = rows[1:]
+    named: list[tuple[tuple[str, str], tuple[str, str]]] = []
+    for number, cells in rows:
+        if len(cells) == 3:
+            cells = [cells[0], cells[1], cells[0], cells[2]]
+        if len(cells) != 4 or not (cells[1].isdecimal() and cells[3].isdecimal()):
+            raise InputError(
+                f"line {number} of {path} is no pair: {' '.join(cells)[:60]}", hint=LFW_PAIRS
+            )
+        named.append(((cells[0], cells[1]), (cells[2], cells[3])))
+    if not named:
+        raise InputError(f"{path} lists no pairs", hint=LFW_PAIRS)
+    first = named[0][0][0]
+    beside = sorted(folder for folder in path.parent.iterdir() if folder.is_dir())
+    root = next((f for f in (path.parent, *beside) if (f / first).is_dir()), None)
+    if root is None:
+        raise InputError(
+            f"the pictures of {path} are not there: no folder '{first}' beside it or one below",
+            hint="put the list beside the folder of the pictures",
+        )
+    of = {picture: _lfw_file(root, *picture) for pair in named for picture in pair}
+    absent = sorted(f"{name} {number}" for (name, number), file in of.items() if not file)
+    if absent:
+        raise InputError(
+            f"{len(absent)} pictures that {path} names are not in {root}, the first is {absent[0]}",
+            hint="picture 1 of NAME is NAME/NAME_0001.jpg",
+        )
+    files = tuple(sorted(set(of.values())))
+    index = {file: i for i, file in enumerate(files)}
+    pairs = Pairs(
+        reference=np.array([index[of[left]] for left, _ in named]),
+        probe=np.array([index[of[right]] for _, right in named]),
+        same=np.array([left[0] == right[0] for left, right in named]),
+        person=np.array([left[0] for left, _ in named]),
+    )
+    return Pictures(root, files, ()), pairs
+
+
+def _lfw_file(root: Path, name: str, number: str) -> str:
+    """Return the file of a picture below ``root``; empty where there is none."""
+    stem = f"{name}/{name}_{int(number):04d}"
+    found = (f"{stem}{suffix}" for suffix in sorted(SUFFIXES))
+    return next((file for file in found if (root / file).is_file()), "")
 
 
 def _same(path: Path, line: int, text: str | None) -> bool:

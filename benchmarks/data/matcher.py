@@ -72,8 +72,8 @@ class Matcher:
         """Open a matcher.
 
         Raises:
-            InputError: the file is missing, is no ONNX model of one image input, or its alignment
-                is not declared or malformed.
+            InputError: the file is missing, is no ONNX model from images to embeddings, or its
+                alignment is not declared or malformed.
         """
         self._session = open_session(model, threads=threads)
         self.sha256 = model_sha256(model)
@@ -81,11 +81,13 @@ class Matcher:
         self.alignment = _alignment(model, self.sha256)
         inputs = self._session.get_inputs()
         width, height = self.alignment.size
-        shape = inputs[0].shape
-        if len(inputs) != 1 or len(shape) != 4 or shape[1] != 3:
+        shape, kind = inputs[0].shape, inputs[0].type
+        if len(inputs) != 1 or len(shape) != 4 or shape[1] != 3 or kind != "tensor(float)":
+            takes = ", ".join(f"{i.type.removeprefix('tensor')} {i.shape}" for i in inputs)
             raise InputError(
-                f"{model} is not a matcher: it must take one image [n, 3, height, width]",
-                hint="give the ONNX file of a face matcher",
+                f"{model} is not a matcher: it must take one image, float [n, 3, height, width], "
+                f"and takes {takes}",
+                hint="give the ONNX file of a face matcher, exported with channels first",
             )
         for found, declared in zip(shape[2:], (height, width), strict=True):
             if isinstance(found, int) and found != declared:
@@ -95,6 +97,29 @@ class Matcher:
                     hint=f"put the right size into {model.with_suffix('.json').name}",
                 )
         self._input = inputs[0].name
+        self._batch = self._batch_of(model, shape[0])
+
+    def _batch_of(self, model: Path, declared: object) -> int | None:
+        """Return how many pictures the model takes at once; None: any number.
+
+        Many are exported for one alone, some without saying so: they are tried.
+        """
+        width, height = self.alignment.size
+        failure = ""
+        for batch in (declared,) if isinstance(declared, int) else (2, 1):
+            black = np.zeros((batch, 3, height, width), np.float32)
+            try:
+                (given, *_) = self._session.run(None, {self._input: black})
+            except Exception as error:  # those of ONNX Runtime share no base class
+                failure = str(error).splitlines()[0]
+                continue
+            if np.ndim(given) == 2 and len(given) == batch:
+                return None if batch == 2 and not isinstance(declared, int) else batch
+            failure = f"for {batch} it gives {list(np.shape(given))}"
+        raise InputError(
+            f"{model} is not a matcher: it must give embeddings [n, d] of n pictures: {failure}",
+            hint="give the ONNX file of a face matcher",
+        )
 
     def align(self, image: Image, landmarks: Floats) -> Image:
         """Warp a face to where the matcher wants it.
@@ -117,15 +142,20 @@ class Matcher:
             batch = batch[:, ::-1]
         batch = (batch - self.alignment.mean) / self.alignment.scale
         parts = [batch, batch[..., ::-1]] if self.alignment.mirror else [batch]
-        embeddings = np.concatenate(
-            [
-                self._session.run(None, {self._input: np.ascontiguousarray(p, np.float32)})[0]
-                for p in parts
-            ],
-            axis=1,
-        )
+        embeddings = np.concatenate([self._run(part) for part in parts], axis=1)
         norms = np.linalg.norm(embeddings, axis=1, keepdims=True)
         return np.asarray(embeddings / np.maximum(norms, 1e-12), np.float32)
+
+    def _run(self, images: Floats) -> Floats:
+        """Run the model on ``[n, 3, h, w]``, as many at once as it takes."""
+        size = self._batch or len(images)
+        given = []
+        for first in range(0, len(images), size):
+            part = images[first : first + size]
+            filled = np.zeros((size, *part.shape[1:]), np.float32)
+            filled[: len(part)] = part
+            given.append(self._session.run(None, {self._input: filled})[0][: len(part)])
+        return np.concatenate(given)
 
 
 def distances(left: Floats, right: Floats, kind: str) -> NDArray[np.float64]:

@@ -76,6 +76,12 @@ def starts(comparisons: Comparisons, fnmr: Sequence[float], fmr: Sequence[float]
                 start = set_start(distances, rate)
                 if not (comparisons.distance >= start.threshold).any():
                     raise InputError(f"no genuine comparison fails at {start.label}")
+                if (comparisons.distance >= start.threshold).all():
+                    raise InputError(
+                        f"all {len(comparisons.distance)} genuine comparisons fail at "
+                        f"{start.label}: whatever is discarded, all of the rest fail",
+                        hint="give more pictures, or a lower rate",
+                    )
                 found.append(start)
                 errors = int((comparisons.distance >= start.threshold).sum())
                 if errors < FEW:

@@ -23,7 +23,7 @@ from sealshot.benchmarks.accuracy.erc.report import Setting
 from sealshot.benchmarks.accuracy.measures import open_measure, open_measures
 from sealshot.benchmarks.accuracy.measures.measure import Measure, cost_ms, rate_faces
 from sealshot.benchmarks.data.cache import open_cache
-from sealshot.benchmarks.data.dataset import read_folder, read_pairs
+from sealshot.benchmarks.data.dataset import read_folder, read_lfw_pairs, read_pairs
 from sealshot.benchmarks.data.faces import Faces, embed_faces, find_faces
 from sealshot.benchmarks.data.matcher import Matcher
 from sealshot.runtime.cli.arguments import Arguments, natural_int, positive_int
@@ -31,8 +31,8 @@ from sealshot.runtime.cli.terminal import note, warn
 from sealshot.runtime.errors import InputError
 
 SHARED_USAGE = f"""DATASET is a folder that holds a folder a person, a CSV file of pairs (columns
-reference, probe; same and person are optional), or an .npz of distances and qualities (distance,
-quality_NAME; person and impostor are optional).
+reference, probe; same and person are optional), LFW's pairs.txt beside its pictures, or an .npz of
+distances and qualities (distance, quality_NAME; person and impostor are optional).
 
   --recognizer FILE   the face matcher, ONNX; its alignment stands in a JSON file beside it
   --fnmr RATE ...     FNMR at which the curves start (default 0.01 0.001)
@@ -121,6 +121,8 @@ def load(given: argparse.Namespace, scores: Sequence[str], default_scores: Seque
     pairs = None
     if given.dataset.suffix.lower() == ".csv":
         pictures, pairs = read_pairs(given.dataset)
+    elif given.dataset.is_file():
+        pictures, pairs = read_lfw_pairs(given.dataset)
     else:
         pictures = read_folder(given.dataset)
     faces = find_faces(pictures, given.detector, cache, threads=given.threads)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sealshot.benchmarks.data.dataset import read_folder, read_pairs
+from sealshot.benchmarks.data.dataset import read_folder, read_lfw_pairs, read_pairs
 from sealshot.runtime.errors import InputError
 
 
@@ -91,3 +91,39 @@ def test_a_file_that_is_no_text_is_refused(content, tmp_path):
     (tmp_path / "p.csv").write_bytes(content)
     with pytest.raises(InputError):
         read_pairs(tmp_path / "p.csv")
+
+
+PICTURES = ("ann/ann_0001.jpg", "ann/ann_0004.png", "bob/bob_0002.jpg")
+
+
+@pytest.mark.parametrize("below", ["", "lfw/"])
+@pytest.mark.parametrize("counts", ["10\t300\n", "1100\n", ""])
+def test_lfw_pairs(tmp_path, below, counts):
+    touch(tmp_path, *(below + file for file in PICTURES))
+    (tmp_path / "another").mkdir()
+    (tmp_path / "pairs.txt").write_text(f"{counts}ann\t1\t4\nann\t4\tbob\t2\n\n")
+    pictures, pairs = read_lfw_pairs(tmp_path / "pairs.txt")
+    assert pictures.root == tmp_path / below
+    assert pictures.files == PICTURES
+    assert (pairs.reference.tolist(), pairs.probe.tolist()) == ([0, 1], [1, 2])
+    assert pairs.same.tolist() == [True, False]
+    assert pairs.person.tolist() == ["ann", "ann"]
+
+
+@pytest.mark.parametrize(
+    ("text", "fact"),
+    [
+        ("", "lists no pairs"),
+        ("10 300\n", "lists no pairs"),
+        ("ann 1\n", "line 1 of .* is no pair"),
+        ("1\nann 1 4\nann one 4\n", "line 3 of .* is no pair"),
+        ("ann 1 7\n", "the first is ann 7"),
+        ("eve 1 2\n", "no folder 'eve'"),
+    ],
+)
+def test_lfw_pairs_that_are_none(tmp_path, text, fact):
+    touch(tmp_path, *PICTURES)
+    (tmp_path / "pairs.txt").write_text(text)
+    with pytest.raises(InputError, match=fact) as told:
+        read_lfw_pairs(tmp_path / "pairs.txt")
+    assert told.value.hint

@@ -6,6 +6,7 @@ import json
 
 import cv2
 import numpy as np
+import onnx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -70,6 +71,73 @@ def test_embeddings_have_length_one_and_know_channels(models):
     assert len(one) == 252  # the picture and its mirror image
     np.testing.assert_allclose(one[:126], mirror[126:], atol=1e-6)
     assert np.abs(one - swapped).max() > 0.01
+
+
+def fixed(models, tmp_path, batch):
+    """A copy of the matcher that takes so many pictures at once."""
+    model = onnx.load(models / "matcher.onnx")
+    for value in (*model.graph.input, *model.graph.output):
+        value.type.tensor_type.shape.dim[0].dim_value = batch
+    onnx.save(model, tmp_path / "fixed.onnx")
+    (tmp_path / "fixed.json").write_text((models / "matcher.json").read_text())
+    return tmp_path / "fixed.onnx"
+
+
+@pytest.mark.parametrize("batch", [1, 2, 4])
+def test_a_matcher_of_a_fixed_batch_embeds_any_number(models, tmp_path, batch):
+    images = list(np.random.default_rng(0).integers(0, 255, (5, 112, 96, 3), dtype=np.uint8))
+    free = Matcher(models / "matcher.onnx").embed(images)
+    np.testing.assert_allclose(Matcher(fixed(models, tmp_path, batch)).embed(images), free)
+
+
+def test_a_matcher_that_takes_one_without_saying_so_gets_one_at_a_time(models, tmp_path):
+    model = onnx.load(models / "matcher.onnx")
+    flatten = next(node for node in model.graph.node if node.op_type == "Flatten")
+    shape = onnx.numpy_helper.from_array(np.array([1, 126]), "one")
+    model.graph.initializer.append(shape)
+    model.graph.node.remove(flatten)
+    model.graph.node.append(onnx.helper.make_node("Reshape", ["tiles", "one"], ["embedding"]))
+    onnx.save(model, tmp_path / "one.onnx")
+    (tmp_path / "one.json").write_text((models / "matcher.json").read_text())
+    images = list(np.random.default_rng(0).integers(0, 255, (3, 112, 96, 3), dtype=np.uint8))
+    free = Matcher(models / "matcher.onnx").embed(images)
+    np.testing.assert_allclose(Matcher(tmp_path / "one.onnx").embed(images), free)
+
+
+def of_another_input(models, path, kind, shape):
+    node = onnx.helper.make_node("Flatten", ["image"], ["out"])
+    values = [onnx.helper.make_tensor_value_info("image", kind, shape)]
+    outputs = [onnx.helper.make_tensor_value_info("out", kind, None)]
+    graph = onnx.helper.make_graph([node], "g", values, outputs)
+    opset = [onnx.helper.make_opsetid("", 17)]
+    onnx.save(onnx.helper.make_model(graph, opset_imports=opset, ir_version=8), path)
+    path.with_suffix(".json").write_text((models / "matcher.json").read_text())
+
+
+@pytest.mark.parametrize(
+    ("kind", "shape"),
+    [
+        (onnx.TensorProto.UINT8, ["n", 3, 112, 96]),
+        (onnx.TensorProto.FLOAT16, ["n", 3, 112, 96]),
+        (onnx.TensorProto.FLOAT, ["n", 112, 96, 3]),
+        (onnx.TensorProto.FLOAT, ["n", 3]),
+    ],
+)
+def test_what_a_model_takes_instead_is_told_in_one_sentence(models, tmp_path, kind, shape):
+    of_another_input(models, tmp_path / "m.onnx", kind, shape)
+    with pytest.raises(InputError, match=r"must take one image, float \[n, 3.*and takes") as told:
+        Matcher(tmp_path / "m.onnx")
+    assert "\n" not in told.value.fact
+
+
+def test_a_model_that_gives_no_embeddings_is_told(models, tmp_path):
+    model = onnx.load(models / "matcher.onnx")
+    model.graph.node.pop()
+    model.graph.output[0].CopyFrom(onnx.helper.make_tensor_value_info("tiles", 1, None))
+    onnx.save(model, tmp_path / "m.onnx")
+    (tmp_path / "m.json").write_text((models / "matcher.json").read_text())
+    with pytest.raises(InputError, match=r"must give embeddings .* for 1 it gives \[1, 3, 7, 6\]"):
+        Matcher(tmp_path / "m.onnx")
 
 
 def test_distances_of_unit_vectors():

@@ -138,6 +138,40 @@ def test_npz_takes_all_its_scores_unless_told(capsys, scores_npz, tmp_path):
     assert "broken" not in out
 
 
+@pytest.mark.parametrize(
+    ("distances", "code", "said"),
+    [
+        ([0.4], 2, "all 1 genuine comparisons fail at FNMR 0.5"),
+        ([0.4, 0.4], 2, "all 2 genuine comparisons fail at FNMR 0.5"),
+        ([0.4, 0.9], 0, "FNMR 0.5 rests on 1 errors"),
+    ],
+)
+def test_very_few_genuine_pairs(tmp_path, capsys, distances, code, said):
+    path = tmp_path / "few.npz"
+    np.savez(path, distance=np.array(distances), quality_a=np.arange(len(distances), dtype=float))
+    found = run(capsys, path, "--fnmr", "0.5", "--replicates", "20", "-o", tmp_path / "report")
+    assert found[0] == code
+    assert said in " ".join(found[2].split())
+    if code == 0:
+        json.loads((tmp_path / "report/erc.json").read_text(), parse_constant=pytest.fail)
+
+
+def test_lfw_lists_of_pairs(tmp_path, capsys, people, models, shared_cache):
+    for person in ("p0", "p1"):
+        (tmp_path / person).mkdir()
+        for k in range(5):
+            picture = (people / person / f"{k}.png").read_bytes()
+            (tmp_path / person / f"{person}_{k + 1:04d}.png").write_bytes(picture)
+    lines = [f"{p}\t1\t{k}" for p in ("p0", "p1") for k in range(2, 6)] + ["p0\t1\tp1\t1"]
+    (tmp_path / "pairs.txt").write_text("\n".join(["1\t4", *lines]) + "\n")
+    code, out, _ = run(
+        capsys, *sharpness_of(tmp_path / "pairs.txt", models, shared_cache), "--json"
+    )
+    assert code == 0
+    assert json.loads(out)["setting"]["genuine"] == 8
+    assert json.loads(out)["setting"]["impostor"] == 1
+
+
 def test_ranked_faces_are_written_only_when_asked_and_loudly(
     capsys, people, models, shared_cache, tmp_path
 ):
