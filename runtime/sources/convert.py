@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, TypeVar, cast
 
@@ -28,6 +29,8 @@ class Converter:
 
     def __init__(self) -> None:
         self._reformatter = VideoReformatter()
+        self._turn_key: tuple[int, int, int] | None = None
+        self._turn = Turn()
 
     def picture(self, frame: av.VideoFrame, pixel_aspect: Fraction) -> Image:
         """Return ``uint8 [h, w, 3]`` BGR, upright, with square pixels.
@@ -46,9 +49,16 @@ class Converter:
             large = frame.width >= HD_WIDTH or frame.height > SD_HEIGHT
             matrix = BT709 if large else BT601
         shown = self._reformatter.reformat(
-            frame, width, height, "bgr24", src_colorspace=matrix, dst_colorspace=matrix
-        )
-        return turned(np.asarray(shown.to_ndarray(), np.uint8), frame)
+            frame, width, height, "bgr24", src_colorspace=matrix, dst_colorspace=matrix, threads=1
+        )  # more threads wait for each other longer than they work
+        return self._turn_of(frame)(np.asarray(shown.to_ndarray(), np.uint8))
+
+    def _turn_of(self, frame: av.VideoFrame) -> Turn:
+        # to ask a frame for its side data makes a circle of it that keeps its memory for long
+        key = frame.width, frame.height, frame.rotation
+        if key != self._turn_key:
+            self._turn_key, self._turn = key, turn_of(frame)
+        return self._turn
 
 
 def squared(width: int, height: int, pixel_aspect: Fraction) -> tuple[int, int]:
@@ -64,18 +74,37 @@ def squared(width: int, height: int, pixel_aspect: Fraction) -> tuple[int, int]:
     return width, round(height / pixel_aspect)
 
 
-def turned(image: Pixels, frame: av.VideoFrame) -> Pixels:
-    """Turn and mirror a picture, or a plane of one, as the display matrix of its frame asks."""
+@dataclass(frozen=True)
+class Turn:
+    """What a display matrix asks for, to quarters of a turn."""
+
+    transposed: bool = False
+    """Whether x and y change places, before the picture is mirrored."""
+    right_to_left: bool = False
+    upside_down: bool = False
+
+    def __call__(self, image: Pixels) -> Pixels:
+        """Turn and mirror a picture, or a plane of one."""
+        if self.transposed:
+            image = cast(Pixels, cv2.transpose(image))
+        if self.right_to_left or self.upside_down:
+            code = -1 if self.right_to_left and self.upside_down else int(self.right_to_left)
+            image = cast(Pixels, cv2.flip(image, code))
+        return image
+
+
+def turn_of(frame: av.VideoFrame) -> Turn:
+    """Return what the display matrix of a frame asks for."""
     data = frame.side_data.get("DISPLAYMATRIX")
     if data is None:
-        return image
+        return Turn()
     assert isinstance(data, SideData)
     (a, b, _), (c, d, _), _ = np.frombuffer(bytes(data), np.int32).reshape(3, 3)
-    if abs(int(b)) > abs(int(a)):  # x and y change places
-        image, right, down = cast(Pixels, cv2.transpose(image)), c, b
-    else:
-        right, down = a, d
-    if right < 0 or down < 0:
-        code = -1 if right < 0 and down < 0 else 1 if right < 0 else 0
-        image = cast(Pixels, cv2.flip(image, code))
-    return image
+    if abs(int(b)) > abs(int(a)):
+        return Turn(True, bool(c < 0), bool(b < 0))
+    return Turn(False, bool(a < 0), bool(d < 0))
+
+
+def turned(image: Pixels, frame: av.VideoFrame) -> Pixels:
+    """Turn and mirror a picture, or a plane of one, as the display matrix of its frame asks."""
+    return turn_of(frame)(image)

@@ -10,6 +10,7 @@ from fractions import Fraction
 import av
 from av.error import FFmpegError
 
+from sealshot.runtime.processors import processors
 from sealshot.runtime.sources.convert import Converter
 from sealshot.runtime.sources.deinterlace import Deinterlacer
 from sealshot.runtime.sources.reader import ASK_AGAIN, NoVideoError, Picture
@@ -128,6 +129,7 @@ class Media:
 
     def _read_all(self) -> Iterator[Picture]:
         self._stream.thread_type = "SLICE" if self.live else "AUTO"
+        self._stream.codec_context.thread_count = processors()
         for frame in self._decode():
             for done in self._deinterlacer.push(frame):
                 yield self._picture(done)
