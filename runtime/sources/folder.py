@@ -13,6 +13,7 @@ import numpy as np
 
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.sources.capture import with_aspect
+from sealshot.runtime.sources.likeness import ENOUGH, Likeness
 from sealshot.runtime.sources.source import Source
 from sealshot.runtime.types import Frame
 
@@ -44,7 +45,8 @@ class Folder(Source):
     """The pictures of one folder, its sub-folders left out.
 
     The ``time_s`` of a picture is its place in the order over ``fps``. A file that cannot be read
-    as a picture is reported and leaves its place empty.
+    as a picture is told and leaves its place empty; so are pictures that seem to have nothing to do
+    with each other.
     """
 
     def __init__(
@@ -76,7 +78,7 @@ class Folder(Source):
             )
 
     def _read_all(self, rate: float) -> Iterator[Frame]:
-        index = 0
+        index, likeness = 0, Likeness()
         for place, path in enumerate(self._paths):
             try:
                 image = cv2.imread(str(path), cv2.IMREAD_COLOR)
@@ -85,8 +87,21 @@ class Folder(Source):
             if image is None:
                 logger.warning("%s cannot be read as an image and is left out", path)
                 continue
-            yield Frame(index, place / rate, with_aspect(np.asarray(image, np.uint8), self._aspect))
+            picture = with_aspect(np.asarray(image, np.uint8), self._aspect)
+            if likeness.add(picture):
+                self._judge(likeness)
+            yield Frame(index, place / rate, picture)
             index += 1
+        if index <= ENOUGH:
+            self._judge(likeness)
+
+    def _judge(self, likeness: Likeness) -> None:
+        if likeness.is_missing:
+            logger.warning(
+                "%s: the pictures look unrelated, and are taken for a video of one camera: faces at"
+                " the same place in two of them count as one person",
+                self.name,
+            )
 
     def _read(self) -> Frame | None:
         if self._closed:

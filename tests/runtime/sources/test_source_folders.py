@@ -86,6 +86,28 @@ def test_a_looped_folder_runs_on(tmp_path, reports) -> None:
     assert [int(f.image[0, 0, 0]) for f in frames] == [0, 1, 0, 1, 0]
 
 
+def scenes(folder, count: int, *, moving: bool) -> None:
+    """Write pictures of smooth noise: one scene with a little noise, or another each time."""
+    folder.mkdir()
+    chance = np.random.default_rng(7)
+    for number in range(count):
+        if moving or not number:
+            scene = cv2.resize(chance.uniform(0, 255, (6, 6, 3)), (96, 96))
+        image = np.clip(scene + chance.normal(0, 20, scene.shape), 0, 255).astype(np.uint8)
+        cv2.imwrite(str(folder / f"{number}.png"), image)
+
+
+@pytest.mark.parametrize("count", [5, 8, 9, 30])
+def test_unrelated_pictures_are_told_once(tmp_path, reports, count) -> None:
+    scenes(tmp_path / "album", count, moving=True)
+    scenes(tmp_path / "camera", count, moving=False)
+    for folder in ("album", "camera"):
+        with open_source(str(tmp_path / folder)) as source:
+            assert len(list(source)) == count
+    assert len(reports) == 1
+    assert reports[0].startswith(f"{tmp_path}/album: the pictures look unrelated")
+
+
 @given(st.lists(st.text()))
 def test_any_names_can_be_sorted(names: list[str]) -> None:
     assert sorted(sorted(names, key=natural_key), key=natural_key) == sorted(
