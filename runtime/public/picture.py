@@ -21,6 +21,9 @@ PLANAR = (
 )
 """FFmpeg's names of the formats that are kept as they are; any other becomes 4:2:0."""
 TEN_BITS = "10le"
+LIMITED_RANGE, FULL_RANGE = 1, 2
+UNSPECIFIED = 2
+"""A colour that a stream does not name."""
 
 
 @dataclass(frozen=True)

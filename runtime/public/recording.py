@@ -21,7 +21,14 @@ from av.video.reformatter import VideoReformatter
 
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.public.cover import Plane
-from sealshot.runtime.public.picture import PLANAR, Form, Picture, planes_of
+from sealshot.runtime.public.picture import (
+    FULL_RANGE,
+    LIMITED_RANGE,
+    PLANAR,
+    Form,
+    Picture,
+    planes_of,
+)
 from sealshot.runtime.sources.convert import (
     BT601,
     BT709,
@@ -36,7 +43,6 @@ from sealshot.runtime.types import Image
 
 logger = logging.getLogger(__name__)
 
-LIMITED_RANGE, FULL_RANGE = 1, 2
 FASTEST_FPS = 240
 ASSUMED_STEP_S = Fraction(1, 25)
 FORWARD_JUMP_S = 10.0

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from sealshot.runtime.cli.arguments import Arguments, duration, seconds, size
+from sealshot.runtime.cli.arguments import Arguments, duration, output_file, seconds, size
 from sealshot.runtime.cli.commands.camera import read_camera
 from sealshot.runtime.cli.commands.watching import USAGE as WATCHING
 from sealshot.runtime.cli.commands.watching import BarSink, add_watching, watching
@@ -20,6 +20,10 @@ from sealshot.runtime.pipeline.settings import Choice, Emit
 from sealshot.runtime.pipeline.sinks import Sink
 from sealshot.runtime.pipeline.stages import Stages
 from sealshot.runtime.pipeline.stop import SIGNALS, Stop
+from sealshot.runtime.public.cover import DEFAULT_STYLE, STYLES
+from sealshot.runtime.public.sink import PublicSink
+from sealshot.runtime.public.stream import MIN_FACE_PX, Hiding, open_detectors
+from sealshot.runtime.public.writer import CONTAINERS, check_output
 from sealshot.runtime.seal.epochs import EpochKeys
 from sealshot.runtime.seal.keys import parse_recipients
 from sealshot.runtime.sources import Source
@@ -58,6 +62,10 @@ address, or a GStreamer pipeline.
   --clip S            keep a clip of S seconds before and after the best frame, sealed too
   --margin SHARE      what is kept around the face square, as a share of its side (default 0.5)
   --picture TYPE      jpg (default) or png
+  --public FILE       write the video too, {", ".join(CONTAINERS)}, with every face covered as by
+                      `sealshot deidentify`; it appears when the run ends. It is looked at once more
+                      for it, for faces from {MIN_FACE_PX} px on, or from --min-face if that is less
+  --style STYLE       of --public: mosaic (default), blur or solid
 {WATCHING}
   --board NAME        read the camera through the GStreamer pipeline of a board of `sealshot board
                       list`, or of this one (auto): csi:0, rtsp:// decoded in hardware, /dev/video0
@@ -90,6 +98,8 @@ def main(argv: list[str]) -> int:
     add("--clip", type=seconds, default=0.0)
     add("--margin", type=float, default=Choice().margin)
     add("--picture", choices=("jpg", "png"), default="jpg")
+    add("--public", type=output_file)
+    add("--style", choices=STYLES)
     add("--board")
     add("--give-up-after", type=seconds)
     add("--json", action="store_true")
@@ -98,6 +108,9 @@ def main(argv: list[str]) -> int:
         raise InputError(
             f"a margin of {given.margin} is not between 0 and 5", hint="leave --margin out for 0.5"
         )
+    if given.style and not given.public:
+        arguments.error("--style goes with --public")
+    codec = check_output(given.public, None) if given.public else None
     sealing = _sealing(arguments, given)
     settings = replace(
         watching(given),
@@ -112,13 +125,19 @@ def main(argv: list[str]) -> int:
         def connect(source: Source, stages: Stages) -> Sequence[Sink]:
             engine = stages.engine
             note(f"engine: {engine.description} ({engine.why})")
-            return [
-                BarSink(
-                    bar,
-                    source,
-                    lambda fps, people: f"{fps:.1f} fps, {people} people, {engine.description}",
-                )
-            ]
+            shown = BarSink(
+                bar,
+                source,
+                lambda fps, people: f"{fps:.1f} fps, {people} people, {engine.description}",
+            )
+            if codec is None:
+                return [shown]
+            hiding = Hiding(
+                style=given.style or DEFAULT_STYLE,
+                min_face_px=min(MIN_FACE_PX, given.min_face),
+            )
+            detectors = open_detectors([given.detector], hiding.min_face_px)
+            return [shown, PublicSink(given.public, codec, detectors, hiding, source.fps)]
 
         summary = run(
             settings, sealing, given.vault, picture=given.picture, stop=stop, connect=connect

@@ -1,0 +1,130 @@
+"""`sealshot run --public`: the same shots with it and without it, and nobody in the stream."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from sealshot.benchmarks.accuracy import uncovered
+from sealshot.runtime.cli.main import main
+from sealshot.runtime.errors import SealshotError
+from sealshot.runtime.pipeline.sinks import Beat, End, Seen
+from sealshot.runtime.public.sink import PublicSink
+from sealshot.runtime.public.stream import Hiding
+from sealshot.runtime.types import Face, Frame, Image, Tracks
+
+MakeClip = Callable[..., Path]
+
+
+def test_the_shots_are_the_same_and_the_stream_shows_no_eye(
+    make_walk: MakeClip, tmp_path: Path, identity_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clip, recipient = make_walk(), tmp_path / "to"
+    assert main(["keys", "new", str(tmp_path / "me.key")]) == 0
+    recipient.write_text(capsys.readouterr().out.split()[0])
+    public, people = tmp_path / "public.mkv", []
+    for options in ([], ["--public", str(public), "--style", "solid"]):
+        vault = tmp_path / f"vault{len(people)}"
+        run = ["run", str(clip), "--to", str(recipient), "--vault", str(vault), "--json"]
+        assert main([*run, *options]) == 0
+        told = json.loads(capsys.readouterr().out)["people"]
+        people.append([{k: v for k, v in p.items() if k != "object_id"} for p in told])
+    assert people[0] == people[1]
+    assert len(people[0]) == 1
+    judged = tmp_path / "judged.json"
+    judge = ["--judge", "mtcnn:exact", "-o", str(judged)]
+    assert uncovered.main([str(clip), str(public), *judge]) == 0
+    assert json.loads(judged.read_text())["uncovered"] == []
+    with av.open(str(public)) as container:
+        means = [np.asarray(f.to_ndarray(format="gray")) for f in container.decode(video=0)]
+    assert len(means) == 12
+    assert all(abs(int(np.median(luma[60:160, 80:160])) - 128) < 20 for luma in means)
+
+
+class At:
+    """A detector that finds a face at one place, in the frames whose level is listed."""
+
+    def __init__(self, levels: set[int]) -> None:
+        self._levels = levels
+
+    def detect(self, image: Image) -> list[Face]:
+        if int(image[0, 0, 0]) not in self._levels:
+            return []
+        return [Face(np.array([60, 40, 100, 90], np.float32), 0.9, np.zeros((5, 2), np.float32))]
+
+
+def give(sink: PublicSink, indexes: range, beat_s: float | None = None) -> None:
+    rng = np.random.default_rng(0)
+    for index in indexes:
+        image = rng.integers(0, 255, (128, 160, 3)).astype(np.uint8)
+        image[0, 0] = index
+        sink.seen(Seen(Frame(index, index / 25, image), Tracks((), ()), np.empty(0), (), 0))
+    if beat_s is not None:
+        sink.beat(Beat(beat_s, (), (), 0))
+
+
+END = End((), (), 0, False, None)
+CTRL_C = End((), (), 0, True, None)
+
+
+def lumas(path: Path) -> list[Image]:
+    with av.open(str(path)) as container:
+        return [frame.to_ndarray(format="gray") for frame in container.decode(video=0)]
+
+
+def test_what_is_found_late_was_covered_before(tmp_path: Path) -> None:
+    sink = PublicSink(tmp_path / "p.mkv", "ffv1", [At(set(range(20, 60)))], Hiding("solid"))
+    give(sink, range(60))
+    sink.end(END)
+    shown = lumas(tmp_path / "p.mkv")
+    assert len(shown) == 60
+    assert all(np.ptp(luma[45:85, 65:95]) < 3 for luma in shown)
+    assert all(np.ptp(luma[:20, :30]) > 100 for luma in shown[20:])
+
+
+def test_after_ctrl_c_the_pictures_whose_future_is_unknown_are_left_out(tmp_path: Path) -> None:
+    sink = PublicSink(tmp_path / "p.mkv", "ffv1", [At(set())])
+    give(sink, range(60))
+    sink.end(CTRL_C)
+    assert len(lumas(tmp_path / "p.mkv")) == sink.pictures == 34
+
+
+def test_while_a_camera_is_away_time_goes_on(tmp_path: Path) -> None:
+    sink = PublicSink(tmp_path / "p.mkv", "ffv1", [At(set())])
+    give(sink, range(20), beat_s=5.0)
+    sink.end(CTRL_C)
+    assert len(lumas(tmp_path / "p.mkv")) == 20
+
+
+def test_a_source_that_changes_its_size_goes_on_in_the_first_one(tmp_path: Path) -> None:
+    sink = PublicSink(tmp_path / "p.mkv", "ffv1", [At(set())])
+    give(sink, range(2))
+    large = np.zeros((256, 320, 3), np.uint8)
+    sink.seen(Seen(Frame(2, 0.08, large), Tracks((), ()), np.empty(0), (), 0))
+    sink.end(END)
+    assert {luma.shape for luma in lumas(tmp_path / "p.mkv")} == {(128, 160)}
+
+
+def test_no_frame_is_no_file(tmp_path: Path) -> None:
+    sink = PublicSink(tmp_path / "p.mkv", "ffv1", [])
+    sink.beat(Beat(1.0, (), (), 0))
+    sink.end(END)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_full_disk_ends_it_in_one_sentence_and_leaves_nothing(small_disk: Path) -> None:
+    sink = PublicSink(small_disk / "p.mkv", "ffv1", [At(set())])
+
+    def fill() -> None:
+        give(sink, range(250))
+        sink.end(END)
+
+    with pytest.raises(SealshotError, match="No space left on device"):
+        fill()
+    sink.end(END)
+    assert not list(small_disk.iterdir())
