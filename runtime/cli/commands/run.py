@@ -199,8 +199,9 @@ def _print(summary: Summary, vault: Path) -> None:
         f"{summary.people_seen} people in {summary.frames} frames, {summary.fps:.1f} fps"
         + (", interrupted" if summary.interrupted else "")
     )
-    stages = ", ".join(f"{stage} {ms:.1f}" for stage, ms in summary.stages_ms.items())
-    note(f"ms a frame: {stages} (detection runs beside the rest); {summary.engine}")
+    if summary.frames:
+        stages = ", ".join(f"{stage} {ms:.1f}" for stage, ms in summary.stages_ms.items())
+        note(f"ms a frame: {stages} (detection runs beside the rest); {summary.engine}")
     if summary.passing:
         note(f"{summary.passing} passing detections were too short to be a person")
     if summary.dropped:
