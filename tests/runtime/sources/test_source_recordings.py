@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from av.sidedata.sidedata import SideDataContainer
 
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.sources import open_source
@@ -290,3 +292,17 @@ def test_close_from_another_thread_ends_the_iteration(make_video, reports) -> No
     timer.join()
     source.close()
     assert list(source) == []
+
+
+def test_no_decoded_frame_outlives_its_picture(make_video) -> None:
+    """Not even until Python collects its garbage: a 1080p frame is 3 MB, and 25 come a second."""
+    path = make_video("a.mp4", codec="mp4v")
+    gc.collect()
+    gc.disable()
+    try:
+        with open_source(str(path)) as source:
+            assert len(list(source)) == 20
+        kept = sum(isinstance(o, SideDataContainer) for o in gc.get_objects())
+    finally:
+        gc.enable()
+    assert kept <= 1
