@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 
 def assign(cost: NDArray[np.float64], limit: float) -> list[tuple[int, int]]:
@@ -13,5 +12,17 @@ def assign(cost: NDArray[np.float64], limit: float) -> list[tuple[int, int]]:
     To leave a row and a column alone costs ``limit``, so a dear pair is never made for the sake of
     the number of pairs.
     """
+    if min(cost.shape) < 2:
+        return [(r, c) for r, c in _least(cost) if cost[r, c] <= limit]
+    from scipy.optimize import linear_sum_assignment  # half a second and 45 MB: for two or more
+
     rows, columns = linear_sum_assignment(np.minimum(cost, limit))
     return [(int(r), int(c)) for r, c in zip(rows, columns, strict=True) if cost[r, c] <= limit]
+
+
+def _least(cost: NDArray[np.float64]) -> list[tuple[int, int]]:
+    """Return the place of the least cost, if there is any: all that one row or column can have."""
+    if not cost.size:
+        return []
+    row, column = np.unravel_index(np.argmin(cost), cost.shape)
+    return [(int(row), int(column))]

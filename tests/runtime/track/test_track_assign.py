@@ -6,6 +6,7 @@ import itertools
 
 import numpy as np
 import pytest
+import scipy.optimize  # noqa: F401  it is slow to import, which no example should pay
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
