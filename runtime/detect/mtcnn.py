@@ -140,17 +140,18 @@ class Mtcnn:
         return View(self.settings.sampler(image), np.asarray(image.shape[1::-1]))
 
     def propose(
-        self, view: View, start: float = 0.0, end: float = 1.0, least: float | None = None
+        self, view: View, start: float = 0.0, end: float = 1.0, settings: Settings | None = None
     ) -> Floats:
         """P-net over the pyramid: square boxes [n, 4] that touch the image.
 
         ``start`` and ``end`` bound the rows of windows that are looked at on each level, as shares
-        of all of them; ``least`` is the score that lets a box pass, if not that of the settings.
+        of all of them; ``settings`` may differ from the detector's own.
         """
-        least = self.settings.thresholds[0] if least is None else least
+        settings = settings or self.settings
+        least = settings.thresholds[0]
         found = [np.empty((0, 9), np.float32)]  # box, score, offsets
-        for index, scale in enumerate(self._scales(int(view.size.min()))):
-            coarse = index < self.settings.coarse_levels
+        for index, scale in enumerate(self._scales(int(view.size.min()), settings.factor)):
+            coarse = index < settings.coarse_levels
             pnet = self._coarse_pnet if coarse else self._pnet
             stride = COARSE_STRIDE_PX if coarse else STRIDE_PX
             width, height = (view.size * scale + 1).astype(int).tolist()
@@ -175,13 +176,13 @@ class Mtcnn:
         rows = rows[suppress(rows[:, :4], rows[:, 4], PYRAMID_OVERLAP)]
         return _touching(square(_move(rows[:, :4], rows[:, 5:], 0)), view.size)
 
-    def _scales(self, side_px: int) -> list[float]:
+    def _scales(self, side_px: int, factor: float) -> list[float]:
         """Sizes of the pyramid's levels over the image's, whose shorter side is given."""
         scales = []
         scale = WINDOW_PX / self._min_face_px
         while side_px * scale >= WINDOW_PX:
             scales.append(scale)
-            scale *= self.settings.factor
+            scale *= factor
         return scales
 
     def refine(self, view: View, boxes: Floats) -> Floats:
