@@ -33,6 +33,7 @@ COMMANDS = {
         "sealshot.runtime.cli.commands.deidentify",
         "write a video with every face covered",
     ),
+    "public": ("sealshot.runtime.cli.commands.public", "say what a public stream carries"),
     "camera": ("sealshot.runtime.cli.commands.camera", "enrol a camera under a policy"),
     "keys": ("sealshot.runtime.cli.commands.keys", "make a key pair; show its recipient"),
     "open": ("sealshot.runtime.cli.commands.open", "open sealed shots with an identity"),

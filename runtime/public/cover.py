@@ -39,6 +39,8 @@ class Region:
     """``x0, y0, x1, y1`` in pixels of the first plane; may reach outside of it."""
     face_px: float
     """The smaller side of the face in it, in pixels of the first plane."""
+    track: int = 0
+    """Whose it is; 0 where that is not known."""
 
 
 def around(box: NDArray[np.floating], grown_px: NDArray[np.floating] | float = 0.0) -> Region:

@@ -18,7 +18,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -127,7 +127,11 @@ class LookBack(Generic[Held]):
 
     def _release(self) -> tuple[Held, list[Region]]:
         time_s, held = self._waiting.popleft()
-        regions = [r for t in self._trails.values() for r in t.regions(time_s, self._look_s)]
+        regions = [
+            replace(region, track=id)
+            for id, trail in self._trails.items()
+            for region in trail.regions(time_s, self._look_s)
+        ]
         for id, trail in tuple(self._trails.items()):
             if time_s - trail.times_s[-1] > self._look_s:
                 del self._trails[id]

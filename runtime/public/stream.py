@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -12,6 +13,7 @@ from sealshot.runtime.detect.boxes import iou
 from sealshot.runtime.detect.mtcnn import FAST, Mtcnn
 from sealshot.runtime.public.cover import DEFAULT_STYLE, Region, Style, cover
 from sealshot.runtime.public.lookback import LOOK_S, LookBack
+from sealshot.runtime.public.message import message_of, to_bytes
 from sealshot.runtime.public.picture import Picture
 from sealshot.runtime.public.writer import VideoWriter
 from sealshot.runtime.track.bytetrack import ByteTrack
@@ -68,6 +70,8 @@ class PublicStream:
         self._writer, self._detectors, self._hiding = writer, tuple(detectors), hiding
         self._tracker = ByteTrack(lost_s=hiding.look_s, sure_score=0.0)
         self._look_back: LookBack[Picture] = LookBack(hiding.look_s)
+        self.id = secrets.token_bytes(16)
+        """What the stream is called in its own messages."""
         self.pictures = 0
         """Written so far."""
         self.covered = 0
@@ -111,7 +115,8 @@ class PublicStream:
     def _write(self, ready: Iterable[tuple[Picture, list[Region]]]) -> None:
         for picture, regions in ready:
             planes = cover(picture.planes, regions, self._hiding.style)
-            self._writer.write(planes, picture.ticks)
+            message = to_bytes(message_of(self.id, self.pictures, regions))
+            self._writer.write(planes, picture.ticks, message)
             self.pictures += 1
             self.covered += len(regions)
 

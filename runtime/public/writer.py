@@ -15,6 +15,7 @@ from av.error import FFmpegError
 from sealshot.runtime.errors import InputError, SealshotError
 from sealshot.runtime.files import PART, WRITE_ELSEWHERE, file_error, fsync_folder
 from sealshot.runtime.public.cover import Plane
+from sealshot.runtime.public.message import nal_unit
 from sealshot.runtime.public.picture import TEN_BITS, Form, frame_of
 
 T = TypeVar("T")
@@ -78,7 +79,8 @@ class VideoWriter:
             SealshotError: the disk is full.
         """
         self._path, self._part = path, path.with_name(path.name + PART)
-        self._kept = False
+        self._kept, self._codec = False, codec
+        self._messages: dict[int, bytes] = {}
         self._file = self._do(lambda: _File(self._part))
         try:
             self._do(lambda: self._open(form, codec, audio))
@@ -119,8 +121,13 @@ class VideoWriter:
                     hint="let the name end with .mkv, or leave --keep-audio out",
                 ) from None
 
-    def write(self, planes: Sequence[Plane], ticks: int) -> None:
+    def write(self, planes: Sequence[Plane], ticks: int, message: bytes = b"") -> None:
         """Encode one picture; ``ticks`` grow from one to the next.
+
+        Args:
+            planes: of the picture.
+            ticks: its time.
+            message: user data that goes with it where the codec has a place for that.
 
         Raises:
             SealshotError: the disk is full.
@@ -130,7 +137,16 @@ class VideoWriter:
         if context.pix_fmt != self._format:
             frame = frame.reformat(format=context.pix_fmt)
         frame.pts, frame.time_base = ticks, self._time_base_s
-        self._do(lambda: self._container.mux(self._stream.encode(frame)))
+        self._messages[ticks] = message
+        self._do(lambda: self._mux(frame))
+
+    def _mux(self, frame: av.VideoFrame | None) -> None:
+        for packet in self._stream.encode(frame):
+            # pictures leave an encoder in another order than they came
+            message = self._messages.pop(packet.pts, b"") if packet.pts is not None else b""
+            if message and (self._codec == "h264" or self._codec == "h265"):
+                packet = _with_prefix(packet, nal_unit(message, self._codec))
+            self._container.mux(packet)
 
     def copy(self, packet: av.Packet[Any]) -> None:
         """Write a packet of the sound."""
@@ -146,7 +162,7 @@ class VideoWriter:
         """
 
         def finish() -> None:
-            self._container.mux(self._stream.encode(None))
+            self._mux(None)
             self._container.close()
             self._file.finish()
             self._part.replace(self._path)
@@ -202,6 +218,15 @@ class VideoWriter:
         raise SealshotError(
             f"cannot write {self._path}: {failure}", hint="try another --codec"
         ) from failure
+
+
+def _with_prefix(packet: av.Packet[Any], prefix: bytes) -> av.Packet[Any]:
+    """Return an encoded picture with a NAL unit before it."""
+    longer: av.Packet[Any] = av.Packet(prefix + bytes(packet))
+    longer.pts, longer.dts, longer.duration = packet.pts, packet.dts, packet.duration
+    longer.time_base, longer.stream = packet.time_base, packet.stream
+    longer.is_keyframe = packet.is_keyframe
+    return longer
 
 
 class _File:

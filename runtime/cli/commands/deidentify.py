@@ -28,6 +28,8 @@ found after it, and people who are turned away or hidden stay covered along thei
 covered that is no face. Time stamps, pixel aspect and colours stay as they are; pictures are turned
 upright. Title, place, device, subtitles, chapters and cover picture are left out.
 
+H.264 and H.265 say in each picture what is covered in it: `sealshot public read` shows it.
+
 FILE appears when it is whole. Ctrl-C ends it well: what was looked at so far is kept.
 
   -o FILE             {", ".join(CONTAINERS)}; not overwritten

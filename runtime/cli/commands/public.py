@@ -1,0 +1,95 @@
+"""`sealshot public`: what a public stream says of itself."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+
+import av
+from av.error import FFmpegError
+
+from sealshot.runtime.cli.arguments import Arguments, run_action
+from sealshot.runtime.cli.terminal import say, say_json, table
+from sealshot.runtime.errors import InputError
+from sealshot.runtime.public.message import Message, messages_in
+
+USAGE = """
+usage: sealshot public read VIDEO [--json]
+
+Say what a public stream carries: which stream it is, which pictures of it are there, and what is
+covered in them, by track. It is read out of the video itself (H.264 and H.265), so a file that was
+cut or copied says it too; one that was encoded again does not.
+
+example:
+  sealshot public read public.mkv
+"""
+
+
+def main(argv: list[str]) -> int:
+    """Run the command."""
+    return run_action("public", USAGE, {"read": _read}, argv)
+
+
+def _read(argv: list[str]) -> int:
+    arguments = Arguments("public read", USAGE)
+    arguments.add_argument("video", type=Path)
+    arguments.add_argument("--json", action="store_true")
+    given = arguments.parse_args(argv)
+    times, pictures = _messages(given.video)
+    if not times:
+        raise InputError(
+            f"{given.video} says nothing of itself in {pictures} pictures",
+            hint="it was encoded again, or is no public stream in H.264 or H.265",
+        )
+    if given.json:
+        say_json(
+            [
+                {
+                    "stream": str(uuid.UUID(bytes=message.stream)),
+                    "picture": message.picture,
+                    "time_s": time_s,
+                    "regions": [
+                        {"track": track, "box": list(box)} for track, *box in message.regions
+                    ],
+                }
+                for time_s, message in times
+            ]
+        )
+        return 0
+    for stream in dict.fromkeys(message.stream for _, message in times):
+        own = [(time_s, message) for time_s, message in times if message.stream == stream]
+        first, last = own[0][1].picture, own[-1][1].picture
+        say(
+            f"stream {uuid.UUID(bytes=stream)}: pictures {first} to {last}, {len(own)} of "
+            f"{last - first + 1} are here"
+        )
+        seen: dict[int, list[float]] = {}
+        for time_s, message in own:
+            for track in {region[0] for region in message.regions}:
+                seen.setdefault(track, []).append(time_s)
+        table(
+            (">track", ">pictures", ">from", ">to"),
+            (
+                (str(track), str(len(at)), f"{at[0]:.2f} s", f"{at[-1]:.2f} s")
+                for track, at in sorted(seen.items())
+            ),
+        )
+    return 0
+
+
+def _messages(path: Path) -> tuple[list[tuple[float, Message]], int]:
+    """Return the messages with the times of their pictures, and how many pictures there are."""
+    found, pictures = [], 0
+    try:
+        with av.open(str(path.absolute())) as container:
+            for frame in container.decode(video=0):
+                pictures += 1
+                found += [(float(frame.time or 0), message) for message in messages_in(frame)]
+    except (FFmpegError, OSError, IndexError) as error:
+        if not pictures:
+            why = getattr(error, "strerror", None) or "there is no video in it"
+            raise InputError(
+                f"{path} is not a video that FFmpeg can read: {str(why).lower()}",
+                hint="check that it plays elsewhere",
+            ) from None
+    return found, pictures

@@ -1,0 +1,106 @@
+"""What a public stream says of itself: which stream, which picture, what is covered in it.
+
+It is carried in H.264 and H.265 as user data (SEI, payload type 5 of ITU-T H.264 D.1.7 and H.265
+D.2.7): players pass over it, a copy of the stream keeps it, an encoder drops it.
+
+    bytes   what
+    16      UUID of this message, 4f1d8c0e-6a55-4c1b-9a53-6f0d2b7be7a1
+    1       version, 1
+    16      identifier of the stream, random
+    4       number of the picture in it, from 0
+    2       number of regions, n
+    12 n    each: track (4, unsigned), x0, y0, x1, y1 (2 each, signed, pixels)
+    4       CRC-32 of all before it
+
+Numbers are big-endian.
+"""
+
+from __future__ import annotations
+
+import struct
+import uuid
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import av
+from av.sidedata.sidedata import SideData
+
+from sealshot.runtime.public.cover import Region
+
+MARK = uuid.UUID("4f1d8c0e-6a55-4c1b-9a53-6f0d2b7be7a1").bytes
+VERSION = 1
+HEAD, REGION, CHECK = struct.Struct(">16sB16sIH"), struct.Struct(">I4h"), struct.Struct(">I")
+MOST_REGIONS = 2**16 - 1
+LOWEST, HIGHEST = -(2**15), 2**15 - 1
+# of the NAL unit that holds a SEI message before a picture
+NAL_HEADERS = {"h264": b"\x06", "h265": b"\x4e\x01"}
+USER_DATA_UNREGISTERED = 5
+
+
+@dataclass(frozen=True)
+class Message:
+    """What one picture says."""
+
+    stream: bytes
+    """16 bytes, the same for all pictures of a stream."""
+    picture: int
+    regions: tuple[tuple[int, int, int, int, int], ...]
+    """Track, and ``x0, y0, x1, y1`` in whole pixels; may reach out of the picture."""
+
+
+def message_of(stream: bytes, picture: int, regions: Sequence[Region]) -> Message:
+    """Return what a picture says of what was covered in it."""
+    boxes = [(region.track, *(round(v) for v in region.box)) for region in regions]
+    return Message(
+        stream,
+        picture,
+        tuple(
+            (t, *(min(max(v, LOWEST), HIGHEST) for v in (a, b, c, d)))  # type: ignore[misc]
+            for t, a, b, c, d in boxes[:MOST_REGIONS]
+        ),
+    )
+
+
+def to_bytes(message: Message) -> bytes:
+    """Write a message."""
+    head = HEAD.pack(MARK, VERSION, message.stream, message.picture, len(message.regions))
+    body = head + b"".join(REGION.pack(*region) for region in message.regions)
+    return body + CHECK.pack(zlib.crc32(body))
+
+
+def from_bytes(data: bytes) -> Message | None:
+    """Read a message; None where it is another's, of a later version, or damaged."""
+    if len(data) < HEAD.size + CHECK.size:
+        return None
+    mark, version, stream, picture, count = HEAD.unpack_from(data)
+    end = HEAD.size + count * REGION.size
+    if (mark, version) != (MARK, VERSION) or len(data) < end + CHECK.size:
+        return None
+    if CHECK.unpack_from(data, end)[0] != zlib.crc32(data[:end]):
+        return None
+    return Message(stream, picture, tuple(REGION.iter_unpack(data[HEAD.size : end])))
+
+
+def nal_unit(payload: bytes, codec: Literal["h264", "h265"]) -> bytes:
+    """Return user data as a NAL unit with its start code (Annex B), to stand before a picture."""
+    size = b"\xff" * (len(payload) // 255) + bytes([len(payload) % 255])
+    raw = bytes([USER_DATA_UNREGISTERED]) + size + payload + b"\x80"
+    escaped, zeros = bytearray(), 0
+    for byte in raw:
+        if zeros == 2 and byte <= 3:  # emulation prevention
+            escaped.append(3)
+            zeros = 0
+        escaped.append(byte)
+        zeros = zeros + 1 if byte == 0 else 0
+    return b"\x00\x00\x00\x01" + NAL_HEADERS[codec] + bytes(escaped)
+
+
+def messages_in(frame: av.VideoFrame) -> Iterator[Message]:
+    """Yield the messages of a decoded frame."""
+    for data in frame.side_data:
+        if isinstance(data, SideData) and data.type.name == "SEI_UNREGISTERED":
+            message = from_bytes(bytes(data))
+            if message is not None:
+                yield message
