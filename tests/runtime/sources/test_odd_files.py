@@ -77,8 +77,9 @@ def void_default_duration(path: Path) -> None:
     path.write_bytes(data)
 
 
-def last_stamp_is_far(at: int) -> str:
-    return f"-c copy -bsf:v setts=pts='if(eq(N,{at}),PTS+7200000,PTS)':dts=DTS"
+def latin_1(path: Path) -> None:
+    """Give a file a title that is not UTF-8."""
+    path.write_bytes(path.read_bytes().replace(b"Koeln", "Köln ".encode("latin-1")))
 
 
 FIELDS = "-vf interlace=lowpass=off:scan=tff"
@@ -101,6 +102,7 @@ FILES: dict[str, Odd] = {
     "mpeg1.mpg": Odd("-c:v mpeg1video -q:v 2"),
     "mpeg2.vob": Odd("-c:v mpeg2video -q:v 2 -bf 2 -f vob"),
     "mpeg4.avi": Odd("-c:v mpeg4 -q:v 2 -bf 2"),
+    "title-in-latin-1.avi": Odd("-c:v mpeg4 -q:v 2 -metadata title=Koeln", damage=latin_1),
     "motion-jpeg.avi": Odd("-c:v mjpeg -q:v 2 -pix_fmt yuvj420p"),
     "prores.mov": Odd("-c:v prores_ks -profile:v 2"),
     "wmv2.asf": Odd("-c:v wmv2 -q:v 2"),
