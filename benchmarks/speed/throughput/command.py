@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sealshot.benchmarks.conditions.result_file import write_result
+from sealshot.benchmarks.speed.throughput.against import measure_against, print_against
 from sealshot.benchmarks.speed.throughput.gather import EVERY_ENGINE
 from sealshot.benchmarks.speed.throughput.measure import Plan, Result, measure
 from sealshot.benchmarks.speed.throughput.tracks import Result as TracksResult
@@ -42,6 +43,11 @@ pinned to cores. Closed loop: one call after another. Open loop: faces arrive at
   --runs N            runs of the whole pipeline, each in a process of its own (default 3)
   --tracks CLIP...    instead: score the tracks of these clips frame by frame, as a run does, int8
                       by itself and screening for fp32, and compare the frames that are chosen
+  --against COMMIT    instead: run the whole pipeline of this build and of that commit of this
+                      checkout, each in an environment of its own, in turns on --clip; --runs
+                      rounds (default 3). Frames/s, processor time, memory, people, ratios
+  --frames N          with --against: repeat the clip until it has so many frames (default: once)
+  --cores N           with --against: cores that a run may use (default: all)
   -o, --output FILE   write the figures as JSON
   --json              print them as JSON instead of tables
 
@@ -49,6 +55,7 @@ examples:
   sealshot bench throughput -o throughput.json
   sealshot bench throughput --engines onnxruntime,peers --score quality --batch 1 --clip crowd.mp4
   sealshot bench throughput --tracks clips/* --score rp -o tracks.json
+  sealshot bench throughput --against v0.1 --clip crowd.mp4 --frames 1050 --cores 1
 """
 
 
@@ -67,9 +74,16 @@ def main(argv: list[str]) -> int:
     add("--arrivals", type=seconds)
     add("--runs", type=positive_int, default=3)
     add("--tracks", nargs="+", default=[])
+    add("--against")
+    add("--frames", type=positive_int, default=0)
+    add("--cores", type=positive_int, default=0)
     add("-o", "--output", type=output_file)
     add("--json", action="store_true")
     given = arguments.parse_args(argv)
+    if given.against:
+        return _against(given, arguments)
+    if given.frames or given.cores:
+        arguments.error("--frames and --cores belong to --against")
     scores, engines = tuple(given.score.split(",")), named_engines(given.engines)
     if given.tracks:
         for name in ("batch", "clip", "faces", "arrivals", "runs"):
@@ -95,6 +109,23 @@ def main(argv: list[str]) -> int:
             )
         )
     return _finish(asdict(result), given, lambda: print_tables(result))
+
+
+def _against(given: argparse.Namespace, arguments: Arguments) -> int:
+    for name in ("engines", "score", "batch", "threads", "faces", "rounds", "seconds", "arrivals"):
+        if getattr(given, name) != arguments.get_default(name):
+            arguments.error(f"--against runs all of the pipeline: leave --{name} out")
+    if given.tracks:
+        arguments.error("--against and --tracks are two questions: ask one")
+    with tempfile.TemporaryDirectory(prefix="sealshot-benchmark-") as folder:
+        result = measure_against(
+            given.against,
+            given.clip or demo_clip(Path(folder)),
+            frames=given.frames,
+            rounds=given.runs,
+            cores=given.cores,
+        )
+    return _finish(asdict(result), given, lambda: print_against(result))
 
 
 def _finish(fields: dict[str, Any], given: argparse.Namespace, show: Callable[[], None]) -> int:

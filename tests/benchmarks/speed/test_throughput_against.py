@@ -1,0 +1,104 @@
+"""`bench throughput --against`: two builds in turns, here stand-ins."""
+
+import json
+import os
+import sys
+from itertools import pairwise
+from pathlib import Path
+
+import av
+import pytest
+
+from sealshot.benchmarks.speed.throughput import against
+from sealshot.benchmarks.speed.throughput.against import Build, measure_against, repeated
+from sealshot.benchmarks.speed.throughput.command import main
+from sealshot.runtime.errors import InputError, SealshotError
+
+STAND_IN = """
+import json, os, sys, time
+assert sys.argv[1] == "run" and "--json" in sys.argv and "--vault" in sys.argv
+held = bytearray({mb} * 1_000_000)
+time.sleep({seconds})
+cores = len(os.sched_getaffinity(0))
+print(json.dumps({{"frames": 100, "seconds": {seconds} / 2, "people": [{{}}] * cores}}))
+sys.exit({code})
+"""
+
+
+def stand_in(folder, name, *, seconds=0.2, mb=30, code=0):
+    script = folder / f"{name}.py"
+    script.write_text(STAND_IN.format(seconds=seconds, mb=mb, code=code))
+    return Build(name, "0" * 40, (sys.executable, str(script)), os.environ, {"sealshot": "0"})
+
+
+@pytest.fixture
+def two_builds(tmp_path, monkeypatch):
+    def make(**older):
+        monkeypatch.setattr(against, "_older", lambda _: stand_in(tmp_path, "older", **older))
+        monkeypatch.setattr(against, "_this", lambda: stand_in(tmp_path, "this"))
+
+    return make
+
+
+def test_ratios_are_this_build_over_the_older_one(demo, two_builds, tmp_path, capsys):
+    two_builds(seconds=1.0, mb=150)
+    out = tmp_path / "against.json"
+    argv = ["--against", "x", "--clip", str(demo.clip), "--runs", "2", "--cores", "1"]
+    assert main([*argv, "-o", str(out)]) == 0
+    said = capsys.readouterr().out
+    assert "frames/s of the whole process" in said
+    found = json.loads(out.read_text())
+    assert found["kind"] == "against"
+    assert [b["build"] for b in found["builds"]] == ["older", "this"]
+    assert [b["people"] for b in found["builds"]] == [[1, 1], [1, 1]]  # that many cores
+    assert found["cores"] == 1
+    assert found["run_fps_ratio"]["median"] == pytest.approx(5)
+    assert 1.5 < found["fps_ratio"]["median"] < 5  # starting takes as long in both
+    assert found["peak_ratio"]["median"] < 0.7
+    assert len(os.sched_getaffinity(0)) >= 1
+
+
+def test_a_run_that_fails_ends_it(demo, two_builds):
+    two_builds(code=3)
+    with pytest.raises(SealshotError, match="older ended with 3"):
+        measure_against("x", str(demo.clip), frames=0, rounds=1, cores=0)
+
+
+@pytest.mark.parametrize("commit", ["no-such-commit", "--help"])
+def test_a_commit_that_is_not_there_is_told(demo, commit):
+    with pytest.raises(InputError, match="no commit"):
+        measure_against(commit, str(demo.clip), frames=0, rounds=1, cores=0)
+
+
+def test_more_cores_than_there_are_are_refused(demo, two_builds):
+    two_builds()
+    with pytest.raises(InputError, match="cores"):
+        measure_against("x", str(demo.clip), frames=0, rounds=1, cores=10_000)
+
+
+@pytest.mark.parametrize("option", [["--tracks", "a.mp4"], ["--batch", "2"], ["--rounds", "2"]])
+def test_what_belongs_to_another_question_is_refused(option):
+    with pytest.raises(InputError):
+        main(["--against", "x", *option])
+    with pytest.raises(InputError, match="belong to --against"):
+        main(["--frames", "5"])
+
+
+def times_of(path: Path) -> list[float]:
+    with av.open(str(path)) as video:
+        return [float(frame.time) for frame in video.decode(video=0)]
+
+
+def test_a_clip_is_repeated_as_it_is(demo, tmp_path):
+    once = times_of(demo.clip)
+    times = times_of(repeated(demo.clip, len(once) + 1, tmp_path))
+    assert len(times) == 2 * len(once)
+    steps = [b - a for a, b in pairwise(times)]
+    assert min(steps) > 0
+    assert max(steps) < 2 * (once[1] - once[0])
+
+
+def test_what_is_no_video_is_not_repeated(tmp_path):
+    (tmp_path / "x.mp4").write_bytes(b"no video")
+    with pytest.raises(InputError, match="cannot be repeated"):
+        repeated(tmp_path / "x.mp4", 5, tmp_path)
