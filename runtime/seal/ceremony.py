@@ -36,7 +36,7 @@ from sealshot.runtime.seal.payload import Opened
 from sealshot.runtime.seal.policy import Party, Policy
 from sealshot.runtime.seal.quorum import open_payload
 from sealshot.runtime.seal.signing import SigningKey
-from sealshot.runtime.seal.times import format_time, is_time, parse_time
+from sealshot.runtime.seal.times import format_hour, format_time, is_time, parse_time
 from sealshot.runtime.seal.warrant import RefusedError, Warrant, check_scope
 
 KIND = "sealshot/answer/1"
@@ -215,6 +215,14 @@ def open_with_answers(
         raise SealError(error.fact + refused, hint=error.hint) from error
     opened = payload.unpack(plain)
     taken = parse_time(opened.metadata.utc.partition(".")[0].rstrip("Z") + "Z")
+    header = container.header
+    if header.format > 1 and format_hour(taken) != header.taken:
+        raise RefusedError(
+            "false-hour",
+            f"its header says that it was taken in the hour {header.taken}, and it was taken at "
+            f"{format_time(taken)}",
+            hint="the camera's program is not sealshot, or was tampered with",
+        )
     if not warrant.start <= taken < warrant.end:
         raise RefusedError(
             "outside-time", f"it was taken at {format_time(taken)}, outside of the warrant's time"

@@ -39,7 +39,8 @@ from sealshot.runtime.seal.signing import SigningKey, VerifyKey, is_key_text, pa
 from sealshot.runtime.seal.times import is_epoch, parse_time
 from sealshot.runtime.seal.versions import refuse_newer
 
-FORMAT = 1
+FORMAT = 2
+"""1 has no hour of capture, and was written by version 0.1."""
 START = b"PK\x03\x04"
 HEADER, EPOCH, PAYLOAD, SUMS, SIGNATURE = (
     "header.json",
@@ -48,7 +49,6 @@ HEADER, EPOCH, PAYLOAD, SUMS, SIGNATURE = (
     "SHA256SUMS",
     "signature",
 )
-SUMS_LINE = b"# sealshot container 1\n"
 HEADER_LIMIT = 256 * 1024  # bytes; 255 authorities take some 40 kB
 
 _DAMAGED = "fetch the object again from where it was first stored"
@@ -66,7 +66,9 @@ class Header:
     camera_key: str
     """Verifies the signature; who reads it must know that it is the camera's."""
     hour: str
-    """UTC hour in which the shot was sealed; the exact time is inside."""
+    """UTC hour in which the shot was sealed: epoch, retention and log go by it."""
+    taken: str
+    """UTC hour in which it was taken, which warrants go by; the exact time is inside."""
     epoch: str
     """Whose key the epoch's secret is sealed to."""
     policy: str
@@ -79,7 +81,10 @@ class Header:
 
     def encode(self) -> bytes:
         """Return the bytes of ``header.json``."""
-        return canonical(asdict(self))
+        fields = asdict(self)
+        if self.format == 1:
+            del fields["taken"]
+        return canonical(fields)
 
     @cached_property
     def digest(self) -> bytes:
@@ -113,7 +118,7 @@ def share_name(index: int) -> str:
 def write_container(header: Header, parts: dict[str, bytes], key: SigningKey) -> bytes:
     """Sign the header and the age files and return the container."""
     members = {HEADER: header.encode(), **parts}
-    members[SUMS] = _sums(members)
+    members[SUMS] = _sums(members, header.format)
     members[SIGNATURE] = key.sign(members[SUMS])
     return write_zip(members)
 
@@ -134,7 +139,7 @@ def read_container(data: bytes) -> Container:
     stripped = [name for name in parts if name != PAYLOAD]
     if list(members) not in ([*parts, SUMS, SIGNATURE], [*stripped, SUMS, SIGNATURE]):
         raise _foreign("its parts are not those that its header names")
-    sums = _read_sums(members[SUMS], parts)
+    sums = _read_sums(members[SUMS], parts, header.format)
     for name, data_of_part in members.items():
         if name in sums and hashlib.sha256(data_of_part).hexdigest() != sums[name]:
             raise _altered(f"{name} does not have the hash that was signed")
@@ -151,16 +156,22 @@ def strip(container: Container) -> bytes:
     return write_zip({name: part for name, part in container.parts.items() if name != PAYLOAD})
 
 
-def _sums(members: dict[str, bytes]) -> bytes:
+def sums_line(version: int) -> bytes:
+    """Return the first line of `SHA256SUMS`: what is signed begins as no other message does."""
+    return f"# sealshot container {version}\n".encode()
+
+
+def _sums(members: dict[str, bytes], version: int) -> bytes:
     lines = [f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in members.items()]
-    return SUMS_LINE + "".join(lines).encode()
+    return sums_line(version) + "".join(lines).encode()
 
 
-def _read_sums(data: bytes, parts: list[str]) -> dict[str, str]:
-    lines = data.removeprefix(SUMS_LINE).decode("ascii", errors="replace").splitlines(keepends=True)
+def _read_sums(data: bytes, parts: list[str], version: int) -> dict[str, str]:
+    first = sums_line(version)
+    lines = data.removeprefix(first).decode("ascii", errors="replace").splitlines(keepends=True)
     sums = {line[66:-1]: line[:64] for line in lines}
     written = "".join(f"{digest}  {name}\n" for name, digest in sums.items())
-    if SUMS_LINE + written.encode() != data or list(sums) != parts:
+    if first + written.encode() != data or list(sums) != parts:
         raise _foreign("its SHA256SUMS does not list its parts")
     return sums
 
@@ -171,6 +182,8 @@ def _read_header(data: bytes) -> Header:
     except ValueError as error:
         raise _foreign(str(error)) from error
     refuse_newer("a container", values.get("format"), FORMAT)
+    if values.get("format") == 1:
+        values["taken"] = values.get("hour")
     if wrong := _problem(values):
         raise _foreign(f"in its header {wrong}")
     header = Header(**with_tuples(values))
@@ -200,12 +213,14 @@ def _altered(what: str) -> SealError:
     return SealError(f"it was altered after it was sealed: {what}", hint=_DAMAGED)
 
 
+_is_hour = matches(r"\d{4}-\d\d-\d\dT\d\d")
 _CHECKS: dict[str, Check] = {
-    "format": lambda value: value == FORMAT and is_whole(value),
+    "format": lambda value: is_whole(value) and 1 <= value <= FORMAT,
     "id": is_object_id,
     "camera": is_name,
     "camera_key": is_key_text(parse_verify_key),
-    "hour": lambda value: matches(r"\d{4}-\d\d-\d\dT\d\d")(value) and is_epoch(value),
+    "hour": lambda value: _is_hour(value) and is_epoch(value),
+    "taken": lambda value: _is_hour(value) and is_epoch(value),
     "epoch": is_epoch,
     "policy": is_sha256,
     "quorum": is_whole,

@@ -138,6 +138,16 @@ def parse_document(data: bytes, kind: str, checks: Mapping[str, Check]) -> Docum
     return Document(kind, value["body"], signatures)
 
 
+def kind_of(data: bytes) -> str:
+    """Return what a document calls itself; nothing where it is none."""
+    try:
+        value = parse_json(data)
+    except ValueError:
+        return ""
+    kind = value.get("kind") if isinstance(value, dict) else None
+    return kind if isinstance(kind, str) else ""
+
+
 @contextmanager
 def named(path: Path) -> Iterator[None]:
     """Let what is wrong with a file be told with its name.

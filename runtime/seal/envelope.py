@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sealshot.runtime.age import age
-from sealshot.runtime.seal.payload import Opened, Origin, PictureType, pack, unpack
+from sealshot.runtime.seal.payload import Opened, Origin, PictureType, Times, pack, unpack
 from sealshot.runtime.types import Shot
 
 
@@ -13,6 +13,7 @@ def seal(
     shot: Shot,
     recipients: Sequence[age.Recipient],
     origin: Origin,
+    times: Times | None = None,
     *,
     picture: PictureType = "jpg",
     quality: int = 95,
@@ -22,7 +23,7 @@ def seal(
     Raises:
         SealError: there is no recipient.
     """
-    return age.encrypt(pack(shot, origin, picture=picture, quality=quality), recipients)
+    return age.encrypt(pack(shot, origin, times, picture=picture, quality=quality), recipients)
 
 
 def unseal(sealed: bytes, identities: Sequence[age.Identity]) -> Opened:

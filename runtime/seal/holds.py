@@ -61,8 +61,8 @@ class Holds:
         sealed = age.encrypt(VERSION + header.digest + secret, [case.identity.recipient])
         write_file(case.folder / f"{header.id}.age", sealed, mode=0o600)
 
-    def find(self, header: Header) -> bytes | None:
-        """Return the epoch's secret of a shot that is on hold.
+    def find(self, header: Header, now: datetime) -> bytes | None:
+        """Return the epoch's secret of a shot that is on hold at ``now``.
 
         Raises:
             SealError: it is of another shot, or damaged.
@@ -70,7 +70,7 @@ class Holds:
         for folder in sorted(self._folder.iterdir()):
             kept = folder / f"{header.id}.age"
             for key in _keys(folder):
-                if kept.exists():
+                if kept.exists() and parse_time(key.stem) > now:
                     return open_bound(kept.read_bytes(), header, read_identities(str(key))[0])
         return None
 

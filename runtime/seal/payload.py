@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
 from typing import Any, Literal
 
 import cv2
@@ -33,16 +34,22 @@ from sealshot.runtime.seal.fields import (
     problem,
     with_tuples,
 )
+from sealshot.runtime.seal.times import format_time, is_time
 from sealshot.runtime.seal.versions import refuse_newer
 from sealshot.runtime.types import Shot
 
-FORMAT = 1
+FORMAT = 2
+"""1 says neither when it was sealed nor by which clock, and was written by version 0.1."""
 METADATA_NAME = "shot.json"
 CLIP_NAME = "clip.mjpeg"
 PICTURE_START = {"jpg": b"\xff\xd8\xff", "png": b"\x89PNG\r\n\x1a\n"}
 METADATA_LIMIT = 16 * 1024 * 1024  # bytes of shot.json; a frame of a clip takes about 30
 
 PictureType = Literal["jpg", "png"]
+Clock = Literal["system", "trusted", "container", "given", "processing"]
+"""What says when a shot was taken: the clock of the camera's system; that clock put right by what
+was known of it before it jumped; the file of a recording; whoever ran it (``--start-time``); or the
+clock while a recording was processed, which says nothing of when it was made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +62,20 @@ class Origin:
     """What the score is, as the score graph's manifest says."""
     model_sha256: str
     """SHA-256 of the score graph, 64 hexadecimal digits."""
+    started: datetime | None = None
+    """When the first frame of a recording was taken; None of a camera, or where nobody knows."""
+    clock: Clock | None = None
+    """Where ``started`` comes from; ``processing`` of a recording of which nobody knows it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """When a shot was taken and when it was sealed."""
+
+    taken: datetime
+    sealed: datetime
+    clock: Clock
+    """What says when it was taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +91,11 @@ class Metadata:
     frame: int
     time_s: float
     utc: str
+    """When it was taken."""
+    clock: str
+    """By which clock, see :data:`Clock`; empty in format 1."""
+    sealed: str
+    """When it was sealed; empty in format 1."""
     box: tuple[float, ...]
     score: float
     score_name: str
@@ -97,12 +123,20 @@ class Opened:
     """JPEG frames end to end; empty where there is no clip."""
 
 
-def pack(shot: Shot, origin: Origin, *, picture: PictureType = "jpg", quality: int = 95) -> bytes:
+def pack(
+    shot: Shot,
+    origin: Origin,
+    times: Times | None = None,
+    *,
+    picture: PictureType = "jpg",
+    quality: int = 95,
+) -> bytes:
     """Encode a shot.
 
     Args:
         shot: the shot.
         origin: where it comes from.
+        times: when; None takes what the shot says, by the system's clock.
         picture: ``jpg``, or ``png`` to lose nothing.
         quality: of the JPEG, 1 to 100.
 
@@ -120,7 +154,9 @@ def pack(shot: Shot, origin: Origin, *, picture: PictureType = "jpg", quality: i
         track=shot.track,
         frame=shot.frame,
         time_s=float(shot.time_s),
-        utc=shot.utc,
+        utc=_milliseconds(times.taken) if times else shot.utc,
+        clock=times.clock if times else "system",
+        sealed=format_time(times.sealed) if times else shot.utc[:19] + "Z",
         box=tuple(map(float, shot.box)),
         score=float(shot.score),
         score_name=_printable(origin.score_name),
@@ -172,6 +208,8 @@ def _read_metadata(data: bytes) -> Metadata:
     except ValueError as error:
         raise _foreign(str(error)) from error
     refuse_newer("a shot", values.get("format"), FORMAT)
+    if values.get("format") == 1:
+        values |= {"clock": "", "sealed": ""}
     if wrong := _problem(values):
         raise _foreign(f"in its shot.json {wrong}")
     return Metadata(**with_tuples(values))
@@ -195,6 +233,8 @@ _CHECKS: dict[str, Check] = {
     "frame": is_whole,
     "time_s": is_number,
     "utc": matches(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z"),
+    "clock": is_text,
+    "sealed": lambda value: value == "" or is_time(value),
     "box": is_list(is_number, length=4),
     "score": is_number,
     "score_name": is_text,
@@ -206,6 +246,10 @@ _CHECKS: dict[str, Check] = {
     "clip_times_s": is_list(is_number),
     "clip_bytes": is_list(is_whole),
 }
+
+
+def _milliseconds(time: datetime) -> str:
+    return time.astimezone(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _printable(text: str) -> str:

@@ -48,7 +48,12 @@ class Camera:
 
 
 def seal_to_quorum(
-    plaintext: bytes, camera: Camera, epoch: EpochKey, now: datetime, shot_id: str
+    plaintext: bytes,
+    camera: Camera,
+    epoch: EpochKey,
+    now: datetime,
+    taken: datetime,
+    shot_id: str,
 ) -> bytes:
     """Seal, in memory, and return the container.
 
@@ -56,7 +61,8 @@ def seal_to_quorum(
         plaintext: the shot.
         camera: who seals, under which policy.
         epoch: the key of the present epoch.
-        now: of it, the hour is told outside of the seal.
+        now: of it, the hour is told outside of the seal, and
+        taken: of it too.
         shot_id: 128 random bits, in hexadecimal.
     """
     policy = camera.policy
@@ -68,6 +74,7 @@ def seal_to_quorum(
         camera=camera.name,
         camera_key=str(camera.key.verify_key),
         hour=format_hour(now),
+        taken=format_hour(taken),
         epoch=epoch.epoch,
         policy=policy.digest,
         quorum=policy.quorum,

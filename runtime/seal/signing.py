@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -27,7 +28,7 @@ _SMALL_ORDER = frozenset(
 _AUTHORITY_INFO = b"sealshot/authority signing key/1"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots, for what is cached
 class VerifyKey:
     """A public signing key; ``str()`` is its ``sealshot-key1...`` form.
 
@@ -47,6 +48,10 @@ class VerifyKey:
             )
 
     def __str__(self) -> str:
+        return self._text
+
+    @cached_property
+    def _text(self) -> str:
         return bech32.encode(VERIFY_PREFIX, self.key)
 
     def verifies(self, message: bytes, signature: bytes) -> bool:
@@ -58,7 +63,7 @@ class VerifyKey:
         return True
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots, for what is cached
 class SigningKey:
     """A private signing key. Its ``repr`` does not show it."""
 
@@ -74,19 +79,20 @@ class SigningKey:
         """Derive the signing key of an authority, so that it keeps one secret, not two."""
         return cls(derive_key(identity.secret_text().encode(), salt=b"", info=_AUTHORITY_INFO))
 
-    @property
+    @cached_property
     def verify_key(self) -> VerifyKey:
         """The public half."""
-        return VerifyKey(self._private().public_key().public_bytes_raw())
+        return VerifyKey(self._private.public_key().public_bytes_raw())
 
     def sign(self, message: bytes) -> bytes:
         """Return the signature, 64 bytes."""
-        return self._private().sign(message)
+        return self._private.sign(message)
 
     def secret_text(self) -> str:
         """Return the ``SEALSHOT-SIGNING-KEY-1...`` form. Whoever has it can sign as its owner."""
         return bech32.encode(SIGNING_PREFIX, self.seed).upper()
 
+    @cached_property
     def _private(self) -> Ed25519PrivateKey:
         return Ed25519PrivateKey.from_private_bytes(self.seed)
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from sealshot.runtime.errors import InputError, SealError
 from sealshot.runtime.seal.container import Container
-from sealshot.runtime.seal.documents import Document, named, parse_document, read_file
+from sealshot.runtime.seal.documents import Document, kind_of, named, parse_document, read_file
 from sealshot.runtime.seal.fields import (
     Check,
     is_list,
@@ -31,7 +31,8 @@ from sealshot.runtime.seal.policy import Party, Policy
 from sealshot.runtime.seal.signing import is_key_text, parse_verify_key
 from sealshot.runtime.seal.times import format_time, is_time, parse_time
 
-KIND = "sealshot/warrant/1"
+KIND = "sealshot/warrant/2"
+FIRST_KIND = "sealshot/warrant/1"  # of version 0.1: without the end of a hold
 WARRANT_LIMIT = 4 * 1024 * 1024  # bytes
 CLOCK_TOLERANCE = timedelta(minutes=10)  # between the clocks of two authorities
 
@@ -64,6 +65,8 @@ class Warrant:
     expires: datetime
     investigator: PublicKey
     """Whom answers are sealed to."""
+    until: datetime | None
+    """When a hold ends. None of a warrant to open, and of one that version 0.1 wrote."""
 
     @property
     def digest(self) -> str:
@@ -79,6 +82,7 @@ def new_warrant(
     period: tuple[datetime, datetime],
     validity: tuple[datetime, datetime],
     investigator: PublicKey,
+    until: datetime | None = None,
 ) -> Warrant:
     """Write a warrant that nobody has signed.
 
@@ -91,6 +95,11 @@ def new_warrant(
         raise InputError(
             "the warrant would end before it begins",
             hint="--from comes before --to, and it expires in the future",
+        )
+    if (until is None) == (purpose == "hold"):
+        raise InputError(
+            "a warrant to hold says until when, and one to open does not",
+            hint="give --until TIME with --purpose hold, and only there",
         )
     if not is_text(case) or not case.strip():
         raise InputError("the case has no printable name", hint="give --case NUMBER")
@@ -105,6 +114,7 @@ def new_warrant(
         "issued": format_time(issued),
         "expires": format_time(expires),
         "investigator": str(investigator),
+        "until": format_time(until) if until else "",
     }
     return parse_warrant(Document(KIND, body).encode())
 
@@ -126,7 +136,11 @@ def parse_warrant(data: bytes) -> Warrant:
     Raises:
         SealError: it is none.
     """
-    document = parse_document(data, KIND, _CHECKS)
+    if kind_of(data) == FIRST_KIND:
+        checks = {name: check for name, check in _CHECKS.items() if name != "until"}
+        document = parse_document(data, FIRST_KIND, checks)
+    else:
+        document = parse_document(data, KIND, _CHECKS)
     body = document.body
     cameras = {camera["name"]: camera["key"] for camera in body["cameras"]}
     if not cameras or len(cameras) < len(body["cameras"]):
@@ -143,7 +157,38 @@ def parse_warrant(data: bytes) -> Warrant:
         issued=parse_time(body["issued"]),
         expires=parse_time(body["expires"]),
         investigator=parse_recipient(body["investigator"]),
+        until=parse_time(body["until"]) if body.get("until") else None,
     )
+
+
+def end_of_hold(warrant: Warrant, given: datetime | None, now: datetime) -> datetime:
+    """Return when a hold under a warrant ends: what the authorities signed.
+
+    Args:
+        warrant: to hold.
+        given: what the caller takes for it, if it says so.
+        now: the time.
+
+    Raises:
+        InputError: it is past, or another one than was given, or nobody signed one.
+    """
+    if warrant.until is None:
+        raise InputError(
+            "the warrant does not say until when it holds",
+            hint="`sealshot warrant new --purpose hold --until TIME` writes one that does",
+        )
+    if given is not None and given != warrant.until:
+        raise InputError(
+            f"the authorities signed a hold until {format_time(warrant.until)}, not until "
+            f"{format_time(given)}",
+            hint="leave --until out, or have another warrant signed",
+        )
+    if warrant.until <= now:
+        raise InputError(
+            f"the end of the hold, {format_time(warrant.until)}, is in the past",
+            hint="have a warrant signed with a time to come",
+        )
+    return warrant.until
 
 
 def signers(warrant: Warrant, policy: Policy) -> list[str]:
@@ -236,11 +281,11 @@ def check_scope(warrant: Warrant, container: Container, policy: Policy) -> None:
             f"it is not signed by the camera '{header.camera}' that the warrant names",
             hint="somebody else may have made it; or the camera was enrolled anew",
         )
-    hour = parse_time(header.hour)
+    hour = parse_time(header.taken)
     if not (hour < warrant.end and hour + timedelta(hours=1) > warrant.start):
         raise RefusedError(
             "outside-time",
-            f"it was sealed in the hour {header.hour}, outside of the warrant's time",
+            f"it was taken in the hour {header.taken}, outside of the warrant's time",
         )
 
 
@@ -255,4 +300,5 @@ _CHECKS: dict[str, Check] = {
     "issued": is_time,
     "expires": is_time,
     "investigator": is_key_text(parse_recipient),
+    "until": lambda value: value == "" or is_time(value),
 }

@@ -98,7 +98,8 @@ class Caretaker:
             self._holds = self._read_holds()
             if self._holds is not None:
                 self._forget(self._holds)
-                self._record.log_holds(self._holds, self._clock.now())
+                self._record.log_holds(self._holds, self._clock.earliest())
+            self._record.log_alive(self._clock.now())
             self._clock.remember()  # last: a disk that was full may have room to remember it now
             if self._quota:
                 self._quota.tell_pushed_out()
@@ -130,15 +131,17 @@ class Caretaker:
             self._uploads.expect(sealed.name)
         yield
         if self._quota:
-            self._quota.add(sealed.name, len(sealed.data))
+            self._quota.add(sealed.name, len(sealed.data), self._clock.now())
             self._quota.remove([replaces] if replaces else [])
         if self._uploads:
             self._uploads.enqueue(sealed.name)
 
     def _read_holds(self) -> Holds | None:
         """Return the legal holds, or None where one cannot be used."""
+        now = self._clock.earliest()
         try:
-            holds = read_holds(self._vault.path, self._rules.policy, self._clock.now())
+            holds = read_holds(self._vault.path, self._rules.policy, now)
+            self._record.check_holds(holds, now)
         except VaultError as error:
             self._notices.tell("holds", f"{error.fact}; {error.hint}")
             return None
@@ -150,7 +153,8 @@ class Caretaker:
         now, retention = self._clock.now(), self._rules.retention
         objects = list_objects(self._vault.path)
         if retention is not None:
-            due = [found.id for found in find_over(objects, retention, holds, now).due]
+            over = find_over(objects, retention, holds, self._clock.earliest())
+            due = [found.id for found in over.due]
             lost = self._not_uploaded(due)
             self._record.purge(due, "retention", now)
             gone = set(due)

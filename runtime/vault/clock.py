@@ -6,10 +6,13 @@ What was last known is kept in a file, with the time since boot, which no clock 
   Where it shows something else, the time since boot is taken.
 - After a restart nothing says how long the machine was off. A clock that went back is not taken,
   nor one that is more than a week ahead; one that is ahead by more than an hour is, with a warning.
+  What restarts add counts together, less the time that the machine runs: never above that week.
 - A clock that was not taken after a restart, as one without a battery that says 1970, is taken
   again as soon as it shows a time within that week: when the network has set it.
 
-Whatever is not taken is told, and stays so until somebody says that the clock is right.
+What cannot be undone, as deleting shots or keys, goes by the earliest time that is credible:
+without what restarts have added. Whatever is not taken is told, and stays so until somebody says
+that the clock is right.
 """
 
 from __future__ import annotations
@@ -35,6 +38,9 @@ TOLERANCE = timedelta(hours=1)
 """A clock may be set by this much unnoticed: less than any retention."""
 LONGEST_OFF = timedelta(days=7)
 """A machine that was off for longer must be told that its clock is right."""
+
+SLACK = timedelta(seconds=2)
+"""What two readings of a clock may differ by between two questions."""
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
@@ -74,6 +80,13 @@ class Trusted:
 
     time: datetime
     warning: str
+    unproven: timedelta = timedelta()
+    """How much of it restarts have added, and nothing has borne out."""
+
+    @property
+    def earliest(self) -> datetime:
+        """The earliest that it may be: what cannot be undone goes by this."""
+        return self.time - self.unproven
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +102,8 @@ class _Memory:
     """Seconds since boot, then."""
     believed: bool
     """Whether the anchor is what the system's clock showed."""
+    unproven: timedelta = timedelta()
+    """What restarts had added by then, less the time that the machine ran since."""
 
 
 class TrustedClock:
@@ -118,6 +133,10 @@ class TrustedClock:
         """Return the time that may be trusted; nothing is written."""
         return self._judge()[0]
 
+    def wall(self) -> datetime:
+        """Return the time of the system's clock, right or wrong."""
+        return self._clock.wall()
+
     def _judge(self) -> tuple[Trusted, _Memory]:
         wall, since_boot_s = self._clock.wall(), self._clock.since_boot_s()
         memory = self._recall()
@@ -132,19 +151,29 @@ class TrustedClock:
         else:
             expected = memory.time + timedelta(seconds=since_boot_s)  # at least
             latest = expected + LONGEST_OFF
-        if not expected - TOLERANCE <= wall <= latest:
-            if same_boot:
-                return Trusted(expected, _jumped(wall, expected)), replace(memory, time=expected)
-            return Trusted(expected, _jumped(wall, expected)), self._anchored(
-                expected, believed=False
-            )
+        ran = expected - memory.anchor if same_boot else memory.time - memory.anchor
+        unproven = max(memory.unproven - ran, timedelta())
+        added = max(wall - expected, timedelta())
         if same_boot and memory.believed:
-            return Trusted(wall, ""), replace(memory, time=wall)
-        return Trusted(wall, _was_off(wall, expected)), self._anchored(wall, believed=True)
+            added = timedelta()
+        if not expected - TOLERANCE <= wall <= latest or unproven + added > LONGEST_OFF:
+            trusted = Trusted(expected, _jumped(wall, expected), unproven)
+            if same_boot:
+                return trusted, replace(memory, time=expected)
+            return trusted, self._anchored(expected, believed=False, unproven=unproven)
+        if same_boot and memory.believed:
+            return Trusted(wall, "", unproven), replace(memory, time=wall)
+        unproven += added
+        return (
+            Trusted(wall, _was_off(wall, expected), unproven),
+            self._anchored(wall, believed=True, unproven=unproven),
+        )
 
-    def _anchored(self, time: datetime, *, believed: bool) -> _Memory:
+    def _anchored(
+        self, time: datetime, *, believed: bool, unproven: timedelta = timedelta()
+    ) -> _Memory:
         boot_id, since_boot_s = self._clock.boot_id(), self._clock.since_boot_s()
-        return _Memory(time, boot_id, time, since_boot_s, believed)
+        return _Memory(time, boot_id, time, since_boot_s, believed, unproven)
 
     def _recall(self) -> _Memory | None:
         try:
@@ -155,6 +184,7 @@ class TrustedClock:
                 anchor=parse_time(known["anchor"]),
                 anchor_s=float(known["anchor_s"]),
                 believed=bool(known["believed"]),
+                unproven=timedelta(seconds=float(known.get("unproven_s", 0.0))),
             )
         except FileNotFoundError:
             return None
@@ -173,6 +203,7 @@ class TrustedClock:
             "anchor": format_time(memory.anchor),
             "anchor_s": memory.anchor_s,
             "believed": memory.believed,
+            "unproven_s": memory.unproven.total_seconds(),
         }
         try:
             with _alone_in(self._state.parent):
@@ -203,10 +234,20 @@ class RunningClock:
         trusted = self._trusted.peek()
         self.warning = trusted.warning
         self._time, self._at = trusted.time, time.monotonic()
+        self._unproven = trusted.unproven
+
+    def earliest(self) -> datetime:
+        """Return the earliest that it may be: what cannot be undone goes by this."""
+        return self.now() - self._unproven
 
     def now(self) -> datetime:
         """Return the time."""
         return self._time + timedelta(seconds=time.monotonic() - self._at)
+
+    def ahead_of_system(self) -> timedelta:
+        """Return how far the time is ahead of the system's clock; 0 where that is trusted."""
+        ahead = self.now() - self._trusted.wall()
+        return ahead if abs(ahead) > SLACK else timedelta()
 
     def remember(self) -> None:
         """Have the trusted clock write down what is known."""
@@ -238,7 +279,8 @@ def _was_off(wall: datetime, expected: datetime) -> str:
         return ""
     return (
         f"by its clock, {format_time(wall)}, this machine was off for {_hours(wall, expected)}: if "
-        "that is wrong, shots are deleted early; check the clock"
+        "that is right, shots are deleted that much late until it has run for as long, or "
+        "`--clock-is-right` is given"
     )
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from sealshot.runtime.errors import InputError, SealError, VaultError
+from sealshot.runtime.errors import SealError, VaultError
 from sealshot.runtime.files import PART, file_error, fsync_folder, read_regular
 from sealshot.runtime.seal.container import read_container
 from sealshot.runtime.seal.documents import write_file
@@ -82,11 +82,9 @@ def place_hold(
     """Put a hold on the shots of a vault that a warrant is for; return its file.
 
     Raises:
-        InputError: its end is past, or the warrant is not in force.
+        RefusedError: the warrant is not in force.
         SealError: it cannot be written.
     """
-    if until <= now:
-        raise InputError("--until is in the past", hint="give a time to come")
     check_warrant(warrant, policy, now, "hold")
     folder = vault / FOLDER
     path = folder / f"{warrant.digest}_{format_time(until)}{SUFFIX}"
@@ -111,7 +109,7 @@ def read_holds(vault: Path, policy: Policy | None, now: datetime) -> Holds:
         digest, _, until = path.name.removesuffix(SUFFIX).partition("_")
         if not is_time(until):
             raise _unusable(path, "its name says no time")
-        if parse_time(until) <= now:
+        if policy is None and parse_time(until) <= now:
             continue
         if policy is None:
             raise _unusable(path, "there is no policy to verify it by: give --policy")
@@ -122,7 +120,10 @@ def read_holds(vault: Path, policy: Policy | None, now: datetime) -> Holds:
             raise _unusable(path, error.fact) from error
         if warrant.digest != digest:
             raise _unusable(path, "its name is that of another warrant")
-        holds.append(Hold(warrant, parse_time(until)))
+        if warrant.until not in (None, parse_time(until)):
+            raise _unusable(path, "its name says another end than was signed")
+        if parse_time(until) > now:
+            holds.append(Hold(warrant, parse_time(until)))
     return Holds(vault, holds, policy)
 
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 import logging
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from sealshot.runtime.age import age
-from sealshot.runtime.errors import SealshotError
+from sealshot.runtime.errors import InputError, SealshotError
 from sealshot.runtime.seal.epochs import EpochKeys
 from sealshot.runtime.seal.log import Log
-from sealshot.runtime.seal.payload import Origin, PictureType
+from sealshot.runtime.seal.payload import Origin, PictureType, Times
 from sealshot.runtime.seal.policy import Policy
 from sealshot.runtime.seal.quorum import Camera
 from sealshot.runtime.types import Shot
@@ -52,6 +52,12 @@ class Sealing:
     clock_is_right: bool = False
     """Take the system's clock although it jumped."""
 
+    @property
+    def deletes(self) -> bool:
+        """Whether shots may be deleted that are not replaced."""
+        delivered = self.delivery is not None and self.delivery.delete
+        return delivered or self.retention is not None or self.quota_bytes is not None
+
 
 class Keeper:
     """Seals and keeps shots in one vault.
@@ -62,7 +68,7 @@ class Keeper:
         clock: where time comes from.
 
     Raises:
-        InputError: there is no key for the present epoch.
+        InputError: there is no key for the present epoch, or the vault is that of a camera.
         VaultError: the vault cannot be written to.
         LogError: its log was altered.
     """
@@ -74,6 +80,12 @@ class Keeper:
             trusted = TrustedClock(path / CLOCK, clock, accept=sealing.clock_is_right)
             self._clock = RunningClock(trusted)
             camera, log = sealing.camera, None
+            if camera is None and sealing.deletes and (path / LOG).exists():
+                raise InputError(
+                    f"the vault {path} has the log of a camera, which says what becomes of its "
+                    "shots, and this would delete some unlogged",
+                    hint="give another --vault, or the --policy of that camera",
+                )
             if camera:
                 log = opened.enter_context(Log(path / LOG, camera.name, camera.key))
             self._sealer = _open_sealer(sealing, notices, self._clock)
@@ -90,6 +102,8 @@ class Keeper:
             if self._uploads:
                 opened.callback(self._uploads.stop)
             self._caretaker.begin()
+            if camera and self._sealer:
+                self._record.log_start(camera.policy.digest, self._clock.now())
             self._opened = opened.pop_all()
 
     def put(
@@ -108,7 +122,8 @@ class Keeper:
         if self._sealer is None:
             raise ValueError("nothing is sealed here, only what is there looked after")
         now = self._clock.now()
-        sealed = self._sealer.seal_shot(shot, origin, picture, now)
+        times = _times_of(shot, origin, self._clock.ahead_of_system(), now)
+        sealed = self._sealer.seal_shot(shot, origin, times, picture)
         with self._caretaker.room_for(sealed, replaces):
             self._record.admit(sealed, replaces, now)
         return sealed.name
@@ -141,10 +156,27 @@ class Keeper:
     def __exit__(self, *_: object) -> None:
         try:
             self._caretaker.end()
+            self._record.log_stop(self._clock.now())
         except SealshotError as error:  # what the run did is told all the same
             logger.warning("%s; the next run logs what was uploaded", error.fact)
         finally:
             self.close()
+
+
+def _times_of(shot: Shot, origin: Origin, ahead: timedelta, now: datetime) -> Times:
+    """Return when a shot was taken, by the best that is known of it, and when it is sealed.
+
+    Args:
+        shot: its own time is the system clock's.
+        origin: of a recording, it may say when that began.
+        ahead: how far the trusted time is ahead of the system's clock.
+        now: the trusted time.
+    """
+    if origin.started:
+        taken = origin.started + timedelta(seconds=shot.time_s)
+        return Times(taken, now, origin.clock or "given")
+    taken = datetime.fromisoformat(shot.utc.replace("Z", "+00:00")) + ahead
+    return Times(taken, now, origin.clock or ("trusted" if ahead else "system"))
 
 
 def _open_sealer(sealing: Sealing, notices: Notices, clock: RunningClock) -> Sealer | None:

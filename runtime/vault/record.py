@@ -12,13 +12,24 @@ import logging
 from collections.abc import Sequence
 from datetime import datetime
 
-from sealshot.runtime.errors import SealError
+from sealshot.runtime.errors import SealError, VaultError
 from sealshot.runtime.files import read_regular
 from sealshot.runtime.seal.container import read_container
-from sealshot.runtime.seal.entries import Entry, HoldPlaced, Purged, Sealed, Uploaded
+from sealshot.runtime.seal.entries import (
+    FORMAT,
+    Alive,
+    Entry,
+    HoldEnded,
+    HoldPlaced,
+    Purged,
+    Sealed,
+    Started,
+    Stopped,
+    Uploaded,
+)
 from sealshot.runtime.seal.log import Log, LogError
 from sealshot.runtime.seal.signing import VerifyKey
-from sealshot.runtime.seal.times import format_hour, format_time
+from sealshot.runtime.seal.times import format_hour, format_time, parse_time
 from sealshot.runtime.vault.holds import Holds
 from sealshot.runtime.vault.sealer import SealedShot
 from sealshot.runtime.vault.store import OBJECT_LIMIT, SEALED, Vault, list_objects
@@ -44,6 +55,7 @@ class Record:
         self._vault, self._log, self._key = vault, log, key
         self._holds: set[tuple[str, str]] = set()
         self._unlogged: list[str] = []
+        self._watching = False
 
     def finish(self) -> None:
         """Delete what a killed run had logged as purged, and had not deleted.
@@ -58,6 +70,8 @@ class Record:
         for entry in self._log.entries():
             if isinstance(entry, HoldPlaced):
                 self._holds.add((entry.warrant, entry.until))
+            elif isinstance(entry, HoldEnded):
+                self._holds.discard((entry.warrant, entry.until))
             elif isinstance(entry, Sealed):
                 sealed.add(entry.id)
             elif isinstance(entry, Purged):
@@ -130,7 +144,7 @@ class Record:
         self._append(*(Uploaded(hour, object_id) for object_id in object_ids))
 
     def log_holds(self, holds: Holds, now: datetime) -> None:
-        """Log each legal hold when it is first seen.
+        """Log each legal hold when it is first seen, and when it has ended.
 
         Raises:
             LogError: it could not be logged.
@@ -140,6 +154,53 @@ class Record:
             if (warrant, until) not in self._holds:
                 self._append(HoldPlaced(self._hour(now), warrant, hold.warrant.case, until))
                 self._holds.add((warrant, until))
+        for warrant, until in sorted(self._holds):
+            if parse_time(until) <= now:
+                self._append(HoldEnded(self._hour(now), warrant, until))
+                self._holds.discard((warrant, until))
+
+    def check_holds(self, holds: Holds, now: datetime) -> None:
+        """Check that each hold that the log has is there: its file may have been taken away.
+
+        Raises:
+            VaultError: one is not, and its time is not over.
+        """
+        there = {hold.warrant.digest for hold in holds}
+        for warrant, until in sorted(self._holds):
+            if warrant not in there and parse_time(until) > now:
+                raise VaultError(
+                    f"the legal hold {warrant} until {until}, which the log has, is missing",
+                    hint="nothing is deleted until that is settled: put it again with `sealshot "
+                    "vault hold`",
+                )
+
+    def log_start(self, policy: str, now: datetime) -> None:
+        """Log that the camera begins to watch.
+
+        Raises:
+            LogError: it could not be logged.
+        """
+        self._append(Started(self._hour(now), FORMAT, policy))
+        self._watching = True
+
+    def log_alive(self, now: datetime) -> None:
+        """Log that the camera watches, once in an hour in which nothing else is logged.
+
+        Raises:
+            LogError: it could not be logged.
+        """
+        if self._watching and self._log and self._hour(now) > self._log.latest:
+            self._append(Alive(self._hour(now)))
+
+    def log_stop(self, now: datetime) -> None:
+        """Log that the camera ends as it should.
+
+        Raises:
+            LogError: it could not be logged.
+        """
+        if self._watching:
+            self._append(Stopped(self._hour(now)))
+            self._watching = False
 
     def _hour(self, now: datetime) -> str:
         """Return the hour to log: never one before what is logged already."""

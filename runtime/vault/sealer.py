@@ -11,7 +11,7 @@ from sealshot.runtime.age import age
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.seal.envelope import seal
 from sealshot.runtime.seal.epochs import EpochKey, EpochKeys
-from sealshot.runtime.seal.payload import Origin, PictureType, pack
+from sealshot.runtime.seal.payload import Origin, PictureType, Times, pack
 from sealshot.runtime.seal.quorum import Camera, seal_to_quorum
 from sealshot.runtime.seal.times import epoch_of
 from sealshot.runtime.types import Shot
@@ -34,7 +34,7 @@ class Sealer(Protocol):
     """Seals shots, in memory."""
 
     def seal_shot(
-        self, shot: Shot, origin: Origin, picture: PictureType, now: datetime
+        self, shot: Shot, origin: Origin, times: Times, picture: PictureType
     ) -> SealedShot:
         """Seal a shot.
 
@@ -50,11 +50,11 @@ class RecipientSealer:
         self._recipients = recipients
 
     def seal_shot(
-        self, shot: Shot, origin: Origin, picture: PictureType, now: datetime
+        self, shot: Shot, origin: Origin, times: Times, picture: PictureType
     ) -> SealedShot:
         """Seal a shot."""
-        data = seal(shot, self._recipients, origin, picture=picture)
-        return SealedShot(f"{epoch_of(now, 'day')}/{secrets.token_hex(16)}{AGE}", data)
+        data = seal(shot, self._recipients, origin, times, picture=picture)
+        return SealedShot(f"{epoch_of(times.sealed, 'day')}/{secrets.token_hex(16)}{AGE}", data)
 
 
 class QuorumSealer:
@@ -70,12 +70,12 @@ class QuorumSealer:
         self._epoch_key(now)
 
     def seal_shot(
-        self, shot: Shot, origin: Origin, picture: PictureType, now: datetime
+        self, shot: Shot, origin: Origin, times: Times, picture: PictureType
     ) -> SealedShot:
         """Seal a shot."""
-        plain, shot_id = pack(shot, origin, picture=picture), secrets.token_hex(16)
-        key = self._epoch_key(now)
-        data = seal_to_quorum(plain, self._camera, key, now, shot_id)
+        plain, shot_id = pack(shot, origin, times, picture=picture), secrets.token_hex(16)
+        key = self._epoch_key(times.sealed)
+        data = seal_to_quorum(plain, self._camera, key, times.sealed, times.taken, shot_id)
         return SealedShot(f"{key.epoch}/{shot_id}{SEALED}", data)
 
     def _epoch_key(self, now: datetime) -> EpochKey:

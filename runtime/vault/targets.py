@@ -11,7 +11,6 @@ import re
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable
 from typing import Any, Protocol
 
 from sealshot.runtime.errors import InputError, SealshotError
@@ -50,21 +49,33 @@ class Target(Protocol):
 
 
 class HttpPut:
-    """A PUT of each object to an address with its name in it (a presigned prefix, WebDAV, ...)."""
+    """A PUT of each object to an address with its name in it (a presigned prefix, WebDAV, ...).
 
-    def __init__(self, template: str) -> None:
-        self._template = template
+    With ``prove`` the object is read back: a server may answer 200 and keep nothing.
+    """
+
+    def __init__(self, template: str, *, prove: bool = False) -> None:
+        self._template, self._prove = template, prove
 
     def deliver(self, name: str, data: bytes) -> None:
         """Store an object."""
-        _http_put(self._template.replace(NAME, name), data)
+        address = self._template.replace(NAME, name)
+        _http_put(address, data)
+        if self._prove:
+            back, _ = _ask(urllib.request.Request(address), _time_for(data), len(data) + 1)
+            if back != data:
+                raise _not_kept()
 
 
 class PresignedPut:
-    """A PUT to an address that a service signs for each object: the camera has no cloud key."""
+    """A PUT to an address that a service signs for each object: the camera has no cloud key.
 
-    def __init__(self, template: str) -> None:
-        self._template = template
+    With ``prove`` the answer must have the hash of what was stored (ETag): that address is good for
+    no reading.
+    """
+
+    def __init__(self, template: str, *, prove: bool = False) -> None:
+        self._template, self._prove = template, prove
 
     def deliver(self, name: str, data: bytes) -> None:
         """Store an object."""
@@ -76,13 +87,20 @@ class PresignedPut:
                 "the service that signs addresses did not answer with one",
                 hint="it answers a GET with one line, the address to PUT the object to",
             )
-        _http_put(signed, data)
+        if self._prove:
+            _check_proof(signed)
+        if not _http_put(signed, data) and self._prove:
+            raise _not_kept()
 
 
 class S3:
-    """A bucket, with credentials from the environment, as every S3 client reads them."""
+    """A bucket, with credentials from the environment, as every S3 client reads them.
 
-    def __init__(self, url: str) -> None:
+    With ``prove`` each object is read back.
+    """
+
+    def __init__(self, url: str, *, prove: bool = False) -> None:
+        self._prove = prove
         try:
             self._obstore = importlib.import_module("obstore")
             self._errors = importlib.import_module("obstore.exceptions")
@@ -92,6 +110,7 @@ class S3:
                 "uploading to s3:// needs obstore, which is not installed",
                 hint="pip install 'sealshot[s3]'",
             ) from error
+        url = "s3://" + urllib.parse.quote(url.removeprefix("s3://"), safe="/%")
         self._bucket = urllib.parse.urlsplit(url).netloc
         if not self._bucket:
             raise InputError(
@@ -123,6 +142,7 @@ class S3:
         """Store an object."""
         try:
             self._obstore.put(self._store, name, data, use_multipart=False)
+            back = self._obstore.get(self._store, name).bytes() if self._prove else data
         except FileNotFoundError as error:
             raise UploadError(
                 f"the server has no bucket '{self._bucket}'", hint="make it, or check its name"
@@ -135,22 +155,33 @@ class S3:
             ) from error
         except Exception as error:  # obstore raises types of its own
             raise UploadError(f"the bucket did not take it: {_reason(error)}") from error
+        if bytes(back) != data:
+            raise _not_kept()
 
 
-def open_target(url: str) -> Target:
+def open_target(url: str, *, prove: bool = False) -> Target:
     """Return the target that an address names.
 
+    Args:
+        url: the address.
+        prove: an object counts as stored only once that is proven: where the only other copy is
+            deleted then.
+
     Raises:
-        InputError: there is no such target.
+        InputError: there is no such target, or what it answers would prove nothing.
     """
     if url.startswith("s3://"):
-        return S3(url)
-    kinds: dict[str, Callable[[str], Target]] = {"": HttpPut, "presign+": PresignedPut}
+        if prove and (endpoint := os.environ.get("AWS_ENDPOINT_URL", "")):
+            _check_proof(endpoint)
+        return S3(url, prove=prove)
+    kinds: dict[str, type[HttpPut | PresignedPut]] = {"": HttpPut, "presign+": PresignedPut}
     for prefix, kind in kinds.items():
         address = url.removeprefix(prefix)
         if url.startswith((prefix + "https://", prefix + "http://")):
             _check_address(address)
-            return kind(address)
+            if prove:
+                _check_proof(address)
+            return kind(address, prove=prove)
     scheme = re.match(r"[a-z0-9+]{1,20}://", url)  # not the rest, which may hold a secret
     raise InputError(
         f"a {scheme[0]} address cannot be uploaded to" if scheme else "it cannot be uploaded to",
@@ -178,18 +209,52 @@ def _check_address(address: str) -> None:
         )
 
 
-def _http_put(address: str, data: bytes) -> None:
+def _check_proof(address: str) -> None:
+    """Refuse to take the word of whoever is in the middle of the network for that of a server.
+
+    Raises:
+        InputError: the address is of another machine, and not encrypted.
+    """
+    parts = urllib.parse.urlsplit(address)
+    if parts.scheme != "https" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
+        raise InputError(
+            "--after-upload delete over plain http: anybody on the way could answer that a shot is "
+            "stored, and the only copy would be gone",
+            hint="give an https:// address, or leave --after-upload out",
+        )
+
+
+def _not_kept() -> UploadError:
+    return UploadError(
+        "the server said that it stored an object, and does not prove it: it stays here",
+        hint="check the server; --after-upload keep asks for no proof",
+    )
+
+
+def _time_for(data: bytes) -> float:
+    return TIMEOUT_S + len(data) / SLOWEST
+
+
+def _http_put(address: str, data: bytes) -> bool:
+    """Store an object; return whether the answer has its hash.
+
+    Raises:
+        UploadError: it was not taken.
+    """
     request = urllib.request.Request(address, data=data, method="PUT")
     request.add_header("Content-Type", "application/octet-stream")
     digest = hashlib.md5(data, usedforsecurity=False).digest()  # what S3 checks and answers with
     request.add_header("Content-MD5", base64.b64encode(digest).decode())
-    _, headers = _ask(request, TIMEOUT_S + len(data) / SLOWEST)
+    _, headers = _ask(request, _time_for(data))
     etag = headers.get("ETag", "").strip('"')
     if re.fullmatch("[0-9a-f]{32}", etag) and etag != digest.hex():
         raise UploadError("the server stored something else than was sent")
+    return bool(etag == digest.hex())
 
 
-def _ask(request: urllib.request.Request, timeout_s: float) -> tuple[bytes, Any]:
+def _ask(
+    request: urllib.request.Request, timeout_s: float, limit: int = ANSWER_LIMIT
+) -> tuple[bytes, Any]:
     """Return the start of the answer and its headers.
 
     Raises:
@@ -198,7 +263,7 @@ def _ask(request: urllib.request.Request, timeout_s: float) -> tuple[bytes, Any]
     host = urllib.parse.urlsplit(request.full_url).hostname
     try:
         with urllib.request.urlopen(request, timeout=timeout_s) as answer:
-            return answer.read(ANSWER_LIMIT), answer.headers
+            return answer.read(limit), answer.headers
     except urllib.error.HTTPError as error:
         error.close()
         hint = "check the address and what it allows" if error.code in (401, 403, 404) else ""

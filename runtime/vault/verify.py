@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -13,7 +13,7 @@ from sealshot.runtime.errors import SealError
 from sealshot.runtime.files import read_regular
 from sealshot.runtime.seal.container import HEADER, PAYLOAD, Container, read_container
 from sealshot.runtime.seal.documents import read_file
-from sealshot.runtime.seal.entries import Purged, Sealed
+from sealshot.runtime.seal.entries import Purged, Sealed, Started, Uploaded
 from sealshot.runtime.seal.log import (
     CHECKPOINT_LIMIT,
     LogError,
@@ -22,15 +22,16 @@ from sealshot.runtime.seal.log import (
     verify_log,
 )
 from sealshot.runtime.seal.policy import Party, Policy
-from sealshot.runtime.seal.times import epoch_end
+from sealshot.runtime.seal.times import epoch_end, parse_time
 from sealshot.runtime.vault.holds import Holds
+from sealshot.runtime.vault.record import BETTER
 from sealshot.runtime.vault.store import OBJECT_LIMIT, SEALED, VaultObject
 
 LOG_LIMIT = 1024 * 1024 * 1024  # bytes; an entry takes about 250
 
 PRESENT, UNSIGNED, PURGED = "present", "unsigned", "purged"
 """In order: whole, signed and logged; an age file, which nobody signs; gone, and logged as such."""
-ALTERED, FOREIGN, MISPLACED, UNKNOWN, MISSING, LEFT, OVERDUE = (
+ALTERED, FOREIGN, MISPLACED, UNKNOWN, MISSING, LEFT, OVERDUE, UNEXPLAINED = (
     "altered",
     "foreign",
     "misplaced",
@@ -38,8 +39,9 @@ ALTERED, FOREIGN, MISPLACED, UNKNOWN, MISSING, LEFT, OVERDUE = (
     "missing",
     "not deleted",
     "overdue",
+    "unexplained",
 )
-WRONG = (ALTERED, FOREIGN, MISPLACED, UNKNOWN, MISSING, LEFT, OVERDUE)
+WRONG = (ALTERED, FOREIGN, MISPLACED, UNKNOWN, MISSING, LEFT, OVERDUE, UNEXPLAINED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,8 @@ class Logged:
     """Id to the SHA-256 of the container; empty where version 0.1 logged it."""
     purged: dict[str, str]
     """Id to reason."""
+    unexplained: dict[str, str] = field(default_factory=dict)
+    """Id of what was purged for a reason that the log itself contradicts, to what is wrong."""
 
     def differs(self, object_id: str, data: bytes) -> str:
         """Return what is wrong with the bytes of an object by this log, or nothing."""
@@ -101,13 +105,19 @@ class Checked:
     """Id to the SHA-256 of what lies there."""
 
 
-def read_logged(path: Path, cameras: Sequence[Party], kept: Sequence[bytes] = ()) -> Logged:
+def read_logged(
+    path: Path,
+    cameras: Sequence[Party],
+    kept: Sequence[bytes] = (),
+    retention: timedelta | None = None,
+) -> Logged:
     """Verify the log of a vault and return what it says.
 
     Args:
         path: the log.
         cameras: one of them keeps it.
         kept: checkpoints that were kept elsewhere.
+        retention: of the policy: what went for its age was over it.
 
     Raises:
         LogError: it was altered, or is of no such camera.
@@ -119,12 +129,38 @@ def read_logged(path: Path, cameras: Sequence[Party], kept: Sequence[bytes] = ()
     tree = verify_log(data, keeper.name, keeper.verify_key, [newest, *kept])
     sealed: dict[str, str] = {}
     purged: dict[str, str] = {}
+    unexplained: dict[str, str] = {}
+    uploaded: set[str] = set()
+    strict = False  # version 0.1 named no successor
     for entry in entries_of(data):
-        if isinstance(entry, Sealed):
+        if isinstance(entry, Started):
+            strict = True
+        elif isinstance(entry, Sealed):
             sealed[entry.id] = entry.sha256
+        elif isinstance(entry, Uploaded):
+            uploaded.add(entry.id)
         elif isinstance(entry, Purged):
             purged[entry.id] = entry.reason
-    return Logged(keeper.name, tree.size, sealed, purged)
+            if strict and (wrong := _contradicts(entry, sealed, uploaded, retention)):
+                unexplained[entry.id] = wrong
+    return Logged(keeper.name, tree.size, sealed, purged, unexplained)
+
+
+def _contradicts(
+    entry: Purged, sealed: Mapping[str, str], uploaded: set[str], retention: timedelta | None
+) -> str:
+    """Return what a log says against the reason that it gives for a deletion; nothing if none."""
+    if entry.reason == BETTER and entry.successor not in sealed:
+        return "it went for a better shot of the person, and the log has none in its place"
+    if entry.reason == "uploaded" and entry.id not in uploaded:
+        return "it went because a server had it, and the log has no upload of it"
+    if entry.reason == "retention" and retention is not None:
+        hour_end = parse_time(entry.time) + timedelta(hours=1)
+        end = epoch_end(entry.id.partition("/")[0]) + retention
+        if hour_end <= end:
+            over = f"{end:%Y-%m-%dT%H:%MZ}"
+            return f"it went for its age in the hour {entry.time}: its time is over at {over}"
+    return ""
 
 
 def _keeper(checkpoint: bytes, cameras: Sequence[Party]) -> Party:
@@ -180,7 +216,10 @@ def compare(
             what = "it is not the shot that was logged: other bytes, signed by the camera's key"
             findings[object_id] = Finding(object_id, ALTERED, what, finding.bytes)
     for object_id in sorted(known_before - checked.findings.keys()):
-        if object_id in after.purged:
+        if object_id in after.unexplained:
+            what = after.unexplained[object_id]
+            findings[object_id] = Finding(object_id, UNEXPLAINED, what)
+        elif object_id in after.purged:
             findings[object_id] = Finding(object_id, PURGED, after.purged[object_id])
         elif not is_there(object_id):
             what = "the log has it as sealed, and nobody logged that it went"

@@ -60,7 +60,9 @@ class Quorum:
     def seal(self, plain: bytes) -> bytes:
         """Return the signed container, as a camera makes it."""
         shot_id = secrets.token_hex(16)
-        return quorum.seal_to_quorum(plain, self._camera, self._epoch, self._now, shot_id)
+        return quorum.seal_to_quorum(
+            plain, self._camera, self._epoch, self._now, self._now, shot_id
+        )
 
     def open(self, sealed: bytes) -> bytes:
         """Verify a container, open two shares and the epoch's secret, then the payload.

@@ -31,8 +31,14 @@ from sealshot.runtime.seal.log import Log
 from sealshot.runtime.seal.policy import Party, Policy, read_policy
 from sealshot.runtime.seal.quorum import open_epoch
 from sealshot.runtime.seal.signing import SigningKey
-from sealshot.runtime.seal.times import format_time, parse_duration, parse_time, utc_now
-from sealshot.runtime.seal.warrant import RefusedError, check_scope, check_warrant, read_warrant
+from sealshot.runtime.seal.times import epoch_end, format_time, parse_duration, parse_time, utc_now
+from sealshot.runtime.seal.warrant import (
+    RefusedError,
+    check_scope,
+    check_warrant,
+    end_of_hold,
+    read_warrant,
+)
 from sealshot.runtime.vault.clock import TrustedClock
 
 USAGE = """\
@@ -42,7 +48,7 @@ usage: sealshot custodian new DIR [--name NAME]
        sealshot custodian rotate  DIR --policy FILE --to DIR [--ahead TIME] [--clock-is-right]
        sealshot custodian answer REQUEST --warrant FILE --policy FILE --keys DIR -o FILE
                                  [--again] [--json]
-       sealshot custodian hold REQUEST --warrant FILE --policy FILE --keys DIR --until TIME
+       sealshot custodian hold REQUEST --warrant FILE --policy FILE --keys DIR [--until TIME]
 
 new      Make the custodian's signing key in DIR, on its own machine, and NAME.pub for the policy.
 publish  Make the keys of this epoch and the next ones; write the signed public halves to --to, a
@@ -53,8 +59,8 @@ rotate   Both; for a timer (cron, systemd), at least once an epoch.
 answer   Open the epoch's secret of each shot in REQUEST that the warrant is for, and write them to
          -o, sealed to the investigator. The exit code is 2 if a shot was refused.
 hold     Under a warrant with --purpose hold: keep the secrets of the shots in REQUEST under a key
-         of the case until --until, beyond their retention. Copies of the shots must be kept too:
-         the camera forgets its own on time. It is logged.
+         of the case until the end that it says, beyond their retention. Copies of the shots must
+         be kept too: the camera forgets its own on time. It is logged.
 
 --ahead TIME      how far ahead keys are published (default: 7d)
 --clock-is-right  destroy by the system's clock although it jumped
@@ -126,7 +132,8 @@ def _answer(argv: list[str]) -> int:
     folder: Path = given.keys
     policy, key = _own(folder, given.policy)
     log = given.log or folder / LOG
-    return answer_request(given, policy, policy.custodian, key, _opener(folder), log)
+    opener = _opener(folder, policy)
+    return answer_request(given, policy, policy.custodian, key, opener, log)
 
 
 def _hold(argv: list[str]) -> int:
@@ -136,17 +143,16 @@ def _hold(argv: list[str]) -> int:
     add("--warrant", type=Path, required=True)
     add("--policy", type=Path, required=True)
     add("--keys", type=Path, required=True)
-    add("--until", required=True)
+    add("--until", type=parse_time)
     given = arguments.parse_args(argv)
     policy, key = _own(given.keys, given.policy)
     warrant = read_warrant(given.warrant)
     containers = read_request(read_file(given.request, "request", REQUEST_LIMIT))
-    until, now = parse_time(given.until), utc_now()
-    if until <= now:
-        raise InputError("--until is in the past", hint="give a time to come")
+    now = utc_now()
+    until = end_of_hold(warrant, given.until, now)
     holds = Holds(given.keys / HOLDS)
     time, digest, case_name = format_time(now), warrant.digest, warrant.case
-    refused = 0
+    refused, opener = 0, _opener(given.keys, policy)
     with Log(given.keys / LOG, policy.custodian.name, key) as log:
         try:
             check_warrant(warrant, policy, now, "hold")
@@ -158,7 +164,7 @@ def _hold(argv: list[str]) -> int:
             shot = container.header.id
             try:
                 check_scope(warrant, container, policy)
-                secret = _opener(given.keys)(container)
+                secret = opener(container)
             except SealError as error:
                 refused += 1
                 reason = error.reason if isinstance(error, RefusedError) else "cannot-open"
@@ -172,15 +178,27 @@ def _hold(argv: list[str]) -> int:
     return 2 if refused else 0
 
 
-def _opener(folder: Path) -> Give:
-    """Return what opens the epoch's secret of a shot: with its epoch's key, or that of a case."""
+def _opener(folder: Path, policy: Policy) -> Give:
+    """Return what opens the epoch's secret of a shot: with its epoch's key, or that of a case.
+
+    A key whose time is over is not used, also where it was not destroyed yet. To refuse can be
+    made good, so that the later of the clocks that may be right is taken.
+    """
     holds = Holds(folder / HOLDS)
+    now = max(TrustedClock(folder / CLOCK).peek().time, utc_now())
 
     def give(container: Container) -> bytes:
         path = folder / SECRETS / (container.header.epoch + KEY_SUFFIX)
-        if path.exists():
+        over = epoch_end(container.header.epoch) + policy.retention_time <= now
+        if path.exists() and not over:
             return open_epoch(container, single_identity(path))
-        kept = holds.find(container.header)
+        kept = holds.find(container.header, now)
+        if kept is None and path.exists():
+            raise RefusedError(
+                "overdue",
+                f"the time of epoch {container.header.epoch} is over: its key is not used any more",
+                hint="`sealshot custodian rotate` destroys it: have a timer run it",
+            )
         if kept is None:
             raise SealError(
                 f"the key of epoch {container.header.epoch} is destroyed: nobody opens it any more",
@@ -221,8 +239,8 @@ def _do_destroy(folder: Path, policy: Policy, key: SigningKey, *, accept: bool) 
     if now.warning:
         warn(now.warning)
     holds = Holds(folder / HOLDS)
-    gone = expired(folder / SECRETS, policy, now.time)
-    cases = holds.expired(now.time)
+    gone = expired(folder / SECRETS, policy, now.earliest)
+    cases = holds.expired(now.earliest)
     time = format_time(now.time)
     with Log(folder / LOG, policy.custodian.name, key) as log:
         for epoch in gone:

@@ -154,7 +154,9 @@ def _sealing(arguments: Arguments, given: argparse.Namespace) -> Sealing:
     if given.after_upload and not given.upload:
         arguments.error("--after-upload goes with --upload")
     delete = given.after_upload == "delete"
-    delivery = Delivery(open_target(given.upload), delete=delete) if given.upload else None
+    delivery = (
+        Delivery(open_target(given.upload, prove=delete), delete=delete) if given.upload else None
+    )
     if given.to is not None:
         return Sealing(
             recipients=tuple(parse_recipients(given.to)),

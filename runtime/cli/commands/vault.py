@@ -22,7 +22,7 @@ usage: sealshot vault list   VAULT [--json]
                              [--tries N] [--clock-is-right] [--json]
        sealshot vault purge  VAULT --policy FILE | --retention TIME [--dry-run]
                              [--clock-is-right] [--json]
-       sealshot vault hold   VAULT --warrant FILE --policy FILE --until TIME
+       sealshot vault hold   VAULT --warrant FILE --policy FILE [--until TIME]
 
 None of them needs a key that opens anything, and what is inside stays unknown.
 
@@ -37,8 +37,9 @@ upload  Send what `run --upload URL` could not; URL means the same here. Ctrl-C 
         its time is not sent, but deleted; what was sent is logged.
 purge   Delete the shots whose retention time is over, and say which; it is logged. `run --policy`
         does the same for its own vault, every ten minutes. What is on legal hold stays.
-hold    Under a warrant with --purpose hold: keep the shots that it is for until --until, whatever
-        their time or the quota. See also `sealshot custodian hold`, which keeps their keys.
+hold    Under a warrant with --purpose hold: keep the shots that it is for until the end that it
+        says, whatever their time or the quota. See also `sealshot custodian hold`, which keeps
+        their keys.
 
 --camera FILE.pub  who may have sealed; may be repeated (default: the camera beside the policy).
                    Without it, that somebody signed is checked, and not who

@@ -14,7 +14,7 @@ from sealshot.runtime.errors import InputError
 from sealshot.runtime.seal.policy import read_policy
 from sealshot.runtime.seal.quorum import Camera
 from sealshot.runtime.seal.times import epoch_end, format_time, parse_time, utc_now
-from sealshot.runtime.seal.warrant import read_warrant
+from sealshot.runtime.seal.warrant import end_of_hold, read_warrant
 from sealshot.runtime.vault.clock import CLOCK, Trusted, TrustedClock
 from sealshot.runtime.vault.holds import Hold, Holds, place_hold, read_holds
 from sealshot.runtime.vault.keeper import Keeper, Sealing
@@ -54,7 +54,7 @@ def purge(arguments: Arguments, argv: list[str]) -> int:
     if trusted.warning and given.dry_run:  # else the keeper tells
         warn(trusted.warning)
     holds = read_holds(vault, policy, trusted.time)
-    over = find_over(objects, retention, holds, trusted.time)
+    over = find_over(objects, retention, holds, trusted.earliest)
     plan = Plan(over, holds, retention, trusted.time)
     lost = len(set(waiting(vault)) & {found.id for found in over.due})
     if not given.dry_run:
@@ -80,11 +80,12 @@ def hold(arguments: Arguments, argv: list[str]) -> int:
     add("vault", metavar="VAULT", type=Path)
     add("--warrant", type=Path, required=True)
     add("--policy", type=Path, required=True)
-    add("--until", type=str, required=True)
+    add("--until", type=parse_time)
     given = arguments.parse_args(argv)
     objects = list_objects(given.vault)
     policy, now = read_policy(given.policy), utc_now()
-    warrant, until = read_warrant(given.warrant), parse_time(given.until)
+    warrant = read_warrant(given.warrant)
+    until = end_of_hold(warrant, given.until, now)
     say(str(place_hold(given.vault, warrant, policy, until, now)))
     placed = Holds(given.vault, [Hold(warrant, until)], policy)
     count = sum(placed.of(found.id) is not None for found in objects)

@@ -36,7 +36,8 @@ def upload(arguments: Arguments, argv: list[str]) -> int:
         arguments.error("the policy says how long shots are kept: leave --retention out")
     vault: Path = given.vault
     list_objects(vault)  # no vault is made by uploading one
-    delivery = Delivery(open_target(given.url), delete=given.after_upload == "delete")
+    delete = given.after_upload == "delete"
+    delivery = Delivery(open_target(given.url, prove=delete), delete=delete)
     policy = read_policy(given.policy) if given.policy else None
     sealing = Sealing(
         camera=log_camera(vault, given.policy),

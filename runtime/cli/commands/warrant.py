@@ -25,8 +25,8 @@ from sealshot.runtime.seal.warrant import (
 
 USAGE = """\
 usage: sealshot warrant new --case CASE --camera FILE.pub... --from TIME --to TIME
-                        --investigator RECIPIENT --policy FILE [--expires TIME] [--purpose hold]
-                        -o FILE
+                        --investigator RECIPIENT --policy FILE [--expires TIME] [--purpose hold
+                        --until TIME]                         -o FILE
        sealshot warrant show FILE --policy FILE
        sealshot warrant sign FILE --policy FILE --key FILE.key
        sealshot warrant check FILE --policy FILE
@@ -43,6 +43,7 @@ check  Say whether a warrant is in force now, and if not, why (exit code 2).
 --investigator RECIPIENT  who can read the answers: age1..., or a file with it
 --expires TIME            a time, or a duration as 14d (default: 14d)
 --purpose hold            to keep shots openable beyond their time; see `sealshot custodian hold`
+--until TIME              of a hold: when it ends; the authorities sign that, too
 
 example:
   sealshot warrant new --case 2026-117 --camera camera-north.pub --from 2026-11-21T10 \\
@@ -72,6 +73,7 @@ def _new(argv: list[str]) -> int:
     add("--policy", type=Path, required=True)
     add("--expires", default="14d")
     add("--purpose", choices=("open", "hold"), default="open")
+    add("--until", type=parse_time)
     add("-o", dest="output", type=Path, required=True)
     given = arguments.parse_args(argv)
     recipients = parse_recipients([given.investigator])
@@ -95,6 +97,7 @@ def _new(argv: list[str]) -> int:
         (parse_time(given.start), parse_time(given.end)),
         (now - timedelta(microseconds=now.microsecond), expires),
         recipients[0],
+        given.until,
     )
     write_new(given.output, warrant.document.encode().decode(), mode=0o644)
     say(warrant.digest)
@@ -159,6 +162,7 @@ def _print(warrant: Warrant, names: list[str]) -> None:
             ("from", format_time(warrant.start)),
             ("to", format_time(warrant.end)),
             ("expires", format_time(warrant.expires)),
+            *([("held until", format_time(warrant.until))] if warrant.until else []),
             ("for", str(warrant.investigator)[:40]),
             ("signed by", ", ".join(names) or "nobody"),
             ("digest", warrant.digest),

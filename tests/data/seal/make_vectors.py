@@ -50,6 +50,8 @@ from sealshot.runtime.seal.warrant import Warrant, parse_warrant
 HERE = Path(__file__).parent
 AUTHORITIES = ("judge", "police", "ombudsman")
 NOW = datetime(2026, 11, 21, 10, 20, 30, tzinfo=timezone.utc)
+TAKEN = NOW - timedelta(seconds=2)
+SEALED = NOW.replace(hour=11, minute=0)  # by then another hour has begun
 EPOCH = "2026-11-21"
 KINDS: dict[str, type[PrivateKey]] = {"classical": X25519Identity, "hybrid": HybridIdentity}
 
@@ -117,7 +119,7 @@ def write_kind(folder: Path, kind: str, plain: bytes) -> None:
         alone = age.encrypt(plain, [keys.investigator.recipient])
         epoch_key = EpochKey(EPOCH, keys.epoch.recipient, destroy_at)
         sealing = Camera(camera.name, keys.camera, policy)
-        sealed = seal_to_quorum(plain, sealing, epoch_key, NOW, shot_id)
+        sealed = seal_to_quorum(plain, sealing, epoch_key, SEALED, TAKEN, shot_id)
         container = read_container(sealed)
         warrant = _warrant(keys, policy, camera)
         answers = {}
@@ -149,6 +151,7 @@ def write_kind(folder: Path, kind: str, plain: bytes) -> None:
             **{name: str(key.recipient) for name, key in keys.authorities.items()},
             "epoch": str(keys.epoch.recipient),
             "investigator": str(keys.investigator.recipient),
+            "until": "",
             "payload": str(payload_key.recipient),
         },
         "signing_keys": {
@@ -234,6 +237,7 @@ def _warrant(keys: Keys, policy: Policy, camera: Party) -> Warrant:
             "issued": format_time(NOW),
             "expires": format_time(NOW + timedelta(days=14)),
             "investigator": str(keys.investigator.recipient),
+            "until": "",
         },
     )
     for name in AUTHORITIES[:2]:

@@ -13,6 +13,7 @@ import secrets
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -153,11 +154,13 @@ class Yard:
         """A vault as a killed run may leave it: halves of files, a torn log, an unlogged shot."""
         with Keeper(self.template, self.sealing) as keeper:
             oldest = keeper.put(make_shot(*OLDEST), ORIGIN)
-            keeper.put(make_shot(*KEPT), ORIGIN)
+            kept = keeper.put(make_shot(*KEPT), ORIGIN)
         camera, keys = self.sealing.camera, self.sealing.epoch_keys
         shot_id = secrets.token_hex(16)
         plain = pack(make_shot(*UNLOGGED), ORIGIN)
-        sealed = quorum.seal_to_quorum(plain, camera, keys.current(utc_now()), utc_now(), shot_id)
+        sealed = quorum.seal_to_quorum(
+            plain, camera, keys.current(utc_now()), utc_now(), utc_now(), shot_id
+        )
         day = (self.template / oldest).parent
         (day / f"{shot_id}.sealed").write_bytes(sealed)
         (day / f"{secrets.token_hex(16)}.sealed{PART}").write_bytes(sealed[:1000])
@@ -168,13 +171,17 @@ class Yard:
             (self.template / (name + PART)).write_bytes(b"half")
         with (self.template / LOG).open("ab") as log:
             log.write(b'{"event":"sea')
-        os.utime(self.template / oldest, (1_700_000_000, 1_700_000_000))
+        self._oldest = oldest
+        for number, file in enumerate((self.template / kept, day / f"{shot_id}.sealed")):
+            os.utime(file, (1_700_000_000 + 9999 * number,) * 2)  # hours of their own: they stay
         self.object_bytes = len(sealed)
 
     def new_vault(self) -> Path:
         """A copy of the vault to start from."""
         path = self.folder / f"vault-{secrets.token_hex(4)}"
         shutil.copytree(self.template, path)
+        just_now = time.time() - 1
+        os.utime(path / self._oldest, (just_now, just_now))  # of the hour that a quota takes from
         return path
 
     def chunks(self, track: int, frame: int) -> list[bytes]:

@@ -19,6 +19,7 @@ from sealshot.runtime.cli.commands.parties import read_signing_key, single_ident
 from sealshot.runtime.errors import SealError
 from sealshot.runtime.seal.ceremony import Answer, answer, read_answer
 from sealshot.runtime.seal.container import Container, read_container
+from sealshot.runtime.seal.epochs import EpochKey
 from sealshot.runtime.seal.keys import PrivateKey
 from sealshot.runtime.seal.payload import Origin, pack
 from sealshot.runtime.seal.policy import Party, Policy, read_party, read_policy
@@ -41,6 +42,7 @@ class World:
     identities: dict[str, PrivateKey]
     custodian_key: SigningKey
     epoch_identity: PrivateKey
+    epoch_key: EpochKey
     investigator: PrivateKey
     seal: Callable[[], bytes]
 
@@ -56,6 +58,8 @@ class World:
             "validity": (issued or now - HOUR, now + HOUR),
             "investigator": self.investigator.recipient,
         } | changes
+        if given["purpose"] == "hold":
+            given["until"] = now + HOUR
         document = new_warrant(**given).document  # type: ignore[arg-type]
         for name in signers:
             document = document.signed(SigningKey.of_authority(self.identities[name]))
@@ -93,7 +97,7 @@ def make_world(parties) -> World:
     def seal() -> bytes:
         shot = Shot(3, 88, 3.5, format_time(utc_now()), (0, 0, 8, 8), -4.5, 91.5, 41, "best", image)
         number = f"{next(numbers):032x}"
-        return seal_to_quorum(pack(shot, origin), sealing.camera, key, utc_now(), number)
+        return seal_to_quorum(pack(shot, origin), sealing.camera, key, utc_now(), utc_now(), number)
 
     secret = parties.custodian / SECRETS / f"{key.epoch}.key"
     return World(
@@ -103,6 +107,7 @@ def make_world(parties) -> World:
         identities={a.name: single_identity(parties.key(a.name)) for a in policy.authorities},
         custodian_key=read_signing_key(parties.custodian / "custodian.key"),
         epoch_identity=single_identity(Path(secret)),
+        epoch_key=key,
         investigator=single_identity(parties.investigator),
         seal=seal,
     )

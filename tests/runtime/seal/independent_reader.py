@@ -242,14 +242,18 @@ def read_container(data: bytes, camera_key: str) -> tuple[Json, dict[str, bytes]
     members = read_zip(data)
     need(exact_zip(members) == data, "not exact")
     header = read_json(members["header.json"])
-    need(canonical(header) == members["header.json"] and header["format"] == 1, "header")
+    need(canonical(header) == members["header.json"] and header["format"] in (1, 2), "header")
+    need(("taken" in header) == (header["format"] == 2), "hour of capture")
     need(header["camera_key"] == camera_key, "another camera")
     shares = [f"share-{i + 1}.age" for i in range(len(header["authorities"]))]
     listed = ["header.json", *shares, "epoch.age", "payload.age"]
     there = [name for name in (*listed, "SHA256SUMS", "signature") if name in members]
     need(list(members) == there and set(listed) - set(members) <= {"payload.age"}, "members")
     first, *lines = members["SHA256SUMS"].decode().splitlines(keepends=True)
-    need(first == "# sealshot container 1\n" and len(lines) == len(listed), "SHA256SUMS")
+    need(
+        first == f"# sealshot container {header['format']}\n" and len(lines) == len(listed),
+        "SHA256SUMS",
+    )
     for name, line in zip(listed, lines, strict=True):
         hashed = hashlib.sha256(members[name]).hexdigest() if name in members else line[:64]
         need(line == f"{hashed}  {name}\n", f"hash of {name}")
@@ -309,7 +313,7 @@ def read_policy(data: bytes) -> tuple[Json, str]:
 
 def read_warrant(data: bytes, policy: Json, digest: str, now: str) -> tuple[Json, str]:
     """Return a warrant that is in force, and its digest. Times of this form compare as texts."""
-    body, own, signers = read_document(data, "sealshot/warrant/1")
+    body, own, signers = read_document(data, "sealshot/warrant/2")
     authorities = {authority["verify_key"] for authority in policy["authorities"]}
     need(body["policy"] == digest and body["purpose"] == "open", "policy or purpose")
     need(signers <= authorities and len(signers) >= policy["quorum"], "signatures")
@@ -319,7 +323,7 @@ def read_warrant(data: bytes, policy: Json, digest: str, now: str) -> tuple[Json
 
 def is_in_scope(header: Json, warrant: Json, policy: Json) -> bool:
     names = [authority["name"] for authority in policy["authorities"]]
-    hour = header["hour"]
+    hour = header.get("taken", header["hour"])
     return (
         header["policy"] == warrant["policy"]
         and (header["quorum"], header["authorities"]) == (policy["quorum"], names)
@@ -356,6 +360,7 @@ def open_shot(
             shares[body["party"]] = secrets[header["id"]]
     payload = open_payload(header, members, shares, ke)
     taken = read_json(read_zip(payload)["shot.json"])["utc"]
+    need(header["format"] == 1 or taken[:13] == header["taken"], "taken in another hour")
     need(warrant["from"] <= taken[:19] + "Z" < warrant["to"], "taken outside of the warrant's time")
     return payload
 

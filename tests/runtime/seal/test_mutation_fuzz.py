@@ -346,7 +346,7 @@ def _secrets_for(container: Any, name: str) -> int:
 
 def _sums(members: dict[str, bytes]) -> bytes:
     lines = [f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in members.items()]
-    return b"# sealshot container 1\n" + "".join(lines).encode()
+    return b"# sealshot container 2\n" + "".join(lines).encode()
 
 
 def test_the_controls() -> None:

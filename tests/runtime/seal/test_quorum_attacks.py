@@ -29,10 +29,10 @@ from sealshot.runtime.seal.container import (
     PAYLOAD,
     SIGNATURE,
     SUMS,
-    SUMS_LINE,
     Container,
     read_container,
     strip,
+    sums_line,
     write_container,
 )
 from sealshot.runtime.seal.documents import parse_document
@@ -146,7 +146,7 @@ def test_what_is_made_to_fit_lacks_the_signature(classical, tally) -> None:
     def rebuilt(parts: Mapping[str, bytes], key: SigningKey | None = None) -> bytes:
         listed = {n: p for n, p in parts.items() if n not in (SUMS, SIGNATURE)}
         lines = [f"{hashlib.sha256(part).hexdigest()}  {name}\n" for name, part in listed.items()]
-        sums = SUMS_LINE + "".join(lines).encode()
+        sums = sums_line(2) + "".join(lines).encode()
         signature = key.sign(sums) if key else parts[SIGNATURE]
         return write_zip({**listed, SUMS: sums, SIGNATURE: signature})
 

@@ -17,7 +17,7 @@ from sealshot.runtime.seal.ceremony import read_answer, write_request
 from sealshot.runtime.seal.container import strip
 from sealshot.runtime.seal.documents import Document
 from sealshot.runtime.seal.signing import SigningKey
-from sealshot.runtime.seal.times import utc_now
+from sealshot.runtime.seal.times import format_time, utc_now
 from sealshot.runtime.seal.warrant import (
     RefusedError,
     Warrant,
@@ -25,6 +25,7 @@ from sealshot.runtime.seal.warrant import (
     check_warrant,
     parse_warrant,
 )
+from sealshot.runtime.vault.keeper import Keeper
 
 EVERYBODY = ["judge", "police", "ombudsman", "custodian"]
 HOUR = timedelta(hours=1)
@@ -82,6 +83,7 @@ def test_each_field_of_a_signed_warrant_is_covered(world) -> None:
         "issued": "2020-01-01T00:00:00Z",
         "expires": "2030-01-01T00:00:00Z",
         "investigator": str(world.identities["police"].recipient),
+        "until": "2030-01-01T00:00:00Z",
     }
     assert others.keys() == warrant.document.body.keys()
     for field, value in others.items():
@@ -259,3 +261,31 @@ def test_an_altered_request_gets_nothing(
         tally.add("an altered request, through the command line", output.exists())
         assert not log.exists()
     assert "altered" in capsys.readouterr().err
+
+
+def test_a_key_that_is_over_its_time_answers_nothing_although_it_is_there(
+    fresh_parties, shot, origin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    """Day 40 of 30, and nobody has run `custodian rotate`."""
+    parties, vault = fresh_parties, tmp_path / "vault"
+    with Keeper(vault, parties.sealing()) as keeper:
+        keeper.put(dataclasses.replace(shot, utc=format_time(utc_now())), origin)
+    policy, warrant = ["--policy", str(parties.policy)], str(tmp_path / "w.json")
+    recipient = parties.investigator.read_text().partition("public key: ")[2].split()[0]
+    new = ["warrant", "new", "--case", "1", "--camera", str(parties.camera_pub), *policy]
+    new += ["--from", format_time(utc_now() - HOUR), "--to", format_time(utc_now() + HOUR)]
+    assert main([*new, "--investigator", recipient, "--expires", "60d", "-o", warrant]) == 0
+    for name in ("judge", "police"):
+        key = ["--key", str(parties.key(name))]
+        assert main(["warrant", "sign", warrant, *policy, *key]) == 0
+    request = str(tmp_path / "request.zip")
+    under = ["--warrant", warrant, *policy]
+    assert main(["open", str(vault), *under, "--request", request]) == 0
+    later = utc_now() + timedelta(days=40)
+    for module in ("answering", "custodian"):
+        monkeypatch.setattr(f"sealshot.runtime.cli.commands.{module}.utc_now", lambda: later)
+    capsys.readouterr()
+    ask = ["custodian", "answer", request, *under, "--keys", str(parties.custodian)]
+    assert main([*ask, "-o", str(tmp_path / "c.answer")]) == 2
+    assert "refused (overdue)" in capsys.readouterr().err
+    assert list((parties.custodian / "epochs").glob("*.key"))

@@ -45,6 +45,6 @@ def test_a_warrant_is_in_force_until_just_before_its_end(world) -> None:
 def test_the_hour_of_a_shot_must_overlap_the_warrant(
     world, container, start: timedelta, end: timedelta, expected: str
 ) -> None:
-    hour = parse_time(container.header.hour)
+    hour = parse_time(container.header.taken)
     warrant = world.warrant("judge", "police", period=(hour + start, hour + end))
     assert reason(check_scope, warrant, container, world.policy) == expected

@@ -217,3 +217,30 @@ def test_the_clocks_of_this_machine(tmp_path: Path) -> None:
     trusted = TrustedClock(tmp_path / "clock").now()
     assert abs(trusted.time - datetime.now(timezone.utc)) < timedelta(seconds=10)
     assert json.loads((tmp_path / "clock").read_text())["boot_id"] == system.boot_id() != ""
+
+
+def test_reboots_add_no_more_than_a_week_in_all(tmp_path: Path) -> None:
+    """Five reboots, each 6.9 days ahead, emptied a vault of 30 days."""
+    clock, state = FakeClock(), tmp_path / "clock"
+    TrustedClock(state, clock).now()
+    for _ in range(5):
+        clock.restart(timedelta(minutes=1))
+        clock.jump(6.9 * D)
+        trusted = TrustedClock(state, clock).now()
+        assert trusted.warning
+        assert trusted.time - clock.true <= LONGEST_OFF
+        assert trusted.earliest - clock.true <= TOLERANCE
+
+
+def test_what_was_off_in_truth_is_borne_out_by_running(tmp_path: Path) -> None:
+    """Off over each weekend, on in the week: told, and right; what is deleted waits a while."""
+    clock, state = FakeClock(), tmp_path / "clock"
+    TrustedClock(state, clock).now()
+    for _ in range(10):
+        clock.restart(2.5 * D)
+        monday = TrustedClock(state, clock).now()
+        assert monday.time == clock.wall()
+        assert timedelta() <= clock.true - monday.earliest <= 2.6 * D
+        clock.run(4.5 * D)
+        friday = TrustedClock(state, clock).now()
+        assert (friday.time, friday.earliest, friday.warning) == (clock.wall(), clock.wall(), "")

@@ -11,6 +11,7 @@ import pytest
 from sealshot.runtime.cli.main import main
 from sealshot.runtime.seal.policy import read_party, read_policy
 from sealshot.runtime.seal.times import format_time, utc_now
+from sealshot.runtime.types import Shot
 from sealshot.runtime.vault.clock import CLOCK
 from sealshot.runtime.vault.keeper import Keeper, Sealing
 from sealshot.runtime.vault.record import LOG
@@ -26,6 +27,17 @@ def vault(tmp_path: Path) -> Path:
     return tmp_path / "vault"
 
 
+@pytest.fixture
+def shot(shot: Shot) -> Shot:
+    """One that is taken now."""
+    return replace(shot, utc=format_time(utc_now()))
+
+
+def after(shot: Shot, time: timedelta) -> Shot:
+    """One that is taken later."""
+    return replace(shot, utc=format_time(utc_now() + time))
+
+
 def there(vault: Path) -> set[str]:
     return {found.id for found in list_objects(vault)}
 
@@ -37,12 +49,13 @@ def hold(parties, folder: Path, vault: Path, until: datetime, *, sign: int = 2) 
     new = ["warrant", "new", "--case", "2026-117", "--camera", str(parties.camera_pub)]
     new += ["--from", format_time(now - H), "--to", format_time(now + H), "--purpose", "hold"]
     new += ["--investigator", "age1" + _recipient(parties)[4:], "--policy", policy, "-o", warrant]
+    new += ["--until", format_time(until)]
     assert main(new) == 0
     for name in ("judge", "police")[:sign]:
         key = str(parties.key(name))
         assert main(["warrant", "sign", warrant, "--policy", policy, "--key", key]) == 0
     place = ["vault", "hold", str(vault), "--warrant", warrant, "--policy", policy]
-    return main([*place, "--until", format_time(until)])
+    return main(place)
 
 
 def _recipient(parties) -> str:
@@ -65,7 +78,7 @@ def test_a_legal_hold_outlasts_retention_and_quota_until_it_ends(
     tight = replace(parties.sealing(), retention=1 * D, quota_bytes=int(1.5 * size))
     with Keeper(vault, tight, steady_clock(utc_now() + 3 * D)) as keeper:
         assert there(vault) == {kept}
-        later = [keeper.put(shot, origin) for _ in range(3)]
+        later = [keeper.put(after(shot, 3 * D), origin) for _ in range(3)]
         assert there(vault) == {kept, later[-1]}  # its hour is not in the warrant: no hold
     events = [line for line in (vault / LOG).read_text().splitlines() if '"hold-placed"' in line]
     assert len(events) == 1
@@ -146,14 +159,14 @@ def test_a_copy_without_a_log_keeps_its_holds_by_the_policy_alone(
     vault: Path, kept: str, parties, shot, origin, reports: list[str], steady_clock
 ) -> None:
     with Keeper(vault, parties.sealing(), steady_clock(utc_now() + 2 * H)) as keeper:
-        keeper.put(shot, origin)  # its hour is not in the warrant
+        keeper.put(after(shot, 2 * H), origin)  # its hour is not in the warrant
     (vault / LOG).unlink()
-    after = steady_clock(utc_now() + 3 * D)
+    later = steady_clock(utc_now() + 3 * D)
     blind = Sealing(retention=1 * D, clock_is_right=True)
-    with Keeper(vault, blind, after):
+    with Keeper(vault, blind, later):
         assert len(there(vault)) == 2  # a hold that cannot be verified: nothing is deleted
     assert any("give --policy" in said for said in reports)
-    with Keeper(vault, replace(blind, policy=read_policy(parties.policy)), after):
+    with Keeper(vault, replace(blind, policy=read_policy(parties.policy)), later):
         assert there(vault) == {kept}
 
 
@@ -168,3 +181,32 @@ def test_only_a_warrant_in_force_puts_on_hold(
     assert hold(parties, tmp_path, vault, utc_now() - D) == 2
     assert "in the past" in capsys.readouterr().err
     assert not list(vault.glob(".holds/*"))
+
+
+def test_a_hold_that_the_log_has_is_not_lifted_by_deleting_its_file(
+    vault: Path, kept: str, parties, reports: list[str], steady_clock
+) -> None:
+    Keeper(vault, parties.sealing()).close()  # logs the hold
+    [file] = (vault / ".holds").iterdir()
+    data = file.read_bytes()
+    file.unlink()
+    short = replace(parties.sealing(), retention=1 * D)
+    Keeper(vault, short, steady_clock(utc_now() + 3 * D)).close()
+    assert there(vault) == {kept}
+    assert any("which the log has, is missing" in report for report in reports)
+    file.write_bytes(data)
+    (vault / CLOCK).unlink()
+    Keeper(vault, short, steady_clock(utc_now() + 11 * D)).close()
+    assert there(vault) == set()
+    assert '"event":"hold-ended"' in (vault / LOG).read_text()
+
+
+def test_the_end_of_a_hold_is_what_the_authorities_signed(
+    vault: Path, kept: str, parties, reports: list[str], steady_clock
+) -> None:
+    [file] = (vault / ".holds").iterdir()
+    file.rename(file.with_name(f"{file.name[:64]}_{format_time(utc_now() + D)}.json"))
+    short = replace(parties.sealing(), retention=1 * D)
+    Keeper(vault, short, steady_clock(utc_now() + 3 * D)).close()
+    assert there(vault) == {kept}
+    assert any("another end than was signed" in report for report in reports)

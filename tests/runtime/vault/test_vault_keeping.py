@@ -163,7 +163,7 @@ def test_what_goes_is_logged_with_its_reason(
         better = keeper.put(shot, origin, replaces=first)
         other = keeper.put(shot, origin)
     assert logged(vault, parties) == {first: "a better shot of the person"}
-    short = replace(parties.sealing(), retention=1 * D)
+    short = replace(parties.sealing(), retention=1 * D, clock_is_right=True)
     Keeper(vault, short, steady_clock(utc_now() + 3 * D)).close()
     assert there(vault) == set()
     assert logged(vault, parties) == {
@@ -356,14 +356,16 @@ def test_a_full_disk_frees_itself_of_what_is_over(
 ) -> None:
     """The log has no room to say what goes until something is gone."""
     vault = small_disk / "vault"
-    with Keeper(vault, parties.sealing()) as keeper:
+    clock = steady_clock(utc_now())
+    with Keeper(vault, parties.sealing(), clock) as keeper:
         kept = [keeper.put(shot, origin) for _ in range(2)]
     filler = small_disk / "filler"
     with filler.open("wb", buffering=0) as file:
         while _takes(file):
             pass
     short = replace(parties.sealing(), retention=1 * D)
-    with Keeper(vault, short, steady_clock(utc_now() + 3 * D)) as keeper:
+    clock.true += 3 * D
+    with Keeper(vault, short, clock) as keeper:
         assert there(vault) == set()
         new = keeper.put(shot, origin)
     assert logged(vault, parties) == dict.fromkeys(kept, "retention")

@@ -35,7 +35,9 @@ def replaced(parties, shot, origin, tmp_path: Path) -> tuple[Path, str]:
     forged = pack(replace(now, image=shot.image[::-1]), origin)
     key = keys.get(header.epoch)
     assert key is not None
-    (vault / victim).write_bytes(seal_to_quorum(forged, camera, key, utc_now(), header.id))
+    (vault / victim).write_bytes(
+        seal_to_quorum(forged, camera, key, utc_now(), utc_now(), header.id)
+    )
     return vault, victim
 
 

@@ -161,12 +161,14 @@ def test_a_legal_hold_keeps_shot_and_key_until_its_end(
     policy = ["--policy", str(parties.policy)]
     recipient = parties.investigator.read_text().partition("public key: ")[2].split()[0]
 
+    until = ["--until", format_time(now + 60 * D)]
+
     def warrant(purpose: str, name: str) -> Path:
         path = tmp_path / name
         new = ["warrant", "new", "--case", "2026-117", "--camera", str(parties.camera_pub)]
         new += ["--from", format_time(now - H), "--to", format_time(now + H), *policy]
         new += ["--investigator", recipient, "--purpose", purpose, "-o", str(path)]
-        assert main(new) == 0
+        assert main(new + (until if purpose == "hold" else [])) == 0
         for signer in ("judge", "police"):
             key = str(parties.key(signer))
             assert main(["warrant", "sign", str(path), *policy, "--key", key]) == 0
@@ -197,12 +199,13 @@ def test_a_legal_hold_keeps_shot_and_key_until_its_end(
     held = warrant("hold", "hold.json")
     request = str(tmp_path / "hold.zip")
     under = ["--warrant", str(held), *policy]
-    until = ["--until", format_time(now + 60 * D)]
     assert main(["open", str(vault), *under, "--request", request]) == 0
     assert (
         main(["custodian", "hold", request, *under, "--keys", str(parties.custodian), *until]) == 0
     )
-    assert main(["vault", "hold", str(vault), *under, *until]) == 0
+    later = ["--until", format_time(now + 61 * D)]
+    assert main(["vault", "hold", str(vault), *under, *later]) == 2  # nobody signed that
+    assert main(["vault", "hold", str(vault), *under]) == 0
 
     destroy = ["custodian", "destroy", str(parties.custodian), *policy]
     purge = ["vault", "purge", str(vault), "--policy", str(parties.camera_policy)]

@@ -21,7 +21,7 @@ from sealshot.runtime.seal.log import Log, checkpoint_path
 from sealshot.runtime.seal.policy import read_party, read_policy
 from sealshot.runtime.seal.times import utc_now
 from sealshot.runtime.vault.keeper import Keeper
-from sealshot.runtime.vault.record import LOG
+from sealshot.runtime.vault.record import BETTER, LOG
 from sealshot.runtime.vault.store import Vault, list_objects
 from sealshot.runtime.vault.verify import (
     ALTERED,
@@ -333,3 +333,29 @@ def test_stats_of_an_empty_and_an_absent_vault(
     assert main(["vault", "stats", str(tmp_path / "absent")]) == 2
     assert main(["vault", "verify", str(tmp_path / "absent")]) == 2
     assert capsys.readouterr().err.count("cannot read the vault") == 2
+
+
+FALSE_REASONS = {
+    "a better shot that is not there": (BETTER, "has none in its place"),
+    "an age before its end": ("retention", "its time is over at"),
+    "an upload that was none": ("uploaded", "has no upload of it"),
+}
+
+
+@pytest.mark.parametrize(("reason", "fact"), FALSE_REASONS.values(), ids=FALSE_REASONS.keys())
+def test_a_deletion_whose_reason_does_not_hold_is_named(
+    reason: str, fact: str, tmp_path: Path, parties, shot, origin, capsys
+) -> None:
+    """By whoever has the camera's key: the log verifies, and says more than the thief wants."""
+    vault = tmp_path / "vault"
+    with Keeper(vault, parties.sealing()) as keeper:
+        victim = keeper.put(shot, origin)
+        keeper.put(shot, origin)
+    camera = read_camera(parties.camera_policy)
+    with Log(vault / LOG, camera.name, camera.key) as log:
+        log.append(Purged(log.latest, victim, reason))
+    (vault / victim).unlink()
+    assert main(["vault", "verify", str(vault), "--policy", str(parties.camera_policy)]) == 1
+    out = capsys.readouterr().out
+    assert victim in out
+    assert fact in out

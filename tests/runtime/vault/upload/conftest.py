@@ -61,7 +61,12 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = 5
 
     def do_GET(self) -> None:
-        """Sign an address, as a presigning service does."""
+        """Give back an object, or sign an address, as a presigning service does."""
+        if self.path.startswith("/bucket/"):  # what was stored is read back
+            name = self.path.removeprefix("/bucket/")
+            stored = self.server_state.stored.get(name)
+            self._answer(404 if stored is None else 200, stored or b"")
+            return
         manner = self._note()
         name = self.path.removeprefix("/sign/")
         texts = {
@@ -99,6 +104,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
         elif manner.isdigit() or name in state.refused:
             self._answer(int(manner) if manner.isdigit() else 403)
+        elif manner == "keeps nothing":
+            self._answer(200)
         elif manner == "other bytes":
             self._answer(200, etag='"' + "0" * 32 + '"')
         else:

@@ -230,3 +230,43 @@ def test_the_secrets_of_a_bucket_are_not_in_errors(
         open_target("s3://shots").deliver(NAME, DATA)
     for secret in bucket.environment().values():
         assert secret not in caught.value.fact + caught.value.hint
+
+
+def test_a_server_that_keeps_nothing_is_not_believed(server) -> None:
+    """Where the only other copy is deleted then, a 200 alone counts for nothing."""
+    server.manners[:] = ["keeps nothing"]
+    open_target(server.template).deliver(NAME, DATA)  # where it is kept here, too, that is enough
+    server.manners[:] = ["keeps nothing"]
+    with pytest.raises(UploadError, match=r"404|does not prove"):
+        open_target(server.template, prove=True).deliver(NAME, DATA)
+    open_target(server.template, prove=True).deliver(NAME, DATA)
+    server.stored[NAME] = DATA[:-1]
+    server.manners[:] = ["keeps nothing"]
+    with pytest.raises(UploadError, match="does not prove"):
+        open_target(server.template, prove=True).deliver(NAME, DATA)
+
+
+def test_an_address_that_was_signed_takes_the_hash_for_a_proof(server) -> None:
+    with pytest.raises(UploadError, match="does not prove"):
+        open_target(f"presign+{server.address}/sign/{{name}}", prove=True).deliver(NAME, DATA)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://archive.example/{name}", "presign+http://archive.example/{name}"]
+)
+def test_nothing_is_deleted_on_the_word_of_plain_http(url: str) -> None:
+    open_target(url)
+    with pytest.raises(InputError, match="plain http"):
+        open_target(url, prove=True)
+
+
+def test_a_prefix_with_a_number_sign_is_a_folder_of_its_own(
+    bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in bucket.environment().items():
+        monkeypatch.setenv(name, value)
+    for number in (1, 2):
+        open_target(f"s3://shots/Koeln#{number}", prove=True).deliver(NAME, DATA + bytes([number]))
+    stored = bucket.objects()
+    assert len(stored) == 2
+    assert {name.partition("/")[0] for name in stored} == {"Koeln#1", "Koeln#2"}
