@@ -2,7 +2,7 @@
 # Everything about the kernels that needs a GPU, in under nine minutes: their tests, compute-sanitizer
 # where it is, the measurements. Needs a driver, nvcc, and a python3 with numpy, scipy, OpenCV, rich,
 # pytest and hypothesis; with PyTorch and Triton they are raced too. Needs no network, no pycuda, no
-# installation: the package is put together from links.
+# installation: the package of the checkout is taken as it is.
 #
 #     benchmarks/gpu_check.sh [FOLDER]      (default: $OUT, or benchmarks/results/gpu)
 #
@@ -18,11 +18,10 @@ trap 'rm -rf "$work"' EXIT
 export PYTHONUNBUFFERED=1 XDG_CACHE_HOME=${XDG_CACHE_HOME:-$work/cache} PYTHONDONTWRITEBYTECODE=1
 
 if ! python3 -c 'import sealshot.kernels' 2>/dev/null; then
-    mkdir "$work/sealshot" "$work/sealshot-0.dist-info"
-    ln -s "$root"/.package/* "$root"/{runtime,kernels,boards,export,benchmarks} "$work/sealshot/"
+    mkdir "$work/sealshot-0.dist-info" # so that results name the version
     printf 'Metadata-Version: 2.1\nName: sealshot\nVersion: %s\n' \
         "$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)" >"$work/sealshot-0.dist-info/METADATA"
-    export PYTHONPATH=$work${PYTHONPATH:+:$PYTHONPATH}
+    export PYTHONPATH=$root/.package:$work${PYTHONPATH:+:$PYTHONPATH}
 fi
 
 failed=0

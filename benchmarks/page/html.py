@@ -75,7 +75,7 @@ dt { color: #555; } dd { margin: 0; overflow-wrap: anywhere; }
   thead tr { break-after: avoid; }
   td.v { white-space: normal; }
   h2, h3 { break-after: avoid; }
-  figure svg { width: 125mm; }
+  figure svg { width: 125mm; max-height: 110mm; }
 }
 """
 
