@@ -16,7 +16,7 @@ from sealshot.runtime.public.lookback import LOOK_S, LookBack
 from sealshot.runtime.public.message import message_of, to_bytes
 from sealshot.runtime.public.picture import Picture
 from sealshot.runtime.public.writer import VideoWriter
-from sealshot.runtime.track.bytetrack import ByteTrack
+from sealshot.runtime.track.likelihood import LikelihoodTracker
 from sealshot.runtime.types import Face, Image
 
 MIN_FACE_PX = 20
@@ -68,7 +68,7 @@ class PublicStream:
             hiding: how.
         """
         self._writer, self._detectors, self._hiding = writer, tuple(detectors), hiding
-        self._tracker = ByteTrack(lost_s=hiding.look_s, sure_score=0.0)
+        self._tracker = LikelihoodTracker(lost_s=hiding.look_s, sure_score=0.0)
         self._look_back: LookBack[Picture] = LookBack(hiding.look_s)
         self.id = secrets.token_bytes(16)
         """What the stream is called in its own messages."""

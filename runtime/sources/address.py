@@ -47,17 +47,18 @@ def open_address(
     def stream() -> Reader:
         return _as_live(Media(spec, aspect=aspect), spec, fps, aspect)
 
+    http = spec.lower().startswith("http")
     try:
         first = Media(spec, aspect=aspect)
     except NoVideoError as error:
-        recorded = PurePosixPath(urlsplit(spec).path).suffix.lower() in RECORDINGS
+        recorded = http and PurePosixPath(urlsplit(spec).path).suffix.lower() in RECORDINGS
         if error.lasting or recorded:
             raise InputError(
                 f"{name} gives no video: {error.why}",
                 hint=error.hint or "check the address, and that it plays elsewhere",
             ) from None
         return live(stream, False)
-    if spec.lower().startswith("http") and first.ends and not first.is_still:
+    if http and first.ends and not first.is_still:
         return video(_first_then(first, lambda: Media(spec, aspect=aspect)))
     reader = _as_live(first, spec, fps, aspect)
     single = isinstance(reader, Snapshots)

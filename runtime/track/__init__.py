@@ -7,11 +7,14 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from sealshot.runtime.errors import InputError
-from sealshot.runtime.track.bytetrack import ByteTrack
 from sealshot.runtime.track.euclidean import Euclidean
+from sealshot.runtime.track.likelihood import LikelihoodTracker
 from sealshot.runtime.types import Face, Tracks
 
-TRACKERS: dict[str, Callable[..., Tracker]] = {"bytetrack": ByteTrack, "euclidean": Euclidean}
+TRACKERS: dict[str, Callable[..., Tracker]] = {
+    "bytetrack": LikelihoodTracker,
+    "euclidean": Euclidean,
+}
 
 
 class Tracker(Protocol):
@@ -34,7 +37,7 @@ def open_tracker(name: str, *, lost_s: float | None = None) -> Tracker:
     """Open the tracker that ``name`` names.
 
     Args:
-        name: ``bytetrack``, or ``euclidean`` (the paper's).
+        name: ``bytetrack`` (:class:`LikelihoodTracker`), or ``euclidean`` (the paper's).
         lost_s: seconds without a detection after which a track ends; None takes the tracker's own.
 
     Raises:

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import islice
 
 import cv2
 import numpy as np
@@ -29,6 +30,7 @@ class Camera(ThreadingHTTPServer):
         self.dies_after, self.refuses, self.refused = dies_after, refuses, 0
         self.connections, self.sent = 0, 0
         self.files: dict[str, bytes] = {}
+        self.snapshots = 0
 
     @property
     def address(self) -> str:
@@ -45,6 +47,10 @@ class Handler(BaseHTTPRequestHandler):
         path = self.path.partition("?")[0]
         if path in self.server.files:
             self.send_file(self.server.files[path])
+        elif path == "/snap.jpg":
+            self.snapshot()
+        elif path == "/locked":
+            self.send_error(401)
         elif path != "/live":
             self.send_error(404)
         elif self.server.connections and self.server.refused < self.server.refuses:
@@ -61,6 +67,16 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body) - start))
         self.end_headers()
         self.wfile.write(body[start:])
+
+    def snapshot(self) -> None:
+        self.server.snapshots += 1
+        image = np.full((48, 64, 3), 20 * self.server.snapshots, np.uint8)
+        body = cv2.imencode(".jpg", image)[1].tobytes()
+        self.send_response(200)
+        self.send_header("Content-Type", "image/jpeg")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
 
     def stream(self) -> None:
         self.server.connections += 1
@@ -147,6 +163,23 @@ def test_time_goes_on_while_a_stream_is_silent_and_while_it_is_away(camera, repo
     assert beats[-1].time_s - beats[0].time_s > 2.5
 
 
+def test_a_camera_of_single_pictures_is_asked_again_and_again(camera, reports) -> None:
+    with open_source(f"http://{camera.address}/snap.jpg", fps=5) as source:
+        assert source.live
+        frames = list(islice(frames_of(source), 4))
+    levels = [float(frame.image.mean()) for frame in frames]
+    assert np.diff(levels) == pytest.approx([20, 20, 20], abs=2)
+    assert np.diff([frame.time_s for frame in frames]).min() > 0.1
+    assert any("gives one picture at a time: it is asked for 5 a second" in r for r in reports)
+
+
+def test_a_wrong_password_is_an_error_at_once(camera, reports) -> None:
+    with pytest.raises(InputError, match=r"gives no video: .*401") as caught:
+        open_source(f"http://me:geheim@{camera.address}/locked")
+    assert caught.value.hint == "check user and password"
+    assert "geheim" not in caught.value.fact
+
+
 def test_a_slow_reader_gets_new_frames_not_old_ones(camera, reports) -> None:
     with open_source(f"http://{camera.address}/live") as source:
         for _ in range(4):
@@ -189,10 +222,10 @@ def test_a_scheme_that_nobody_knows_is_refused_soon(reports, capfd) -> None:
     assert "geheim" not in "".join(capfd.readouterr())
 
 
-@pytest.mark.parametrize("scheme", ["rtsp", "http"])
-def test_a_camera_where_nobody_listens_yet_is_waited_for(scheme, reports, capfd) -> None:
+@pytest.mark.parametrize(("scheme", "path"), [("rtsp", "live.mp4"), ("http", "live")])
+def test_a_camera_where_nobody_listens_yet_is_waited_for(scheme, path, reports, capfd) -> None:
     start = time.monotonic()
-    with open_source(f"{scheme}://me:geheim@127.0.0.1:9/live", give_up_after_s=0.1) as source:
+    with open_source(f"{scheme}://me:geheim@127.0.0.1:9/{path}", give_up_after_s=0.1) as source:
         with pytest.raises(SourceError, match="connection refused") as caught:
             list(source)
         said = " ".join([*reports, source.name, caught.value.fact, *capfd.readouterr()])

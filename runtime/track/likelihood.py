@@ -4,7 +4,8 @@ The association in two stages is that of ByteTrack (Zhang et al. 2022, arXiv 211
 detections take their tracks first; unsure ones may go on with the tracks that are left, and never
 start one. In place of the IoU of ByteTrack stands the likelihood of the box under the motion model
 (:mod:`sealshot.runtime.track.kalman`): small faces that move fast do not overlap from frame to
-frame, and after a cut faces overlap that should not be joined.
+frame, and after a cut faces overlap that should not be joined. So it shares the stages with
+ByteTrack and not the measure; its name on the command line, ``bytetrack``, is from before that.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ NEAR = 1.0
 """Squared Mahalanobis distance at which a face is near where it was expected."""
 
 
-class ByteTrack(BoxTracker[kalman.State]):
+class LikelihoodTracker(BoxTracker[kalman.State]):
     """Motion model, likelihood, two stages.
 
     Args:
