@@ -150,7 +150,7 @@ class VideoWriter:
 
     def copy(self, packet: av.Packet[Any]) -> None:
         """Write a packet of the sound."""
-        if self._audio is not None and packet.dts is not None:
+        if self._audio is not None and packet.size:  # an empty one only flushes a decoder
             packet.stream = self._audio
             self._do(lambda: self._container.mux(packet))
 
