@@ -30,10 +30,11 @@ _WRONG_PATH = frozenset(
 logger = logging.getLogger(__name__)
 
 
-def write_atomic(path: Path, data: bytes, *, mode: int = 0o666) -> None:
+def write_atomic(path: Path, data: bytes, *, mode: int = 0o666, time_s: int | None = None) -> None:
     """Write ``data`` to ``path`` through ``path.part``: O_EXCL, fsync, rename, fsync of the folder.
 
-    Raises OSError; no ``.part`` is left behind, and an existing ``path`` is kept on failure.
+    With ``time_s`` (Unix time) the file says that it was written then. Raises OSError; no ``.part``
+    is left behind, and an existing ``path`` is kept on failure.
     """
     part = path.with_name(path.name + PART)
     try:
@@ -45,6 +46,8 @@ def write_atomic(path: Path, data: bytes, *, mode: int = 0o666) -> None:
         with os.fdopen(fd, "wb") as out:
             out.write(data)
             out.flush()
+            if time_s is not None:
+                os.utime(out.fileno(), (time_s, time_s))
             os.fsync(out.fileno())
         part.replace(path)
     except BaseException:

@@ -9,14 +9,14 @@ import itertools
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, NoReturn
 
 from sealshot.runtime.cli.terminal import say
 from sealshot.runtime.errors import InputError
-from sealshot.runtime.seal.times import parse_duration
+from sealshot.runtime.seal.times import parse_duration, parse_time
 
 
 class Arguments(argparse.ArgumentParser):
@@ -130,6 +130,17 @@ def duration(text: str) -> timedelta:
         return parse_duration(text)
     except InputError as error:
         raise argparse.ArgumentTypeError(f"{error.fact}: {error.hint}") from None
+
+
+def start_time(text: str) -> datetime:
+    """Read a time of UTC from the year 2000 on."""
+    try:
+        time = parse_time(text)
+    except InputError as error:
+        raise argparse.ArgumentTypeError(f"{error.fact}: {error.hint}") from None
+    if time.year < 2000:
+        raise argparse.ArgumentTypeError(f"'{text}' is before the year 2000")
+    return time
 
 
 def output_file(text: str) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from sealshot.runtime.errors import SealshotError
@@ -14,7 +15,7 @@ from sealshot.runtime.pipeline.stages import Stages, open_stages
 from sealshot.runtime.pipeline.stop import Stop
 from sealshot.runtime.pipeline.watch import watch
 from sealshot.runtime.seal.memory import disable_core_dumps
-from sealshot.runtime.seal.payload import Origin, PictureType
+from sealshot.runtime.seal.payload import Clock, Origin, PictureType
 from sealshot.runtime.sources import Source, open_source
 from sealshot.runtime.vault.keeper import Keeper, Sealing
 
@@ -86,7 +87,10 @@ def run(
         stages = open_stages(settings)
         engine, stopwatch = stages.engine, stages.stopwatch
         more = connect(source, stages)
-        origin = Origin(source.name, engine.manifest.name, engine.manifest.sha256)
+        began, clock = _began(source, settings.start_time)
+        origin = Origin(
+            source.name, engine.manifest.name, engine.manifest.sha256, started=began, clock=clock
+        )
         with Keeper(vault_path, sealing) as keeper:
             vault = VaultSink(keeper, origin, picture, stopwatch)
             done = watch(source, stages, [vault, *more], stop, stop_after_s=settings.stop_after_s)
@@ -104,3 +108,12 @@ def run(
         interrupted=done.interrupted,
         failure=done.failure,
     )
+
+
+def _began(source: Source, given: datetime | None) -> tuple[datetime | None, Clock | None]:
+    """Return when the first frame was taken, and what says so; nothing of a camera: it is now."""
+    if given:
+        return given, "given"
+    if source.live:
+        return None, None
+    return source.created, "container" if source.created else "processing"

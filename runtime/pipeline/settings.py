@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from fractions import Fraction
 from typing import Literal
 
@@ -49,6 +50,8 @@ class Settings:
     fps: float | None = None
     aspect: Fraction | None = None
     """Width over height of the picture as it is to be shown; None takes what the source says."""
+    start_time: datetime | None = None
+    """When the first frame of a recording was taken; None takes what its file says."""
     give_up_after_s: float | None = None
     stop_after_s: float | None = None
     """Of the source's own time."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from datetime import datetime
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ class Capture:
     frames: int | None = None
     end_s: float | None = None
     moves = False
+    created: datetime | None = None
 
     def __init__(self, target: str | int, backend: int, *, aspect: Fraction | None = None) -> None:
         """Open a device by index or path, or a pipeline.

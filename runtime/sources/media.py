@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Iterator
+from datetime import datetime
 from fractions import Fraction
 
 import av
@@ -77,6 +78,7 @@ class Media:
         self._packet_sum: int | None = None
         self.moves = False
         self.damaged = 0
+        self.created = _created(self._container.metadata.get("creation_time", ""))
         self.fps = _rate(self._stream)
         self.end_s, length_s = self._times()
         self.frames = _frames(self._stream, self.fps, length_s)
@@ -244,3 +246,12 @@ def _clock(text: str) -> float | None:
         return 3600 * int(hours) + 60 * int(minutes) + float(seconds)
     except ValueError:
         return None
+
+
+def _created(text: str) -> datetime | None:
+    """Read ``creation_time``; 1904 and 1970 are what a clock says that nobody has set."""
+    try:
+        time = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError:
+        return None
+    return time if time.tzinfo and time.year >= 2000 else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from sealshot.runtime.types import Image
@@ -32,6 +33,8 @@ class Reader(Protocol):
     """The stamp at which the container says that the pictures end."""
     damaged: int
     """Packets and pictures that could not be decoded so far."""
+    created: datetime | None
+    """When the first picture was taken, where the container says so credibly."""
     moves: bool
     """Whether the compressed pictures say that something changes from one to the next."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import datetime
 from fractions import Fraction
 
 from sealshot.runtime.sources.media import Media
@@ -17,6 +18,7 @@ class Snapshots:
     frames: int | None = None
     end_s: float | None = None
     moves = False
+    created: datetime | None = None
 
     def __init__(self, address: str, *, fps: float, aspect: Fraction | None = None) -> None:
         self._address, self._aspect = address, aspect

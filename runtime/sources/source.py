@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from types import TracebackType
 
 from sealshot.runtime.sources.sameness import Sameness
@@ -37,6 +38,9 @@ class Source(ABC):
     """Nominal frames per second, where that is known."""
     dropped: int
     """Frames of a live source that were replaced by a newer one before anybody asked for them."""
+
+    created: datetime | None = None
+    """When the first frame of a recording was taken, where its file says so."""
 
     def __init__(self, name: str, *, live: bool, frames: int | None, fps: float | None) -> None:
         self.name, self.live, self.frames, self.fps = name, live, frames, fps

@@ -38,6 +38,7 @@ class Video(Source):
         """
         rate = fps or reader.fps
         super().__init__(name, live=False, frames=reader.frames, fps=rate)
+        self.created = reader.created
         self._reader: Reader | None = reader
         self._lock = threading.Lock()  # a close while another thread decodes is a crash
         self._step_s = 1 / (rate or ASSUMED_FPS)

@@ -16,6 +16,7 @@ import fcntl
 import os
 import re
 import secrets
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -58,7 +59,7 @@ class VaultObject:
     path: Path
     bytes: int
     sealed_at: datetime
-    """UTC: when its file was written."""
+    """UTC: the hour in which its file was written, all that the outside tells."""
 
     @property
     def epoch(self) -> str:
@@ -126,7 +127,7 @@ class Vault:
         path = self.path / object_id
         try:
             _make_folder(path.parent)
-            write_atomic(path, sealed)
+            write_atomic(path, sealed, time_s=int(time.time()) // 3600 * 3600)  # the hour alone
         except OSError as error:
             raise _vault_error(self.path, error) from error
         stored(object_id)

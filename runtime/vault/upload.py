@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sealshot.runtime.errors import SealshotError, VaultError
-from sealshot.runtime.files import fsync_folder, read_regular
-from sealshot.runtime.vault.store import OBJECT_ID, OBJECT_LIMIT, Vault
+from sealshot.runtime.files import PART, fsync_folder, read_regular
+from sealshot.runtime.vault.store import OBJECT_ID, OBJECT_LIMIT, Vault, VaultObject
 from sealshot.runtime.vault.targets import Target
 
 logger = logging.getLogger(__name__)
@@ -263,6 +263,24 @@ def waiting(vault: Path) -> list[str]:
         return _marked(spool, "") if spool.is_dir() else []
     except OSError as error:
         raise VaultError(f"cannot read {spool}: {error.strerror}", "check the folder") from error
+
+
+def mark_all(vault: Path, objects: Iterable[VaultObject]) -> None:
+    """Mark all objects of a vault that has no spool yet as waiting for their upload.
+
+    Raises:
+        VaultError: the spool cannot be made.
+    """
+    spool, part = vault / SPOOL, vault / (SPOOL + PART)
+    try:
+        part.mkdir(exist_ok=True)
+        for found in objects:
+            (part / found.id.replace("/", "_", 1)).touch()
+        fsync_folder(part)
+        part.replace(spool)  # all or none: a spool that is there says that the rest was sent
+        fsync_folder(vault)
+    except OSError as error:
+        raise _spool_error(spool, error) from error
 
 
 def _marked(spool: Path, suffix: str) -> list[str]:

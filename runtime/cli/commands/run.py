@@ -8,7 +8,14 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from sealshot.runtime.cli.arguments import Arguments, duration, output_file, seconds, size
+from sealshot.runtime.cli.arguments import (
+    Arguments,
+    duration,
+    output_file,
+    seconds,
+    size,
+    start_time,
+)
 from sealshot.runtime.cli.commands.camera import read_camera
 from sealshot.runtime.cli.commands.watching import USAGE as WATCHING
 from sealshot.runtime.cli.commands.watching import BarSink, add_watching, watching
@@ -69,6 +76,8 @@ address, or a GStreamer pipeline.
 {WATCHING}
   --board NAME        read the camera through the GStreamer pipeline of a board of `sealshot board
                       list`, or of this one (auto): csi:0, rtsp:// decoded in hardware, /dev/video0
+  --start-time TIME   when the first frame of a recording was taken, UTC, as 2026-11-21T10:20:30Z
+                      (default: what its file says; the shot says which clock it is)
   --give-up-after S   stop when a camera was away for S seconds (default: wait for ever)
   --json              print the summary as JSON
 
@@ -102,6 +111,7 @@ def main(argv: list[str]) -> int:
     add("--style", choices=STYLES)
     add("--board")
     add("--give-up-after", type=seconds)
+    add("--start-time", type=start_time)
     add("--json", action="store_true")
     given = arguments.parse_args(argv)
     if not 0 <= given.margin <= 5:
@@ -118,6 +128,7 @@ def main(argv: list[str]) -> int:
         emit=Emit(given.emit, given.within if given.emit == "timely" else 0.0),
         choice=Choice(given.margin, given.clip),
         give_up_after_s=given.give_up_after,
+        start_time=given.start_time,
     )
     stop = Stop()
     with stop.on_signals((*SIGNALS, signal.SIGHUP)), progress("watching") as bar:

@@ -14,7 +14,7 @@ from sealshot.runtime.seal.policy import read_policy
 from sealshot.runtime.vault.keeper import Keeper, Sealing
 from sealshot.runtime.vault.store import list_objects
 from sealshot.runtime.vault.targets import UploadError, open_target
-from sealshot.runtime.vault.upload import SPOOL, Delivery, Standing
+from sealshot.runtime.vault.upload import SPOOL, Delivery, Standing, mark_all
 
 TRIES = 6
 LOOK_EVERY_S = 0.1
@@ -66,8 +66,12 @@ def upload(arguments: Arguments, argv: list[str]) -> int:
 def _send(vault: Path, sealing: Sealing, tries: int) -> tuple[bool, Standing]:
     """Return whether Ctrl-C ended it, and how far it came."""
     if not (vault / SPOOL).is_dir():
-        note("nothing waits here: `sealshot run --upload` marks what is to be sent")
-        return False, Standing(0, 0, 0)
+        objects = list_objects(vault)
+        if not objects:
+            note("nothing waits here, and there is no shot to send")
+            return False, Standing(0, 0, 0)
+        note(f"this vault was filled without --upload: all of its {len(objects)} shots are sent")
+        mark_all(vault, objects)
     stop = Stop()
     with stop.on_signals(), closing(Keeper(vault, sealing)) as keeper, stop.heeded():
         first = keeper.standing()

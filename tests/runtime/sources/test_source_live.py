@@ -20,7 +20,7 @@ from sealshot.runtime.types import Heartbeat
 class Camera:
     """A reader that gives ``frames`` pictures, a frame period apart on a clock, and then dies."""
 
-    fps, frames, end_s, damaged, moves = 25.0, None, None, 0, True
+    fps, frames, end_s, damaged, moves, created = 25.0, None, None, 0, True, None
 
     def __init__(self, world: World, frames: int, width: int = 4) -> None:
         self.world, self.left, self.width = world, frames, width

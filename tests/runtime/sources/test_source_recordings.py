@@ -67,7 +67,7 @@ def test_variable_frame_rate_and_late_start_are_kept(tmp_path, reports) -> None:
 class Fake:
     """A reader whose time stamps (ms) and widths are given."""
 
-    fps, frames, end_s, damaged, moves = 10.0, None, None, 0, True
+    fps, frames, end_s, damaged, moves, created = 10.0, None, None, 0, True, None
 
     def __init__(self, stamps: list[float | None], *, widths: list[int] | None = None) -> None:
         self.stamps, self.widths = stamps, widths or [4] * len(stamps)

@@ -233,3 +233,24 @@ def test_a_folder_where_nothing_waits_is_left_as_it_is(tmp_path: Path, server, c
     assert main(["vault", "upload", str(tmp_path), server.template]) == 0
     assert "nothing waits here" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["photo.jpg"]
+
+
+def test_a_vault_that_was_filled_without_upload_is_sent_whole(
+    tmp_path: Path, parties, shot, origin, server, capsys
+) -> None:
+    vault = tmp_path / "filled"
+    with Keeper(vault, parties.sealing()) as keeper:
+        names = {keeper.put(shot, origin) for _ in range(2)}
+    assert main(upload(parties, vault, server.template)) == 0
+    shown = capsys.readouterr()
+    assert "filled without --upload: all of its 2 shots are sent" in shown.err
+    assert shown.out == "2 shots uploaded\n"
+    assert server.stored.keys() == names
+    assert main(upload(parties, vault, server.template)) == 0
+    assert capsys.readouterr().out == "0 shots uploaded\n"
+
+
+def test_the_time_of_a_file_tells_the_hour_alone(tmp_path: Path, parties, shot, origin) -> None:
+    with Keeper(tmp_path / "vault", parties.sealing()) as keeper:
+        name = keeper.put(shot, origin)
+    assert (tmp_path / "vault" / name).stat().st_mtime % 3600 == 0
