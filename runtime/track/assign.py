@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,10 +17,19 @@ def assign(cost: NDArray[np.float64], limit: float) -> list[tuple[int, int]]:
     """
     if min(cost.shape) < 2:
         return [(r, c) for r, c in _least(cost) if cost[r, c] <= limit]
-    from scipy.optimize import linear_sum_assignment  # half a second and 45 MB: for two or more
-
-    rows, columns = linear_sum_assignment(np.minimum(cost, limit))
+    rows, columns = _solver()(np.minimum(cost, limit))
     return [(int(r), int(c)) for r, c in zip(rows, columns, strict=True) if cost[r, c] <= limit]
+
+
+def prepare() -> None:
+    """Import SciPy in a thread: it takes half a second, for which no frame is to wait."""
+    threading.Thread(target=_solver, name="sealshot-import").start()
+
+
+def _solver() -> Callable[[NDArray[np.float64]], tuple[NDArray[np.intp], NDArray[np.intp]]]:
+    from scipy.optimize import linear_sum_assignment
+
+    return linear_sum_assignment  # type: ignore[no-any-return]
 
 
 def _least(cost: NDArray[np.float64]) -> list[tuple[int, int]]:
