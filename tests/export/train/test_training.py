@@ -153,7 +153,7 @@ def test_the_command_trains_exports_and_plots(pictures, tmp_path, capsys):
         assert name in out
         manifest = json.loads((tmp_path / f"{name}.json").read_text())
         assert manifest["name"] == name
-        assert len(manifest["score_quantiles"]) == 101
+        assert len(manifest["score"]["score_quantiles"]) == 101
     assert (tmp_path / "rp-pixels.onnx").is_file()
     assert (tmp_path / "loss.svg").read_text().lstrip().startswith("<?xml")
     assert cli.main(argv) == 0  # again: nothing is left to do
