@@ -40,6 +40,7 @@ def own_recipe() -> str:
 USAGE = f"""
 usage: sealshot export MODEL -o DIR [--precision LIST] [--calibrate DATA...] [options]
        sealshot export MODEL.onnx --engine tensorrt [--board NAME] [-o DIR] [options]
+       sealshot export MODEL --engine fpga --calibrate DATA... -o DIR [--json]
 
 Write a trained score as DIR/NAME.onnx (fp32), DIR/NAME.fp16.onnx and DIR/NAME.int8.onnx, each with
 its manifest, and compare each with the trained model in float64; below a rank correlation of
@@ -62,6 +63,9 @@ With --engine tensorrt, build the plan of a graph on this board, which needs non
   --sensitivity       also measure int8 in each layer alone
   --json              print the figures as JSON
 
+  --engine fpga       write DIR/NAME.w8a9.onnx, the integers that the FPGA computes, exact in
+                      ONNX Runtime, and DIR/NAME.w8a9-stream.fpga, what a board is loaded with;
+                      for `quality`
   --engine tensorrt   build a plan on the machine that will run it
   --board NAME        refuse to build on any other board
   --batch LEAST:USUAL:MOST  crops at once (default 1:8:32)
@@ -71,6 +75,7 @@ With --engine tensorrt, build the plan of a graph on this board, which needs non
 examples:
   sealshot export rp -o models/ --precision fp32,fp16,int8 --calibrate faces/
   sealshot export quality.ckpt -o models/ --precision fp32,int8 --calibrate trained/faces-a.npz
+  sealshot export quality --engine fpga --calibrate faces/ -o models/
   sealshot export models/rp.fp16.onnx --engine tensorrt --board orin-nano-8gb
 """
 
@@ -90,7 +95,7 @@ def main(argv: list[str]) -> int:
     add("--pixels", action="store_true")
     add("--sensitivity", action="store_true")
     add("--json", action="store_true")
-    add("--engine", choices=("onnxruntime", "tensorrt"), default="onnxruntime")
+    add("--engine", choices=("onnxruntime", "tensorrt", "fpga"), default="onnxruntime")
     add("--board")
     add("--batch", type=_batch)
     add("--dla", type=int)
@@ -101,6 +106,8 @@ def main(argv: list[str]) -> int:
         return _build_plan(given)
     if given.out is None:
         raise InputError("where are the files to be written?", hint="name a folder with -o")
+    if given.engine == "fpga":
+        return _export_fpga(given)
     wanted = tuple(dict.fromkeys(given.precision.split(",")))
     if unknown := [p for p in wanted if p not in PRECISIONS]:
         raise InputError(
@@ -188,6 +195,23 @@ def _export(given: argparse.Namespace, wanted: tuple[str, ...]) -> int:
             ),
         )
     say(f"compared with the trained model in float64 on {len(judged)} crops")
+    return 0
+
+
+def _export_fpga(given: argparse.Namespace) -> int:
+    from sealshot.export.fpga.files import export_fpga, tell
+    from sealshot.export.sources import open_crops
+
+    if not given.calibrate:
+        raise InputError("the integers must be calibrated", hint="add --calibrate FOLDER-OF-FACES")
+    model = score_graph(given.model)
+    crops, name = open_crops(given.calibrate)
+    make_folder(given.out, "name another with -o")
+    files = export_fpga(model, crops, name, given.out)
+    if given.json:
+        say_json(asdict(files) | {"graph": str(files.graph), "stream": str(files.stream)})
+    else:
+        tell(files)
     return 0
 
 

@@ -36,7 +36,18 @@ def open_onnxruntime(model: Path, threads: int = 0) -> GraphScorer:
     return GraphScorer(OnnxRuntimeRunner(model, threads=threads), manifest)
 
 
-def _tensorrt(model: Path, _threads: int) -> GraphScorer:
+def _fpga(model: Path, _threads: int, device: str) -> GraphScorer:
+    from sealshot.runtime.engines.fpga import FpgaRunner
+
+    if not device:
+        raise InputError(
+            "which FPGA?", hint="name its port, as in --engine fpga:/dev/ttyUSB0, or fpga:sim"
+        )
+    manifest = load_manifest(model)
+    return GraphScorer(FpgaRunner(model, device), manifest)
+
+
+def _tensorrt(model: Path, _threads: int, _device: str) -> GraphScorer:
     from sealshot.runtime.engines.device_scorer import DeviceScorer
     from sealshot.runtime.engines.tensorrt import TensorRtRunner
 
@@ -47,9 +58,9 @@ def _tensorrt(model: Path, _threads: int) -> GraphScorer:
 class Kind:
     """What the choice knows of an engine."""
 
-    open: Callable[[Path, int], Scorer]
-    """Open a file on some threads. Where the engine is not usable it raises InputError with the
-    reason."""
+    open: Callable[[Path, int, str], Scorer]
+    """Open a file on some threads, on the device that was named. Where the engine is not usable it
+    raises InputError with the reason."""
     forms: Callable[[Path], dict[str, Path]]
     """The files of a model that are for it, by precision."""
     recipes: Callable[[], tuple[str, ...]]
@@ -59,11 +70,16 @@ class Kind:
 
 
 TENSORRT_RECIPES = ("tensorrt",)
+FPGA = "fpga"
+"""Followed by a colon and the port of the board, or ``sim``."""
 KINDS = {
-    "onnxruntime": Kind(open_onnxruntime, forms, processor_recipes),
+    "onnxruntime": Kind(
+        lambda model, threads, _device: open_onnxruntime(model, threads), forms, processor_recipes
+    ),
     "tensorrt": Kind(
         _tensorrt, partial(forms, recipes=TENSORRT_RECIPES), lambda: TENSORRT_RECIPES, PLAN
     ),
+    FPGA: Kind(_fpga, lambda _model: {}, tuple, ".fpga"),
 }
 ENGINES = ("auto", *KINDS)
 PRECISION_CHOICES = ("auto", *PRECISIONS)
@@ -100,6 +116,9 @@ def open_engine(
             is not usable here; the fact says why.
         SealshotError: what was named broke, such as a GPU.
     """
+    engine, _, device = engine.partition(":")
+    if device and engine != FPGA:
+        raise InputError(f"the engine {engine} takes no device", hint=f"leave ':{device}' out")
     for given, choices, what in (
         (engine, ENGINES, "engine"),
         (precision, PRECISION_CHOICES, "precision"),
@@ -113,7 +132,7 @@ def open_engine(
     for name, file in _candidates(model, engine, precision):
         try:
             _check_recipe(name, file)
-            opened.append(KINDS[name].open(file, threads))
+            opened.append(KINDS[name].open(file, threads, device))
         except SealshotError as error:
             problems.append(error)
     if not opened:
@@ -194,6 +213,12 @@ def _candidates(model: Path, engine: str, precision: str) -> list[tuple[str, Pat
     if model.suffix != ".onnx":
         built = ", ".join(f"FILE{kind.built}" for kind in KINDS.values() if kind.built)
         raise InputError(f"no engine runs {model}", hint=f"name a FILE.onnx, or a {built}")
+    if engine == FPGA:
+        raise InputError(
+            f"{model} is no weights for an FPGA",
+            hint=f"`sealshot export {model} --engine fpga --calibrate FACES -o DIR` makes a "
+            "FILE.fpga; name it with --score",
+        )
     names = tuple(KINDS) if engine == "auto" else (engine,)
     files = {name: engine_forms(model, name) for name in names}
     if precision != "auto":

@@ -42,11 +42,18 @@ def add_watching(arguments: Arguments) -> None:
     add("--tracker", default=Settings.tracker)
     add("--min-seen", type=seconds, default=Settings.min_seen_s)
     add("--score", default=Settings.score)
-    add("--engine", choices=ENGINES, default=Settings.engine)
+    add("--engine", type=an_engine, default=Settings.engine)
     add("--precision", choices=PRECISION_CHOICES, default=Settings.precision)
     add("--fps", type=float)
     add("--aspect", type=aspect)
     add("--stop-after", type=seconds)
+
+
+def an_engine(text: str) -> str:
+    """Return an engine that was named, with its device where it has one: ``fpga:/dev/ttyUSB0``."""
+    if text.partition(":")[0] not in ENGINES:
+        raise argparse.ArgumentTypeError(f"'{text}' is none of {', '.join(ENGINES)}")
+    return text
 
 
 def watching(given: argparse.Namespace) -> Settings:

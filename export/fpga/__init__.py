@@ -1,0 +1,1 @@
+"""A trained score for the FPGA: its integers, its proofs and its files."""

@@ -1,0 +1,1 @@
+"""The scorer `quality` as hardware: its integer arithmetic in NumPy, and the RTL in Amaranth."""

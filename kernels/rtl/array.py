@@ -1,0 +1,112 @@
+"""The multipliers: 8 tiles of 4 lanes of 4, each lane one output channel of a job.
+
+Every lane sees the same four inputs and four weights of its own. A tile keeps copies of what all
+tiles see, so that no wire has more than a few dozen ends. When a job ends, its 32 sums move to the
+hold registers and from there through tile 0, four a cycle, to the requantiser.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from amaranth.hdl import Cat, Elaboratable, Module, Mux, Signal, signed
+
+from sealshot.kernels.rtl.primitives import MULTIPLIER_LATENCY, Copy, Multiplier, delay
+from sealshot.kernels.rtl.reference import ACTIVATION_BITS, SUM_BITS
+from sealshot.kernels.rtl.shape import INPUTS, OUTPUTS
+
+WEIGHT_BITS = 8
+WORD_BITS = INPUTS * ACTIVATION_BITS
+LANES = 4
+TILES = OUTPUTS // LANES
+LANE_WEIGHT_BITS = INPUTS * WEIGHT_BITS
+HOLD_BITS = LANES * SUM_BITS
+ARRAY_LATENCY = 1 + MULTIPLIER_LATENCY + 3 + 1
+"""Edges from the inputs and the marks of a job's last word to its sums in the hold registers."""
+
+
+class Tile(Elaboratable):
+    """Four lanes.
+
+    Attributes:
+        inputs, first, last: what all tiles see; see :class:`ComputeArray`.
+        weights: of the four lanes, an edge after their inputs: they need no copies.
+        below, hold: the hold registers of the tile before and of this one.
+    """
+
+    def __init__(self) -> None:
+        self.inputs = Signal(WORD_BITS)
+        self.weights = Signal(LANES * LANE_WEIGHT_BITS)
+        self.first = Signal()
+        self.last = Signal()
+        self.hold = Signal(HOLD_BITS)
+        self.above = Signal(HOLD_BITS)
+
+    def elaborate(self, platform: Any) -> Module:
+        """Build the lanes."""
+        m = Module()
+        m.submodules.copy_inputs = copy = Copy(WORD_BITS + 2)
+        m.d.comb += copy.i.eq(Cat(self.inputs, self.first, self.last))
+        inputs, first, last = copy.o[:WORD_BITS], copy.o[-2], copy.o[-1]
+        first = delay(m, "first", first, MULTIPLIER_LATENCY + 2)
+        last = delay(m, "last", last, MULTIPLIER_LATENCY + 3)
+        held = []
+        for lane in range(LANES):
+            products = []
+            for i in range(INPUTS):
+                m.submodules[f"multiplier_{lane}_{i}"] = multiplier = Multiplier()
+                at = lane * LANE_WEIGHT_BITS + i * WEIGHT_BITS
+                m.d.comb += [
+                    multiplier.a.eq(inputs[i * ACTIVATION_BITS :][:ACTIVATION_BITS].as_signed()),
+                    multiplier.b.eq(self.weights[at : at + WEIGHT_BITS].as_signed()),
+                ]
+                products.append(multiplier.product[: ACTIVATION_BITS + WEIGHT_BITS].as_signed())
+            pairs = [Signal(signed(18), name=f"pair_{lane}_{i}") for i in range(2)]
+            four = Signal(signed(19), name=f"four_{lane}")
+            total = Signal(signed(SUM_BITS), name=f"total_{lane}")
+            m.d.sync += [
+                pairs[0].eq(products[0] + products[1]),
+                pairs[1].eq(products[2] + products[3]),
+                four.eq(pairs[0] + pairs[1]),
+                total.eq(Mux(first, 0, total) + four),
+            ]
+            held.append(total)
+        m.d.sync += self.hold.eq(Mux(last, Cat(held), self.above))
+        return m
+
+
+class ComputeArray(Elaboratable):
+    """All tiles.
+
+    Attributes:
+        inputs: four 9-bit activations.
+        weights: 32 x 4 weights, those of lane 0 in the lowest bits; an edge after ``inputs``.
+        first, last: the inputs are a job's first, its last. Between jobs ``last`` is 0 and what is
+            summed does not matter.
+        sums: after :data:`ARRAY_LATENCY` edges the sums of lanes 0 to 3, then of 4 to 7, ...
+    """
+
+    def __init__(self) -> None:
+        self.inputs = Signal(WORD_BITS)
+        self.weights = Signal(OUTPUTS * LANE_WEIGHT_BITS)
+        self.first = Signal()
+        self.last = Signal()
+        self.sums = Signal(HOLD_BITS)
+
+    def elaborate(self, platform: Any) -> Module:
+        """Chain the tiles."""
+        m = Module()
+        tiles = [Tile() for _ in range(TILES)]
+        bits = LANES * LANE_WEIGHT_BITS
+        for i, tile in enumerate(tiles):
+            m.submodules[f"tile_{i}"] = tile
+            m.d.comb += [
+                tile.inputs.eq(self.inputs),
+                tile.first.eq(self.first),
+                tile.last.eq(self.last),
+                tile.weights.eq(self.weights[i * bits : (i + 1) * bits]),
+            ]
+            if i + 1 < TILES:
+                m.d.comb += tile.above.eq(tiles[i + 1].hold)
+        m.d.comb += self.sums.eq(tiles[0].hold)
+        return m

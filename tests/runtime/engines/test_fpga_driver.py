@@ -1,0 +1,124 @@
+"""The driver against a board that keeps to the protocol and a line that does not."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fake_board import FakeBoard
+
+from sealshot.kernels.rtl.protocol import SHAPE_ID
+from sealshot.runtime.engines import fpga, open_engine
+from sealshot.runtime.engines.fpga import Board, Stream, read_stream
+from sealshot.runtime.errors import InputError, SealshotError
+
+STREAM = Stream(
+    np.arange(64 * 128, dtype=np.uint8).reshape(64, 128), np.ones((8, 22), np.uint8), 0.5
+)
+CROPS = np.random.default_rng(0).integers(0, 256, (9, 1, 64, 64), np.uint8)
+SCORES = 0.5 * CROPS.reshape(9, -1).sum(1)
+
+
+def board(fake: FakeBoard, answer_s: float = 0.3) -> Board:
+    return Board(fake.open, STREAM, "/dev/board", answer_s)
+
+
+def every(period: int, change: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
+    """Return a line that changes each ``period``-th chunk."""
+    seen = 0
+
+    def line(chunk: bytes) -> bytes:
+        nonlocal seen
+        seen += 1
+        return change(chunk) if seen % period == 0 else chunk
+
+    return line
+
+
+def flip(chunk: bytes) -> bytes:
+    """Flip a bit somewhere in the middle."""
+    broken = bytearray(chunk)
+    broken[len(chunk) // 2] ^= 16
+    return bytes(broken)
+
+
+def noisy(chunk: bytes) -> bytes:
+    """Put noise before it, which may hold anything but ends in an END."""
+    return random.Random(len(chunk)).randbytes(40) + b"\xc0" + chunk
+
+
+def test_scores_come_in_the_order_of_the_crops() -> None:
+    fake = FakeBoard()
+    np.testing.assert_array_equal(board(fake).score(CROPS), SCORES)
+    assert (fake.pictures, fake.loads) == (9, 1)
+
+
+def test_no_crop_is_no_score() -> None:
+    assert board(FakeBoard()).score(CROPS[:0]).shape == (0,)
+
+
+@pytest.mark.parametrize("change", [flip, noisy, lambda chunk: b"", lambda chunk: chunk[:-1]])
+@pytest.mark.parametrize("way", ["line", "back"])
+def test_a_bad_line_costs_time_and_no_score(way: str, change: Callable[[bytes], bytes]) -> None:
+    fake = FakeBoard(**{way: every(7, change)})
+    np.testing.assert_array_equal(board(fake).score(CROPS), SCORES)
+
+
+def test_a_board_that_is_pulled_out_and_comes_back_is_loaded_again() -> None:
+    fake = FakeBoard(drop=4)
+    np.testing.assert_array_equal(board(fake).score(CROPS), SCORES)
+    assert (fake.opened, fake.loads) == (2, 2)
+
+
+def test_a_board_that_stays_away_is_told_in_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fpga, "BACK_S", 0.3)
+    fake = FakeBoard(drop=2)
+    found = board(fake)
+
+    def gone() -> None:
+        raise InputError("no such port", hint="")
+
+    found._opener = gone  # type: ignore[assignment]
+    with pytest.raises(SealshotError, match="the board at /dev/board is gone"):
+        found.score(CROPS)
+
+
+def test_a_line_that_carries_nothing_is_told() -> None:
+    with pytest.raises(SealshotError, match="nothing that is a sealshot board answers"):
+        board(FakeBoard(line=lambda chunk: b""), answer_s=0.05)
+
+
+def test_another_firmware_is_told() -> None:
+    with pytest.raises(InputError, match="another firmware"):
+        board(FakeBoard(version=9))
+
+
+def test_a_file_that_is_no_stream_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "quality.fpga"
+    path.write_bytes(b"no")
+    with pytest.raises(InputError, match="holds no weights for an FPGA"):
+        read_stream(path)
+    np.savez(
+        path.open("wb"), weights=STREAM.weights, parameters=STREAM.parameters, scale=1.0,
+        shape=SHAPE_ID + 1,
+    )  # fmt: skip
+    with pytest.raises(InputError, match="another shape"):
+        read_stream(path)
+
+
+@pytest.mark.parametrize(
+    ("engine", "fact"),
+    [
+        ("fpga:sim", "is no weights for an FPGA"),
+        ("onnxruntime:0", "takes no device"),
+        ("fpgb:sim", "takes no device"),
+    ],
+)
+def test_an_engine_named_wrongly_is_told(tmp_path: Path, engine: str, fact: str) -> None:
+    from sealshot.runtime.weights import score_graph
+
+    with pytest.raises(InputError, match=fact):
+        open_engine(score_graph("quality"), engine)
