@@ -26,7 +26,7 @@ usage: sealshot vault list   VAULT [--json]
 
 None of them needs a key that opens anything, and what is inside stays unknown.
 
-list    Show the sealed objects, oldest first: id, size, and when each was sealed.
+list    Show the sealed objects, oldest first: id, size, and the hour in which each was sealed.
 verify  Check that every object is whole, signed by its camera, in its place and not over its time,
         and that the log agrees: nothing unknown, nothing missing, nothing left that it has as
         purged. The exit code is 1 if something is wrong. Of shots sealed to recipients (.age) only
