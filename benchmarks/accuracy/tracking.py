@@ -28,11 +28,13 @@ from sealshot.runtime.cli.terminal import progress, say_json, table
 from sealshot.runtime.crops import cut, square
 from sealshot.runtime.detect import MIN_FACE_PX, Detector, open_detector, open_finder
 from sealshot.runtime.errors import InputError
+from sealshot.runtime.pipeline.presence import Presence
+from sealshot.runtime.pipeline.settings import Settings
 from sealshot.runtime.sources import ahead, frames_of, open_source
 from sealshot.runtime.track import TRACKERS, open_tracker
 from sealshot.runtime.types import Face, Frame, Image
 
-MIN_HITS = 3  # fewer faces than this are taken for a false alarm, as in `sealshot run`
+MIN_HITS = 3  # fewer faces than this are no track to judge
 LARGE_PX, LARGE_S = 40.0, 0.5  # whose face is so wide for so long must get a track
 SAME_FACE_IOU = 0.4  # of a detection and a label
 CELLS, CELL_PX, ROWS = 12, 96, 20  # of a contact sheet
@@ -63,7 +65,7 @@ Boxes = Sequence[tuple[int, Box]]
 
 @dataclass(frozen=True)
 class Errors:
-    """What a tracker got wrong, by hand labels. Tracks of less than MIN_HITS faces do not count."""
+    """What a tracker got wrong, by hand labels, in tracks that `sealshot run` takes for people."""
 
     people: int
     """Labelled people whose face is LARGE_PX wide for LARGE_S."""
@@ -87,7 +89,7 @@ class Result:
     faces: int
     tracks: int
     lengths: tuple[int, ...]
-    """Faces of each track that has MIN_HITS of them, the longest first."""
+    """Faces of each track that is a person's, the longest first."""
     median_ms: float
     p99_ms: float
     """Time of a frame."""
@@ -102,14 +104,22 @@ class Followed:
         self.tracks: dict[int, list[tuple[int, Box]]] = defaultdict(list)
         self.cells: dict[int, Thinned[Image]] = defaultdict(lambda: Thinned(2 * CELLS))
         self._tracker = open_tracker(name)
+        self._presence = Presence()
 
     def update(self, frame: Frame, faces: Sequence[Face], *, draw: bool) -> None:
         """Take the faces of a frame."""
-        for track in self._tracker.update(frame.time_s, faces).seen:
+        seen = self._tracker.update(frame.time_s, faces).seen
+        self._presence.add(frame.time_s, {track.id for track in seen})
+        for track in seen:
             box = track.face.box
             self.tracks[track.id].append((frame.index, box))
             if draw:
                 self.cells[track.id].offer(partial(draw_cell, frame, box))
+
+    def people(self) -> dict[int, list[tuple[int, Box]]]:
+        """Return the tracks that `sealshot run` takes for a person: in view for long enough."""
+        reached = self._presence.reached
+        return {id: faces for id, faces in self.tracks.items() if reached(id, Settings.min_seen_s)}
 
 
 def compare(
@@ -146,7 +156,7 @@ def compare(
     for one in followed:
         if sheets:
             write_sheets(sheets, f"{clip.stem}-{one.name}", one)
-        lengths = [len(boxes) for boxes in one.tracks.values() if len(boxes) >= MIN_HITS]
+        lengths = [len(boxes) for boxes in one.people().values() if len(boxes) >= MIN_HITS]
         results.append(
             Result(
                 clip=clip.name,
@@ -157,7 +167,7 @@ def compare(
                 lengths=tuple(sorted(lengths, reverse=True)),
                 median_ms=round(float(np.median(times[one.name])), 4),
                 p99_ms=round(float(np.percentile(times[one.name], 99)), 4),
-                errors=None if people is None else judge(one.tracks, people, enough),
+                errors=None if people is None else judge(one.people(), people, enough),
             )
         )
     return results
