@@ -56,8 +56,9 @@ address, or a GStreamer pipeline.
                       repeated
   --vault DIR         folder for the sealed shots
   --retention TIME    with --to: delete shots this long after their day, as 30d (default: never)
-  --quota SIZE        as 500M or 20G: above it the fullest hour gives its oldest, with a warning, those
-                      that wait for their upload last, those on legal hold never (default: none)
+  --quota SIZE        as 500M or 20G: above it the fullest hour gives its oldest, with a warning;
+                      what waits for its upload goes last, what is on legal hold never (default:
+                      none)
   --upload URL        send shots to https://.../{{name}} (PUT), to the address that the service
                       presign+https://.../{{name}} answers with, or to s3://bucket/prefix
   --after-upload DO   keep (default) or delete them here once the server has acknowledged them
