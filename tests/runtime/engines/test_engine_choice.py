@@ -52,7 +52,7 @@ def ms(monkeypatch):
     table = {}
 
     def opener(name):
-        def open_one(file, threads):
+        def open_one(file, threads, device):
             precision = load_manifest(file).precision
             found = table.get((name, precision), InputError(f"no {name}"))
             if isinstance(found, Exception):
