@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import json
 import os
+import runpy
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -82,6 +84,13 @@ def stock_age() -> Tool:
         return done.stdout
 
     return run
+
+
+@pytest.fixture(scope="session")
+def other() -> SimpleNamespace:
+    """The reader that was made from FORMAT.md alone."""
+    path = Path(__file__).parent / "seal" / "independent_reader.py"
+    return SimpleNamespace(path=path, **runpy.run_path(str(path)))
 
 
 NPM = Path(__file__).parent / "seal" / "npm"

@@ -187,6 +187,8 @@ def test_files_of_one_key_share_no_secret() -> None:
 
 def test_a_second_stanza_that_is_malformed_is_refused_after_a_match() -> None:
     class Broken:
+        is_post_quantum = False
+
         def wrap(self, file_key: bytes) -> age.Stanza:
             return age.Stanza(("X25519", "AAAA"), bytes(32))
 
@@ -196,6 +198,8 @@ def test_a_second_stanza_that_is_malformed_is_refused_after_a_match() -> None:
 
 def test_unknown_stanzas_are_skipped(stock_age, identity: X25519Identity, identity_file) -> None:
     class Grease:
+        is_post_quantum = False
+
         def wrap(self, file_key: bytes) -> age.Stanza:
             return age.Stanza(("grease.example/!~", "$", "x" * 100), bytes(48))  # fills a line
 

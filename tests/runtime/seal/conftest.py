@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import runpy
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -169,10 +167,3 @@ def sealed(world: World) -> bytes:
 @pytest.fixture(scope="session")
 def container(sealed: bytes) -> Container:
     return read_container(sealed)
-
-
-@pytest.fixture(scope="session")
-def other() -> SimpleNamespace:
-    """The reader that was made from FORMAT.md alone."""
-    path = Path(__file__).with_name("independent_reader.py")
-    return SimpleNamespace(path=path, **runpy.run_path(str(path)))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from sealshot.runtime.cli.commands.parties import single_identity
 from sealshot.runtime.cli.main import main
 
 COMMANDS = {
@@ -31,7 +32,6 @@ def test_a_disk_that_is_full_is_no_wrong_input(
     number: int,
     code: int,
     parties,
-    identity,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -39,7 +39,7 @@ def test_a_disk_that_is_full_is_no_wrong_input(
     given = {
         "POLICY": str(parties.policy),
         "CAMERA": str(parties.camera_pub),
-        "RECIPIENT": str(identity.recipient),
+        "RECIPIENT": str(single_identity(parties.investigator).recipient),
     }
     monkeypatch.chdir(tmp_path)
     real = os.fsync

@@ -40,7 +40,7 @@ Answer = tuple[int, dict[str, Any], str]
 
 @pytest.fixture
 def vault(tmp_path: Path, parties, shot, origin) -> Path:
-    """Three shots that are there, one that was purged."""
+    """Three shots that are there, one that was purged: with start and stop, seven log entries."""
     folder = tmp_path / "vault"
     with Keeper(folder, parties.sealing()) as keeper:
         old = keeper.put(shot, origin)
@@ -77,11 +77,11 @@ def test_a_vault_that_is_as_it_should_be(vault: Path, verify, parties, capsys) -
         code, found, err = verify(*options)
         assert (code, found["ok"], found["wrong"]) == (0, True, []), err
         assert found["counts"] == {"present": 3, "purged": 1}
-        assert found["log_entries"] == 5
+        assert found["log_entries"] == 7
     assert main(["vault", "verify", str(vault), "--policy", str(parties.camera_policy)]) == 0
     out, err = capsys.readouterr()
     assert "nothing is wrong" in out
-    assert "the log has 5 entries" in err
+    assert "the log has 7 entries" in err
 
 
 def _flip(vault: Path, _: Any) -> None:
@@ -236,7 +236,7 @@ def test_a_log_that_was_tampered_with_or_taken_away(vault: Path, verify, parties
     assert verify()[0] == 0
     code, _, err = verify("--policy", parties.camera_policy, "--checkpoint", vault / "kept")
     assert code == 1  # but not what a checkpoint that was kept elsewhere says
-    assert "5 when its checkpoint was signed" in err or "not those that were signed" in err
+    assert "7 when its checkpoint was signed" in err or "not those that were signed" in err
 
 
 @pytest.mark.parametrize(
@@ -300,6 +300,7 @@ def test_verifying_changes_nothing(vault: Path, verify) -> None:
 def test_stats_for_people_and_machines(
     vault: Path, parties, identity, shot, origin, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    today = first(vault).parent.name
     with Vault(vault) as store:
         plain = seal(shot, [identity.recipient], origin)
         store.store(plain, name=f"2026-01-02/{'a' * 32}.age")
@@ -309,7 +310,6 @@ def test_stats_for_people_and_machines(
     assert main(["vault", "stats", str(vault), "--json", "--quota", "1M"]) == 0
     stats = json.loads(capsys.readouterr().out)
     total = sum(found.bytes for found in list_objects(vault))
-    today = first(vault).parent.name
     assert (stats["shots"], stats["bytes"]) == (4, total)
     assert (stats["oldest"], stats["newest"]) == ("2026-01-02", today)
     assert (stats["pending_uploads"], stats["pending_bytes"]) == (1, len(plain))
