@@ -17,6 +17,7 @@ from sealshot.runtime.age import age
 from sealshot.runtime.age.x25519 import X25519Identity
 from sealshot.runtime.cli.commands import open as open_command
 from sealshot.runtime.cli.main import main
+from sealshot.runtime.cli.words import PERCENTILE
 from sealshot.runtime.seal.envelope import seal, unseal
 from sealshot.runtime.seal.keys import write_identity
 from sealshot.runtime.seal.payload import Origin
@@ -125,10 +126,11 @@ def test_what_cannot_be_opened_is_told_and_the_rest_is_opened(
     bad = tmp_path / "bad.age"
     bad.write_bytes(damage(one.read_bytes()))
     assert open_(bad, one) == 2
-    error, hint, count = capsys.readouterr().err.splitlines()
+    error, hint, percentile, count = capsys.readouterr().err.splitlines()
     assert error.startswith(f"error: {bad}: ")
     assert fact in error
     assert hint.startswith("hint: ")
+    assert percentile == PERCENTILE
     assert count == "1 of 2 opened"
     assert _names(tmp_path / "out") == ["one.jpg", "one.json", "one.mjpeg"]
 
