@@ -23,7 +23,7 @@ if [[ ! -x $kept/root/usr/bin/python3.11 ]]; then
     done
     python3 -m pip install -q --no-compile --only-binary=:all: --python-version 3.11 \
         --implementation cp "${platforms[@]}" --target "$kept/site" \
-        numpy 'onnxruntime==1.26.*' opencv-python-headless cryptography scipy rich
+        numpy 'onnxruntime==1.26.*' av opencv-python-headless cryptography scipy rich
 fi
 
 # of a copy, so that no build lies in the tree
