@@ -128,26 +128,26 @@ def _break(flaw: str) -> None:
     if flaw == "no fsync":
         os.fsync = lambda _fd: None
     elif flaw == "not atomic":
-        vault.write_atomic = lambda path, data: _write_in_place(path, data)
+        vault.write_atomic = _write_in_place
     elif flaw == "plain file":
         vault.write_atomic = _write_plain_first
 
 
-def _write_in_place(path: Path, data: bytes) -> None:
+def _write_in_place(path: Path, data: bytes, *, time_s: int) -> None:
     with path.open("wb", buffering=0) as file:
         file.write(data[: len(data) // 2])
         file.write(data[len(data) // 2 :])
         os.fsync(file.fileno())
 
 
-def _write_plain_first(path: Path, data: bytes) -> None:
+def _write_plain_first(path: Path, data: bytes, *, time_s: int) -> None:
     """Go through a temporary file with the plain picture, as a careless program would."""
     temporary = path.with_suffix(".jpg")
     temporary.write_bytes(pack(make_shot(1, 101), ORIGIN))
     with temporary.open("rb") as file:
         os.fsync(file.fileno())
     temporary.unlink()
-    files.write_atomic(path, data)
+    files.write_atomic(path, data, time_s=time_s)
 
 
 def _tell(**what: object) -> None:

@@ -45,7 +45,7 @@ HOSTILE: dict[str, Change] = {
     "empty sums": lambda m: {**m, SUMS: b""},
     "empty header": lambda m: {**m, HEADER: b""},
     "header of a list": lambda m: {**m, HEADER: b"[]"},
-    "newer header": lambda m: {**m, HEADER: canonical({**json.loads(m[HEADER]), "format": 2})},
+    "newer header": lambda m: {**m, HEADER: canonical({**json.loads(m[HEADER]), "format": 3})},
     "no quorum": lambda m: {**m, HEADER: canonical({**json.loads(m[HEADER]), "quorum": 0})},
     "spaces": lambda m: {**m, HEADER: m[HEADER].replace(b",", b", ")},
 }
