@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from scipy.ndimage import affine_transform
 
 from sealshot.runtime.demo.clip import PORTRAIT
 from sealshot.runtime.detect import open_detector
@@ -36,9 +37,13 @@ def _scaled(image, factor):
 
 
 def _turned(image, degrees):
-    size = image.shape[1::-1]
-    turn = cv2.getRotationMatrix2D((size[0] / 2, size[1] / 2), degrees, 1)
-    return cv2.warpAffine(image, turn, size)
+    """Drawn with SciPy: OpenCV 4 samples at 32nds of a pixel, 5 exactly, so their views differ."""
+    turn = np.eye(3)
+    # from view to image in [y, x]: the same as OpenCV's, from image to view in [x, y]
+    turn[:2, :2] = cv2.getRotationMatrix2D((0, 0), degrees, 1)[:, :2]
+    centre = np.array(image.shape) / 2 * (1, 1, 0)
+    view = affine_transform(image.astype(float), turn, centre - turn @ centre, order=1)
+    return np.rint(view).astype(np.uint8)
 
 
 def _wall(portrait):

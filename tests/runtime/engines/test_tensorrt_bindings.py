@@ -17,6 +17,7 @@ API = Path(sealshot.runtime.__file__).parent / "engines" / "tensorrt_api.py"
 @pytest.fixture(scope="module")
 def check(tmp_path_factory):
     """Return a function that checks the types of a source against a release of TensorRT."""
+    pytest.importorskip("mypy", reason="mypy is not installed: nothing here checks types")
     folder = tmp_path_factory.mktemp("types")
     for name in ("runtime", "kernels", "boards"):
         package = folder / "sealshot" / name
