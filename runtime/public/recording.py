@@ -15,7 +15,6 @@ from types import TracebackType
 from typing import Any
 
 import av
-import numpy as np
 from av.error import FFmpegError
 from av.video.reformatter import VideoReformatter
 
@@ -35,7 +34,7 @@ from sealshot.runtime.sources.convert import (
     HD_WIDTH,
     SD_HEIGHT,
     Converter,
-    turned,
+    turn_of,
 )
 from sealshot.runtime.sources.deinterlace import Deinterlacer
 from sealshot.runtime.sources.reader import ASK_AGAIN
@@ -172,7 +171,8 @@ class Recording:
         if isinstance(item, av.Packet):
             return item
         frame = self._worked(item)
-        planes = tuple(turned(plane, item) for plane in planes_of(frame))
+        turn = self._converter.turn(item)
+        planes = tuple(turn(plane) for plane in planes_of(frame))
         image = self._converter.picture(item, self._pixel_aspect() or Fraction(1))
         self._last = self._timed(planes, item)
         return Shown(self._last, image)
@@ -236,4 +236,4 @@ def _working(frame: av.VideoFrame) -> str:
 
 
 def _is_on_side(frame: av.VideoFrame) -> bool:
-    return turned(np.zeros((1, 2), np.uint8), frame).shape == (2, 1)
+    return turn_of(frame).transposed

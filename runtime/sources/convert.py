@@ -51,9 +51,10 @@ class Converter:
         shown = self._reformatter.reformat(
             frame, width, height, "bgr24", src_colorspace=matrix, dst_colorspace=matrix, threads=1
         )  # more threads wait for each other longer than they work
-        return self._turn_of(frame)(np.asarray(shown.to_ndarray(), np.uint8))
+        return self.turn(frame)(np.asarray(shown.to_ndarray(), np.uint8))
 
-    def _turn_of(self, frame: av.VideoFrame) -> Turn:
+    def turn(self, frame: av.VideoFrame) -> Turn:
+        """Return what the display matrix of a frame asks for, as :func:`turn_of` does."""
         # to ask a frame for its side data makes a circle of it that keeps its memory for long
         key = frame.width, frame.height, frame.rotation
         if key != self._turn_key:
@@ -103,8 +104,3 @@ def turn_of(frame: av.VideoFrame) -> Turn:
     if abs(int(b)) > abs(int(a)):
         return Turn(True, bool(c < 0), bool(b < 0))
     return Turn(False, bool(a < 0), bool(d < 0))
-
-
-def turned(image: Pixels, frame: av.VideoFrame) -> Pixels:
-    """Turn and mirror a picture, or a plane of one, as the display matrix of its frame asks."""
-    return turn_of(frame)(image)
