@@ -8,9 +8,10 @@
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-for version in 47.0.0 48.0.0; do
+for package in cryptography==47.0.0 cryptography==48.0.0; do
+    version=${package#*==}
     python3 -m venv "$folder/$version"
-    "$folder/$version/bin/pip" install -q "cryptography==$version"
+    "$folder/$version/bin/pip" install -q "$package"
     "$folder/$version/bin/python" - <<'PYTHON' | tee "$folder/$version.txt"
 from cryptography import __version__
 from cryptography.exceptions import UnsupportedAlgorithm

@@ -183,8 +183,3 @@ def progress(label: str, total: int | None = None) -> Iterator[Bar]:
         yield bar
     finally:
         bar.close()
-
-
-def is_interactive() -> bool:
-    """Whether a person sits at the terminal."""
-    return sys.stdin.isatty() and sys.stderr.isatty()

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 REMEDY = "export the model again with `sealshot train`, or copy both files again"
-
-
 FORMAT = 2
 """Of what is written: the core, and the part of the kind under its name. Version 0.1 wrote no
 format, and all fields side by side."""
