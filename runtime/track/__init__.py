@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from sealshot.runtime.errors import InputError
-from sealshot.runtime.track.assign import prepare
 from sealshot.runtime.track.euclidean import Euclidean
 from sealshot.runtime.track.likelihood import LikelihoodTracker
 from sealshot.runtime.types import Face, Tracks
@@ -48,7 +47,6 @@ def open_tracker(name: str, *, lost_s: float | None = None) -> Tracker:
         raise InputError(
             f"there is no tracker '{name}'", hint="use " + " or ".join(f"`{n}`" for n in TRACKERS)
         )
-    prepare()
     if lost_s is None:
         return TRACKERS[name]()
     if not 0 <= lost_s < math.inf:

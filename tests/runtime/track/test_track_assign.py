@@ -6,10 +6,10 @@ import itertools
 
 import numpy as np
 import pytest
-import scipy.optimize  # noqa: F401  it is slow to import, which no example should pay
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from scipy.optimize import linear_sum_assignment
 
 from sealshot.runtime.track.assign import assign
 from sealshot.runtime.track.euclidean import distances
@@ -37,6 +37,19 @@ def test_assign_is_optimal_within_the_limit(cost: np.ndarray, limit: float) -> N
             for others in itertools.permutations(range(columns), size):
                 best = min(best, total(zip(some, others, strict=True)))
     assert total(pairs) == pytest.approx(best, abs=1e-9)
+
+
+@pytest.mark.parametrize("shape", [(12, 12), (9, 30), (30, 9), (40, 40)])
+@pytest.mark.parametrize("limit", [0.05, 0.3, 2.0])
+def test_assign_costs_what_scipy_finds(shape: tuple[int, int], limit: float) -> None:
+    random = np.random.default_rng(sum(shape))
+    for _ in range(5):
+        cost = random.random(shape)
+        pairs = assign(cost, limit)
+        gated = np.minimum(cost, limit)
+        best = gated[linear_sum_assignment(gated)].sum()
+        found = sum(cost[pair] - limit for pair in pairs) + limit * min(shape)
+        assert found == pytest.approx(best, abs=1e-9)
 
 
 def test_a_dear_pair_is_not_made_for_the_sake_of_the_number() -> None:
