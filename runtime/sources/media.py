@@ -50,7 +50,13 @@ class Media:
         Raises:
             NoVideoError: it cannot be opened, or has no video that this FFmpeg can decode.
         """
-        options = {"rtsp_transport": "tcp"} if target.lower().startswith("rtsp") else {}
+        options = {}
+        if "://" in target and not target.lower().startswith("http"):
+            # a rate is good for a progress bar, and a stream has none: seconds of video would be
+            # held back to find it, and then come all at once
+            options["fpsprobesize"] = "0"
+        if _is_rtsp(target):
+            options["rtsp_transport"] = "tcp"
         try:
             self._container = av.open(
                 target,
@@ -214,8 +220,13 @@ def _no_video(error: FFmpegError, target: str) -> NoVideoError:
     why = why[:1].lower() + why[1:]
     if isinstance(error, av.HTTPUnauthorizedError):
         return NoVideoError(why, "check user and password", lasting=True)
-    relay = target.lower().startswith("rtsp") and isinstance(error, av.HTTPNotFoundError)
-    return NoVideoError(why, lasting=isinstance(error, LASTING) and not relay)
+    # a relay without its camera knows no such page; a camera that starts hangs up
+    passes = (av.HTTPNotFoundError, av.InvalidDataError) if _is_rtsp(target) else ()
+    return NoVideoError(why, lasting=isinstance(error, LASTING) and not isinstance(error, passes))
+
+
+def _is_rtsp(target: str) -> bool:
+    return target.lower().startswith("rtsp")
 
 
 def _time_base(stream: av.VideoStream) -> Fraction:
