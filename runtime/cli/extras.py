@@ -8,12 +8,13 @@ EXTRAS = {
     "bench": "pip install 'sealshot[bench]' (a download of 35 MB)",
     "export": "pip install 'sealshot[export]' (a download of 3 GB with the build of PyTorch for "
     "GPUs; of 240 MB if you install PyTorch's CPU build first, as pytorch.org says)",
+    "service": "pip install 'sealshot[service]' (a download of 1 MB)",
 }
 """Extra -> how to get it, and what it costs."""
 
 OF_COMMAND = {"train": "export", "export": "export"}
 """Commands that need more than ``bench``."""
-BROUGHT = {"torch": "export", "onnx": "bench", "matplotlib": "bench"}
+BROUGHT = {"torch": "export", "onnx": "bench", "matplotlib": "bench", "msgspec": "service"}
 """Import name -> the least extra that brings it."""
 
 

@@ -29,6 +29,11 @@ COMMANDS = {
         "sealshot.runtime.cli.commands.run",
         "watch a source; seal the best shot of each person",
     ),
+    "serve": (
+        "sealshot.runtime.cli.commands.serve",
+        "watch all cameras of a box, as a file says",
+    ),
+    "status": ("sealshot.runtime.cli.commands.status", "say what a service does and what is wrong"),
     "deidentify": (
         "sealshot.runtime.cli.commands.deidentify",
         "write a video with every face covered",

@@ -17,6 +17,7 @@ from sealshot.runtime.pipeline.watch import watch
 from sealshot.runtime.seal.memory import disable_core_dumps
 from sealshot.runtime.seal.payload import Clock, Origin, PictureType
 from sealshot.runtime.sources import Source, open_source
+from sealshot.runtime.sources.mask import Mask
 from sealshot.runtime.vault.keeper import Keeper, Sealing
 
 Connect = Callable[[Source, Stages], Sequence[Sink]]
@@ -84,6 +85,8 @@ def run(
         give_up_after_s=settings.give_up_after_s,
         aspect=settings.aspect,
     ) as source:
+        if settings.masks:
+            source.mask = Mask(settings.masks)
         stages = open_stages(settings)
         engine, stopwatch = stages.engine, stages.stopwatch
         more = connect(source, stages)

@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import Literal
 
 from sealshot.runtime.detect import MIN_FACE_PX
+from sealshot.runtime.sources.mask import Polygon
 from sealshot.runtime.weights import DEFAULT_SCORE
 
 
@@ -47,6 +48,8 @@ class Settings:
     frames are further apart than this one detection is enough."""
     emit: Emit = Emit()
     choice: Choice = Choice()
+    masks: tuple[Polygon, ...] = ()
+    """What nothing may look at."""
     fps: float | None = None
     aspect: Fraction | None = None
     """Width over height of the picture as it is to be shown; None takes what the source says."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime
 from types import TracebackType
 
+from sealshot.runtime.sources.mask import Mask
 from sealshot.runtime.sources.sameness import Sameness
 from sealshot.runtime.types import Frame, Heartbeat
 
@@ -42,6 +44,9 @@ class Source(ABC):
     created: datetime | None = None
     """When the first frame of a recording was taken, where its file says so."""
 
+    mask: Mask | None = None
+    """What nothing may look at; set before the first frame is read."""
+
     def __init__(self, name: str, *, live: bool, frames: int | None, fps: float | None) -> None:
         self.name, self.live, self.frames, self.fps = name, live, frames, fps
         self.dropped = 0
@@ -68,6 +73,8 @@ class Source(ABC):
         self._size = size
         if self._sameness.add(frame.image):
             self._tell_sameness()
+        if self.mask is not None:
+            return replace(frame, image=self.mask(frame.image))
         return frame
 
     def _tell_sameness(self) -> None:

@@ -16,7 +16,7 @@ from sealshot.runtime.cli.arguments import (
     size,
     start_time,
 )
-from sealshot.runtime.cli.commands.camera import read_camera
+from sealshot.runtime.cli.commands.sealing import open_delivery, sealing_for
 from sealshot.runtime.cli.commands.watching import USAGE as WATCHING
 from sealshot.runtime.cli.commands.watching import BarSink, add_watching, watching
 from sealshot.runtime.cli.terminal import fail, note, progress, say, say_json, table
@@ -31,13 +31,9 @@ from sealshot.runtime.public.cover import DEFAULT_STYLE, STYLES
 from sealshot.runtime.public.sink import PublicSink
 from sealshot.runtime.public.stream import MIN_FACE_PX, Hiding, open_detectors
 from sealshot.runtime.public.writer import CONTAINERS, check_output
-from sealshot.runtime.seal.epochs import EpochKeys
-from sealshot.runtime.seal.keys import parse_recipients
 from sealshot.runtime.sources import Source
 from sealshot.runtime.sources.board import board_source, find_board
 from sealshot.runtime.vault.keeper import Sealing
-from sealshot.runtime.vault.targets import open_target
-from sealshot.runtime.vault.upload import Delivery
 
 USAGE = f"""
 usage: sealshot run SOURCE --policy FILE --vault DIR [options]
@@ -165,28 +161,14 @@ def _sealing(arguments: Arguments, given: argparse.Namespace) -> Sealing:
     arguments.only_one(given, "--policy", "--to")
     if given.after_upload and not given.upload:
         arguments.error("--after-upload goes with --upload")
-    delete = given.after_upload == "delete"
-    delivery = (
-        Delivery(open_target(given.upload, prove=delete), delete=delete) if given.upload else None
-    )
-    if given.to is not None:
-        return Sealing(
-            recipients=tuple(parse_recipients(given.to)),
-            retention=given.retention,
-            quota_bytes=given.quota,
-            delivery=delivery,
-            clock_is_right=given.clock_is_right,
-        )
-    if given.retention is not None:
+    if given.policy is not None and given.retention is not None:
         arguments.error("the policy says how long shots are kept: leave --retention out")
-    camera = read_camera(given.policy)
-    folder = given.policy.parent
-    return Sealing(
-        camera=camera,
-        epoch_keys=EpochKeys(camera.policy, folder / "epochs", folder),
-        retention=camera.policy.retention_time,
+    return sealing_for(
+        given.policy,
+        given.to or (),
+        retention=given.retention,
         quota_bytes=given.quota,
-        delivery=delivery,
+        delivery=open_delivery(given.upload, given.after_upload),
         clock_is_right=given.clock_is_right,
     )
 

@@ -5,7 +5,10 @@ import sys
 
 import pytest
 
-BLOCKED = ("torch", "matplotlib", "onnx", "openvino", "triton", "tensorrt", "obstore", "pyrage")
+BLOCKED = (
+    *("torch", "matplotlib", "onnx", "openvino", "triton", "tensorrt", "obstore", "pyrage"),
+    *("msgspec", "paho", "prometheus_client"),
+)
 ALL_HELP = """
 import contextlib, io, sys
 
@@ -55,6 +58,8 @@ def test_every_help_works_without_the_extras():
         (["board", "project"], "onnx", "bench"),
         (["bench", "report", "x.json"], "matplotlib", "bench"),
         (["inspect", "x", "-o", "out/"], "matplotlib", "bench"),
+        (["serve", "cameras.toml"], "msgspec", "service"),
+        (["status"], "msgspec", "service"),
     ],
 )
 def test_a_command_that_needs_an_extra_says_which_and_its_size(argv, absent, extra):

@@ -1,0 +1,57 @@
+"""What `run` and `serve` seal with: a policy's camera or recipients, and where shots are sent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+
+from sealshot.runtime.cli.commands.camera import read_camera
+from sealshot.runtime.seal.epochs import EpochKeys
+from sealshot.runtime.seal.keys import parse_recipients
+from sealshot.runtime.vault.keeper import Sealing
+from sealshot.runtime.vault.targets import open_target
+from sealshot.runtime.vault.upload import Delivery
+
+
+def open_delivery(url: str | None, after_upload: str | None) -> Delivery | None:
+    """Return where shots are sent; None where they are not.
+
+    Raises:
+        InputError: there is no sending to such an address.
+    """
+    delete = after_upload == "delete"
+    return Delivery(open_target(url, prove=delete), delete=delete) if url else None
+
+
+def sealing_for(
+    policy: Path | None,
+    recipients: Sequence[str],
+    *,
+    retention: timedelta | None,
+    quota_bytes: int | None,
+    delivery: Delivery | None,
+    clock_is_right: bool = False,
+) -> Sealing:
+    """Return whom to seal to: the quorum of a policy or, without one, recipients.
+
+    Raises:
+        InputError: the policy is not that of an enrolled camera, or a recipient is none.
+    """
+    if policy is None:
+        return Sealing(
+            recipients=tuple(parse_recipients(list(recipients))),
+            retention=retention,
+            quota_bytes=quota_bytes,
+            delivery=delivery,
+            clock_is_right=clock_is_right,
+        )
+    camera, folder = read_camera(policy), policy.parent
+    return Sealing(
+        camera=camera,
+        epoch_keys=EpochKeys(camera.policy, folder / "epochs", folder),
+        retention=camera.policy.retention_time,
+        quota_bytes=quota_bytes,
+        delivery=delivery,
+        clock_is_right=clock_is_right,
+    )

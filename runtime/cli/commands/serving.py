@@ -1,0 +1,157 @@
+"""What `sealshot serve` does: opens what a configuration names, and hears signals."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import re
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TypeVar
+
+from sealshot.runtime.cli.arguments import duration, size
+from sealshot.runtime.cli.commands.sealing import open_delivery, sealing_for
+from sealshot.runtime.cli.terminal import fail, say
+from sealshot.runtime.detect import open_detector
+from sealshot.runtime.errors import InputError
+from sealshot.runtime.pipeline.stop import Stop
+from sealshot.runtime.service.check import check, read_config
+from sealshot.runtime.service.config import Camera, Config, in_folder
+from sealshot.runtime.service.decode import ConfigError
+from sealshot.runtime.service.secret import read_secret
+from sealshot.runtime.service.service import Service
+from sealshot.runtime.service.state import default_file
+from sealshot.runtime.service.station import Opened
+from sealshot.runtime.sources.board import board_source, find_board
+from sealshot.runtime.vault.keeper import Sealing
+from sealshot.runtime.vault.upload import Delivery
+from sealshot.runtime.weights import score_graph
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+_NO_PATH = re.compile(r"://| ! |^[0-9]+$|^csi:|^/dev/")
+"""What is found in a source that names no file and no folder."""
+
+
+def serve(file: Path, state: Path | None) -> int:
+    """Watch until all is over; return the exit code."""
+    cameras = Cameras(file.parent)
+    service, stop = Service(_read(file), cameras, state or default_file()), Stop()
+    with stop.on_signals(), _on_hangup() as asked, service.alone():
+
+        def reload() -> Config | None:
+            if not asked:
+                return None
+            asked.clear()
+            try:
+                return read_config(file)
+            except InputError as error:
+                logger.error("%s: %s; all goes on as before", file, error.fact)
+                return None
+
+        return service.run(stop, reload)
+
+
+def check_file(file: Path) -> int:
+    """Say what is wrong with a configuration; return the exit code."""
+    problems = check(file, Cameras(file.parent).tries)
+    for problem in problems:
+        fail(InputError(f"{file}, line {problem.line}: {problem.fact}", problem.hint))
+    if problems:
+        return InputError.exit_code
+    say(f"{file}: nothing is wrong")
+    return 0
+
+
+class Cameras:
+    """Opens what the parts of a configuration name.
+
+    Args:
+        base: folder of the configuration.
+    """
+
+    def __init__(self, base: Path) -> None:
+        self._base = base
+
+    def __call__(self, camera: Camera) -> Opened:
+        """Return what a camera is watched with."""
+        settings = camera.settings(self._source(camera))
+        return Opened(settings, self._sealing(camera), in_folder(self._base, camera.vault))
+
+    def tries(self, camera: Camera) -> Iterator[tuple[str, Callable[[], object]]]:
+        """Yield what may be there in vain."""
+        yield "source" if camera.source else "source_file", lambda: self._source(camera)
+        yield "policy" if camera.policy else "to", lambda: self._sealing(camera, alone=True)
+        yield "upload" if camera.upload else "upload_file", lambda: self._delivery(camera)
+        if camera.quota:
+            yield "quota", lambda: _value(size, camera.quota)
+        if camera.retention:
+            yield "retention", lambda: _value(duration, camera.retention)
+        yield "detector", lambda: open_detector(camera.detector, min_face_px=camera.min_face)
+        yield "score", lambda: score_graph(camera.score)
+
+    def _source(self, camera: Camera) -> str:
+        if camera.source is None:
+            assert camera.source_file is not None
+            source = read_secret(camera.source_file, self._base, "the source")
+        else:
+            source = camera.source
+        if camera.board:
+            source = board_source(find_board(camera.board), source)
+        if _NO_PATH.search(source):
+            return source
+        path = in_folder(self._base, source)
+        if not path.exists():
+            raise InputError(f"there is no file or folder {path}", hint="check the path")
+        return str(path)
+
+    def _sealing(self, camera: Camera, *, alone: bool = False) -> Sealing:
+        """Return whom to seal to; ``alone`` leaves out what has its own key."""
+        return sealing_for(
+            in_folder(self._base, camera.policy) if camera.policy else None,
+            [r if r.startswith("age1") else str(in_folder(self._base, r)) for r in camera.to or ()],
+            retention=_value(duration, camera.retention) if not alone else None,
+            quota_bytes=_value(size, camera.quota) if not alone else None,
+            delivery=self._delivery(camera) if not alone else None,
+        )
+
+    def _delivery(self, camera: Camera) -> Delivery | None:
+        url = camera.upload
+        if camera.upload_file:
+            url = read_secret(camera.upload_file, self._base, "the address")
+        return open_delivery(url, camera.after_upload)
+
+
+def _value(read: Callable[[str], T], text: str | None) -> T | None:
+    """Read a value as an option of the command line is read."""
+    try:
+        return None if text is None else read(text)
+    except argparse.ArgumentTypeError as error:
+        raise InputError(str(error)) from None
+
+
+def _read(file: Path) -> Config:
+    try:
+        return read_config(file)
+    except ConfigError as error:
+        raise InputError(f"{file}, {error.fact}", error.hint) from None
+
+
+@contextmanager
+def _on_hangup() -> Iterator[list[int]]:
+    """Collect each SIGHUP while the block runs."""
+    asked: list[int] = []
+
+    def arrived(number: int, _frame: FrameType | None) -> None:
+        asked.append(number)
+
+    before = signal.signal(signal.SIGHUP, arrived)
+    try:
+        yield asked
+    finally:
+        signal.signal(signal.SIGHUP, before)

@@ -1,0 +1,1 @@
+"""All cameras of a box in one process that runs for years: configuration, state, events."""

@@ -1,0 +1,101 @@
+"""What cannot stand together in a configuration, and what it names in vain."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from sealshot.runtime.errors import InputError, SealshotError
+from sealshot.runtime.files import read_regular
+from sealshot.runtime.service.config import Camera, Config, in_folder
+from sealshot.runtime.service.decode import ConfigError, Problem, Where, decode, line_of
+from sealshot.runtime.sources.redact import redact
+
+LIMIT = 4 * 1024 * 1024  # bytes
+
+Tries = Callable[[Camera], Iterable[tuple[str, Callable[[], object]]]]
+"""Gives keys of a camera, each with what raises SealshotError if what it names is not there."""
+
+
+def read_config(file: Path) -> Config:
+    """Read a configuration; what its cameras name need not be there yet.
+
+    Raises:
+        ConfigError: it says what cannot be.
+        InputError: it cannot be read.
+    """
+    return _parse(file, _read(file))
+
+
+def check(file: Path, tries: Tries) -> list[Problem]:
+    """Return all that is wrong with a configuration and with what it names.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    text = _read(file)
+    try:
+        config = _parse(file, text)
+    except ConfigError as error:
+        return error.problems
+    found = []
+    for name, camera in config.camera.items():
+        for key, attempt in tries(camera):
+            try:
+                attempt()
+            except SealshotError as error:
+                line = line_of(text, ("camera", name, key))
+                found.append(Problem(line, f"camera.{name}.{key}: {error.fact}", error.hint))
+    return sorted(found, key=lambda problem: problem.line)
+
+
+def _read(file: Path) -> str:
+    try:
+        return read_regular(file, LIMIT, follow=True).decode()
+    except OSError as error:
+        raise InputError(
+            f"cannot read {file}: {error.strerror}",
+            hint="`sealshot serve --example > cameras.toml` makes one to begin with",
+        ) from None
+    except UnicodeDecodeError:
+        raise InputError(f"{file} is no text", hint="write it in UTF-8") from None
+
+
+def _parse(file: Path, text: str) -> Config:
+    config = decode(text)
+    found = [Problem(line_of(text, where), *words) for where, *words in _rules(config, file.parent)]
+    if found:
+        raise ConfigError(sorted(found, key=lambda problem: problem.line))
+    return config
+
+
+def _rules(config: Config, base: Path) -> Iterator[tuple[Where, str, str]]:
+    vaults: dict[Path, str] = {}
+    for name, camera in config.camera.items():
+        here, title = ("camera", name), f"camera.{name}"
+        for pair in (("source", "source_file"), ("policy", "to")):
+            given = [key for key in pair if getattr(camera, key) is not None]
+            if len(given) != 1:
+                both = "not both" if given else "neither is there"
+                yield (*here, *given[-1:]), f"{title}: give one of {' and '.join(pair)}, {both}", ""
+        if camera.source is not None and redact(camera.source) != camera.source:
+            yield (
+                (*here, "source"),
+                f"{title}.source: there is a secret in it",
+                "write it into a file that only the service may read, and name that in source_file",
+            )
+        if camera.upload is not None and camera.upload_file is not None:
+            yield (*here, "upload_file"), f"{title}: give upload or upload_file, not both", ""
+        for key, needed in (("retention", "to"), ("after_upload", "upload")):
+            default = None if key == "retention" else "keep"
+            there = getattr(camera, needed) or (needed == "upload" and camera.upload_file)
+            if getattr(camera, key) != default and not there:
+                yield (*here, key), f"{title}: {key} goes with {needed}", ""
+        vault = in_folder(base, camera.vault).absolute()
+        if vault in vaults:
+            yield (
+                (*here, "vault"),
+                f"{title}.vault: it is that of camera.{vaults[vault]}",
+                "give each camera a vault of its own",
+            )
+        vaults[vault] = name

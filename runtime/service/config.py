@@ -1,0 +1,91 @@
+"""What `cameras.toml` says: the cameras, and who is told of what they see.
+
+Names are those of the options of `sealshot run`. Paths start from the folder of the file; ``~`` is
+the home of who runs it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from sealshot.runtime.detect import MIN_FACE_PX
+from sealshot.runtime.pipeline.settings import Choice, Emit, Settings
+from sealshot.runtime.seal.payload import PictureType
+from sealshot.runtime.weights import DEFAULT_SCORE
+
+Text = Annotated[str, Meta(min_length=1)]
+Above0 = Annotated[float, Meta(gt=0)]
+Share = Annotated[float, Meta(ge=0, le=1)]
+Corners = Annotated[tuple[tuple[Share, Share], ...], Meta(min_length=3)]
+Port = Annotated[int, Meta(ge=1, le=65535)]
+Name = Annotated[str, Meta(pattern="^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
+
+DEFAULT_LISTEN = "127.0.0.1:9877"
+EXAMPLE = Path(__file__).parent / "example.toml"
+
+
+class Camera(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One camera, and all that is its own."""
+
+    source: Text | None = None
+    """As for `sealshot run`, without a password."""
+    source_file: Text | None = None
+    """A file with the source as its only line, or ``credential:NAME``; it may hold a password."""
+    policy: Text | None = None
+    to: Annotated[tuple[Text, ...], Meta(min_length=1)] | None = None
+    """Recipients, in place of a policy."""
+    retention: Text | None = None
+    """With ``to``."""
+    vault: Text
+    quota: Text | None = None
+    upload: Text | None = None
+    upload_file: Text | None = None
+    """A file, or ``credential:NAME``, with an address of uploads that holds a secret."""
+    after_upload: Literal["keep", "delete"] = "keep"
+    emit: Literal["end", "timely", "live"] = "end"
+    within: Above0 = 5.0
+    clip: Annotated[float, Meta(ge=0)] = 0.0
+    margin: Annotated[float, Meta(ge=0, le=5)] = Choice().margin
+    picture: PictureType = "jpg"
+    masks: tuple[Corners, ...] = ()
+    """Polygons that are black before anything looks: corners as shares of width and height."""
+    min_face: Annotated[int, Meta(ge=1)] = MIN_FACE_PX
+    min_seen: Annotated[float, Meta(ge=0)] = Settings.min_seen_s
+    detector: Text = Settings.detector
+    tracker: Text = Settings.tracker
+    score: Text = DEFAULT_SCORE
+    engine: Text = Settings.engine
+    precision: Text = Settings.precision
+    board: Text | None = None
+    fps: Above0 | None = None
+
+    def settings(self, source: str) -> Settings:
+        """Return what to run on, with ``source`` as it is to be opened."""
+        return Settings(
+            source=source,
+            detector=self.detector,
+            tracker=self.tracker,
+            score=self.score,
+            engine=self.engine,
+            precision=self.precision,
+            min_face_px=self.min_face,
+            min_seen_s=self.min_seen,
+            emit=Emit(self.emit, self.within if self.emit == "timely" else 0.0),
+            choice=Choice(self.margin, self.clip),
+            fps=self.fps,
+            masks=self.masks,
+        )
+
+
+class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The whole file."""
+
+    camera: Annotated[dict[Name, Camera], Meta(min_length=1)]
+
+
+def in_folder(base: Path, path: str) -> Path:
+    """Return a path that stands in a file whose folder is ``base``; ``~`` is somebody's home."""
+    return base / Path(path).expanduser()

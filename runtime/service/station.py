@@ -1,0 +1,192 @@
+"""One camera of a service: watched as by `sealshot run`, and again whenever that fails."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sealshot.runtime.errors import SealshotError
+from sealshot.runtime.pipeline.run import run
+from sealshot.runtime.pipeline.settings import Settings
+from sealshot.runtime.pipeline.sinks import Sink
+from sealshot.runtime.pipeline.stages import Stages
+from sealshot.runtime.pipeline.stop import Stop
+from sealshot.runtime.seal.times import utc_now
+from sealshot.runtime.service.config import Camera
+from sealshot.runtime.service.look import look_at
+from sealshot.runtime.service.state import CameraState, Phase, VaultState
+from sealshot.runtime.service.tally import Tally
+from sealshot.runtime.sources import Source
+from sealshot.runtime.vault.keeper import Sealing
+
+logger = logging.getLogger(__name__)
+
+FIRST_WAIT_S, LONGEST_WAIT_S = 5.0, 300.0
+"""Between two tries of a camera whose watch failed; each wait is twice the last one."""
+SOUND_S = 60.0
+"""A watch that lasted for so long had begun well: the next wait is the first again."""
+LOOK_EVERY_S = 60.0
+POLL_S = 0.2
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What a camera is watched with."""
+
+    settings: Settings
+    sealing: Sealing
+    vault: Path
+
+
+Opener = Callable[[Camera], Opened]
+"""Reads the files that a camera's part of the configuration names, or raises SealshotError."""
+
+
+class Station:
+    """Watches one camera in threads of its own until it is stopped.
+
+    Args:
+        name: of the camera.
+        camera: its part of the configuration.
+        opener: called for each watch.
+        on_person: called once for each person.
+    """
+
+    def __init__(
+        self, name: str, camera: Camera, opener: Opener, on_person: Callable[[str], None]
+    ) -> None:
+        self.name, self.camera = name, camera
+        self.tally = Tally(lambda: on_person(name))
+        self._opener, self._stop = opener, Stop()
+        self._phase: Phase = "starting"
+        self._since = utc_now()
+        self._problem, self._engine = "", ""
+        self._source: Source | None = None
+        self._vault: VaultState | None = None
+        self._look_problem = ""
+        self._opened: Opened | None = None
+        self._thread = threading.Thread(target=self._run, name=f"camera-{name}", daemon=True)
+        self._looker = threading.Thread(target=self._look, name=f"look-{name}", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+        self._looker.start()
+
+    def stop(self) -> None:
+        """Ask it to seal whoever is in view, and to end; :meth:`join` waits for it."""
+        self._stop.set()
+
+    def join(self, timeout_s: float) -> bool:
+        """Wait until it has ended; say whether it has."""
+        self._thread.join(max(0.0, timeout_s))
+        return not self._thread.is_alive()
+
+    @property
+    def phase(self) -> Phase:
+        """What it does."""
+        return self._phase
+
+    def still_s(self) -> float:
+        """Return for how many seconds its watch has taken nothing, where it should have."""
+        if self._phase not in ("starting", "running"):
+            return 0.0
+        return time.monotonic() - self.tally.moved_at
+
+    def state(self) -> CameraState:
+        """Return how it is."""
+        tally, scores = self.tally, tuple(self.tally.scores)
+        return CameraState(
+            name=self.name,
+            phase=self._phase,
+            since=self._since,
+            problem=self._problem or self._look_problem,
+            frames=tally.frames,
+            fps=round(tally.fps(), 2),
+            last_frame=tally.last_frame,
+            dropped=self._source.dropped if self._source else 0,
+            people=tally.people,
+            people_today=tally.people_today(),
+            mean_score=sum(scores) / len(scores) if scores else None,
+            engine=self._engine,
+            vault=self._vault,
+        )
+
+    def _run(self) -> None:
+        wait_s = FIRST_WAIT_S
+        while not self._stop.is_set():
+            began = time.monotonic()
+            failure = self._watch()
+            if failure is None:
+                self._enter("stopped" if self._stop.is_set() else "ended")
+                return
+            wait_s = FIRST_WAIT_S if time.monotonic() - began > SOUND_S else wait_s
+            self._enter("waiting", failure.fact)
+            logger.error(
+                "camera %s: %s; again in %.0f s%s",
+                self.name,
+                failure.fact,
+                wait_s,
+                f" (hint: {failure.hint})" if failure.hint else "",
+            )
+            until = time.monotonic() + wait_s
+            while time.monotonic() < until and not self._stop.is_set():
+                time.sleep(POLL_S)
+            wait_s = min(2 * wait_s, LONGEST_WAIT_S)
+        self._enter("stopped", self._problem)
+
+    def _watch(self) -> SealshotError | None:
+        """Watch to the end; return what broke."""
+        self.tally.begin()
+        self._enter("starting", self._problem)
+        try:
+            opened = self._opener(self.camera)
+            self._opened = opened
+            summary = run(
+                opened.settings,
+                opened.sealing,
+                opened.vault,
+                picture=self.camera.picture,
+                stop=self._stop,
+                connect=self._connect,
+            )
+        except SealshotError as error:
+            return error
+        except Exception as error:  # the others must not lose anything by a defect of this one
+            logger.exception("camera %s: a defect", self.name)
+            return SealshotError(f"a defect: {error!r}", "report it with what is in the log")
+        finally:
+            self._source = None
+        return summary.failure
+
+    def _connect(self, source: Source, stages: Stages) -> Sequence[Sink]:
+        self._source, self._engine = source, stages.engine.description
+        self._enter("running")
+        logger.info("camera %s: watching %s on %s", self.name, source.name, self._engine)
+        return [self.tally]
+
+    def _enter(self, phase: Phase, problem: str = "") -> None:
+        if phase != self._phase:
+            self._since = utc_now()
+        self._phase, self._problem = phase, problem
+
+    def _look(self) -> None:
+        """Look at the vault now and then: a disk that hangs holds up nothing else."""
+        look_at_s = 0.0
+        while not self._stop.is_set():
+            time.sleep(POLL_S)
+            opened = self._opened
+            if opened is None or time.monotonic() < look_at_s:
+                continue
+            if self._vault is None and not opened.vault.is_dir():
+                continue  # it is made in a moment
+            look_at_s = time.monotonic() + LOOK_EVERY_S
+            try:
+                self._vault = look_at(opened.vault, opened.sealing)
+                self._look_problem = ""
+            except (SealshotError, OSError) as error:
+                self._look_problem = str(error)

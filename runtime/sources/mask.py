@@ -1,0 +1,45 @@
+"""Privacy masks: parts of the picture that nothing may look at, black before anything does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from sealshot.runtime.types import Image
+
+Polygon = Sequence[tuple[float, float]]
+"""Corners: shares of the width, from the left, and of the height, from the top."""
+
+
+class Mask:
+    """Blackens polygons in each picture of a source, whatever its size.
+
+    Corners are rounded to the next pixel; the edge itself is black.
+    """
+
+    def __init__(self, polygons: Sequence[Polygon]) -> None:
+        self._polygons = polygons
+        self._covered: NDArray[np.bool_] = np.empty((0, 0), np.bool_)
+
+    def __call__(self, image: Image) -> Image:
+        """Return the picture with the polygons black; the one that is given stays as it is.
+
+        Args:
+            image: ``uint8 [h, w, 3]``.
+        """
+        if self._covered.shape != image.shape[:2]:  # a camera may change its size
+            self._covered = self._draw(*image.shape[:2])
+        masked: Image = image.copy()
+        masked[self._covered] = 0
+        return masked
+
+    def _draw(self, height: int, width: int) -> NDArray[np.bool_]:
+        covered = np.zeros((height, width), np.uint8)
+        for polygon in self._polygons:
+            shares = np.asarray(polygon, np.float64)  # [corners, 2]
+            corners = np.rint(shares * (width, height)).astype(np.int32)
+            cv2.fillPoly(covered, [corners], 1)  # its edge included
+        return covered.astype(bool)

@@ -1,0 +1,90 @@
+"""`sealshot serve` and `status`, as a user runs them."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from sealshot.runtime.cli.main import main
+from sealshot.runtime.vault.store import list_objects
+
+LEFT_HALF = "[[0.0, 0.0], [0.5, 0.0], [0.5, 1.0], [0.0, 1.0]]"
+
+
+@pytest.fixture
+def config(demo, tmp_path) -> Path:
+    """Two cameras that see the demo's two people, one of them behind a mask; one that fails."""
+    file = tmp_path / "cameras.toml"
+    parts = {"open": "", "masked": f"masks = [{LEFT_HALF}]"}
+    file.write_text(
+        "\n".join(
+            f'[camera.{name}]\nsource = "{demo.clip}"\nto = ["{demo.recipient}"]\n'
+            f'vault = "{name}"\n{more}'
+            for name, more in parts.items()
+        )
+    )
+    return file
+
+
+def serve(file: Path, *more: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "sealshot", "serve", file, "--state", file.parent / "state", *more],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def status(file: Path, capsys) -> tuple[int, dict]:
+    code = main(["status", "--state", str(file.parent / "state"), "--json"])
+    out = capsys.readouterr().out
+    return code, json.loads(out) if out else {}
+
+
+def test_recordings_are_watched_to_their_end_each_into_its_vault(config, capsys) -> None:
+    service = serve(config)
+    _, log = service.communicate(timeout=120)
+    assert service.returncode == 0, log
+    assert len(list_objects(config.parent / "open")) == 2
+    assert len(list_objects(config.parent / "masked")) == 1
+    code, state = status(config, capsys)
+    assert code == 0
+    assert [camera["phase"] for camera in state["cameras"]] == ["ended", "ended"]
+    assert [camera["people_today"] for camera in state["cameras"]] == [2, 1]
+
+
+def test_sigterm_seals_who_is_in_view(config, capsys) -> None:
+    service = serve(config, "--quiet")
+    until = time.monotonic() + 60
+    while not any(c["people"] for c in status(config, capsys)[1].get("cameras", ())):
+        assert time.monotonic() < until
+        assert service.poll() is None
+        time.sleep(0.1)
+    service.send_signal(signal.SIGTERM)
+    out, log = service.communicate(timeout=60)
+    assert (service.returncode, out, log) == (0, "", "")
+    people = [camera["people"] for camera in status(config, capsys)[1]["cameras"]]
+    vaults = [len(list_objects(config.parent / name)) for name in ("open", "masked")]
+    assert vaults == people
+    assert sum(people) < 3
+
+
+def test_check_says_what_is_wrong_by_its_line(config, capsys) -> None:
+    assert main(["serve", str(config), "--check"]) == 0
+    text = config.read_text().replace("source = ", "source = 'no.mp4' #", 1)
+    config.write_text(text.replace("age1", "age2", 1) + '\nquota = "20"')
+    assert main(["serve", str(config), "--check"]) == 2
+    errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error")]
+    assert [line.partition("line ")[2].partition(":")[0] for line in errors] == ["2", "3", "11"]
+    assert main(["serve", str(config).replace("cameras", "none")]) == 2
+
+
+def test_a_service_that_is_not_there_is_told(tmp_path, capsys) -> None:
+    assert main(["status", "--state", str(tmp_path / "state")]) == 2
+    assert "no service writes" in capsys.readouterr().err

@@ -1,0 +1,41 @@
+"""What a privacy mask covers is black before anything looks, whatever the size of the picture."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from sealshot.runtime.sources import open_source
+from sealshot.runtime.sources.mask import Mask
+
+LEFT_HALF = ((0, 0), (0.5, 0), (0.5, 1), (0, 1))
+CORNER = ((1, 1), (1, 0.5), (0.5, 1))
+
+
+@pytest.mark.parametrize(("width", "height"), [(640, 480), (31, 77)])
+def test_the_inside_is_black_and_the_outside_as_it_was(width, height) -> None:
+    image = np.full((height, width, 3), 200, np.uint8)
+    masked = Mask([LEFT_HALF, CORNER])(image)
+    assert not masked[:, : width // 2].any()
+    assert not masked[-1, -1].any()
+    assert (masked[: height // 2 - 1, width // 2 + 2 :] == 200).all()
+    assert (image == 200).all()
+
+
+def test_a_camera_may_change_its_size() -> None:
+    mask = Mask([LEFT_HALF])
+    for width in (100, 50, 100):
+        masked = mask(np.full((20, width, 3), 9, np.uint8))
+        assert masked.shape == (20, width, 3)
+        assert masked.any(axis=(0, 2)).tolist() == [x > width // 2 for x in range(width)]
+
+
+def test_each_picture_of_a_source_is_masked(tmp_path) -> None:
+    for name in ("1.png", "2.png"):
+        cv2.imwrite(str(tmp_path / name), np.full((40, 60, 3), 200, np.uint8))
+    with open_source(str(tmp_path)) as source:
+        source.mask = Mask([LEFT_HALF])
+        frames = list(source)
+    assert [frame.index for frame in frames] == [0, 1]
+    assert all(not f.image[:, :30].any() and f.image[:, 40:].all() for f in frames)
