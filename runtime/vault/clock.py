@@ -7,6 +7,7 @@ What was last known is kept in a file, with the time since boot, which no clock 
 - After a restart nothing says how long the machine was off. A clock that went back is not taken,
   nor one that is more than a week ahead; one that is ahead by more than an hour is, with a warning.
   What restarts add counts together, less the time that the machine runs: never above that week.
+- Where nothing is known, the clock must have been set by somebody.
 - A clock that was not taken after a restart, as one without a battery that says 1970, is taken
   again as soon as it shows a time within that week: when the network has set it.
 
@@ -24,11 +25,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Protocol
 
-from sealshot.runtime.errors import VaultError
+from sealshot.runtime.errors import InputError, VaultError
 from sealshot.runtime.files import write_atomic
 from sealshot.runtime.seal.times import format_time, parse_time, utc_now
 
@@ -38,6 +39,9 @@ TOLERANCE = timedelta(hours=1)
 """A clock may be set by this much unnoticed: less than any retention."""
 LONGEST_OFF = timedelta(days=7)
 """A machine that was off for longer must be told that its clock is right."""
+
+NOBODY_SET_IT = datetime(2000, 1, 1, tzinfo=timezone.utc)
+"""A clock that shows less has just begun. Nothing may be kept by it where nothing else is known."""
 
 SLACK = timedelta(seconds=2)
 """What two readings of a clock may differ by between two questions."""
@@ -124,7 +128,11 @@ class TrustedClock:
             self._remember(self._anchored(self._clock.wall(), believed=True))
 
     def now(self) -> Trusted:
-        """Return the time that may be trusted, and remember it."""
+        """Return the time that may be trusted, and remember it.
+
+        Raises:
+            InputError: nothing is known, and the system's clock was never set.
+        """
         trusted, memory = self._judge()
         self._remember(memory)
         return trusted
@@ -141,6 +149,11 @@ class TrustedClock:
         wall, since_boot_s = self._clock.wall(), self._clock.since_boot_s()
         memory = self._recall()
         if memory is None:
+            if wall < NOBODY_SET_IT:
+                raise InputError(
+                    f"the clock says {format_time(wall)}: nobody has set it yet",
+                    hint="set it, or wait for the network to do so, and start again",
+                )
             return Trusted(wall, ""), self._anchored(wall, believed=True)
         same_boot = memory.boot_id == self._clock.boot_id() != "" and (
             since_boot_s >= memory.anchor_s

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from sealshot.runtime.errors import VaultError
+from sealshot.runtime.errors import InputError, VaultError
 from sealshot.runtime.vault.clock import LONGEST_OFF, TOLERANCE, SystemClock, TrustedClock
 
 START = datetime(2026, 11, 21, 12, tzinfo=timezone.utc)
@@ -109,6 +109,16 @@ def test_what_is_trusted(
     assert abs(trusted.time - (clock.true + off)) < timedelta(seconds=70)
     assert warning in trusted.warning
     assert bool(warning) == bool(trusted.warning)
+
+
+def test_a_clock_that_nobody_has_set_is_not_the_first_that_is_known(tmp_path: Path) -> None:
+    clock, state = FakeClock(), tmp_path / "clock"
+    clock.offset = -20000 * D
+    with pytest.raises(InputError, match=r"the clock says 197\d.*nobody has set it"):
+        TrustedClock(state, clock).now()
+    assert not state.exists()
+    clock.offset = timedelta()
+    assert TrustedClock(state, clock).now().time == START
 
 
 @pytest.mark.parametrize("jump", [400 * D, -400 * D])
