@@ -60,6 +60,7 @@ def main(argv: list[str]) -> int:
     add("--force", action="store_true")
     add("--json", action="store_true")
     given = arguments.parse_args(argv)
+    settings = watching(arguments, given)
     importlib.import_module("sealshot.benchmarks.page.figures")  # needs an extra: said first
     warn(f"{given.output} GETS PLAIN FACES. Nothing in it is sealed; who can read it sees them.")
     stop = Stop()
@@ -69,7 +70,7 @@ def main(argv: list[str]) -> int:
             return [BarSink(bar, source, lambda *_: f"{len(drawing.rows)} tracks drawn")]
 
         found, failure = inspect(
-            watching(given), given.output, force=given.force, stop=stop, connect=connect
+            settings, given.output, force=given.force, stop=stop, connect=connect
         )
     if given.json:
         say_json(asdict(found))
@@ -106,7 +107,9 @@ def inspect(
         InputError: the source, an option or the folder is wrong. Nothing was drawn.
         SealshotError: a picture could not be written.
     """
-    with open_source(settings.source, fps=settings.fps, aspect=settings.aspect) as source:
+    with open_source(
+        settings.source, fps=settings.fps, aspect=settings.aspect, tls=settings.tls
+    ) as source:
         stages = open_stages(settings)
         engine = stages.engine
         drawing = Drawing(

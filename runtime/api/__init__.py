@@ -67,7 +67,11 @@ def watch(settings: Settings | str, sinks: Sequence[Sink], stop: Stop | None = N
     """
     settings = Settings(settings) if isinstance(settings, str) else settings
     with open_source(
-        settings.source, fps=settings.fps, give_up_after_s=settings.give_up_after_s
+        settings.source,
+        fps=settings.fps,
+        give_up_after_s=settings.give_up_after_s,
+        aspect=settings.aspect,
+        tls=settings.tls,
     ) as source:
         stages = open_stages(settings)
         return watch_source(source, stages, sinks, stop, stop_after_s=settings.stop_after_s)

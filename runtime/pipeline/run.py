@@ -84,6 +84,7 @@ def run(
         fps=settings.fps,
         give_up_after_s=settings.give_up_after_s,
         aspect=settings.aspect,
+        tls=settings.tls,
     ) as source:
         if settings.masks:
             source.mask = Mask(settings.masks)

@@ -9,6 +9,7 @@ from typing import Literal
 
 from sealshot.runtime.detect import MIN_FACE_PX
 from sealshot.runtime.sources.mask import Polygon
+from sealshot.runtime.sources.tls import Tls
 from sealshot.runtime.weights import DEFAULT_SCORE
 
 
@@ -53,6 +54,8 @@ class Settings:
     fps: float | None = None
     aspect: Fraction | None = None
     """Width over height of the picture as it is to be shown; None takes what the source says."""
+    tls: Tls = Tls()
+    """Whom a source over TLS is believed."""
     start_time: datetime | None = None
     """When the first frame of a recording was taken; None takes what its file says."""
     give_up_after_s: float | None = None

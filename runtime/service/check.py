@@ -9,7 +9,7 @@ from sealshot.runtime.errors import InputError, SealshotError
 from sealshot.runtime.files import read_regular
 from sealshot.runtime.service.config import Camera, Config, in_folder
 from sealshot.runtime.service.decode import ConfigError, Problem, Where, decode, line_of
-from sealshot.runtime.sources.redact import redact
+from sealshot.runtime.sources.redact import holds_secret
 
 LIMIT = 4 * 1024 * 1024  # bytes
 
@@ -78,7 +78,7 @@ def _rules(config: Config, base: Path) -> Iterator[tuple[Where, str, str]]:
             if len(given) != 1:
                 both = "not both" if given else "neither is there"
                 yield (*here, *given[-1:]), f"{title}: give one of {' and '.join(pair)}, {both}", ""
-        if camera.source is not None and redact(camera.source) != camera.source:
+        if camera.source is not None and holds_secret(camera.source):
             yield (
                 (*here, "source"),
                 f"{title}.source: there is a secret in it",

@@ -50,6 +50,8 @@ class Camera(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     clip: Annotated[float, Meta(ge=0)] = 0.0
     margin: Annotated[float, Meta(ge=0, le=5)] = Choice().margin
     picture: PictureType = "jpg"
+    ca_file: Text | None = None
+    tls_unverified: bool = False
     masks: tuple[Corners, ...] = ()
     """Polygons that are black before anything looks: corners as shares of width and height."""
     min_face: Annotated[int, Meta(ge=1)] = MIN_FACE_PX

@@ -22,9 +22,10 @@ from sealshot.runtime.sources.media import Media
 from sealshot.runtime.sources.reader import NoVideoError
 from sealshot.runtime.sources.redact import redact
 from sealshot.runtime.sources.source import Source, frames_of
+from sealshot.runtime.sources.tls import SYSTEM, UNVERIFIED, Tls, check_tls
 from sealshot.runtime.sources.video import Video
 
-__all__ = ["Ahead", "Source", "ahead", "frames_of", "open_source", "redact"]
+__all__ = ["Ahead", "Source", "Tls", "ahead", "frames_of", "open_source", "redact"]
 
 # elements that read a file to its end; any other pipeline is taken for a camera
 RECORDED_PIPELINE = re.compile(r"\b(multi)?filesrc\b")
@@ -39,6 +40,7 @@ def open_source(
     loop: bool = False,
     give_up_after_s: float | None = None,
     aspect: Fraction | None = None,
+    tls: Tls = SYSTEM,
 ) -> Source:
     """Open whatever ``spec`` names, and read its first frame.
 
@@ -58,11 +60,12 @@ def open_source(
         give_up_after_s: how long a camera may stay away before SourceError; None waits for ever.
         aspect: width over height of the picture as it is to be shown, for a recorder that does
             not say that its pixels are not square.
+        tls: whom an address is believed; what is not verified says so in the source's name.
 
     Raises:
         InputError: there is nothing there that sealshot can read.
     """
-    name = redact(spec)
+    name = redact(spec) + ("" if tls.verify else UNVERIFIED)
     if not spec.strip():
         raise InputError(
             "the source is empty", hint="name a file, a folder, a camera or an address"
@@ -84,6 +87,7 @@ def open_source(
             )
         return Live(connect, name, give_up_after_s=give_up_after_s)
 
+    check_tls(spec, tls)
     if spec.isdecimal():
         name = f"camera {int(spec)}"
         return live(lambda: Capture(int(spec), cv2.CAP_ANY, aspect=aspect))
@@ -92,7 +96,7 @@ def open_source(
         pipeline = video if RECORDED_PIPELINE.search(spec) else live
         return pipeline(lambda: Capture(spec, cv2.CAP_GSTREAMER, aspect=aspect))
     if "://" in spec:
-        return open_address(spec, name, fps=fps, aspect=aspect, video=video, live=live)
+        return open_address(spec, name, fps=fps, aspect=aspect, tls=tls, video=video, live=live)
     path = Path(spec)
     if V4L2.fullmatch(spec) or _is_camera(path):
         return live(lambda: Capture(spec, cv2.CAP_V4L2, aspect=aspect))

@@ -14,6 +14,7 @@ from sealshot.runtime.sources.media import Media
 from sealshot.runtime.sources.reader import NoVideoError, Reader
 from sealshot.runtime.sources.snapshot import DEFAULT_FPS, Snapshots
 from sealshot.runtime.sources.source import Source
+from sealshot.runtime.sources.tls import Tls, is_tls
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +28,7 @@ def open_address(
     *,
     fps: float | None,
     aspect: Fraction | None,
+    tls: Tls,
     video: Callable[[Connect], Source],
     live: Callable[[Connect, bool], Source],
 ) -> Source:
@@ -37,6 +39,7 @@ def open_address(
         name: the same without a password.
         fps: pictures a second that a camera is asked for that only gives single ones.
         aspect: see :class:`Media`.
+        tls: whom it is believed.
         video: opens a recording.
         live: opens a stream; its second argument says whether it is one of single pictures.
 
@@ -44,12 +47,24 @@ def open_address(
         InputError: there is no video there, or the recording cannot be reached.
     """
 
-    def stream() -> Reader:
-        return _as_live(Media(spec, aspect=aspect), spec, fps, aspect)
+    def media() -> Media:
+        return Media(spec, aspect=aspect, tls=tls)
 
+    def as_live(media: Media) -> Reader:
+        if media.is_still and media.ends:
+            media.close()
+            return Snapshots(spec, fps=fps or DEFAULT_FPS, aspect=aspect, tls=tls)
+        media.live = True
+        return media
+
+    def stream() -> Reader:
+        return as_live(media())
+
+    if is_tls(spec) and not tls.verify:
+        logger.warning("%s: whoever is between it and this machine can alter it", name)
     http = spec.lower().startswith("http")
     try:
-        first = Media(spec, aspect=aspect)
+        first = media()
     except NoVideoError as error:
         recorded = http and PurePosixPath(urlsplit(spec).path).suffix.lower() in RECORDINGS
         if error.lasting or recorded:
@@ -59,22 +74,14 @@ def open_address(
             ) from None
         return live(stream, False)
     if http and first.ends and not first.is_still:
-        return video(_first_then(first, lambda: Media(spec, aspect=aspect)))
-    reader = _as_live(first, spec, fps, aspect)
+        return video(_first_then(first, media))
+    reader = as_live(first)
     single = isinstance(reader, Snapshots)
     if single:
         logger.warning(
             "%s gives one picture at a time: it is asked for %g a second", name, fps or DEFAULT_FPS
         )
     return live(_first_then(reader, stream), single)
-
-
-def _as_live(media: Media, spec: str, fps: float | None, aspect: Fraction | None) -> Reader:
-    if media.is_still and media.ends:
-        media.close()
-        return Snapshots(spec, fps=fps or DEFAULT_FPS, aspect=aspect)
-    media.live = True
-    return media
 
 
 def _first_then(first: Reader, connect: Connect) -> Connect:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import zlib
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from sealshot.runtime.processors import processors
 from sealshot.runtime.sources.convert import Converter
 from sealshot.runtime.sources.deinterlace import Deinterlacer
 from sealshot.runtime.sources.reader import ASK_AGAIN, NoVideoError, Picture
+from sealshot.runtime.sources.tls import SEGMENTED, SYSTEM, Tls, distrust, ffmpeg_options, is_tls
 
 OPEN_TIMEOUT_S = 10.0
 READ_TIMEOUT_S = 5.0
@@ -24,6 +26,10 @@ TEXT_CODECS = frozenset({"ansi", "xbin", "idf", "bintext"})
 """FFmpeg draws text files by their suffix."""
 LIVE_FORMATS = frozenset({"hls", "dash", "sdp", "rtsp", "mpjpeg"})
 """What has a size that is not that of the video."""
+CERTIFICATE_HINT = (
+    "give the certificate of the camera, or of who signed it, with --ca-file; --tls-unverified "
+    "takes any, and each shot says so"
+)
 # no password may be wrong for the sake of another try: cameras lock their users out
 LASTING = (
     av.HTTPBadRequestError,
@@ -39,18 +45,19 @@ LASTING = (
 class Media:
     """Reads the best video stream of a file or an address."""
 
-    def __init__(self, target: str, *, aspect: Fraction | None = None) -> None:
+    def __init__(self, target: str, *, aspect: Fraction | None = None, tls: Tls = SYSTEM) -> None:
         """Open it and find its video.
 
         Args:
             target: a path or an address.
             aspect: width over height of the whole picture as it is to be shown; None takes what
                 the stream says.
+            tls: whom an address is believed.
 
         Raises:
             NoVideoError: it cannot be opened, or has no video that this FFmpeg can decode.
         """
-        options = {}
+        options = ffmpeg_options(target, tls)
         if "://" in target and not target.lower().startswith("http"):
             # a rate is good for a progress bar, and a stream has none: seconds of video would be
             # held back to find it, and then come all at once
@@ -65,10 +72,17 @@ class Media:
                 timeout=(OPEN_TIMEOUT_S, READ_TIMEOUT_S),
             )
         except FFmpegError as error:
-            raise _no_video(error, target) from None
+            raise _no_video(error, target, tls) from None
         except (OSError, ValueError) as error:  # what no FFmpeg error stands for
             raise NoVideoError(type(error).__name__, lasting=True) from None
         try:
+            if is_tls(target) and tls.verify and self._container.format.name in SEGMENTED:
+                raise NoVideoError(
+                    "it is a list of segments, whose certificates FFmpeg does not verify",
+                    "give the address of the stream itself; --tls-unverified takes the list, and "
+                    "each shot says so",
+                    lasting=True,
+                )
             self._stream = self._find()
         except NoVideoError:
             self._container.close()
@@ -214,12 +228,14 @@ class Media:
         return end_s, None if end_s is None else end_s - start_s
 
 
-def _no_video(error: FFmpegError, target: str) -> NoVideoError:
+def _no_video(error: FFmpegError, target: str, tls: Tls) -> NoVideoError:
     """Say why FFmpeg could not open something; its own text has the address in it."""
     why = str(error.strerror or type(error).__name__)
     why = why[:1].lower() + why[1:]
     if isinstance(error, av.HTTPUnauthorizedError):
         return NoVideoError(why, "check user and password", lasting=True)
+    if error.errno == errno.EIO and (distrusted := distrust(target, tls)):
+        return NoVideoError(distrusted, CERTIFICATE_HINT, lasting=True)
     # a relay without its camera knows no such page; a camera that starts hangs up
     passes = (av.HTTPNotFoundError, av.InvalidDataError) if _is_rtsp(target) else ()
     return NoVideoError(why, lasting=isinstance(error, LASTING) and not isinstance(error, passes))

@@ -8,6 +8,7 @@ from fractions import Fraction
 
 from sealshot.runtime.sources.media import Media
 from sealshot.runtime.sources.reader import NoVideoError, Picture
+from sealshot.runtime.sources.tls import SYSTEM, Tls
 
 DEFAULT_FPS = 1.0
 
@@ -20,8 +21,10 @@ class Snapshots:
     moves = False
     created: datetime | None = None
 
-    def __init__(self, address: str, *, fps: float, aspect: Fraction | None = None) -> None:
-        self._address, self._aspect = address, aspect
+    def __init__(
+        self, address: str, *, fps: float, aspect: Fraction | None = None, tls: Tls = SYSTEM
+    ) -> None:
+        self._address, self._aspect, self._tls = address, aspect, tls
         self.fps: float | None = fps
         self._step_s, self._next_s = 1 / fps, time.monotonic()
         self.damaged = 0
@@ -31,7 +34,7 @@ class Snapshots:
         time.sleep(max(0.0, self._next_s - time.monotonic()))
         self._next_s = max(self._next_s + self._step_s, time.monotonic())
         try:
-            media = Media(self._address, aspect=self._aspect)
+            media = Media(self._address, aspect=self._aspect, tls=self._tls)
         except NoVideoError:
             return None
         try:

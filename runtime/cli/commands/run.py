@@ -38,6 +38,7 @@ from sealshot.runtime.vault.keeper import Sealing
 USAGE = f"""
 usage: sealshot run SOURCE --policy FILE --vault DIR [options]
        sealshot run SOURCE --to RECIPIENT --vault DIR [options]
+       sealshot run --source-file FILE ...
 
 Watch SOURCE, follow every face, keep the best shot of each person and seal it into the vault.
 The camera cannot open what it sealed. Ctrl-C, SIGTERM or a closed
@@ -119,9 +120,12 @@ def main(argv: list[str]) -> int:
         arguments.error("--style goes with --public")
     codec = check_output(given.public, None) if given.public else None
     sealing = _sealing(arguments, given)
+    watched = watching(arguments, given)
     settings = replace(
-        watching(given),
-        source=board_source(find_board(given.board), given.source) if given.board else given.source,
+        watched,
+        source=board_source(find_board(given.board), watched.source)
+        if given.board
+        else watched.source,
         emit=Emit(given.emit, given.within if given.emit == "timely" else 0.0),
         choice=Choice(given.margin, given.clip),
         give_up_after_s=given.give_up_after,

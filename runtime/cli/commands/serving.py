@@ -8,6 +8,7 @@ import re
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import TypeVar
@@ -21,11 +22,12 @@ from sealshot.runtime.pipeline.stop import Stop
 from sealshot.runtime.service.check import check, read_config
 from sealshot.runtime.service.config import Camera, Config, in_folder
 from sealshot.runtime.service.decode import ConfigError
-from sealshot.runtime.service.secret import read_secret
 from sealshot.runtime.service.service import Service
 from sealshot.runtime.service.state import default_file
 from sealshot.runtime.service.station import Opened
+from sealshot.runtime.sources import Tls
 from sealshot.runtime.sources.board import board_source, find_board
+from sealshot.runtime.sources.secret import read_secret
 from sealshot.runtime.vault.keeper import Sealing
 from sealshot.runtime.vault.upload import Delivery
 from sealshot.runtime.weights import score_graph
@@ -80,7 +82,9 @@ class Cameras:
 
     def __call__(self, camera: Camera) -> Opened:
         """Return what a camera is watched with."""
-        settings = camera.settings(self._source(camera))
+        ca_file = in_folder(self._base, camera.ca_file) if camera.ca_file else None
+        tls = Tls(not camera.tls_unverified, ca_file)
+        settings = replace(camera.settings(self._source(camera)), tls=tls)
         return Opened(settings, self._sealing(camera), in_folder(self._base, camera.vault))
 
     def tries(self, camera: Camera) -> Iterator[tuple[str, Callable[[], object]]]:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from sealshot.runtime.cli.arguments import Arguments, aspect, positive_int, seconds
 from sealshot.runtime.cli.terminal import Bar
 from sealshot.runtime.engines import ENGINES, PRECISION_CHOICES
 from sealshot.runtime.pipeline.settings import Settings
 from sealshot.runtime.pipeline.sinks import Beat, Seen, Sink
-from sealshot.runtime.sources import Source
+from sealshot.runtime.sources import Source, Tls
+from sealshot.runtime.sources.secret import read_secret
 from sealshot.runtime.weights import SCORES
 
 USAGE = f"""\
@@ -30,13 +32,21 @@ USAGE = f"""\
                       camera for that only gives single ones
   --aspect W:H        shape of the picture as it is to be shown, as 16:9, for a recorder that does
                       not say that its pixels are not square
+  --source-file FILE  read SOURCE from a file of one line, or from credential:NAME of systemd: a
+                      command line is no place for a password
+  --ca-file FILE      whom an https:// or rtsps:// source is believed: certificates (PEM) of
+                      authorities, or of the camera (default: the system's)
+  --tls-unverified    believe any certificate; each shot says so
   --stop-after S      stop after S seconds of the source"""
 
 
 def add_watching(arguments: Arguments) -> None:
     """Add the source and the options of :data:`USAGE`."""
     add = arguments.add_argument
-    add("source")
+    add("source", nargs="?")
+    add("--source-file")
+    add("--ca-file", type=Path)
+    add("--tls-unverified", action="store_true")
     add("--detector", default=Settings.detector)
     add("--min-face", type=positive_int, default=Settings.min_face_px)
     add("--tracker", default=Settings.tracker)
@@ -56,10 +66,12 @@ def an_engine(text: str) -> str:
     return text
 
 
-def watching(given: argparse.Namespace) -> Settings:
+def watching(arguments: Arguments, given: argparse.Namespace) -> Settings:
     """Return what the options of :data:`USAGE` say."""
+    if (given.source is None) == (given.source_file is None):
+        arguments.error("give one source: SOURCE, or --source-file")
     return Settings(
-        source=given.source,
+        source=given.source or read_secret(given.source_file),
         detector=given.detector,
         tracker=given.tracker,
         score=given.score,
@@ -69,6 +81,7 @@ def watching(given: argparse.Namespace) -> Settings:
         min_seen_s=given.min_seen,
         fps=given.fps,
         aspect=given.aspect,
+        tls=Tls(not given.tls_unverified, given.ca_file),
         stop_after_s=given.stop_after,
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,9 +15,11 @@ from sealshot.runtime.age.x25519 import X25519Identity
 from sealshot.runtime.cli import main as cli
 from sealshot.runtime.cli.commands import run as run_command
 from sealshot.runtime.cli.commands.watching import USAGE
+from sealshot.runtime.errors import InputError
 from sealshot.runtime.pipeline.settings import Settings
+from sealshot.runtime.sources import Tls
 
-# option, what a user gives, the setting that it is
+# option, what a user gives (None: nothing), the setting that it is
 OPTIONS = [
     ("--detector", "mtcnn:exact", {"detector": "mtcnn:exact"}),
     ("--min-face", "24", {"min_face_px": 24}),
@@ -27,6 +30,8 @@ OPTIONS = [
     ("--precision", "int8", {"precision": "int8"}),
     ("--fps", "12.5", {"fps": 12.5}),
     ("--aspect", "16:9", {"aspect": Fraction(16, 9)}),
+    ("--ca-file", "camera.pem", {"tls": Tls(ca_file=Path("camera.pem"))}),
+    ("--tls-unverified", None, {"tls": Tls(verify=False)}),
     ("--stop-after", "60", {"stop_after_s": 60.0}),
 ]
 COMMANDS = {
@@ -63,14 +68,42 @@ def test_without_options_the_settings_are_the_defaults(asked: Callable[..., Sett
 
 @pytest.mark.parametrize(("option", "given", "setting"), OPTIONS)
 def test_each_option_is_a_setting(
-    asked: Callable[..., Settings], option: str, given: str, setting: dict[str, object]
+    asked: Callable[..., Settings], option: str, given: str | None, setting: dict[str, object]
 ) -> None:
-    assert asked(option, given) == Settings(source="crowd.mp4", **setting)  # type: ignore[arg-type]
+    options = (option,) if given is None else (option, given)
+    assert asked(*options) == Settings(source="crowd.mp4", **setting)  # type: ignore[arg-type]
 
 
 def test_every_option_that_the_usage_names_is_tried_here() -> None:
     named = re.findall(r"^  (--[a-z-]+) ", USAGE, re.MULTILINE)
+    named.remove("--source-file")  # below
     assert named == [option for option, _, _ in OPTIONS]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_source_stands_in_a_file_or_on_the_line(
+    command: str,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    module, needed = COMMANDS[command]
+    asked: list[Settings] = []
+
+    def work(settings: Settings, *_: object, **__: object) -> None:
+        asked.append(settings)
+        raise InputError("seen")
+
+    monkeypatch.setattr(module, command, work)
+    file = tmp_path / "source"
+    file.write_text("rtsp://user:geheim@camera/live\n")
+    file.chmod(0o600)
+    assert cli.main([command, "--source-file", str(file), *needed]) == 2
+    assert asked == [Settings(source="rtsp://user:geheim@camera/live")]
+    for wrong in (["crowd.mp4", "--source-file", str(file)], []):
+        assert cli.main([command, *wrong, *needed]) == 2
+        assert "give one source" in capsys.readouterr().err
+    assert len(asked) == 1
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -1,21 +1,24 @@
-"""Secrets of a configuration: in files of their own, or credentials of systemd."""
+"""A secret out of a file: on a command line each user of the machine can read it."""
 
 from __future__ import annotations
 
+import logging
 import os
+import stat
 from pathlib import Path
 
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.files import read_regular
-from sealshot.runtime.service.config import in_folder
+
+logger = logging.getLogger(__name__)
 
 CREDENTIAL = "credential:"
 """Before the name of a systemd credential, as ``LoadCredential=`` gives."""
 LIMIT = 64 * 1024  # bytes
 
 
-def read_secret(where: str, base: Path, what: str) -> str:
-    """Return the only line of a file that is not empty and no comment.
+def read_secret(where: str, base: Path = Path(), what: str = "the source") -> str:
+    """Return the only line of a file that is not empty and no comment (``#``).
 
     Args:
         where: a path, or ``credential:NAME``.
@@ -25,9 +28,11 @@ def read_secret(where: str, base: Path, what: str) -> str:
     Raises:
         InputError: there is no such file, or it is not one of one line.
     """
-    path = _credential(where) if where.startswith(CREDENTIAL) else in_folder(base, where)
+    ours = not where.startswith(CREDENTIAL)
+    path = base / Path(where).expanduser() if ours else _credential(where)
     try:
         text = read_regular(path, LIMIT, follow=True).decode()
+        mode = path.stat().st_mode
     except OSError as error:
         raise InputError(
             f"cannot read {what} from {path}: {error.strerror}", hint="check the path"
@@ -40,6 +45,8 @@ def read_secret(where: str, base: Path, what: str) -> str:
         raise InputError(
             f"{path} has {len(lines)} lines, not one", hint=f"write {what} into it, in one line"
         )
+    if ours and mode & (stat.S_IRGRP | stat.S_IROTH):
+        logger.warning("others than its owner can read %s in %s: chmod 600 it", what, path)
     return lines[0]
 
 
