@@ -8,9 +8,13 @@ of the full frame, ``x1`` and ``y1`` exclusive; they may reach outside the frame
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import av
 
 Image = NDArray[np.uint8]
 Floats = NDArray[np.float32]
@@ -26,6 +30,9 @@ class Frame:
     """Seconds since the first frame: presentation time of a file, monotonic clock of a camera."""
     image: Image
     """``uint8 [h, w, 3]``, BGR."""
+    decoded: av.VideoFrame | None = None
+    """The picture as FFmpeg decoded it, in the colours, size and position of the stream; None where
+    something else read it."""
 
 
 @dataclass(frozen=True, slots=True)

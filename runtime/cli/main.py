@@ -38,6 +38,10 @@ COMMANDS = {
         "sealshot.runtime.cli.commands.deidentify",
         "write a video with every face covered",
     ),
+    "restore": (
+        "sealshot.runtime.cli.commands.restore",
+        "bring people back into a public stream, under a warrant",
+    ),
     "public": ("sealshot.runtime.cli.commands.public", "say what a public stream carries"),
     "camera": ("sealshot.runtime.cli.commands.camera", "enrol a camera under a policy"),
     "keys": ("sealshot.runtime.cli.commands.keys", "make a key pair; show its recipient"),

@@ -15,12 +15,15 @@ from sealshot.runtime.pipeline.stages import Stages, open_stages
 from sealshot.runtime.pipeline.stop import Stop
 from sealshot.runtime.pipeline.watch import watch
 from sealshot.runtime.seal.memory import disable_core_dumps
+from sealshot.runtime.seal.originals import Originals
 from sealshot.runtime.seal.payload import Clock, Origin, PictureType
 from sealshot.runtime.sources import Source, open_source
 from sealshot.runtime.sources.mask import Mask
 from sealshot.runtime.vault.keeper import Keeper, Sealing
 
-Connect = Callable[[Source, Stages], Sequence[Sink]]
+Seal = Callable[[Originals, datetime], str]
+"""Seals a part of what a public stream covered, given when it was taken by the system's clock."""
+Connect = Callable[[Source, Stages, Seal], Sequence[Sink]]
 """Makes sinks for a source and stages that are open, before the first frame."""
 
 
@@ -59,7 +62,7 @@ def run(
     *,
     picture: PictureType = "jpg",
     stop: Stop | None = None,
-    connect: Connect = lambda _source, _stages: (),
+    connect: Connect = lambda _source, _stages, _seal: (),
 ) -> Summary:
     """Watch a source and seal the best shot of each person into a vault.
 
@@ -90,13 +93,15 @@ def run(
             source.mask = Mask(settings.masks)
         stages = open_stages(settings)
         engine, stopwatch = stages.engine, stages.stopwatch
-        more = connect(source, stages)
         began, clock = _began(source, settings.start_time)
         origin = Origin(
             source.name, engine.manifest.name, engine.manifest.sha256, started=began, clock=clock
         )
         with Keeper(vault_path, sealing) as keeper:
             vault = VaultSink(keeper, origin, picture, stopwatch)
+            more = connect(
+                source, stages, lambda part, utc: keeper.put_originals(part, origin, utc)
+            )
             done = watch(source, stages, [vault, *more], stop, stop_after_s=settings.stop_after_s)
     return Summary(
         people=tuple(vault.people[track] for track in sorted(vault.people)),

@@ -70,7 +70,7 @@ def cover(planes: Sequence[Plane], regions: Iterable[Region], style: Style) -> t
     height, width = covered[0].shape
     # the coarsest cells come last, so that they decide where regions overlap
     for region in sorted(regions, key=lambda region: region.face_px):
-        rectangle = _inside(region, width, height)
+        rectangle = inside(region, width, height)
         if rectangle is None:
             continue
         x0, y0, x1, y1 = rectangle
@@ -87,8 +87,8 @@ def cover(planes: Sequence[Plane], regions: Iterable[Region], style: Style) -> t
     return covered
 
 
-def _inside(region: Region, width: int, height: int) -> tuple[int, int, int, int] | None:
-    """Return the region in whole pixels, grown to ``ALIGN_PX``; None where it is outside."""
+def inside(region: Region, width: int, height: int) -> tuple[int, int, int, int] | None:
+    """Return what of a region is covered: whole pixels, by ``ALIGN_PX``; None if it is outside."""
     x0, y0, x1, y1 = region.box
     left, top = (max(0, math.floor(v / ALIGN_PX) * ALIGN_PX) for v in (x0, y0))
     right = min(width, math.ceil(x1 / ALIGN_PX) * ALIGN_PX)

@@ -16,33 +16,19 @@ from typing import Any
 
 import av
 from av.error import FFmpegError
-from av.video.reformatter import VideoReformatter
 
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.public.cover import Plane
-from sealshot.runtime.public.picture import (
-    FULL_RANGE,
-    LIMITED_RANGE,
-    PLANAR,
-    Form,
-    Picture,
-    planes_of,
-)
-from sealshot.runtime.sources.convert import (
-    BT601,
-    BT709,
-    HD_WIDTH,
-    SD_HEIGHT,
-    Converter,
-    turn_of,
-)
+from sealshot.runtime.public.decoded import Decoded
+from sealshot.runtime.public.message import Message, message_in
+from sealshot.runtime.public.picture import Picture
+from sealshot.runtime.sources.convert import Converter
 from sealshot.runtime.sources.deinterlace import Deinterlacer
 from sealshot.runtime.sources.reader import ASK_AGAIN
 from sealshot.runtime.types import Image
 
 logger = logging.getLogger(__name__)
 
-FASTEST_FPS = 240
 ASSUMED_STEP_S = Fraction(1, 25)
 FORWARD_JUMP_S = 10.0
 """A stamp that is further ahead of the one before is a mistake of whoever wrote the file."""
@@ -55,6 +41,8 @@ class Shown:
     picture: Picture
     image: Image
     """``uint8 [h, w, 3]`` BGR, upright, with square pixels."""
+    message: Message | None
+    """What a picture of a public stream says of itself."""
 
 
 class Recording:
@@ -98,9 +86,11 @@ class Recording:
             if not isinstance(best, av.AudioStream):
                 raise InputError(f"{self.name} has no sound", hint="leave --keep-audio out")
             self.sound = best
+        self.codec = str(video.codec_context.name)
         self.frames: int | None = video.frames or None
         self.damaged = 0
-        self._reformatter, self._converter = VideoReformatter(), Converter()
+        self._converter = Converter()
+        self._messages: dict[int, Message] = {}
         self._last: Picture | None = None
         self._first_ticks = 0
         self._items: Generator[av.VideoFrame | av.Packet[Any]] = self._decode()
@@ -116,9 +106,14 @@ class Recording:
             )
         self._ahead, first = ahead, ahead[-1]
         assert isinstance(first, av.VideoFrame)
-        self._size = first.width, first.height
-        self._working = _working(first)
-        self.form = self._form_of(first)
+        self._decoded = Decoded(
+            first,
+            video.codec_context,
+            self._pixel_aspect(),
+            video.time_base or Fraction(1, 1000),
+            video.average_rate,
+        )
+        self.form = self._decoded.form
 
     def __iter__(self) -> Iterator[Shown | av.Packet[Any]]:
         yield from map(self._item, self._ahead)
@@ -149,6 +144,10 @@ class Recording:
                     if packet.stream is not self._video:
                         yield packet
                         continue
+                    if packet.size and packet.pts is not None:
+                        message = message_in(bytes(packet))
+                        if message is not None:
+                            self._messages[packet.pts] = message
                     try:
                         frames = packet.decode()
                     except FFmpegError:
@@ -170,20 +169,10 @@ class Recording:
     def _item(self, item: av.VideoFrame | av.Packet[Any]) -> Shown | av.Packet[Any]:
         if isinstance(item, av.Packet):
             return item
-        frame = self._worked(item)
-        turn = self._converter.turn(item)
-        planes = tuple(turn(plane) for plane in planes_of(frame))
         image = self._converter.picture(item, self._pixel_aspect() or Fraction(1))
-        self._last = self._timed(planes, item)
-        return Shown(self._last, image)
-
-    def _worked(self, frame: av.VideoFrame) -> av.VideoFrame:
-        """Return a frame in the form of the stream: the first frame's."""
-        same = frame.format.name.replace("yuvj", "yuv") == self._working
-        if same and (frame.width, frame.height) == self._size:
-            return frame
-        matrix = self.form.matrix if frame.format.is_rgb else None
-        return self._reformatter.reformat(frame, *self._size, self._working, dst_colorspace=matrix)
+        self._last = self._timed(self._decoded.planes(item), item)
+        said = self._messages.pop(item.pts, None) if item.pts is not None else None
+        return Shown(self._last, image, said)
 
     def _timed(self, planes: tuple[Plane, ...], frame: av.VideoFrame) -> Picture:
         base = self.form.time_base_s
@@ -199,41 +188,3 @@ class Recording:
 
     def _pixel_aspect(self) -> Fraction:
         return self._video.sample_aspect_ratio or Fraction(0)
-
-    def _form_of(self, frame: av.VideoFrame) -> Form:
-        context, aspect, rate = (
-            self._video.codec_context,
-            self._pixel_aspect(),
-            self._video.average_rate,
-        )
-        width, height = frame.width, frame.height
-        if _is_on_side(frame):
-            width, height, aspect = height, width, 1 / aspect if aspect else aspect
-        large = frame.width >= HD_WIDTH or frame.height > SD_HEIGHT
-        full = "yuvj" in frame.format.name or context.color_range == FULL_RANGE
-        rgb = frame.format.is_rgb  # as PyAV makes it YUV
-        return Form(
-            width=width,
-            height=height,
-            format=self._working,
-            pixel_aspect=aspect,
-            time_base_s=self._video.time_base or Fraction(1, 1000),
-            fps=rate if rate and 0 < rate <= FASTEST_FPS else None,
-            range=LIMITED_RANGE if rgb else FULL_RANGE if full else context.color_range,
-            primaries=context.color_primaries,
-            transfer=context.color_trc,
-            matrix=(BT709 if large else BT601) if rgb else context.colorspace,
-        )
-
-
-def _working(frame: av.VideoFrame) -> str:
-    """Return the format that a stream is held in: its own where it is planar YUV."""
-    name = frame.format.name.replace("yuvj", "yuv")
-    if name not in PLANAR:
-        return "yuv420p10le" if name == "p010le" else "yuv420p"
-    # a picture of half the width on its side would be one of half the height
-    return name.replace("422", "444") if _is_on_side(frame) else name
-
-
-def _is_on_side(frame: av.VideoFrame) -> bool:
-    return turn_of(frame).transposed

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from fractions import Fraction
 from pathlib import Path
-from queue import Queue
+from queue import Queue, SimpleQueue
 from threading import Thread
 
 import av
@@ -12,11 +13,17 @@ import cv2
 import numpy as np
 
 from sealshot.runtime.detect import Detector
+from sealshot.runtime.pipeline.run import Seal
 from sealshot.runtime.pipeline.sinks import Beat, End, Seen, Sink
+from sealshot.runtime.public.cover import Plane
+from sealshot.runtime.public.decoded import Decoded
+from sealshot.runtime.public.originals import OriginalsWriter
 from sealshot.runtime.public.picture import LIMITED_RANGE, UNSPECIFIED, Form, Picture, planes_of
 from sealshot.runtime.public.stream import Hiding, PublicStream
 from sealshot.runtime.public.writer import Codec, VideoWriter
-from sealshot.runtime.sources.convert import BT601, BT709, HD_WIDTH, SD_HEIGHT
+from sealshot.runtime.seal.originals import Originals
+from sealshot.runtime.seal.times import format_hour, utc_now
+from sealshot.runtime.sources.convert import BT601, BT709, HD_WIDTH, SD_HEIGHT, turn_of
 from sealshot.runtime.types import Face, Frame
 
 TICKS_A_SECOND = 1000
@@ -30,6 +37,9 @@ class PublicSink(Sink):
     faces than the watch; so the shots are the same with it and without it. What the watch found is
     covered too. Where it cannot keep up it holds the watch up: a live source then drops frames, and
     none goes out uncovered.
+
+    The originals are sealed in the thread that calls, as shots are; the file gets its name when the
+    last of them is.
     """
 
     def __init__(
@@ -39,6 +49,7 @@ class PublicSink(Sink):
         detectors: list[Detector],
         hiding: Hiding = Hiding(),
         fps: float | None = None,
+        seal: Seal | None = None,
     ) -> None:
         """Start; the file is begun with the first frame.
 
@@ -48,10 +59,14 @@ class PublicSink(Sink):
             detectors: used for this alone.
             hiding: how faces are hidden.
             fps: frames per second of the source, where that is known.
+            seal: None keeps no originals.
         """
         self._path, self._codec, self._fps = path, codec, fps
-        self._detectors, self._hiding = detectors, hiding
+        self._detectors, self._hiding, self._seal = detectors, hiding, seal
         self._items: Queue[tuple[Frame, list[Face]] | Beat | End] = Queue(FRAMES_AHEAD)
+        self._parts: SimpleQueue[Originals] = SimpleQueue()
+        self._began = utc_now()
+        self._writer: VideoWriter | None = None
         self._failure: Exception | None = None
         self._thread = Thread(target=self._work, name="public stream", daemon=True)
         self._thread.start()
@@ -60,6 +75,7 @@ class PublicSink(Sink):
 
     def seen(self, seen: Seen) -> None:
         """Take a frame; raise what went wrong with one before it."""
+        self._began = utc_now() - timedelta(seconds=seen.frame.time_s)
         self._give((seen.frame, [track.face for track in seen.tracks.seen]))
 
     def beat(self, beat: Beat) -> None:
@@ -70,11 +86,24 @@ class PublicSink(Sink):
         """Finish the file, and wait for that."""
         self._items.put(end)
         self._thread.join()
-        self._raise()
+        if self._writer is None:
+            self._raise()
+            return
+        with self._writer:
+            self._raise()
+            self._seal_parts()
+            if self.pictures:
+                self._writer.keep()
 
     def _give(self, item: tuple[Frame, list[Face]] | Beat) -> None:
         self._raise()
+        self._seal_parts()
         self._items.put(item)
+
+    def _seal_parts(self) -> None:
+        while self._seal is not None and not self._parts.empty():
+            part = self._parts.get()
+            self._seal(part, self._began + timedelta(seconds=part.pieces[0].time_s))
 
     def _raise(self) -> None:
         failure, self._failure = self._failure, None
@@ -91,35 +120,74 @@ class PublicSink(Sink):
             self._write(*first)
         except Exception as error:
             self._failure = error
+            if self._writer is not None:
+                self._writer.discard()
             while not isinstance(self._items.get(), End):  # so that nobody waits for room
                 pass
 
     def _write(self, frame: Frame, faces: list[Face]) -> None:
-        form = _form(frame, self._fps)
-        with VideoWriter(self._path, form, self._codec) as writer:
-            stream = PublicStream(writer, self._detectors, self._hiding)
-            last: Picture | None = None
-            item: tuple[Frame, list[Face]] | Beat | End = (frame, faces)
-            while not isinstance(item, End):
-                if isinstance(item, Beat):
-                    stream.advance(item.time_s)
-                else:
-                    last = _picture(item[0], form, last)
-                    stream.take(last, item[0].image, item[1])
-                item = self._items.get()
-            stream.finish(whole=not item.interrupted and item.failure is None)
-            self.pictures = stream.pictures
+        planes_of_frame = _Planes(frame, self._fps)
+        form = planes_of_frame.form
+        self._writer = VideoWriter(self._path, form, self._codec)
+
+        def keep(stream: bytes) -> OriginalsWriter:
+            return OriginalsWriter(stream, form.format, self._parts.put, self._hour_of)
+
+        stream = PublicStream(
+            self._writer, self._detectors, self._hiding, keep if self._seal else None
+        )
+        last: Picture | None = None
+        item: tuple[Frame, list[Face]] | Beat | End = (frame, faces)
+        while not isinstance(item, End):
+            if isinstance(item, Beat):
+                stream.advance(item.time_s)
+            else:
+                last = planes_of_frame.picture(item[0], last)
+                stream.take(last, item[0].image, item[1])
+            item = self._items.get()
+        stream.finish(whole=not item.interrupted and item.failure is None)
+        self.pictures = stream.pictures
+
+    def _hour_of(self, time_s: float) -> str:
+        return format_hour(self._began + timedelta(seconds=time_s))
 
 
-def _form(frame: Frame, fps: float | None) -> Form:
+class _Planes:
+    """Makes pictures of frames: as they were decoded, or of what the watch sees where none was."""
+
+    def __init__(self, first: Frame, fps: float | None) -> None:
+        rate = Fraction(fps).limit_denominator(1001) if fps else None
+        base = Fraction(1, TICKS_A_SECOND)
+        self._decoded: Decoded | None = None
+        if first.decoded is None:
+            self.form = _form(first, rate, base)
+            return
+        (high, wide), decoded = first.image.shape[:2], first.decoded
+        if turn_of(decoded).transposed:
+            high, wide = wide, high
+        aspect = Fraction(wide * decoded.height, high * decoded.width)
+        self._decoded = Decoded(decoded, decoded, aspect, base, rate)
+        self.form = self._decoded.form
+
+    def picture(self, frame: Frame, last: Picture | None) -> Picture:
+        """Return a frame as planes; where the source changed its size, in that of the first one."""
+        ticks = round(frame.time_s * TICKS_A_SECOND)
+        if last is not None:
+            ticks = max(ticks, last.ticks + 1)
+        if self._decoded is not None and frame.decoded is not None:
+            return Picture(self._decoded.planes(frame.decoded), ticks, frame.time_s)
+        return Picture(_converted(frame, self.form), ticks, frame.time_s)
+
+
+def _form(frame: Frame, fps: Fraction | None, time_base_s: Fraction) -> Form:
     height, width = frame.image.shape[:2]
     return Form(
         width=width,
         height=height,
         format="yuv420p",
         pixel_aspect=Fraction(1),
-        time_base_s=Fraction(1, TICKS_A_SECOND),
-        fps=Fraction(fps).limit_denominator(1001) if fps else None,
+        time_base_s=time_base_s,
+        fps=fps,
         range=LIMITED_RANGE,
         primaries=UNSPECIFIED,
         transfer=UNSPECIFIED,
@@ -127,15 +195,11 @@ def _form(frame: Frame, fps: float | None) -> Form:
     )
 
 
-def _picture(frame: Frame, form: Form, last: Picture | None) -> Picture:
-    """Return a frame as planes; where the source changed its size, in that of the first one."""
+def _converted(frame: Frame, form: Form) -> tuple[Plane, ...]:
     image = frame.image
     if image.shape[:2] != (form.height, form.width):
         image = np.asarray(cv2.resize(image, (form.width, form.height)), np.uint8)
     shown = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), "bgr24").reformat(
         format=form.format, dst_colorspace=form.matrix, dst_color_range=form.range
     )
-    ticks = round(frame.time_s * TICKS_A_SECOND)
-    if last is not None:
-        ticks = max(ticks, last.ticks + 1)
-    return Picture(planes_of(shown), ticks, frame.time_s)
+    return planes_of(shown)

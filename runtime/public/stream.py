@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,12 +12,16 @@ from sealshot.runtime.detect import Detector, open_detector
 from sealshot.runtime.detect.boxes import iou
 from sealshot.runtime.detect.mtcnn import FAST, Mtcnn
 from sealshot.runtime.public.cover import DEFAULT_STYLE, Region, Style, cover
+from sealshot.runtime.public.legs import Legs
 from sealshot.runtime.public.lookback import LOOK_S, LookBack
 from sealshot.runtime.public.message import message_of, to_bytes
+from sealshot.runtime.public.originals import OriginalsWriter, Tracks
 from sealshot.runtime.public.picture import Picture
 from sealshot.runtime.public.writer import VideoWriter
 from sealshot.runtime.track.likelihood import LikelihoodTracker
 from sealshot.runtime.types import Face, Image
+
+Keep = Callable[[bytes], OriginalsWriter]
 
 MIN_FACE_PX = 20
 SAME_IOU = 0.3
@@ -58,7 +62,11 @@ class PublicStream:
     """
 
     def __init__(
-        self, writer: VideoWriter, detectors: Sequence[Detector], hiding: Hiding = Hiding()
+        self,
+        writer: VideoWriter,
+        detectors: Sequence[Detector],
+        hiding: Hiding = Hiding(),
+        keep: Keep | None = None,
     ) -> None:
         """Start with no picture.
 
@@ -66,12 +74,16 @@ class PublicStream:
             writer: takes what is covered.
             detectors: each looks at each picture; what any of them finds is covered.
             hiding: how.
+            keep: starts to keep what is covered, given the identifier of the stream; None keeps
+                nothing.
         """
         self._writer, self._detectors, self._hiding = writer, tuple(detectors), hiding
         self._tracker = LikelihoodTracker(lost_s=hiding.look_s, sure_score=0.0)
         self._look_back: LookBack[Picture] = LookBack(hiding.look_s)
+        self._legs = Legs()
         self.id = secrets.token_bytes(16)
         """What the stream is called in its own messages."""
+        self._originals = keep(self.id) if keep else None
         self.pictures = 0
         """Written so far."""
         self.covered = 0
@@ -94,6 +106,7 @@ class PublicStream:
             Face(face.box * np.tile(scale, 2), face.score, face.landmarks * scale) for face in faces
         ]
         seen = self._tracker.update(picture.time_s, scaled).seen
+        self._legs.update(picture.time_s, picture.planes[0], seen)
         self._write(self._look_back.add(picture.time_s, seen, picture))
 
     def advance(self, time_s: float) -> None:
@@ -101,7 +114,7 @@ class PublicStream:
         self._write(self._look_back.advance(time_s))
 
     def finish(self, *, whole: bool) -> None:
-        """Write what waits, and keep the file, unless there is no picture in it.
+        """Write what waits.
 
         Args:
             whole: whether the source ended by itself. Where it did not, nobody knows what comes
@@ -109,14 +122,19 @@ class PublicStream:
         """
         if whole:
             self._write(self._look_back.flush())
-        if self.pictures:
-            self._writer.keep()
+        if self._originals:
+            self._originals.finish()
 
     def _write(self, ready: Iterable[tuple[Picture, list[Region]]]) -> None:
-        for picture, regions in ready:
-            planes = cover(picture.planes, regions, self._hiding.style)
-            message = to_bytes(message_of(self.id, self.pictures, regions))
-            self._writer.write(planes, picture.ticks, message)
+        for picture, found in ready:
+            time_s, planes = picture.time_s, self._writer.fit(picture.planes)
+            regions = [replace(one, track=self._legs.at(one.track, time_s)) for one in found]
+            self._legs.forget_before(time_s - self._hiding.look_s)
+            parts: Sequence[tuple[int, Tracks]] = ()
+            if self._originals:
+                parts = self._originals.take(self.pictures, time_s, planes, regions)
+            message = to_bytes(message_of(self.id, self.pictures, regions, parts))
+            self._writer.write(cover(planes, regions, self._hiding.style), picture.ticks, message)
             self.pictures += 1
             self.covered += len(regions)
 

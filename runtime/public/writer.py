@@ -64,7 +64,13 @@ class VideoWriter:
     """
 
     def __init__(
-        self, path: Path, form: Form, codec: Codec, audio: av.AudioStream | None = None
+        self,
+        path: Path,
+        form: Form,
+        codec: Codec,
+        audio: av.AudioStream | None = None,
+        *,
+        private: bool = False,
     ) -> None:
         """Begin the file.
 
@@ -73,6 +79,7 @@ class VideoWriter:
             form: of the pictures.
             codec: as :func:`check_output` returned it.
             audio: a stream of another container whose packets are to be copied.
+            private: whether only its owner may read the file.
 
         Raises:
             InputError: there is no such folder, or the container does not take the sound.
@@ -81,7 +88,7 @@ class VideoWriter:
         self._path, self._part = path, path.with_name(path.name + PART)
         self._kept, self._codec = False, codec
         self._messages: dict[int, bytes] = {}
-        self._file = self._do(lambda: _File(self._part))
+        self._file = self._do(lambda: _File(self._part, 0o600 if private else 0o666))
         try:
             self._do(lambda: self._open(form, codec, audio))
         except BaseException:
@@ -121,11 +128,24 @@ class VideoWriter:
                     hint="let the name end with .mkv, or leave --keep-audio out",
                 ) from None
 
+    def fit(self, planes: Sequence[Plane]) -> Sequence[Plane]:
+        """Leave out the odd row and column that the encoder does not take."""
+        context, (height, width) = self._stream.codec_context, planes[0].shape
+        if (context.width, context.height) == (width, height):
+            return planes
+        return [
+            plane[
+                : context.height * plane.shape[0] // height,
+                : context.width * plane.shape[1] // width,
+            ]
+            for plane in planes
+        ]
+
     def write(self, planes: Sequence[Plane], ticks: int, message: bytes = b"") -> None:
         """Encode one picture; ``ticks`` grow from one to the next.
 
         Args:
-            planes: of the picture.
+            planes: of the picture, as :meth:`fit` gives them.
             ticks: its time.
             message: user data that goes with it where the codec has a place for that.
 
@@ -133,7 +153,7 @@ class VideoWriter:
             SealshotError: the disk is full.
         """
         context = self._stream.codec_context
-        frame = frame_of(self._cut(planes), self._format)
+        frame = frame_of(planes, self._format)
         if context.pix_fmt != self._format:
             frame = frame.reformat(format=context.pix_fmt)
         frame.pts, frame.time_base = ticks, self._time_base_s
@@ -188,19 +208,6 @@ class VideoWriter:
     ) -> None:
         self.discard()
 
-    def _cut(self, planes: Sequence[Plane]) -> list[Plane]:
-        """Leave out the odd row and column that the encoder does not take."""
-        context, (height, width) = self._stream.codec_context, planes[0].shape
-        if (context.width, context.height) == (width, height):
-            return list(planes)
-        return [
-            plane[
-                : context.height * plane.shape[0] // height,
-                : context.width * plane.shape[1] // width,
-            ]
-            for plane in planes
-        ]
-
     def _do(self, work: Callable[[], T]) -> T:
         """Do what writes; tell in one sentence what the disk said, whoever heard it."""
         try:
@@ -232,10 +239,10 @@ def _with_prefix(packet: av.Packet[Any], prefix: bytes) -> av.Packet[Any]:
 class _File:
     """What FFmpeg writes to. It remembers what went wrong: FFmpeg forgets that where it closes."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, mode: int) -> None:
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         path.unlink(missing_ok=True)  # left by a run that was killed
-        self._file = os.fdopen(os.open(path, flags, 0o666), "w+b", buffering=0)
+        self._file = os.fdopen(os.open(path, flags, mode), "w+b", buffering=0)
         self.failure: OSError | None = None
 
     def write(self, data: bytes) -> int:

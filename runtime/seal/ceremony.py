@@ -32,6 +32,7 @@ from sealshot.runtime.seal.fields import (
     is_text,
     matches,
 )
+from sealshot.runtime.seal.originals import OpenedOriginals, unpack_originals
 from sealshot.runtime.seal.payload import Opened
 from sealshot.runtime.seal.policy import Party, Policy
 from sealshot.runtime.seal.quorum import open_payload
@@ -193,6 +194,56 @@ def open_with_answers(
         RefusedError: the shot is outside of the warrant, also by what is inside the seal.
         SealError: answers are missing or wrong; it says whose.
     """
+    opened = payload.unpack(_open(container, warrant, policy, answers))
+    taken = parse_time(opened.metadata.utc.partition(".")[0].rstrip("Z") + "Z")
+    _check_hour(container, taken)
+    if not warrant.start <= taken < warrant.end:
+        raise RefusedError(
+            "outside-time", f"it was taken at {format_time(taken)}, outside of the warrant's time"
+        )
+    return opened
+
+
+def open_originals(
+    container: Container, warrant: Warrant, policy: Policy, answers: Sequence[Answer]
+) -> OpenedOriginals:
+    """Open originals of a public stream with the answers of a quorum and of the custodian.
+
+    Raises:
+        RefusedError: they are outside of the warrant, also by what is inside the seal. Where only
+            some are, see :meth:`OpenedOriginals.within`.
+        SealError: answers are missing or wrong; it says whose.
+    """
+    opened = unpack_originals(_open(container, warrant, policy, answers))
+    _check_hour(container, opened.taken)
+    if opened.originals.id != container.header.id:
+        raise RefusedError(
+            "other-part",
+            "it holds another part of a public stream than it was sealed as",
+            hint="the camera's program is not sealshot, or was tampered with",
+        )
+    if not opened.within(warrant.start, warrant.end):
+        raise RefusedError(
+            "outside-time",
+            f"it was taken from {format_time(opened.taken)} on, outside of the warrant's time",
+        )
+    return opened
+
+
+def _check_hour(container: Container, taken: datetime) -> None:
+    header = container.header
+    if header.format > 1 and format_hour(taken) != header.taken:
+        raise RefusedError(
+            "false-hour",
+            f"its header says that it was taken in the hour {header.taken}, and it was taken at "
+            f"{format_time(taken)}",
+            hint="the camera's program is not sealshot, or was tampered with",
+        )
+
+
+def _open(
+    container: Container, warrant: Warrant, policy: Policy, answers: Sequence[Answer]
+) -> bytes:
     check_scope(warrant, container, policy)
     shot = container.header.id
     shares, epoch_secrets = {}, []
@@ -210,24 +261,9 @@ def open_with_answers(
             hint="`sealshot custodian answer` does; after the retention time nobody can",
         )
     try:
-        plain = open_payload(container, shares, epoch_secrets[0])
+        return open_payload(container, shares, epoch_secrets[0])
     except SealError as error:
         raise SealError(error.fact + refused, hint=error.hint) from error
-    opened = payload.unpack(plain)
-    taken = parse_time(opened.metadata.utc.partition(".")[0].rstrip("Z") + "Z")
-    header = container.header
-    if header.format > 1 and format_hour(taken) != header.taken:
-        raise RefusedError(
-            "false-hour",
-            f"its header says that it was taken in the hour {header.taken}, and it was taken at "
-            f"{format_time(taken)}",
-            hint="the camera's program is not sealshot, or was tampered with",
-        )
-    if not warrant.start <= taken < warrant.end:
-        raise RefusedError(
-            "outside-time", f"it was taken at {format_time(taken)}, outside of the warrant's time"
-        )
-    return opened
 
 
 def _is_secret(value: object) -> bool:

@@ -1,10 +1,10 @@
-"""The sealed shot of a policy: one ZIP that stock programs can take apart. See FORMAT.md.
+"""What is sealed under a policy: one ZIP that stock programs can take apart. See FORMAT.md.
 
     header.json     what may be known without a key
     share-1.age     one share of the quorum's secret for each authority
     ...
     epoch.age       the epoch's secret, for the epoch key
-    payload.age     the shot
+    payload.age     the shot, or the originals of a public stream
     SHA256SUMS      hashes of all that, as sha256sum writes them
     signature       Ed25519 of the camera over SHA256SUMS
 
@@ -39,8 +39,10 @@ from sealshot.runtime.seal.signing import SigningKey, VerifyKey, is_key_text, pa
 from sealshot.runtime.seal.times import is_epoch, parse_time
 from sealshot.runtime.seal.versions import refuse_newer
 
-FORMAT = 2
-"""1 has no hour of capture, and was written by version 0.1."""
+FORMAT = 3
+"""1 has no hour of capture, and was written by version 0.1; 3 says what it holds."""
+FORMATS = {"shot": 2, "originals": 3}
+"""What a container may hold, and the format that it is written in."""
 START = b"PK\x03\x04"
 HEADER, EPOCH, PAYLOAD, SUMS, SIGNATURE = (
     "header.json",
@@ -78,10 +80,14 @@ class Header:
     """Names, in the order of the shares."""
     shares: tuple[str, ...]
     """SHA-256 of each share, so that a wrong one is known and its giver named."""
+    content: str = "shot"
+    """What it holds, ``shot`` or ``originals``: a warrant is for one of them."""
 
     def encode(self) -> bytes:
         """Return the bytes of ``header.json``."""
         fields = asdict(self)
+        if self.format < 3:
+            del fields["content"]
         if self.format == 1:
             del fields["taken"]
         return canonical(fields)
@@ -184,6 +190,8 @@ def _read_header(data: bytes) -> Header:
     refuse_newer("a container", values.get("format"), FORMAT)
     if values.get("format") == 1:
         values["taken"] = values.get("hour")
+    if values.get("format") in (1, 2):
+        values["content"] = "shot"
     if wrong := _problem(values):
         raise _foreign(f"in its header {wrong}")
     header = Header(**with_tuples(values))
@@ -226,4 +234,5 @@ _CHECKS: dict[str, Check] = {
     "quorum": is_whole,
     "authorities": is_list(is_name),
     "shares": is_list(is_sha256),
+    "content": matches("|".join(FORMATS)),
 }

@@ -150,7 +150,7 @@ def pack(
     metadata = Metadata(
         format=FORMAT,
         sealshot=__version__,
-        source=_printable(origin.source),
+        source=printable(origin.source),
         track=shot.track,
         frame=shot.frame,
         time_s=float(shot.time_s),
@@ -159,11 +159,11 @@ def pack(
         sealed=format_time(times.sealed) if times else shot.utc[:19] + "Z",
         box=tuple(map(float, shot.box)),
         score=float(shot.score),
-        score_name=_printable(origin.score_name),
+        score_name=printable(origin.score_name),
         model_sha256=origin.model_sha256,
         percentile=float(shot.percentile),
         frames_seen=shot.frames_seen,
-        reason=_printable(shot.reason),
+        reason=printable(shot.reason),
         picture=picture,
         clip_times_s=tuple(float(time_s) for time_s, _ in shot.clip),
         clip_bytes=tuple(len(jpeg) for _, jpeg in shot.clip),
@@ -252,7 +252,7 @@ def _milliseconds(time: datetime) -> str:
     return time.astimezone(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Keep control characters, which could drive a terminal, out of what is sealed."""
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)[:TEXT_LIMIT]
 

@@ -18,7 +18,7 @@ from sealshot.runtime.age.x25519 import X25519Identity
 from sealshot.runtime.errors import SealError
 from sealshot.runtime.seal.container import (
     EPOCH,
-    FORMAT,
+    FORMATS,
     PAYLOAD,
     Container,
     Header,
@@ -54,22 +54,24 @@ def seal_to_quorum(
     now: datetime,
     taken: datetime,
     shot_id: str,
+    content: str = "shot",
 ) -> bytes:
     """Seal, in memory, and return the container.
 
     Args:
-        plaintext: the shot.
+        plaintext: what it holds.
         camera: who seals, under which policy.
         epoch: the key of the present epoch.
         now: of it, the hour is told outside of the seal, and
         taken: of it too.
-        shot_id: 128 random bits, in hexadecimal.
+        shot_id: 128 bits that nobody can guess, in hexadecimal.
+        content: what ``plaintext`` is: ``shot`` or ``originals``.
     """
     policy = camera.policy
     quorum_secret, epoch_secret = os.urandom(SECRET_BYTES), os.urandom(SECRET_BYTES)
     shares = split(quorum_secret, policy.quorum, len(policy.authorities))
     header = Header(
-        format=FORMAT,
+        format=FORMATS[content],
         id=shot_id,
         camera=camera.name,
         camera_key=str(camera.key.verify_key),
@@ -80,6 +82,7 @@ def seal_to_quorum(
         quorum=policy.quorum,
         authorities=tuple(authority.name for authority in policy.authorities),
         shares=tuple(hashlib.sha256(share).hexdigest() for share in shares),
+        content=content,
     )
     parts = {}
     for index, (authority, share) in enumerate(zip(policy.authorities, shares, strict=True), 1):

@@ -34,6 +34,8 @@ from sealshot.runtime.seal.times import format_time, is_time, parse_time
 KIND = "sealshot/warrant/2"
 FIRST_KIND = "sealshot/warrant/1"  # of version 0.1: without the end of a hold
 WARRANT_LIMIT = 4 * 1024 * 1024  # bytes
+CONTENT = {"open": "shot", "restore": "originals"}
+"""What a container must hold for a warrant of a purpose; one to hold is for all."""
 CLOCK_TOLERANCE = timedelta(minutes=10)  # between the clocks of two authorities
 
 
@@ -53,7 +55,8 @@ class Warrant:
     id: str
     case: str
     purpose: str
-    """``open`` shots, or ``hold`` them: keep them openable beyond their time."""
+    """``open`` shots; ``restore`` people in a public stream; or ``hold`` either: keep it openable
+    beyond its time."""
     policy: str
     """SHA-256 of the policy."""
     cameras: dict[str, str]
@@ -281,6 +284,12 @@ def check_scope(warrant: Warrant, container: Container, policy: Policy) -> None:
             f"it is not signed by the camera '{header.camera}' that the warrant names",
             hint="somebody else may have made it; or the camera was enrolled anew",
         )
+    if CONTENT.get(warrant.purpose, header.content) != header.content:
+        raise RefusedError(
+            "other-content",
+            f"it holds {header.content}, and the warrant is to {warrant.purpose}",
+            hint="`sealshot warrant new --purpose` says for what a warrant is",
+        )
     hour = parse_time(header.taken)
     if not (hour < warrant.end and hour + timedelta(hours=1) > warrant.start):
         raise RefusedError(
@@ -292,7 +301,7 @@ def check_scope(warrant: Warrant, container: Container, policy: Policy) -> None:
 _CHECKS: dict[str, Check] = {
     "id": is_object_id,
     "case": lambda value: is_text(value) and bool(value.strip()),
-    "purpose": matches("open|hold"),
+    "purpose": matches("open|restore|hold"),
     "policy": is_sha256,
     "cameras": is_list(is_object({"name": is_name, "key": is_key_text(parse_verify_key)})),
     "from": is_time,

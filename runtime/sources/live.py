@@ -9,9 +9,9 @@ import time
 from collections.abc import Callable, Generator, Iterator
 
 from sealshot.runtime.errors import InputError, SourceError
-from sealshot.runtime.sources.reader import NoVideoError, Reader
+from sealshot.runtime.sources.reader import NoVideoError, Picture, Reader
 from sealshot.runtime.sources.source import HEARTBEAT_S, Source
-from sealshot.runtime.types import Frame, Heartbeat, Image
+from sealshot.runtime.types import Frame, Heartbeat
 
 logger = logging.getLogger(__name__)
 
@@ -46,8 +46,8 @@ def reconnecting(
     give_up_after_s: float | None,
     clock: Callable[[], float],
     sleep: Sleep,
-) -> Generator[Image | None, None, None]:
-    """Yield the images of a camera, over all its connections; None for an attempt in vain.
+) -> Generator[Picture | None, None, None]:
+    """Yield the pictures of a camera, over all its connections; None for an attempt in vain.
 
     Where there is no connection, or it gives no more frames, wait, connect, and wait longer after
     each failure; a connection without a frame is a failure too. A camera that is away at the start
@@ -85,7 +85,7 @@ def reconnecting(
                             name,
                             damaged,
                         )
-                    yield picture.image
+                    yield picture
             finally:
                 reader.close()
         silent_s = clock() - alive_s
@@ -141,11 +141,11 @@ class Live(Source):
         self._connect, self._clock = connect, clock
         self._start_s: float | None = None
         self._changed = threading.Condition()
-        self._newest: tuple[int, float, Image] | None = None
+        self._newest: tuple[int, float, Picture] | None = None
         self._error: Exception | None = None
         self._tried = self._ended = False
         self._closing = threading.Event()
-        self._images = reconnecting(
+        self._pictures = reconnecting(
             self._open,
             name,
             give_up_after_s=give_up_after_s,
@@ -167,21 +167,21 @@ class Live(Source):
     def _run(self) -> None:
         index = 0
         try:
-            for image in self._images:
+            for picture in self._pictures:
                 with self._changed:
                     if self._closing.is_set():
                         break
                     self._tried = True
-                    if image is not None:
+                    if picture is not None:
                         self.dropped += self._newest is not None
                         # the clock is read under the lock, so no heartbeat overtakes the frame
-                        self._newest = index, self._clock(), image
+                        self._newest = index, self._clock(), picture
                         index += 1
                     self._changed.notify_all()
         except Exception as error:
             self._error = error
         finally:
-            self._images.close()
+            self._pictures.close()
             with self._changed:
                 self._ended = True
                 self._changed.notify_all()
@@ -201,7 +201,10 @@ class Live(Source):
             now_s = self._clock() if newest is None else newest[1]
             self._start_s = now_s if self._start_s is None else self._start_s
             time_s = now_s - self._start_s
-        return Heartbeat(time_s) if newest is None else Frame(newest[0], time_s, newest[2])
+        if newest is None:
+            return Heartbeat(time_s)
+        index, _, picture = newest
+        return Frame(index, time_s, picture.image, picture.decoded)
 
     def close(self) -> None:
         """Stop reading.

@@ -164,6 +164,7 @@ class Media:
         return Picture(
             self._converter.picture(frame, self._pixel_aspect(frame)),
             None if stamp is None or base is None else float(stamp * base),
+            frame,
         )
 
     def _decode(self) -> Iterator[av.VideoFrame]:

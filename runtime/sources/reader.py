@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+import av
+
 from sealshot.runtime.types import Image
 
 ASK_AGAIN = 100
@@ -20,6 +22,8 @@ class Picture:
     """``uint8 [h, w, 3]``, BGR."""
     stamp_s: float | None
     """The time that its container gives, from wherever that counts; None where it gives none."""
+    decoded: av.VideoFrame | None = None
+    """As :attr:`sealshot.runtime.types.Frame.decoded`."""
 
 
 class Reader(Protocol):

@@ -71,7 +71,7 @@ def timed(
         if index and now - time_s < max(JUMP_S, JUMP_STEPS * step):
             steps.append(now - time_s)
         time_s = now
-        yield Frame(index, time_s, picture.image)
+        yield Frame(index, time_s, picture.image, picture.decoded)
         index += 1
 
 

@@ -16,7 +16,8 @@ from sealshot.runtime.age import age
 from sealshot.runtime.errors import InputError, SealshotError
 from sealshot.runtime.seal.epochs import EpochKeys
 from sealshot.runtime.seal.log import Log
-from sealshot.runtime.seal.payload import Origin, PictureType, Times
+from sealshot.runtime.seal.originals import CONTENT, Originals, pack_originals
+from sealshot.runtime.seal.payload import Origin, PictureType, Times, pack
 from sealshot.runtime.seal.policy import Policy
 from sealshot.runtime.seal.quorum import Camera
 from sealshot.runtime.types import Shot
@@ -24,7 +25,7 @@ from sealshot.runtime.vault.caretaker import Caretaker, Rules
 from sealshot.runtime.vault.clock import CLOCK, Clock, RunningClock, TrustedClock
 from sealshot.runtime.vault.notices import Notices
 from sealshot.runtime.vault.record import LOG, Record
-from sealshot.runtime.vault.sealer import QuorumSealer, RecipientSealer, Sealer
+from sealshot.runtime.vault.sealer import QuorumSealer, RecipientSealer, SealedShot, Sealer
 from sealshot.runtime.vault.store import Vault
 from sealshot.runtime.vault.upload import Delivery, Standing, Uploads
 
@@ -121,12 +122,47 @@ class Keeper:
         """
         if self._sealer is None:
             raise ValueError("nothing is sealed here, only what is there looked after")
-        now = self._clock.now()
-        times = _times_of(shot, origin, self._clock.ahead_of_system(), now)
-        sealed = self._sealer.seal_shot(shot, origin, times, picture)
+        utc = datetime.fromisoformat(shot.utc.replace("Z", "+00:00"))
+        times = self._times_of(shot.time_s, utc, origin)
+        plain = pack(shot, origin, times, picture=picture)
+        return self._store(self._sealer.seal(plain, times), times, replaces)
+
+    def put_originals(self, originals: Originals, origin: Origin, utc: datetime) -> str:
+        """Seal a part of what a public stream covered, store it durably and return its id.
+
+        Args:
+            originals: the part.
+            origin: where it comes from.
+            utc: when its first piece was taken, by the system's clock.
+
+        Raises:
+            VaultError: it could not be stored. What was stored before is kept.
+            LogError: it could not be logged.
+        """
+        if self._sealer is None:
+            raise ValueError("nothing is sealed here, only what is there looked after")
+        times = self._times_of(originals.pieces[0].time_s, utc, origin)
+        plain = pack_originals(originals, origin, times)
+        return self._store(self._sealer.seal(plain, times, CONTENT, originals.id), times)
+
+    def _store(self, sealed: SealedShot, times: Times, replaces: str | None = None) -> str:
         with self._caretaker.room_for(sealed, replaces):
-            self._record.admit(sealed, replaces, now)
+            self._record.admit(sealed, replaces, times.sealed)
         return sealed.name
+
+    def _times_of(self, time_s: float, utc: datetime, origin: Origin) -> Times:
+        """Return when something was taken, by the best that is known of it, and is sealed.
+
+        Args:
+            time_s: of it, in its source.
+            utc: of it, by the system's clock.
+            origin: of a recording, it may say when that began.
+        """
+        now, ahead = self._clock.now(), self._clock.ahead_of_system()
+        if origin.started:
+            taken = origin.started + timedelta(seconds=time_s)
+            return Times(taken, now, origin.clock or "given")
+        return Times(utc + ahead, now, origin.clock or ("trusted" if ahead else "system"))
 
     def tick(self) -> None:
         """Forget what is over; cheap, to be called often, also while nobody is to be seen.
@@ -161,22 +197,6 @@ class Keeper:
             logger.warning("%s; the next run logs what was uploaded", error.fact)
         finally:
             self.close()
-
-
-def _times_of(shot: Shot, origin: Origin, ahead: timedelta, now: datetime) -> Times:
-    """Return when a shot was taken, by the best that is known of it, and when it is sealed.
-
-    Args:
-        shot: its own time is the system clock's.
-        origin: of a recording, it may say when that began.
-        ahead: how far the trusted time is ahead of the system's clock.
-        now: the trusted time.
-    """
-    if origin.started:
-        taken = origin.started + timedelta(seconds=shot.time_s)
-        return Times(taken, now, origin.clock or "given")
-    taken = datetime.fromisoformat(shot.utc.replace("Z", "+00:00")) + ahead
-    return Times(taken, now, origin.clock or ("trusted" if ahead else "system"))
 
 
 def _open_sealer(sealing: Sealing, notices: Notices, clock: RunningClock) -> Sealer | None:

@@ -1,4 +1,4 @@
-"""Whom a camera seals to, and the sealing of one shot: its name in the vault, and its bytes."""
+"""Whom a camera seals to, and the sealing itself: a name in the vault, and bytes."""
 
 from __future__ import annotations
 
@@ -9,12 +9,10 @@ from typing import Protocol
 
 from sealshot.runtime.age import age
 from sealshot.runtime.errors import InputError
-from sealshot.runtime.seal.envelope import seal
 from sealshot.runtime.seal.epochs import EpochKey, EpochKeys
-from sealshot.runtime.seal.payload import Origin, PictureType, Times, pack
+from sealshot.runtime.seal.payload import Times
 from sealshot.runtime.seal.quorum import Camera, seal_to_quorum
 from sealshot.runtime.seal.times import epoch_of
-from sealshot.runtime.types import Shot
 from sealshot.runtime.vault.notices import Notices
 from sealshot.runtime.vault.store import AGE, SEALED
 
@@ -23,7 +21,7 @@ KEYS_AHEAD = timedelta(days=7)
 
 @dataclass(frozen=True, slots=True)
 class SealedShot:
-    """A shot that only its recipients, or a quorum, can open."""
+    """A shot, or originals, that only its recipients, or a quorum, can open."""
 
     name: str
     """In the vault: ``<epoch>/<id>.sealed`` or ``.age``."""
@@ -31,15 +29,21 @@ class SealedShot:
 
 
 class Sealer(Protocol):
-    """Seals shots, in memory."""
+    """Seals, in memory."""
 
-    def seal_shot(
-        self, shot: Shot, origin: Origin, times: Times, picture: PictureType
+    def seal(
+        self, plain: bytes, times: Times, content: str = "shot", id: str | None = None
     ) -> SealedShot:
-        """Seal a shot.
+        """Seal a packed shot, or originals.
+
+        Args:
+            plain: what is sealed.
+            times: when it was taken, and is sealed.
+            content: what it is, see :data:`sealshot.runtime.seal.container.FORMATS`.
+            id: 32 hexadecimal digits; None takes random ones.
 
         Raises:
-            SealshotError: it cannot be encoded, or there is no key to seal to.
+            SealshotError: there is no key to seal to.
         """
 
 
@@ -49,12 +53,13 @@ class RecipientSealer:
     def __init__(self, recipients: tuple[age.Recipient, ...]) -> None:
         self._recipients = recipients
 
-    def seal_shot(
-        self, shot: Shot, origin: Origin, times: Times, picture: PictureType
+    def seal(
+        self, plain: bytes, times: Times, content: str = "shot", id: str | None = None
     ) -> SealedShot:
-        """Seal a shot."""
-        data = seal(shot, self._recipients, origin, times, picture=picture)
-        return SealedShot(f"{epoch_of(times.sealed, 'day')}/{secrets.token_hex(16)}{AGE}", data)
+        """Seal; nothing outside of the seal tells what it is."""
+        name = id or secrets.token_hex(16)
+        data = age.encrypt(plain, self._recipients)
+        return SealedShot(f"{epoch_of(times.sealed, 'day')}/{name}{AGE}", data)
 
 
 class QuorumSealer:
@@ -69,14 +74,13 @@ class QuorumSealer:
         keys.prefetch(now, KEYS_AHEAD)
         self._epoch_key(now)
 
-    def seal_shot(
-        self, shot: Shot, origin: Origin, times: Times, picture: PictureType
+    def seal(
+        self, plain: bytes, times: Times, content: str = "shot", id: str | None = None
     ) -> SealedShot:
-        """Seal a shot."""
-        plain, shot_id = pack(shot, origin, times, picture=picture), secrets.token_hex(16)
-        key = self._epoch_key(times.sealed)
-        data = seal_to_quorum(plain, self._camera, key, times.sealed, times.taken, shot_id)
-        return SealedShot(f"{key.epoch}/{shot_id}{SEALED}", data)
+        """Seal to the authorities and to the custodian's key of the epoch."""
+        name, key = id or secrets.token_hex(16), self._epoch_key(times.sealed)
+        data = seal_to_quorum(plain, self._camera, key, times.sealed, times.taken, name, content)
+        return SealedShot(f"{key.epoch}/{name}{SEALED}", data)
 
     def _epoch_key(self, now: datetime) -> EpochKey:
         policy = self._camera.policy

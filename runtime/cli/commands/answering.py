@@ -55,8 +55,9 @@ def answer_request(
     now = utc_now()
     time = format_time(now)
     with Log(log_path, party.name, key) as log:
+        purpose = "restore" if warrant.purpose == "restore" else "open"
         try:
-            check_warrant(warrant, policy, now)
+            check_warrant(warrant, policy, now, purpose)
         except RefusedError as error:
             log.append(Refused(time, error.reason, warrant.digest, warrant.case))
             raise

@@ -93,6 +93,8 @@ def main(argv: list[str]) -> int:
                 if stop.is_set():
                     break
             stream.finish(whole=not stop.is_set())
+            if stream.pictures:
+                writer.keep()
     if not stream.pictures:
         raise KeyboardInterrupt  # before the first one had waited enough: there is no file
     done_s = time.perf_counter() - start_s

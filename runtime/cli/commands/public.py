@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import uuid
+from collections import Counter
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -11,14 +13,15 @@ from av.error import FFmpegError
 from sealshot.runtime.cli.arguments import Arguments, run_action
 from sealshot.runtime.cli.terminal import say, say_json, table
 from sealshot.runtime.errors import InputError
-from sealshot.runtime.public.message import Message, messages_in
+from sealshot.runtime.public.message import Message, message_in
 
 USAGE = """
 usage: sealshot public read VIDEO [--json]
 
 Say what a public stream carries: which stream it is, which pictures of it are there, and what is
-covered in them, by track. It is read out of the video itself (H.264 and H.265), so a file that was
-cut or copied says it too; one that was encoded again does not.
+covered in them, by track; in how many of them its originals are sealed, and in how many others
+share blocks with it (see `sealshot restore`). It is read out of the video itself (H.264 and
+H.265), so a file that was cut or copied says it too; one that was encoded again does not.
 
 example:
   sealshot public read public.mkv
@@ -51,6 +54,7 @@ def _read(argv: list[str]) -> int:
                     "regions": [
                         {"track": track, "box": list(box)} for track, *box in message.regions
                     ],
+                    "parts": [{"part": part, "tracks": tracks} for part, tracks in message.parts],
                 }
                 for time_s, message in times
             ]
@@ -67,10 +71,21 @@ def _read(argv: list[str]) -> int:
         for time_s, message in own:
             for track in {region[0] for region in message.regions}:
                 seen.setdefault(track, []).append(time_s)
+        sealed = Counter(tracks for _, message in own for _, tracks in message.parts)
+        shared = Counter(
+            track for _, m in own for track in {t for _, ts in m.parts if len(ts) > 1 for t in ts}
+        )
         table(
-            (">track", ">pictures", ">from", ">to"),
+            (">track", ">pictures", ">from", ">to", ">sealed", ">shared"),
             (
-                (str(track), str(len(at)), f"{at[0]:.2f} s", f"{at[-1]:.2f} s")
+                (
+                    str(track),
+                    str(len(at)),
+                    f"{at[0]:.2f} s",
+                    f"{at[-1]:.2f} s",
+                    str(sealed[(track,)]),
+                    str(shared[track]),
+                )
                 for track, at in sorted(seen.items())
             ),
         )
@@ -82,9 +97,11 @@ def _messages(path: Path) -> tuple[list[tuple[float, Message]], int]:
     found, pictures = [], 0
     try:
         with av.open(str(path.absolute())) as container:
-            for frame in container.decode(video=0):
-                pictures += 1
-                found += [(float(frame.time or 0), message) for message in messages_in(frame)]
+            for packet in container.demux(video=0):
+                pictures += packet.size > 0
+                if packet.size and (message := message_in(bytes(packet))):
+                    base = packet.time_base or Fraction(1, 1000)
+                    found.append((float((packet.pts or 0) * base), message))
     except (FFmpegError, OSError, IndexError) as error:
         if not pictures:
             why = getattr(error, "strerror", None) or "there is no video in it"
@@ -92,4 +109,4 @@ def _messages(path: Path) -> tuple[list[tuple[float, Message]], int]:
                 f"{path} is not a video that FFmpeg can read: {str(why).lower()}",
                 hint="check that it plays elsewhere",
             ) from None
-    return found, pictures
+    return sorted(found, key=lambda one: one[1].picture), pictures

@@ -22,7 +22,7 @@ from sealshot.runtime.cli.commands.watching import BarSink, add_watching, watchi
 from sealshot.runtime.cli.terminal import fail, note, progress, say, say_json, table
 from sealshot.runtime.cli.words import PERCENTILE
 from sealshot.runtime.errors import InputError
-from sealshot.runtime.pipeline.run import Summary, run
+from sealshot.runtime.pipeline.run import Seal, Summary, run
 from sealshot.runtime.pipeline.settings import Choice, Emit
 from sealshot.runtime.pipeline.sinks import Sink
 from sealshot.runtime.pipeline.stages import Stages
@@ -71,6 +71,9 @@ address, or a GStreamer pipeline.
                       `sealshot deidentify`; it appears when the run ends. It is looked at once more
                       for it, for faces from {MIN_FACE_PX} px on, or from --min-face if that is less
   --style STYLE       of --public: mosaic (default), blur or solid
+  --no-originals      with --public and --policy: do not seal what is covered. Otherwise it goes
+                      into the vault by track, so that a quorum can bring a person back exactly
+                      (`sealshot restore`); one person takes some 10 MB a minute
 {WATCHING}
   --board NAME        read the camera through the GStreamer pipeline of a board of `sealshot board
                       list`, or of this one (auto): csi:0, rtsp:// decoded in hardware, /dev/video0
@@ -107,6 +110,7 @@ def main(argv: list[str]) -> int:
     add("--picture", choices=("jpg", "png"), default="jpg")
     add("--public", type=output_file)
     add("--style", choices=STYLES)
+    add("--no-originals", action="store_true")
     add("--board")
     add("--give-up-after", type=seconds)
     add("--start-time", type=start_time)
@@ -119,6 +123,12 @@ def main(argv: list[str]) -> int:
     if given.style and not given.public:
         arguments.error("--style goes with --public")
     codec = check_output(given.public, None) if given.public else None
+    if given.no_originals and (not given.public or given.to):
+        arguments.error("--no-originals goes with --public and --policy")
+    hiding = Hiding(
+        style=given.style or DEFAULT_STYLE, min_face_px=min(MIN_FACE_PX, given.min_face)
+    )
+    detectors = open_detectors([given.detector], hiding.min_face_px) if codec else []
     sealing = _sealing(arguments, given)
     watched = watching(arguments, given)
     settings = replace(
@@ -134,7 +144,7 @@ def main(argv: list[str]) -> int:
     stop = Stop()
     with stop.on_signals((*SIGNALS, signal.SIGHUP)), progress("watching") as bar:
 
-        def connect(source: Source, stages: Stages) -> Sequence[Sink]:
+        def connect(source: Source, stages: Stages, seal: Seal) -> Sequence[Sink]:
             engine = stages.engine
             note(f"engine: {engine.description} ({engine.why})")
             shown = BarSink(
@@ -144,12 +154,11 @@ def main(argv: list[str]) -> int:
             )
             if codec is None:
                 return [shown]
-            hiding = Hiding(
-                style=given.style or DEFAULT_STYLE,
-                min_face_px=min(MIN_FACE_PX, given.min_face),
-            )
-            detectors = open_detectors([given.detector], hiding.min_face_px)
-            return [shown, PublicSink(given.public, codec, detectors, hiding, source.fps)]
+            keep = None if given.to or given.no_originals else seal
+            return [
+                shown,
+                PublicSink(given.public, codec, detectors, hiding, source.fps, keep),
+            ]
 
         summary = run(
             settings, sealing, given.vault, picture=given.picture, stop=stop, connect=connect

@@ -25,8 +25,8 @@ from sealshot.runtime.seal.warrant import (
 
 USAGE = """\
 usage: sealshot warrant new --case CASE --camera FILE.pub... --from TIME --to TIME
-                        --investigator RECIPIENT --policy FILE [--expires TIME] [--purpose hold
-                        --until TIME]                         -o FILE
+                        --investigator RECIPIENT --policy FILE [--expires TIME]
+                        [--purpose restore | --purpose hold --until TIME] -o FILE
        sealshot warrant show FILE --policy FILE
        sealshot warrant sign FILE --policy FILE --key FILE.key
        sealshot warrant check FILE --policy FILE
@@ -42,6 +42,8 @@ check  Say whether a warrant is in force now, and if not, why (exit code 2).
 --from TIME, --to TIME    UTC, as 2026-11-21 or 2026-11-21T10:20:30Z; the second is exclusive
 --investigator RECIPIENT  who can read the answers: age1..., or a file with it
 --expires TIME            a time, or a duration as 14d (default: 14d)
+--purpose restore         to bring back people in a public stream (`sealshot restore`); a warrant
+                          without it opens shots, and only these
 --purpose hold            to keep shots openable beyond their time; see `sealshot custodian hold`
 --until TIME              of a hold: when it ends; the authorities sign that, too
 
@@ -72,7 +74,7 @@ def _new(argv: list[str]) -> int:
     add("--investigator", required=True)
     add("--policy", type=Path, required=True)
     add("--expires", default="14d")
-    add("--purpose", choices=("open", "hold"), default="open")
+    add("--purpose", choices=("open", "restore", "hold"), default="open")
     add("--until", type=parse_time)
     add("-o", dest="output", type=Path, required=True)
     given = arguments.parse_args(argv)

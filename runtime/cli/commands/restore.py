@@ -1,0 +1,292 @@
+"""`sealshot restore`: bring people back into a public stream, exactly, under a warrant."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import av
+import numpy as np
+
+from sealshot.runtime.cli.arguments import Arguments, natural_int, output_file
+from sealshot.runtime.cli.terminal import note, progress, say, say_json
+from sealshot.runtime.errors import InputError, SealError
+from sealshot.runtime.files import read_regular
+from sealshot.runtime.public.cover import Plane
+from sealshot.runtime.public.picture import frame_of, planes_of
+from sealshot.runtime.public.recording import Recording
+from sealshot.runtime.public.restore import NOT_WHOLE, Opened, Part, Restorer, Survey, survey
+from sealshot.runtime.public.writer import VideoWriter, check_output
+from sealshot.runtime.seal.ceremony import Answer, open_originals, read_answer, write_request
+from sealshot.runtime.seal.container import Container, read_container
+from sealshot.runtime.seal.documents import named, read_file, write_file
+from sealshot.runtime.seal.keys import read_identities
+from sealshot.runtime.seal.log import CHECKPOINT_LIMIT
+from sealshot.runtime.seal.memory import disable_core_dumps
+from sealshot.runtime.seal.originals import OpenedOriginals
+from sealshot.runtime.seal.policy import Party, Policy, read_policy
+from sealshot.runtime.seal.signing import parse_verify_key
+from sealshot.runtime.seal.times import utc_now
+from sealshot.runtime.seal.warrant import Warrant, check_scope, check_warrant, read_warrant
+from sealshot.runtime.vault.record import LOG
+from sealshot.runtime.vault.store import OBJECT_LIMIT, SEALED, VaultObject, list_objects
+from sealshot.runtime.vault.verify import Logged, read_logged
+
+USAGE = """
+usage: sealshot restore STREAM --vault DIR [--track N]... --warrant FILE --policy FILE
+                     --request FILE
+       sealshot restore STREAM --vault DIR [--track N]... --warrant FILE --policy FILE
+                     --identity FILE --answer FILE... [--checkpoint FILE]... [--partial]
+                     -o FILE.mkv [--json]
+
+Bring people back into STREAM, which `sealshot run --public --policy` wrote. It takes a warrant with
+--purpose restore: the first step writes a request, which each authority and the custodian answer on
+their own machines, as for `sealshot open`; the second restores with their answers.
+
+FILE.mkv is without loss (FFV1), and where people were covered it is what the source showed, bit for
+bit, which SHA-256 of what was sealed proves. Elsewhere it is what the codec of STREAM left. Pieces
+from outside of the warrant's time stay covered.
+
+With --track only that track comes back; where its blocks of 16x16 pixels touch the region of
+somebody else they stay covered. A track ends wherever two people may have changed places in it, so
+one person may be several: `sealshot public read STREAM` lists them.
+
+What does not fit is refused, and nothing is written: a stream that was cut, encoded again or
+scaled, a container that is missing, or is another than the stream says.
+
+--vault DIR       where the containers are
+--track N         a track to bring back; may be repeated (default: everybody)
+--warrant FILE    a warrant that a quorum has signed, with --purpose restore
+--policy FILE     the policy of the camera
+--request FILE    write the request
+--identity FILE   the private key of the investigator; may be repeated
+--answer FILE     the answer of an authority or of the custodian; may be repeated
+--checkpoint FILE  of the camera's log, kept elsewhere; may be repeated
+--partial         restore what can be, where pictures of STREAM or containers are missing
+-o FILE.mkv       not overwritten; readable by you only
+--json            print the summary as JSON
+
+examples:
+  sealshot restore public.mkv --vault vault/ --track 3 --warrant w.json --policy policy.toml \\
+      --request request.zip
+  sealshot restore public.mkv --vault vault/ --track 3 --warrant w.json --policy policy.toml \\
+      --identity me.key --answer judge.answer --answer police.answer --answer custodian.answer \\
+      -o original.mkv
+"""
+
+
+def main(argv: list[str]) -> int:
+    """Run the command."""
+    arguments = Arguments("restore", USAGE)
+    add = arguments.add_argument
+    add("stream", type=Path)
+    add("--vault", type=Path, required=True)
+    add("--track", type=natural_int, action="append", default=[])
+    add("--warrant", type=Path, required=True)
+    add("--policy", type=Path, required=True)
+    add("--request", type=output_file)
+    add("--identity", action="append", default=[])
+    add("--answer", action="append", type=Path, default=[])
+    add("--checkpoint", action="append", type=Path, default=[])
+    add("--partial", action="store_true")
+    add("-o", dest="output", type=output_file)
+    add("--json", action="store_true")
+    given = arguments.parse_args(argv)
+    if (given.request is None) == (given.output is None):
+        arguments.error("give --request FILE, or -o FILE.mkv")
+    if given.output:
+        check_output(given.output, "ffv1")
+        if not given.identity:
+            arguments.error("the following arguments are required: --identity")
+    warrant, policy = read_warrant(given.warrant), read_policy(given.policy)
+    check_warrant(warrant, policy, utc_now(), "restore")
+    found = survey(given.stream)
+    wanted = found.wanted(frozenset(given.track))
+    if not wanted:
+        raise InputError(
+            f"{given.stream} says of no sealed originals"
+            + (" of these tracks alone" if given.track else ""),
+            hint="`sealshot public read` lists its tracks",
+        )
+    there = _find(given.vault, wanted)
+    if given.request:
+        return _request(there, warrant, policy, given.request)
+    return _restore(given, found, wanted, there, warrant, policy)
+
+
+def _find(vault: Path, wanted: Mapping[Part, str]) -> dict[Part, VaultObject]:
+    """Return where the containers of parts are, of those that are there."""
+    by_id = {found.path.stem: found for found in list_objects(vault) if found.path.suffix == SEALED}
+    there = {part: by_id[id] for part, id in wanted.items() if id in by_id}
+    if not there:
+        raise InputError(
+            f"none of the {len(wanted)} containers is in {vault}",
+            hint="give the vault of the camera that wrote the stream; after the retention time "
+            "they are gone",
+        )
+    if len(there) < len(wanted):
+        note(f"{len(wanted) - len(there)} of {len(wanted)} containers are not in {vault}")
+    return there
+
+
+def _request(
+    there: Mapping[Part, VaultObject], warrant: Warrant, policy: Policy, output: Path
+) -> int:
+    containers = []
+    for found in there.values():
+        with named(found.path):
+            container = read_container(_read(found.path))
+            check_scope(warrant, container, policy)
+        containers.append(container)
+    write_file(output, write_request(containers))
+    note(f"a request for {len(containers)} parts: {output}")
+    return 0
+
+
+def _restore(
+    given: argparse.Namespace,
+    found: Survey,
+    wanted: Mapping[Part, str],
+    there: Mapping[Part, VaultObject],
+    warrant: Warrant,
+    policy: Policy,
+) -> int:
+    if not given.partial:
+        _check_whole(given.stream, found, len(wanted) - len(there))
+    disable_core_dumps()
+    identities = [identity for file in given.identity for identity in read_identities(file)]
+    answers = []
+    for path in given.answer:
+        with named(path):
+            answers.append(read_answer(read_file(path, "answer"), warrant, policy, identities))
+    kept = [read_file(path, "checkpoint", CHECKPOINT_LIMIT) for path in given.checkpoint]
+    opener = _Opener(there, warrant, policy, answers, _logged(given.vault, warrant, kept))
+    pixels = opener(next(iter(there))).part.originals.pixels
+    restorer = Restorer(found, frozenset(there), opener)
+    with (
+        Recording(given.stream) as recording,
+        VideoWriter(
+            given.output, replace(recording.form, format=pixels), "ffv1", private=True
+        ) as writer,
+        progress("restoring", found.pictures) as bar,
+    ):
+        written = 0
+        for item in recording:
+            assert not isinstance(item, av.Packet)  # no sound was asked for
+            if item.message is None:
+                raise InputError(
+                    f"picture {written} of {given.stream} cannot be told from others",
+                    hint="it was damaged: ask for the file as it was written",
+                )
+            planes = _as(item.picture.planes, recording.form.format, pixels)
+            restorer.restore(planes, item.message)
+            writer.write(planes, item.picture.ticks)
+            written += 1
+            bar.update(written)
+        if restorer.later > 0 and not given.partial:
+            raise InputError(
+                f"{given.stream} was cut: {restorer.later} pictures or more after its last are "
+                "missing",
+                hint=NOT_WHOLE,
+            )
+        writer.keep()
+    return _tell(given, found, restorer, written, recording.codec)
+
+
+def _check_whole(stream: Path, found: Survey, missing: int) -> None:
+    if found.missing:
+        raise InputError(
+            f"{stream} was cut: {found.missing} of its first {found.last + 1} pictures are missing",
+            hint=NOT_WHOLE,
+        )
+    if missing:
+        raise InputError(
+            f"{missing} of the containers of {stream} are not in the vault", hint=NOT_WHOLE
+        )
+
+
+class _Opener:
+    """Opens a part with the answers, and checks that it is the one that was asked for."""
+
+    def __init__(
+        self,
+        there: Mapping[Part, VaultObject],
+        warrant: Warrant,
+        policy: Policy,
+        answers: Sequence[Answer],
+        logged: Logged | None,
+    ) -> None:
+        self._there, self._warrant, self._policy = there, warrant, policy
+        self._answers, self._logged = answers, logged
+
+    def __call__(self, part: Part) -> Opened:
+        found = self._there[part]
+        with named(found.path):
+            data = _read(found.path)
+            wrong = self._logged.differs(found.id, data) if self._logged else ""
+            if wrong:
+                raise SealError(wrong, "the camera's key may be stolen: ask its keeper")
+            opened = self._open(found, read_container(data))
+        warrant = self._warrant
+        return Opened(opened, opened.within(warrant.start, warrant.end))
+
+    def _open(self, found: VaultObject, container: Container) -> OpenedOriginals:
+        if container.header.id != found.path.stem:
+            raise SealError(
+                f"it is the container {container.header.id}, under the name of another",
+                hint="put each container back in its place: its name is its id",
+            )
+        return open_originals(container, self._warrant, self._policy, self._answers)
+
+
+def _logged(vault: Path, warrant: Warrant, kept: Sequence[bytes]) -> Logged | None:
+    if not (vault / LOG).exists():
+        note(f"there is no log in {vault}: whether a container was replaced is not checked")
+        return None
+    keys = warrant.cameras.items()
+    cameras = [Party("camera", name, parse_verify_key(key)) for name, key in keys]
+    return read_logged(vault / LOG, cameras, kept)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return read_regular(path, OBJECT_LIMIT)
+    except OSError as error:
+        raise InputError(f"cannot read it: {error.strerror}", hint="check the vault") from error
+
+
+def _as(planes: Sequence[Plane], format: str, wanted: str) -> Sequence[Plane]:
+    """Return planes that may be written to, in another format where that is wanted."""
+    if format == wanted:
+        return [np.require(plane, requirements="W") for plane in planes]
+    return planes_of(frame_of(planes, format).reformat(format=wanted))
+
+
+def _tell(
+    given: argparse.Namespace, found: Survey, restorer: Restorer, written: int, codec: str
+) -> int:
+    shared = found.shared(frozenset(given.track))
+    if given.json:
+        say_json(
+            {
+                "output": str(given.output),
+                "stream": found.stream,
+                "pictures": written,
+                "restored": restorer.restored,
+                "tracks": given.track,
+                "shared_pieces": shared,
+                "outside_of_time": restorer.outside,
+                "elsewhere": codec,
+            }
+        )
+        return 0
+    who = "track " + ", ".join(map(str, given.track)) if given.track else "everybody"
+    say(f"{given.output}: {written} pictures, {who} is back in {restorer.restored}")
+    note(f"bit for bit what was there; elsewhere the picture is what {codec} left of it")
+    if shared:
+        note(f"{shared} pieces that show others too stay covered")
+    if restorer.outside:
+        note(f"{restorer.outside} pieces from outside of the warrant's time stay covered")
+    return 0

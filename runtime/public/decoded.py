@@ -1,0 +1,95 @@
+"""From decoded frames to planes: upright, and all in the form of the first one."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Protocol
+
+import av
+from av.video.reformatter import VideoReformatter
+
+from sealshot.runtime.public.cover import Plane
+from sealshot.runtime.public.picture import (
+    FULL_RANGE,
+    LIMITED_RANGE,
+    PLANAR,
+    Form,
+    planes_of,
+)
+from sealshot.runtime.sources.convert import BT601, BT709, HD_WIDTH, SD_HEIGHT, Converter, turn_of
+
+FASTEST_FPS = 240
+
+
+class Colours(Protocol):
+    """What says how colours are meant: a frame, or the context of its decoder."""
+
+    color_range: int
+    color_primaries: int
+    color_trc: int
+    colorspace: int
+
+
+class Decoded:
+    """Makes planes of the frames of one stream."""
+
+    def __init__(
+        self,
+        first: av.VideoFrame,
+        colours: Colours,
+        pixel_aspect: Fraction,
+        time_base_s: Fraction,
+        fps: Fraction | None,
+    ) -> None:
+        """Take the form of the first frame.
+
+        Args:
+            first: the frame.
+            colours: of the stream.
+            pixel_aspect: of the frame as it was decoded; 0 where nobody knows.
+            time_base_s: as :attr:`Form.time_base_s`.
+            fps: frames per second; left out where it is absurd.
+        """
+        self._reformatter, self._converter = VideoReformatter(), Converter()
+        self._size = width, height = first.width, first.height
+        large = width >= HD_WIDTH or height > SD_HEIGHT
+        on_side, aspect = turn_of(first).transposed, pixel_aspect
+        if on_side:
+            width, height, aspect = height, width, 1 / aspect if aspect else aspect
+        full = "yuvj" in first.format.name or colours.color_range == FULL_RANGE
+        rgb = first.format.is_rgb  # as PyAV makes it YUV
+        self.form = Form(
+            width=width,
+            height=height,
+            format=_working(first, on_side),
+            pixel_aspect=aspect,
+            time_base_s=time_base_s,
+            fps=fps if fps and 0 < fps <= FASTEST_FPS else None,
+            range=LIMITED_RANGE if rgb else FULL_RANGE if full else colours.color_range,
+            primaries=colours.color_primaries,
+            transfer=colours.color_trc,
+            matrix=(BT709 if large else BT601) if rgb else colours.colorspace,
+        )
+
+    def planes(self, frame: av.VideoFrame) -> tuple[Plane, ...]:
+        """Return the planes of a frame: as they were decoded, if it is in the form of the first."""
+        turn = self._converter.turn(frame)
+        return tuple(turn(plane) for plane in planes_of(self._worked(frame)))
+
+    def _worked(self, frame: av.VideoFrame) -> av.VideoFrame:
+        same = frame.format.name.replace("yuvj", "yuv") == self.form.format
+        if same and (frame.width, frame.height) == self._size:
+            return frame
+        matrix = self.form.matrix if frame.format.is_rgb else None
+        return self._reformatter.reformat(
+            frame, *self._size, self.form.format, dst_colorspace=matrix
+        )
+
+
+def _working(frame: av.VideoFrame, on_side: bool) -> str:
+    """Return the format that a stream is held in: its own where it is planar YUV."""
+    name = frame.format.name.replace("yuvj", "yuv")
+    if name not in PLANAR:
+        return "yuv420p10le" if name == "p010le" else "yuv420p"
+    # a picture of half the width on its side would be one of half the height
+    return name.replace("422", "444") if on_side else name

@@ -1,0 +1,264 @@
+"""Keeping what is covered: the original blocks of each track, without loss, part by part.
+
+The regions of a picture are widened to blocks of 16x16 pixels. Blocks that only one track touches
+go into parts of that track; blocks that several touch go into parts of these together, so that a
+part of one track never shows another. A part is a small FFV1 video; it ends after a minute, with
+the hour, when it is large, or when its track has gone. The codec was chosen by measuring:
+``benchmarks/RESULTS.md``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import itertools
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from sealshot.runtime.public.cover import Plane, Region, inside
+from sealshot.runtime.public.picture import frame_of, planes_of
+from sealshot.runtime.seal.originals import BLOCK_PX, LONGEST_S, Originals, Piece
+
+PART_BYTES = 4 * 1024 * 1024
+ALL_BYTES = 16 * 1024 * 1024
+"""Of all open parts together; above it the largest is closed."""
+IDLE_S = 5.0
+"""A part whose track was not seen for so long is closed."""
+CODEC = {"level": "1", "g": "300"}
+"""Of FFV1: a picture starts from what was learnt of those before it."""
+
+Tracks = tuple[int, ...]
+Mask = NDArray[np.bool_]
+Box = tuple[int, int, int, int]
+
+
+def blocks_of(regions: Iterable[Region], width: int, height: int) -> dict[Tracks, Mask]:
+    """Return the blocks ``bool [rows, columns]`` that tracks touch, each block once.
+
+    The key is all tracks that touch a block, ascending.
+    """
+    shape = -(-height // BLOCK_PX), -(-width // BLOCK_PX)
+    touched: dict[int, Mask] = {}
+    for region in regions:
+        rectangle = inside(region, width, height)
+        if rectangle is not None:
+            x0, y0, x1, y1 = rectangle
+            mask = touched.setdefault(region.track, np.zeros(shape, bool))
+            mask[y0 // BLOCK_PX : -(-y1 // BLOCK_PX), x0 // BLOCK_PX : -(-x1 // BLOCK_PX)] = True
+    found: dict[Tracks, Mask] = {}
+    count = sum(touched.values(), np.zeros(shape, np.int64))
+    for track, mask in touched.items():
+        alone = mask & (count == 1)
+        if alone.any():
+            found[(track,)] = alone
+    for row, column in np.argwhere(count > 1).tolist():
+        tracks = tuple(sorted(track for track, mask in touched.items() if mask[row, column]))
+        found.setdefault(tracks, np.zeros(shape, bool))[row, column] = True
+    return found
+
+
+def cut_out(planes: Sequence[Plane], box: Box, mask: Mask, size: tuple[int, int]) -> list[Plane]:
+    """Return planes of ``size`` blocks with some blocks of a picture; all else is 0.
+
+    Args:
+        planes: of the picture.
+        box: left, top, width, height of the rectangle around the blocks, in blocks.
+        mask: ``bool [height, width]``, which of its blocks.
+        size: columns and rows, as many as the rectangle has or more.
+    """
+    cut = []
+    for plane, (x, y), step in _parts(planes, box):
+        part = plane[y, x]
+        shown = np.zeros((size[1] * BLOCK_PX // step[1], size[0] * BLOCK_PX // step[0]), part.dtype)
+        shown[: part.shape[0], : part.shape[1]] = part * _pixels(mask, step, part.shape)
+        cut.append(shown)
+    return cut
+
+
+def put_back(planes: Sequence[Plane], box: Box, mask: Mask, cut: Sequence[Plane]) -> None:
+    """Write blocks that :func:`cut_out` gave into the planes of a picture."""
+    for (plane, (x, y), step), shown in zip(_parts(planes, box), cut, strict=True):
+        part = plane[y, x]
+        where = _pixels(mask, step, part.shape)
+        part[where] = shown[: part.shape[0], : part.shape[1]][where]
+
+
+def digest(planes: Sequence[Plane], box: Box, cut: Sequence[Plane]) -> str:
+    """Return the SHA-256 of blocks that were cut out of planes like these."""
+    sha256 = hashlib.sha256()
+    for (plane, (x, y), _), shown in zip(_parts(planes, box), cut, strict=True):
+        height, width = plane[y, x].shape
+        sha256.update(np.ascontiguousarray(shown[:height, :width]).tobytes())
+    return sha256.hexdigest()
+
+
+def mask_of(piece: Piece) -> Mask:
+    """Return which blocks of its box a piece has, ``bool [height, width]``."""
+    _, _, width, height = piece.box
+    if not piece.blocks:
+        return np.ones((height, width), bool)
+    bits = np.unpackbits(np.frombuffer(bytes.fromhex(piece.blocks), np.uint8))
+    return bits[: width * height].astype(bool).reshape(height, width)
+
+
+def _parts(
+    planes: Sequence[Plane], box: Box
+) -> list[tuple[Plane, tuple[slice, slice], tuple[int, int]]]:
+    """Return each plane, its columns and rows in the box, and its steps: 1, or 2 if subsampled."""
+    height, width = planes[0].shape
+    left, top, columns, rows = (BLOCK_PX * side for side in box)
+    found = []
+    for plane in planes:
+        step = round(width / plane.shape[1]), round(height / plane.shape[0])
+        x = slice(left // step[0], (left + columns) // step[0])
+        y = slice(top // step[1], (top + rows) // step[1])
+        found.append((plane, (x, y), step))
+    return found
+
+
+def _pixels(mask: Mask, step: tuple[int, int], shape: tuple[int, ...]) -> Mask:
+    """Return a mask of blocks as one of pixels, cut to ``shape``."""
+    wide = mask.repeat(BLOCK_PX // step[0], axis=1).repeat(BLOCK_PX // step[1], axis=0)
+    return wide[: shape[0], : shape[1]]
+
+
+@dataclass(eq=False)
+class _Part:
+    """A part that is being written."""
+
+    number: int
+    size: tuple[int, int]
+    """Columns and rows of its video, in blocks."""
+    hour: str
+    pixels: str
+    pieces: list[Piece] = field(default_factory=list)
+    size_bytes: int = 0
+
+    def __post_init__(self) -> None:
+        self._file = io.BytesIO()
+        self._container = av.open(self._file, "w", format="matroska")
+        stream = self._container.add_stream("ffv1", rate=25, options=dict(CODEC))
+        assert isinstance(stream, av.VideoStream)
+        context = stream.codec_context
+        context.width, context.height = (BLOCK_PX * side for side in self.size)
+        context.pix_fmt, context.thread_count = self.pixels, 1
+        self._stream = stream
+
+    def add(self, piece: Piece, cut: Sequence[Plane]) -> None:
+        self._mux(frame_of(cut, self.pixels))
+        self.pieces.append(piece)
+
+    def finish(self) -> bytes:
+        self._mux(None)
+        self._container.close()
+        return self._file.getvalue()
+
+    def _mux(self, frame: av.VideoFrame | None) -> None:
+        for packet in self._stream.encode(frame):
+            self.size_bytes += packet.size
+            self._container.mux(packet)
+
+    def takes(self, time_s: float, hour: str, box: Box) -> bool:
+        """Whether a piece of this time and size fits."""
+        return (
+            time_s - self.pieces[0].time_s <= LONGEST_S
+            and hour == self.hour
+            and self.size_bytes < PART_BYTES
+            and box[2] <= self.size[0]
+            and box[3] <= self.size[1]
+        )
+
+
+class OriginalsWriter:
+    """Takes the originals of a stream, picture by picture, and gives out parts to be sealed."""
+
+    def __init__(
+        self,
+        stream: bytes,
+        pixels: str,
+        seal: Callable[[Originals], None],
+        hour_of: Callable[[float], str],
+    ) -> None:
+        """Start with nothing.
+
+        Args:
+            stream: identifier of the stream, 16 bytes.
+            pixels: FFmpeg's name of the format of the planes.
+            seal: takes each part, once; it is to last from then on.
+            hour_of: the hour of UTC, as the log writes it, of a time of the stream in seconds.
+        """
+        self._stream, self._pixels, self._seal, self._hour_of = stream, pixels, seal, hour_of
+        self._size = 0, 0
+        self._numbers = itertools.count()
+        self._open: dict[Tracks, _Part] = {}
+
+    def take(
+        self, picture: int, time_s: float, planes: Sequence[Plane], regions: Iterable[Region]
+    ) -> tuple[tuple[int, Tracks], ...]:
+        """Take what a picture shows in its regions; return the parts that have it, and of whom."""
+        height, width = planes[0].shape
+        self._size, hour = (width, height), self._hour_of(time_s)
+        kept = []
+        for tracks, mask in blocks_of(regions, width, height).items():
+            box = _around(mask)
+            left, top, columns, rows = box
+            mask = mask[top : top + rows, left : left + columns]
+            part = self._part_for(tracks, time_s, hour, box)
+            cut = cut_out(planes, box, mask, part.size)
+            blocks = "" if mask.all() else np.packbits(mask).tobytes().hex()
+            part.add(Piece(picture, time_s, box, blocks, digest(planes, box, cut)), cut)
+            kept.append((part.number, tracks))
+        for tracks, part in tuple(self._open.items()):
+            if time_s - part.pieces[-1].time_s > IDLE_S:
+                self._close(tracks)
+        while sum(part.size_bytes for part in self._open.values()) > ALL_BYTES:
+            self._close(max(self._open, key=lambda tracks: self._open[tracks].size_bytes))
+        return tuple(kept)
+
+    def finish(self) -> None:
+        """Give out what is left."""
+        for tracks in tuple(self._open):
+            self._close(tracks)
+
+    def _part_for(self, tracks: Tracks, time_s: float, hour: str, box: Box) -> _Part:
+        part = self._open.get(tracks)
+        if part is not None and not part.takes(time_s, hour, box):
+            self._close(tracks)
+            part = None
+        if part is None:
+            size = box[2] + box[2] // 4 + 1, box[3] + box[3] // 4 + 1  # who comes nearer grows
+            part = self._open[tracks] = _Part(next(self._numbers), size, hour, self._pixels)
+        return part
+
+    def _close(self, tracks: Tracks) -> None:
+        part = self._open.pop(tracks)
+        width, height = self._size
+        self._seal(
+            Originals(
+                stream=self._stream.hex(),
+                part=part.number,
+                tracks=tracks,
+                width=width,
+                height=height,
+                pixels=self._pixels,
+                pieces=tuple(part.pieces),
+                video=part.finish(),
+            )
+        )
+
+
+def _around(mask: Mask) -> Box:
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    left, top = int(columns[0]), int(rows[0])
+    return left, top, int(columns[-1]) - left + 1, int(rows[-1]) - top + 1
+
+
+def frames_of(originals: Originals) -> Iterable[list[Plane]]:
+    """Yield the planes of the pieces of a part, in order."""
+    with av.open(io.BytesIO(originals.video), format="matroska") as container:
+        for frame in container.decode(video=0):
+            yield list(planes_of(frame))
