@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sealshot.runtime.errors import SealshotError
-from sealshot.runtime.pipeline.run import run
+from sealshot.runtime.pipeline.run import Seal, run
 from sealshot.runtime.pipeline.settings import Settings
 from sealshot.runtime.pipeline.sinks import Sink
 from sealshot.runtime.pipeline.stages import Stages
@@ -163,7 +163,7 @@ class Station:
             self._source = None
         return summary.failure
 
-    def _connect(self, source: Source, stages: Stages) -> Sequence[Sink]:
+    def _connect(self, source: Source, stages: Stages, _: Seal) -> Sequence[Sink]:
         self._source, self._engine = source, stages.engine.description
         self._enter("running")
         logger.info("camera %s: watching %s on %s", self.name, source.name, self._engine)

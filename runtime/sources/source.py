@@ -74,7 +74,8 @@ class Source(ABC):
         if self._sameness.add(frame.image):
             self._tell_sameness()
         if self.mask is not None:
-            return replace(frame, image=self.mask(frame.image))
+            # as it was decoded it shows what nothing may look at
+            return replace(frame, image=self.mask(frame.image), decoded=None)
         return frame
 
     def _tell_sameness(self) -> None:

@@ -46,7 +46,7 @@ class Cameras:
             raise failure
         source = SimpleNamespace(name=settings.source, dropped=0)
         stages = SimpleNamespace(engine=SimpleNamespace(description="an engine"))
-        sinks, people = connect(source, stages), 1
+        sinks, people = connect(source, stages, lambda *_: ""), 1
         while not stop.is_set():
             for sink in sinks:
                 sink.beat(Beat(0.0, (), (), people))

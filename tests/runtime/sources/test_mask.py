@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -39,3 +40,19 @@ def test_each_picture_of_a_source_is_masked(tmp_path) -> None:
         frames = list(source)
     assert [frame.index for frame in frames] == [0, 1]
     assert all(not f.image[:, :30].any() and f.image[:, 40:].all() for f in frames)
+
+
+def test_what_was_decoded_does_not_go_round_the_mask(tmp_path) -> None:
+    path = tmp_path / "clip.mkv"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("ffv1", rate=25)
+        assert isinstance(stream, av.VideoStream)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        picture = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 200, np.uint8), "bgr24")
+        container.mux(stream.encode(picture))
+        container.mux(stream.encode(None))
+    with open_source(str(path)) as source:
+        assert next(source).decoded is not None
+    with open_source(str(path)) as source:
+        source.mask = Mask([LEFT_HALF])
+        assert next(source).decoded is None
