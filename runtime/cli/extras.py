@@ -14,7 +14,14 @@ EXTRAS = {
 
 OF_COMMAND = {"train": "export", "export": "export"}
 """Commands that need more than ``bench``."""
-BROUGHT = {"torch": "export", "onnx": "bench", "matplotlib": "bench", "msgspec": "service"}
+BROUGHT = {
+    "torch": "export",
+    "onnx": "bench",
+    "matplotlib": "bench",
+    "msgspec": "service",
+    "paho": "service",
+    "prometheus_client": "service",
+}
 """Import name -> the least extra that brings it."""
 
 

@@ -9,6 +9,7 @@ from sealshot.runtime.errors import InputError, SealshotError
 from sealshot.runtime.files import read_regular
 from sealshot.runtime.service.config import Camera, Config, in_folder
 from sealshot.runtime.service.decode import ConfigError, Problem, Where, decode, line_of
+from sealshot.runtime.service.outlets import parts_of
 from sealshot.runtime.sources.redact import holds_secret
 
 LIMIT = 4 * 1024 * 1024  # bytes
@@ -46,6 +47,12 @@ def check(file: Path, tries: Tries) -> list[Problem]:
             except SealshotError as error:
                 line = line_of(text, ("camera", name, key))
                 found.append(Problem(line, f"camera.{name}.{key}: {error.fact}", error.hint))
+    for where, _, attempt in parts_of(config, file.parent):
+        try:
+            attempt()
+        except SealshotError as error:
+            name = ".".join(map(str, where))
+            found.append(Problem(line_of(text, where), f"{name}: {error.fact}", error.hint))
     return sorted(found, key=lambda problem: problem.line)
 
 
@@ -99,3 +106,12 @@ def _rules(config: Config, base: Path) -> Iterator[tuple[Where, str, str]]:
                 "give each camera a vault of its own",
             )
         vaults[vault] = name
+    for number, hook in enumerate(config.webhook):
+        if (hook.url is None) == (hook.url_file is None):
+            yield ("webhook", number), f"webhook.{number}: give one of url and url_file", ""
+        if hook.url is not None and holds_secret(hook.url):
+            yield (
+                ("webhook", number, "url"),
+                f"webhook.{number}.url: there is a secret in it",
+                "write it into a file, and name that in url_file",
+            )

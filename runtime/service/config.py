@@ -14,6 +14,7 @@ from msgspec import Meta, Struct
 from sealshot.runtime.detect import MIN_FACE_PX
 from sealshot.runtime.pipeline.settings import Choice, Emit, Settings
 from sealshot.runtime.seal.payload import PictureType
+from sealshot.runtime.sources import Tls
 from sealshot.runtime.weights import DEFAULT_SCORE
 
 Text = Annotated[str, Meta(min_length=1)]
@@ -23,7 +24,9 @@ Corners = Annotated[tuple[tuple[Share, Share], ...], Meta(min_length=3)]
 Port = Annotated[int, Meta(ge=1, le=65535)]
 Name = Annotated[str, Meta(pattern="^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
 
-DEFAULT_LISTEN = "127.0.0.1:9877"
+Listen = Annotated[str, Meta(pattern=r"^(\[[0-9a-fA-F:]+\]|[^:\s]+):[0-9]{1,5}$")]
+Topic = Annotated[str, Meta(pattern="^[A-Za-z0-9][A-Za-z0-9_/-]{0,99}$")]
+
 EXAMPLE = Path(__file__).parent / "example.toml"
 
 
@@ -64,8 +67,13 @@ class Camera(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     board: Text | None = None
     fps: Above0 | None = None
 
-    def settings(self, source: str) -> Settings:
-        """Return what to run on, with ``source`` as it is to be opened."""
+    def settings(self, source: str, base: Path = Path()) -> Settings:
+        """Return what to run on.
+
+        Args:
+            source: as it is to be opened.
+            base: folder that paths start from.
+        """
         return Settings(
             source=source,
             detector=self.detector,
@@ -79,13 +87,74 @@ class Camera(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
             choice=Choice(self.margin, self.clip),
             fps=self.fps,
             masks=self.masks,
+            tls=Tls(
+                not self.tls_unverified, in_folder(base, self.ca_file) if self.ca_file else None
+            ),
         )
+
+
+class Page(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Status page, metrics and health over HTTP."""
+
+    listen: Listen = "127.0.0.1:9877"
+    token_file: Text | None = None
+    """Who may read them; needed where others than this machine reach them."""
+
+
+class Events(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Events as lines of JSON."""
+
+    file: Text
+    """``-`` is standard output."""
+
+
+class Mqtt(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Events and states to an MQTT broker."""
+
+    host: Text
+    port: Port | None = None
+    """8883, or 1883 without TLS."""
+    tls: bool = True
+    ca_file: Text | None = None
+    user: Text | None = None
+    password_file: Text | None = None
+    topic: Topic = "sealshot"
+    """Of this box: a box has a topic of its own."""
+    discovery: Annotated[str, Meta(pattern="^[^+#]*$")] = "homeassistant"
+    """Prefix of Home Assistant's discovery; empty for none."""
+
+
+class Webhook(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Events to an address."""
+
+    url: Annotated[str, Meta(pattern="^https?://")] | None = None
+    url_file: Text | None = None
+    """A file with the address in its one line, or ``credential:NAME``."""
+
+
+class Alarms(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What is too much."""
+
+    silent: Above0 = 60.0
+    """Seconds without a picture."""
+    burst: Annotated[int, Meta(ge=1)] = 120
+    """People in a minute."""
+    upload: Above0 = 3600.0
+    """Seconds for which a shot waits for its upload."""
+    disk_days: Above0 = 7.0
+    disk_least: Annotated[int, Meta(ge=0)] = 500_000_000
+    """Bytes that are free."""
 
 
 class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The whole file."""
 
     camera: Annotated[dict[Name, Camera], Meta(min_length=1)]
+    page: Page | None = None
+    events: Events | None = None
+    mqtt: Mqtt | None = None
+    webhook: tuple[Webhook, ...] = ()
+    alarms: Alarms = Alarms()
 
 
 def in_folder(base: Path, path: str) -> Path:

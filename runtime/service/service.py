@@ -10,14 +10,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sealshot import __version__
-from sealshot.runtime.errors import InputError, SealshotError
+from sealshot.runtime.errors import InputError
 from sealshot.runtime.files import make_folder
 from sealshot.runtime.pipeline.stop import Stop
-from sealshot.runtime.seal.times import utc_now
 from sealshot.runtime.service.config import Config
+from sealshot.runtime.service.events import Event
 from sealshot.runtime.service.notify import Notify
-from sealshot.runtime.service.state import State, write_state
+from sealshot.runtime.service.reports import Reports
+from sealshot.runtime.service.state import CameraState
 from sealshot.runtime.service.station import Opener, Station
 
 logger = logging.getLogger(__name__)
@@ -40,16 +40,19 @@ class Service:
         config: what to watch.
         opener: reads the files that a camera's part names.
         state_file: where it is told how it goes.
+        base: folder that paths in the configuration start from.
     """
 
-    def __init__(self, config: Config, opener: Opener, state_file: Path) -> None:
+    def __init__(
+        self, config: Config, opener: Opener, state_file: Path, base: Path = Path()
+    ) -> None:
         self._config, self._opener, self._state_file = config, opener, state_file
+        self._base = base
+        self._reports: Reports | None = None
         self._stations: dict[str, Station] = {}
-        self._started = utc_now()
         self._notify = Notify()
         self._ready = False
         self._tell_at = 0.0
-        self._state_problem = ""
 
     def run(self, stop: Stop, reload: Callable[[], Config | None]) -> int:
         """Watch until all cameras have ended or somebody stops it.
@@ -63,12 +66,15 @@ class Service:
         """
         code = 0
         with stop.heeded():
+            self._reports = Reports(self._config, self._base, self._state_file)
             self._apply(self._config)
             while not stop.is_set() and not self._all_over():
                 config = reload()
                 if config is not None:
                     self._notify.reloading()
+                    self._reports.apply(config)
                     self._apply(config)
+                    self._reports.tell(Event(kind="service", state="reloaded"))
                     self._ready = False
                 stuck = self._round()
                 if stuck:
@@ -79,6 +85,7 @@ class Service:
             self._notify.stopping()
             left = self._stop(list(self._stations.values()))
             self._tell()
+            self._reports.close()
         return 1 if left else code
 
     @contextmanager
@@ -108,15 +115,9 @@ class Service:
         finally:
             os.close(lock)
 
-    def state(self) -> State:
-        """Return how it is."""
-        return State(
-            version=__version__,
-            pid=os.getpid(),
-            started=self._started,
-            written=utc_now(),
-            cameras=tuple(station.state() for station in self._stations.values()),
-        )
+    def cameras(self) -> tuple[CameraState, ...]:
+        """Return how they are."""
+        return tuple(station.state() for station in self._stations.values())
 
     def _apply(self, config: Config) -> None:
         """Start what is new, end what is gone; a camera whose part is the same goes on."""
@@ -167,13 +168,8 @@ class Service:
     def _tell(self) -> None:
         if self._ready:
             self._notify.status(self._summary())
-        try:
-            write_state(self._state_file, self.state())
-            self._state_problem = ""
-        except SealshotError as error:  # a full disk ends no camera
-            if error.fact != self._state_problem:
-                logger.warning("%s; %s", error.fact, error.hint)
-            self._state_problem = error.fact
+        if self._reports is not None:
+            self._reports.show(self.cameras())
 
     def _summary(self) -> str:
         stations = self._stations.values()
@@ -183,3 +179,5 @@ class Service:
 
     def _on_person(self, camera: str) -> None:
         """Take that somebody was seen."""
+        if self._reports is not None:
+            self._reports.person(camera)

@@ -75,6 +75,11 @@ class Alarm(Struct, frozen=True):
     text: str
     since: datetime
 
+    @property
+    def sentence(self) -> str:
+        """What it says, of which camera."""
+        return f"{self.camera}: {self.text}" if self.camera else self.text
+
 
 class State(Struct, frozen=True, kw_only=True):
     """A whole service."""
@@ -137,4 +142,8 @@ def wrongs(state: State, now: datetime | None = None) -> list[str]:
     age_s = state.age_s(now or utc_now())
     late = [f"the service has not told its state for {age_s:.0f} s"] if age_s > LATE_S else []
     cameras = [f"{each.name}: {each.problem}" for each in state.cameras if each.problem]
-    return late + cameras + [f"{alarm.camera}: {alarm.text}" for alarm in state.alarms]
+    return (
+        late
+        + cameras
+        + [alarm.sentence for alarm in state.alarms if alarm.name != "camera-failing"]
+    )

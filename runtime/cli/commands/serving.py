@@ -8,7 +8,6 @@ import re
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import TypeVar
@@ -25,7 +24,6 @@ from sealshot.runtime.service.decode import ConfigError
 from sealshot.runtime.service.service import Service
 from sealshot.runtime.service.state import default_file
 from sealshot.runtime.service.station import Opened
-from sealshot.runtime.sources import Tls
 from sealshot.runtime.sources.board import board_source, find_board
 from sealshot.runtime.sources.secret import read_secret
 from sealshot.runtime.vault.keeper import Sealing
@@ -43,7 +41,7 @@ _NO_PATH = re.compile(r"://| ! |^[0-9]+$|^csi:|^/dev/")
 def serve(file: Path, state: Path | None) -> int:
     """Watch until all is over; return the exit code."""
     cameras = Cameras(file.parent)
-    service, stop = Service(_read(file), cameras, state or default_file()), Stop()
+    service, stop = Service(_read(file), cameras, state or default_file(), file.parent), Stop()
     with stop.on_signals(), _on_hangup() as asked, service.alone():
 
         def reload() -> Config | None:
@@ -82,9 +80,7 @@ class Cameras:
 
     def __call__(self, camera: Camera) -> Opened:
         """Return what a camera is watched with."""
-        ca_file = in_folder(self._base, camera.ca_file) if camera.ca_file else None
-        tls = Tls(not camera.tls_unverified, ca_file)
-        settings = replace(camera.settings(self._source(camera)), tls=tls)
+        settings = camera.settings(self._source(camera), self._base)
         return Opened(settings, self._sealing(camera), in_folder(self._base, camera.vault))
 
     def tries(self, camera: Camera) -> Iterator[tuple[str, Callable[[], object]]]:

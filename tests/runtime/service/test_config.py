@@ -67,9 +67,8 @@ def test_what_cannot_stand_together_is_told(text, line, fact, tmp_path) -> None:
     assert "secret@" not in problem.fact + problem.hint
 
 
-COMMENTED = [
-    line[2:] for line in EXAMPLE.read_text().splitlines() if re.match("# [a-z_]+ = ", line)
-]
+CAMERAS, _, OTHERS = EXAMPLE.read_text().partition("[page]")
+COMMENTED = [line[2:] for line in CAMERAS.splitlines() if re.match("# [a-z_]+ = ", line)]
 
 
 def test_the_example_is_right() -> None:
@@ -78,13 +77,22 @@ def test_the_example_is_right() -> None:
 
 
 @pytest.mark.parametrize("line", COMMENTED)
-def test_the_example_is_right_with_what_is_commented_out(line, tmp_path) -> None:
+def test_the_cameras_of_the_example_are_right_with_what_is_commented_out(line, tmp_path) -> None:
     text = EXAMPLE.read_text().replace(f"# {line}", line)
     if line.startswith("source_file"):
         text = text.replace('source = "rtsp', '# source = "rtsp')
     file = tmp_path / "cameras.toml"
     file.write_text(text)
     assert read_config(file) != read_config(EXAMPLE)
+
+
+def test_the_rest_of_the_example_is_right_with_what_is_commented_out(tmp_path) -> None:
+    file = tmp_path / "cameras.toml"
+    rest = re.sub(r"(?m)^# (?=[a-z_]+ = |\[)", "", OTHERS)
+    file.write_text(f"{CAMERAS}[page]{rest}")
+    config = read_config(file)
+    assert None not in (config.page and config.page.token_file, config.mqtt, config.events)
+    assert len(config.webhook) == 1
 
 
 def test_defaults_are_those_of_run() -> None:

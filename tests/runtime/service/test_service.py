@@ -42,7 +42,7 @@ def served(cameras, tmp_path, monkeypatch):
 
 
 def phases(service) -> dict[str, str]:
-    return {camera.name: camera.phase for camera in service.state().cameras}
+    return {camera.name: camera.phase for camera in service.cameras()}
 
 
 def test_a_camera_that_fails_is_tried_again_and_costs_the_others_nothing(
@@ -67,11 +67,11 @@ def test_a_failure_is_told_until_it_is_over(served, cameras) -> None:
 def test_a_reload_disturbs_no_camera_whose_part_is_the_same(served, cameras) -> None:
     service = served(config("a", "b"))
     until(lambda: phases(service) == {"a": "running", "b": "running"})
-    people = service.state().cameras[0].people
+    people = service.cameras()[0].people
     served.news.append(config("a", "c"))
     until(lambda: phases(service) == {"a": "running", "c": "running"})
     assert sorted(cameras.watches) == ["a", "b", "c"]
-    assert service.state().cameras[0].people == people == 1
+    assert service.cameras()[0].people == people == 1
 
 
 def test_a_stop_ends_all_and_is_told(served) -> None:
