@@ -38,6 +38,9 @@ LOWEST, HIGHEST = -(2**15), 2**15 - 1
 NAL_HEADERS = {"h264": b"\x06", "h265": b"\x4e\x01"}
 USER_DATA_UNREGISTERED = 5
 
+Part = tuple[int, tuple[int, ...]]
+"""A sealed part: its number, and the tracks that it shows, ascending."""
+
 
 @dataclass(frozen=True)
 class Message:
@@ -48,15 +51,15 @@ class Message:
     picture: int
     regions: tuple[tuple[int, int, int, int, int], ...]
     """Track, and ``x0, y0, x1, y1`` in whole pixels; may reach out of the picture."""
-    parts: tuple[tuple[int, tuple[int, ...]], ...] = ()
-    """The sealed parts that have originals of it: number, and whose they are, ascending."""
+    parts: tuple[Part, ...] = ()
+    """The sealed parts that have originals of it."""
 
 
 def message_of(
     stream: bytes,
     picture: int,
     regions: Sequence[Region],
-    parts: Sequence[tuple[int, tuple[int, ...]]] = (),
+    parts: Sequence[Part] = (),
 ) -> Message:
     """Return what a picture says of what was covered in it, and of where its originals are."""
     boxes = [(region.track, *(round(v) for v in region.box)) for region in regions]

@@ -7,8 +7,8 @@ camera sealed. Who alters a stream can make it say less, or nothing that holds.
 from __future__ import annotations
 
 from array import array
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -18,12 +18,12 @@ from av.error import FFmpegError
 
 from sealshot.runtime.errors import InputError, SealError
 from sealshot.runtime.public.cover import Plane
-from sealshot.runtime.public.message import Message, message_in
-from sealshot.runtime.public.originals import Tracks, digest, frames_of, mask_of, put_back
+from sealshot.runtime.public.message import Message, Part, message_in
+from sealshot.runtime.public.originals import digest, frames_of, mask_of, put_back
+from sealshot.runtime.public.recording import Recording, Shown
+from sealshot.runtime.public.strip import read_strip
 from sealshot.runtime.seal.originals import OpenedOriginals, Piece, object_id
 
-Part = tuple[int, Tracks]
-"""Number of a part, and whose it is."""
 NOT_WHOLE = "--partial restores what is there"
 
 
@@ -34,15 +34,17 @@ class Survey:
     stream: str
     """Its identifier, 32 hexadecimal digits."""
     pictures: int
-    first: int
     last: int
+    """Number of the last one."""
+    silent: int
+    """Pictures that do not say which ones they are."""
     parts: Counter[Part]
-    """Parts that have originals of it, and of how many of its pictures."""
+    """Parts that have originals of it, and how often its pictures say so."""
 
     @property
     def missing(self) -> int:
         """Pictures of the stream that are not there, but for those after the last one."""
-        return self.last + 1 - self.pictures
+        return max(0, self.last + 1 - self.pictures - self.silent)
 
     def wanted(self, tracks: frozenset[int]) -> dict[Part, str]:
         """Return the parts that show nobody but ``tracks``, with the identifiers of containers.
@@ -66,35 +68,31 @@ class Survey:
 
 
 def survey(path: Path) -> Survey:
-    """Read what a public stream says of itself, without decoding it.
+    """Read what a public stream says of itself.
+
+    Where its user data is lost it is decoded, and each picture asked for its strip.
 
     Raises:
-        InputError: it is no video, says nothing, or was put together or encoded anew.
+        InputError: it is no video, says nothing, or was put together anew.
     """
-    ids: set[bytes] = set()
-    times, numbers, parts, silent = array("q"), array("q"), Counter[Part](), 0
-    try:
-        with av.open(str(path.absolute())) as container:
-            for packet in container.demux(video=0):
-                message = message_in(bytes(packet)) if packet.size else None
-                if message is None or packet.pts is None:
-                    silent += packet.size > 0
-                    continue
-                ids.add(message.stream)
-                times.append(packet.pts)
-                numbers.append(message.picture)
-                parts.update(message.parts)
-    except (FFmpegError, OSError, IndexError) as error:
-        why = getattr(error, "strerror", None) or "there is no video in it"
+    for read in (messages_in_packets, messages_in_strips):
+        ids: set[bytes] = set()
+        times, numbers, parts, silent = array("d"), array("q"), Counter[Part](), 0
+        for time_s, message in read(path):
+            if message is None:
+                silent += 1
+                continue
+            ids.add(message.stream)
+            times.append(time_s)
+            numbers.append(message.picture)
+            parts.update(message.parts)
+        if numbers:
+            break
+    else:
         raise InputError(
-            f"{path} is not a video that FFmpeg can read: {str(why).lower()}",
-            hint="check that it plays elsewhere",
-        ) from None
-    if not numbers or silent:
-        raise InputError(
-            f"{path} says nothing of itself in {silent} of {silent + len(numbers)} pictures",
-            hint="it was encoded again, or is no public stream: give the file that `run --public` "
-            "wrote, or a copy of it (-c copy)",
+            f"{path} says nothing of itself in {silent} pictures",
+            hint="it was encoded again and has no strip, or is no public stream: give the file "
+            "that `run --public` wrote, or a copy of it (-c copy)",
         )
     if len(ids) > 1:
         raise InputError(
@@ -106,24 +104,69 @@ def survey(path: Path) -> Survey:
             f"the pictures of {path} are not in the order in which they were taken",
             hint="somebody put it together anew: ask for the file as it was written",
         )
-    return Survey(ids.pop().hex(), len(shown), shown[0], shown[-1], parts)
+    return Survey(ids.pop().hex(), len(shown), shown[-1], silent, parts)
+
+
+def messages_in_packets(path: Path) -> Iterator[tuple[float, Message | None]]:
+    """Yield time, in seconds, and message of each encoded picture, as the file has them.
+
+    Raises:
+        InputError: it is no video.
+    """
+    try:
+        with av.open(str(path.absolute()), metadata_errors="replace") as container:
+            for packet in container.demux(video=0):
+                if packet.size:
+                    timed = packet.pts is not None
+                    base = packet.time_base or 0
+                    yield (
+                        float((packet.pts or 0) * base),
+                        message_in(bytes(packet)) if timed else None,
+                    )
+    except (FFmpegError, OSError, IndexError) as error:
+        why = getattr(error, "strerror", None) or "there is no video in it"
+        raise InputError(
+            f"{path} is not a video that FFmpeg can read: {str(why).lower()}",
+            hint="check that it plays elsewhere",
+        ) from None
+
+
+def messages_in_strips(path: Path) -> Iterator[tuple[float, Message | None]]:
+    """Yield time, in seconds, and what its strip says of each picture.
+
+    Raises:
+        InputError: it is no video.
+    """
+    with Recording(path) as recording:
+        for item in recording:
+            if isinstance(item, Shown):
+                yield item.picture.time_s, message_of_strip(item.picture.planes[0])
+
+
+def message_of_strip(luma: Plane) -> Message | None:
+    """Return what the strip of a picture says, without the boxes, which it has no room for."""
+    note = read_strip(luma)
+    return None if note is None else Message(note.stream, note.picture, (), note.parts)
 
 
 class Restorer:
     """Puts originals back into the pictures of a stream, which come in order."""
 
     def __init__(
-        self, found: Survey, wanted: frozenset[Part], open_part: Callable[[Part], Opened]
+        self, found: Survey, wanted: Iterable[Part], open_part: Callable[[Part], Opened]
     ) -> None:
         """Start with no picture.
 
         Args:
             found: of the stream.
             wanted: the parts to put back.
-            open_part: opens one; called once for each, when its first picture comes.
+            open_part: opens one; called once for each, in the order of their numbers, when the
+                picture of its first piece has come.
         """
-        self._survey, self._wanted, self._open_part = found, wanted, open_part
-        self._parts: dict[Part, _Reader] = {}
+        self._survey, self._open_part = found, open_part
+        self._wanted = frozenset(wanted)
+        self._waiting = deque(sorted(wanted))
+        self._open: dict[Part, _Reader] = {}
         self.restored = 0
         """Pictures in which something was put back."""
         self.outside = 0
@@ -137,20 +180,24 @@ class Restorer:
         Raises:
             SealError: a part is not what the stream says, or the stream was scaled.
         """
-        changed = False
-        for part in message.parts:
-            if part not in self._wanted:
-                continue
-            if part not in self._parts:
-                self._parts[part] = _Reader(part, self._open_part(part), planes)
-                self.later = max(self.later, self._parts[part].last - self._survey.last)
-            done = self._parts[part].put(message.picture, planes)
-            self.outside += not done
-            changed = changed or done
-        self.restored += changed
-        for part, reader in tuple(self._parts.items()):
-            if reader.last <= message.picture:
-                del self._parts[part]
+        picture, done = message.picture, Counter[bool]()
+        # parts are numbered as they begin, so that no later one has anything of this picture
+        while self._waiting and all(r.first <= picture for r in self._open.values()):
+            part = self._waiting.popleft()
+            self._open[part] = _Reader(part, self._open_part(part), planes)
+            self.later = max(self.later, self._open[part].last - self._survey.last)
+        for part, reader in tuple(self._open.items()):
+            if picture in reader.pictures:
+                done[reader.put(picture, planes)] += 1
+            elif part in message.parts and message.regions:  # a strip tells of other pictures too
+                raise SealError(
+                    f"part {part[0]} has nothing of picture {picture}, which says that it has",
+                    hint="the stream was altered: ask for the file as it was written",
+                )
+            if reader.last <= picture:
+                del self._open[part]
+        self.outside += done[False]
+        self.restored += done[True] > 0
 
 
 @dataclass(frozen=True)
@@ -163,33 +210,28 @@ class Opened:
 
 class _Reader:
     def __init__(self, part: Part, opened: Opened, planes: Sequence[Plane]) -> None:
-        self._originals, self._pictures = opened.part.originals, opened.pictures
+        self._originals, self._inside = opened.part.originals, opened.pictures
         self._name = f"part {part[0]}"
         height, width = planes[0].shape
         if (width, height) != (self._originals.width, self._originals.height):
             raise SealError(
-                f"the pictures are {width}x{height}, and were {self._originals.width}x"
-                f"{self._originals.height} when they were covered: the stream was scaled",
-                hint="give the file that `run --public` wrote, or a copy of it (-c copy)",
+                f"{self._name} is of pictures of {self._originals.width}x"
+                f"{self._originals.height}, and these are {width}x{height}",
+                hint="the camera's program is not sealshot, or was tampered with",
             )
+        pieces = self._originals.pieces
+        self.pictures = frozenset(piece.picture for piece in pieces)
+        self.first, self.last = pieces[0].picture, pieces[-1].picture
         self._pieces = self._read()
-        self.last = self._originals.pieces[-1].picture
 
     def put(self, picture: int, planes: Sequence[Plane]) -> bool:
         """Put back the piece of a picture; say whether the warrant is for it."""
-        piece, cut = next(
-            (pair for pair in self._pieces if pair[0].picture >= picture), (None, None)
-        )
-        if piece is None or cut is None or piece.picture != picture:
-            raise SealError(
-                f"{self._name} has nothing of picture {picture}, which says that it has",
-                hint="the stream was altered: ask for the file as it was written",
-            )
+        piece, cut = next(pair for pair in self._pieces if pair[0].picture == picture)
         if digest(planes, piece.box, cut) != piece.sha256:
             raise SealError(f"the pixels of picture {picture} in {self._name} are not the sealed")
-        if picture in self._pictures:
+        if picture in self._inside:
             put_back(planes, piece.box, mask_of(piece), cut)
-        return picture in self._pictures
+        return picture in self._inside
 
     def _read(self) -> Iterator[tuple[Piece, list[Plane]]]:
         try:

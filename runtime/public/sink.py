@@ -128,7 +128,8 @@ class PublicSink(Sink):
     def _write(self, frame: Frame, faces: list[Face]) -> None:
         planes_of_frame = _Planes(frame, self._fps)
         form = planes_of_frame.form
-        self._writer = VideoWriter(self._path, form, self._codec)
+        below = self._hiding.below(form.width)
+        self._writer = VideoWriter(self._path, form, self._codec, below=below)
 
         def keep(stream: bytes) -> OriginalsWriter:
             return OriginalsWriter(stream, form.format, self._parts.put, self._hour_of)

@@ -5,24 +5,30 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
 from sealshot.runtime.detect import Detector, open_detector
 from sealshot.runtime.detect.boxes import iou
 from sealshot.runtime.detect.mtcnn import FAST, Mtcnn
-from sealshot.runtime.public.cover import DEFAULT_STYLE, Region, Style, cover
+from sealshot.runtime.public.cover import DEFAULT_STYLE, Plane, Region, Style, cover
 from sealshot.runtime.public.legs import Legs
 from sealshot.runtime.public.lookback import LOOK_S, LookBack
-from sealshot.runtime.public.message import message_of, to_bytes
-from sealshot.runtime.public.originals import OriginalsWriter, Tracks
+from sealshot.runtime.public.message import Part, message_of, to_bytes
+from sealshot.runtime.public.originals import OriginalsWriter
 from sealshot.runtime.public.picture import Picture
+from sealshot.runtime.public.strip import Announcer, strip_px, with_strip
 from sealshot.runtime.public.writer import VideoWriter
 from sealshot.runtime.track.likelihood import LikelihoodTracker
 from sealshot.runtime.types import Face, Image
 
 Keep = Callable[[bytes], OriginalsWriter]
 
+Carrier = Literal["sei", "strip"]
+CARRIERS: tuple[Carrier, ...] = ("sei", "strip")
+"""``sei``: user data in the stream, which a copy keeps and an encoder drops. ``strip``: that, and
+cells below the picture, which outlive encoding and scaling."""
 MIN_FACE_PX = 20
 SAME_IOU = 0.3
 SENSITIVE = replace(FAST, thresholds=(0.6, 0.5, 0.5))
@@ -38,6 +44,16 @@ class Hiding:
     """How long a picture waits for what is found after it; memory holds so much of the stream."""
     min_face_px: int = MIN_FACE_PX
     """Width of the smallest face that is looked for."""
+    message: Carrier = "sei"
+    """What says which picture it is, see :data:`CARRIERS`."""
+
+    def below(self, width: int) -> int:
+        """Return how many rows the message takes below a picture.
+
+        Raises:
+            InputError: the picture is too narrow for it.
+        """
+        return strip_px(width) if self.message == "strip" else 0
 
 
 def open_detectors(specs: Sequence[str], min_face_px: int) -> list[Detector]:
@@ -84,6 +100,7 @@ class PublicStream:
         self.id = secrets.token_bytes(16)
         """What the stream is called in its own messages."""
         self._originals = keep(self.id) if keep else None
+        self._announcer = Announcer() if hiding.message == "strip" else None
         self.pictures = 0
         """Written so far."""
         self.covered = 0
@@ -130,11 +147,15 @@ class PublicStream:
             time_s, planes = picture.time_s, self._writer.fit(picture.planes)
             regions = [replace(one, track=self._legs.at(one.track, time_s)) for one in found]
             self._legs.forget_before(time_s - self._hiding.look_s)
-            parts: Sequence[tuple[int, Tracks]] = ()
+            parts: Sequence[Part] = ()
             if self._originals:
                 parts = self._originals.take(self.pictures, time_s, planes, regions)
-            message = to_bytes(message_of(self.id, self.pictures, regions, parts))
-            self._writer.write(cover(planes, regions, self._hiding.style), picture.ticks, message)
+            message = message_of(self.id, self.pictures, regions, parts)
+            shown: Sequence[Plane] = cover(planes, regions, self._hiding.style)
+            if self._announcer:
+                height, width = shown[0].shape
+                shown = with_strip(shown, self._announcer.note(message, width, height))
+            self._writer.write(shown, picture.ticks, to_bytes(message))
             self.pictures += 1
             self.covered += len(regions)
 

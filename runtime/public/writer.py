@@ -70,6 +70,7 @@ class VideoWriter:
         codec: Codec,
         audio: av.AudioStream | None = None,
         *,
+        below: int = 0,
         private: bool = False,
     ) -> None:
         """Begin the file.
@@ -79,6 +80,7 @@ class VideoWriter:
             form: of the pictures.
             codec: as :func:`check_output` returned it.
             audio: a stream of another container whose packets are to be copied.
+            below: rows that are added below each picture, an even number.
             private: whether only its owner may read the file.
 
         Raises:
@@ -86,7 +88,7 @@ class VideoWriter:
             SealshotError: the disk is full.
         """
         self._path, self._part = path, path.with_name(path.name + PART)
-        self._kept, self._codec = False, codec
+        self._kept, self._codec, self._below = False, codec, below
         self._messages: dict[int, bytes] = {}
         self._file = self._do(lambda: _File(self._part, 0o600 if private else 0o666))
         try:
@@ -112,7 +114,7 @@ class VideoWriter:
         context.pix_fmt = form.format if form.format in known else short
         even = codec in NEED_EVEN_SIDES and "444" not in form.format
         context.width = form.width // 2 * 2 if even else form.width
-        context.height = form.height // 2 * 2 if even else form.height
+        context.height = (form.height // 2 * 2 if even else form.height) + self._below
         context.time_base = form.time_base_s
         if form.pixel_aspect:
             context.sample_aspect_ratio = form.pixel_aspect
@@ -130,14 +132,12 @@ class VideoWriter:
 
     def fit(self, planes: Sequence[Plane]) -> Sequence[Plane]:
         """Leave out the odd row and column that the encoder does not take."""
-        context, (height, width) = self._stream.codec_context, planes[0].shape
-        if (context.width, context.height) == (width, height):
+        (height, width), context = planes[0].shape, self._stream.codec_context
+        wide, high = context.width, context.height - self._below
+        if (wide, high) == (width, height):
             return planes
         return [
-            plane[
-                : context.height * plane.shape[0] // height,
-                : context.width * plane.shape[1] // width,
-            ]
+            plane[: high * plane.shape[0] // height, : wide * plane.shape[1] // width]
             for plane in planes
         ]
 
@@ -145,7 +145,7 @@ class VideoWriter:
         """Encode one picture; ``ticks`` grow from one to the next.
 
         Args:
-            planes: of the picture, as :meth:`fit` gives them.
+            planes: of the picture, as :meth:`fit` gives them, and the rows below it.
             ticks: its time.
             message: user data that goes with it where the codec has a place for that.
 

@@ -14,7 +14,13 @@ from sealshot.runtime.pipeline.stop import Stop
 from sealshot.runtime.public.cover import DEFAULT_STYLE, STYLES
 from sealshot.runtime.public.lookback import LOOK_S
 from sealshot.runtime.public.recording import Recording
-from sealshot.runtime.public.stream import MIN_FACE_PX, Hiding, PublicStream, open_detectors
+from sealshot.runtime.public.stream import (
+    CARRIERS,
+    MIN_FACE_PX,
+    Hiding,
+    PublicStream,
+    open_detectors,
+)
 from sealshot.runtime.public.writer import CODECS, CONTAINERS, VideoWriter, check_output
 
 USAGE = f"""
@@ -41,6 +47,8 @@ FILE appears when it is whole. Ctrl-C ends it well: what was looked at so far is
                       stay as they are
   --look-back S       seconds that a picture waits for what is found after it, and that somebody
                       who is lost stays covered (default {LOOK_S:g}); memory holds so much video
+  --message CARRIER   sei (default), or strip: say which picture it is in a strip of cells below the
+                      picture too, which outlives encoding and scaling
   --detector NAME     mtcnn (default), mtcnn:exact, or yunet:FILE.onnx; may be repeated: what any
                       of them finds is covered
   --json              print the summary as JSON
@@ -62,6 +70,7 @@ def main(argv: list[str]) -> int:
     add("--keep-audio", action="store_true")
     add("--min-face", type=positive_int, default=MIN_FACE_PX)
     add("--look-back", type=seconds, default=LOOK_S)
+    add("--message", choices=CARRIERS, default=CARRIERS[0])
     add("--detector", action="append")
     add("--json", action="store_true")
     given = arguments.parse_args(argv)
@@ -71,13 +80,19 @@ def main(argv: list[str]) -> int:
             f"there is no video file {given.video}",
             hint="a camera is watched by `sealshot run --public FILE`",
         )
-    hiding = Hiding(given.style, given.look_back, given.min_face)
+    hiding = Hiding(given.style, given.look_back, given.min_face, given.message)
     detectors = open_detectors(given.detector or ["mtcnn"], hiding.min_face_px)
     stop, start_s = Stop(), time.perf_counter()
     with (
         stop.on_signals(),
         Recording(given.video, sound=given.keep_audio) as recording,
-        VideoWriter(given.output, recording.form, codec, recording.sound) as writer,
+        VideoWriter(
+            given.output,
+            recording.form,
+            codec,
+            recording.sound,
+            below=hiding.below(recording.form.width),
+        ) as writer,
         progress("covering") as bar,
     ):
         stream, taken = PublicStream(writer, detectors, hiding), 0

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
-from fractions import Fraction
 from pathlib import Path
-
-import av
-from av.error import FFmpegError
 
 from sealshot.runtime.cli.arguments import Arguments, run_action
 from sealshot.runtime.cli.terminal import say, say_json, table
 from sealshot.runtime.errors import InputError
-from sealshot.runtime.public.message import Message, message_in
+from sealshot.runtime.public.message import Message
+from sealshot.runtime.public.restore import messages_in_packets, messages_in_strips
 
 USAGE = """
 usage: sealshot public read VIDEO [--json]
@@ -21,7 +18,8 @@ usage: sealshot public read VIDEO [--json]
 Say what a public stream carries: which stream it is, which pictures of it are there, and what is
 covered in them, by track; in how many of them its originals are sealed, and in how many others
 share blocks with it (see `sealshot restore`). It is read out of the video itself (H.264 and
-H.265), so a file that was cut or copied says it too; one that was encoded again does not.
+H.265), so a file that was cut or copied says it too; one that was encoded again does only where it
+has the strip of `--message strip`, which tells stream, picture and sealed parts, and no boxes.
 
 example:
   sealshot public read public.mkv
@@ -94,19 +92,12 @@ def _read(argv: list[str]) -> int:
 
 def _messages(path: Path) -> tuple[list[tuple[float, Message]], int]:
     """Return the messages with the times of their pictures, and how many pictures there are."""
-    found, pictures = [], 0
-    try:
-        with av.open(str(path.absolute())) as container:
-            for packet in container.demux(video=0):
-                pictures += packet.size > 0
-                if packet.size and (message := message_in(bytes(packet))):
-                    base = packet.time_base or Fraction(1, 1000)
-                    found.append((float((packet.pts or 0) * base), message))
-    except (FFmpegError, OSError, IndexError) as error:
-        if not pictures:
-            why = getattr(error, "strerror", None) or "there is no video in it"
-            raise InputError(
-                f"{path} is not a video that FFmpeg can read: {str(why).lower()}",
-                hint="check that it plays elsewhere",
-            ) from None
+    found: list[tuple[float, Message]] = []
+    pictures = 0
+    for read in (messages_in_packets, messages_in_strips):
+        told = list(read(path))
+        pictures = len(told)
+        found = [(time_s, message) for time_s, message in told if message is not None]
+        if found:
+            break
     return sorted(found, key=lambda one: one[1].picture), pictures

@@ -15,9 +15,18 @@ from sealshot.runtime.cli.terminal import note, progress, say, say_json
 from sealshot.runtime.errors import InputError, SealError
 from sealshot.runtime.files import read_regular
 from sealshot.runtime.public.cover import Plane
-from sealshot.runtime.public.picture import frame_of, planes_of
+from sealshot.runtime.public.message import Part
+from sealshot.runtime.public.picture import Form, frame_of, planes_of
 from sealshot.runtime.public.recording import Recording
-from sealshot.runtime.public.restore import NOT_WHOLE, Opened, Part, Restorer, Survey, survey
+from sealshot.runtime.public.restore import (
+    NOT_WHOLE,
+    Opened,
+    Restorer,
+    Survey,
+    message_of_strip,
+    survey,
+)
+from sealshot.runtime.public.strip import NARROWEST_PX, strip_px
 from sealshot.runtime.public.writer import VideoWriter, check_output
 from sealshot.runtime.seal.ceremony import Answer, open_originals, read_answer, write_request
 from sealshot.runtime.seal.container import Container, read_container
@@ -25,7 +34,7 @@ from sealshot.runtime.seal.documents import named, read_file, write_file
 from sealshot.runtime.seal.keys import read_identities
 from sealshot.runtime.seal.log import CHECKPOINT_LIMIT
 from sealshot.runtime.seal.memory import disable_core_dumps
-from sealshot.runtime.seal.originals import OpenedOriginals
+from sealshot.runtime.seal.originals import OpenedOriginals, Originals
 from sealshot.runtime.seal.policy import Party, Policy, read_policy
 from sealshot.runtime.seal.signing import parse_verify_key
 from sealshot.runtime.seal.times import utc_now
@@ -163,25 +172,27 @@ def _restore(
             answers.append(read_answer(read_file(path, "answer"), warrant, policy, identities))
     kept = [read_file(path, "checkpoint", CHECKPOINT_LIMIT) for path in given.checkpoint]
     opener = _Opener(there, warrant, policy, answers, _logged(given.vault, warrant, kept))
-    pixels = opener(next(iter(there))).part.originals.pixels
-    restorer = Restorer(found, frozenset(there), opener)
+    restorer = Restorer(found, there, opener)
+    originals = opener(min(there)).part.originals
     with (
         Recording(given.stream) as recording,
         VideoWriter(
-            given.output, replace(recording.form, format=pixels), "ffv1", private=True
+            given.output, _form_of(originals, recording.form), "ffv1", private=True
         ) as writer,
         progress("restoring", found.pictures) as bar,
     ):
         written = 0
         for item in recording:
             assert not isinstance(item, av.Packet)  # no sound was asked for
-            if item.message is None:
+            planes = _as(item.picture.planes, recording.form.format, originals)
+            message = item.message or message_of_strip(item.picture.planes[0])
+            if message is not None:
+                restorer.restore(planes, message)
+            elif not given.partial:
                 raise InputError(
-                    f"picture {written} of {given.stream} cannot be told from others",
-                    hint="it was damaged: ask for the file as it was written",
+                    f"picture {written} of {given.stream} does not say which one it is",
+                    hint=NOT_WHOLE,
                 )
-            planes = _as(item.picture.planes, recording.form.format, pixels)
-            restorer.restore(planes, item.message)
             writer.write(planes, item.picture.ticks)
             written += 1
             bar.update(written)
@@ -196,6 +207,11 @@ def _restore(
 
 
 def _check_whole(stream: Path, found: Survey, missing: int) -> None:
+    if found.silent:
+        raise InputError(
+            f"{found.silent} of the pictures of {stream} do not say which ones they are",
+            hint=NOT_WHOLE,
+        )
     if found.missing:
         raise InputError(
             f"{stream} was cut: {found.missing} of its first {found.last + 1} pictures are missing",
@@ -257,11 +273,30 @@ def _read(path: Path) -> bytes:
         raise InputError(f"cannot read it: {error.strerror}", hint="check the vault") from error
 
 
-def _as(planes: Sequence[Plane], format: str, wanted: str) -> Sequence[Plane]:
-    """Return planes that may be written to, in another format where that is wanted."""
-    if format == wanted:
-        return [np.require(plane, requirements="W") for plane in planes]
-    return planes_of(frame_of(planes, format).reformat(format=wanted))
+def _form_of(originals: Originals, form: Form) -> Form:
+    """Return the form of what is restored: that of what was covered, without a strip.
+
+    Raises:
+        InputError: the stream has another size.
+    """
+    width, height = originals.width, originals.height
+    strip = strip_px(width) if form.height > height and width >= NARROWEST_PX else 0
+    if (form.width, form.height) not in ((width, height), (width, height + strip)):
+        raise InputError(
+            f"the pictures are {form.width}x{form.height}, and were {width}x{height} when they "
+            "were covered: the stream was scaled",
+            hint="give the file that `run --public` wrote, or a copy of it (-c copy)",
+        )
+    return replace(form, width=width, height=height, format=originals.pixels)
+
+
+def _as(planes: Sequence[Plane], format: str, originals: Originals) -> Sequence[Plane]:
+    """Return planes as the originals are: without the strip, and in their format."""
+    height = planes[0].shape[0]
+    cut = [plane[: originals.height * plane.shape[0] // height] for plane in planes]
+    if format == originals.pixels:
+        return [np.require(plane, requirements="W") for plane in cut]
+    return planes_of(frame_of(cut, format).reformat(format=originals.pixels))
 
 
 def _tell(

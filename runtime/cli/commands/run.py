@@ -29,7 +29,7 @@ from sealshot.runtime.pipeline.stages import Stages
 from sealshot.runtime.pipeline.stop import SIGNALS, Stop
 from sealshot.runtime.public.cover import DEFAULT_STYLE, STYLES
 from sealshot.runtime.public.sink import PublicSink
-from sealshot.runtime.public.stream import MIN_FACE_PX, Hiding, open_detectors
+from sealshot.runtime.public.stream import CARRIERS, MIN_FACE_PX, Hiding, open_detectors
 from sealshot.runtime.public.writer import CONTAINERS, check_output
 from sealshot.runtime.sources import Source
 from sealshot.runtime.sources.board import board_source, find_board
@@ -71,6 +71,8 @@ address, or a GStreamer pipeline.
                       `sealshot deidentify`; it appears when the run ends. It is looked at once more
                       for it, for faces from {MIN_FACE_PX} px on, or from --min-face if that is less
   --style STYLE       of --public: mosaic (default), blur or solid
+  --message CARRIER   of --public: sei (default), or strip: cells below the picture, which outlive
+                      encoding and scaling, say which picture it is too
   --no-originals      with --public and --policy: do not seal what is covered. Otherwise it goes
                       into the vault by track, so that a quorum can bring a person back exactly
                       (`sealshot restore`); one person takes some 10 MB a minute
@@ -110,6 +112,7 @@ def main(argv: list[str]) -> int:
     add("--picture", choices=("jpg", "png"), default="jpg")
     add("--public", type=output_file)
     add("--style", choices=STYLES)
+    add("--message", choices=CARRIERS)
     add("--no-originals", action="store_true")
     add("--board")
     add("--give-up-after", type=seconds)
@@ -120,13 +123,16 @@ def main(argv: list[str]) -> int:
         raise InputError(
             f"a margin of {given.margin} is not between 0 and 5", hint="leave --margin out for 0.5"
         )
-    if given.style and not given.public:
-        arguments.error("--style goes with --public")
+    for option in ("style", "message"):
+        if getattr(given, option) and not given.public:
+            arguments.error(f"--{option} goes with --public")
     codec = check_output(given.public, None) if given.public else None
     if given.no_originals and (not given.public or given.to):
         arguments.error("--no-originals goes with --public and --policy")
     hiding = Hiding(
-        style=given.style or DEFAULT_STYLE, min_face_px=min(MIN_FACE_PX, given.min_face)
+        style=given.style or DEFAULT_STYLE,
+        min_face_px=min(MIN_FACE_PX, given.min_face),
+        message=given.message or CARRIERS[0],
     )
     detectors = open_detectors([given.detector], hiding.min_face_px) if codec else []
     sealing = _sealing(arguments, given)

@@ -344,22 +344,30 @@ def test_a_warrant_to_open_shots_restores_nobody_and_one_to_restore_opens_none(
     assert not (tmp_path / "r.zip").exists()
 
 
-def test_run_seals_the_planes_that_the_source_decodes_to(
-    make_walk: Callable[..., Path], tmp_path: Path, parties, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("transcoded", [False, True])
+def test_run_seals_the_planes_that_the_source_decodes_to_and_a_strip_outlives_an_encoder(
+    make_walk: Callable[..., Path],
+    tmp_path: Path,
+    parties,
+    capsys: pytest.CaptureFixture[str],
+    transcoded: bool,
 ) -> None:
     clip, folder = make_walk(), tmp_path / "told"
     folder.mkdir()
     sign_warrant(parties, folder / "w.json", capsys, "restore")
     run = ["run", str(clip), "--policy", str(parties.camera_policy)]
     run += ["--vault", str(folder / "vault"), "--public", str(folder / "public.mkv")]
-    assert main(run) == 0
-    told = Told(parties, folder, planes(clip))
-    assert told.restore("all") == 0
-    back, public = planes(folder / "all.mkv"), planes(folder / "public.mkv")
+    assert main([*run, *(["--message", "strip"] if transcoded else [])]) == 0
+    told, stream = Told(parties, folder, planes(clip)), folder / "public.mkv"
+    if transcoded:
+        stream = ffmpeg(stream, folder / "site.mp4", "-c:v", "libx264", "-crf", "28")
+    assert told.restore("all", stream=stream) == 0
+    back, public = planes(folder / "all.mkv"), planes(stream)
+    assert {plane[0].shape for plane in back} == {(200, 320)}
     for index, (shown, source, hidden) in enumerate(zip(back, told.source, public, strict=True)):
         x, y = 121 + 4 * index, 112  # the face of the portrait
         for plane, original, step in zip(shown, source, (1, 2, 2), strict=True):
             area = np.s_[(y - 24) // step : (y + 24) // step, (x - 24) // step : (x + 24) // step]
             assert np.array_equal(plane[area], original[area]), index
-        where = shown[0] != hidden[0]
+        where = shown[0] != hidden[0][:200]
         assert np.array_equal(shown[0][where], source[0][where]), index
