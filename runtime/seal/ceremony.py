@@ -63,6 +63,7 @@ class Answer:
     secrets: dict[str, bytes]
     """Id of a shot to the share, or to the epoch's secret."""
     refusals: tuple[Refusal, ...]
+    time: datetime
 
 
 def write_request(containers: Sequence[Container]) -> bytes:
@@ -152,7 +153,7 @@ def answer(
     }
     document = Document(KIND, body).signed(key)
     sealed = age.encrypt(document.encode(), [warrant.investigator])
-    return Answer(party, secrets, tuple(refusals)), sealed
+    return Answer(party, secrets, tuple(refusals), now), sealed
 
 
 def read_answer(
@@ -163,7 +164,16 @@ def read_answer(
     Raises:
         SealError: it is for somebody else, of another warrant, or not of a party of the policy.
     """
-    document = parse_document(age.decrypt(sealed, identities), KIND, _CHECKS)
+    return parse_answer(age.decrypt(sealed, identities), warrant, policy)
+
+
+def parse_answer(data: bytes, warrant: Warrant, policy: Policy) -> Answer:
+    """Read the document of an answer, out of its seal.
+
+    Raises:
+        SealError: it is of another warrant, or not of a party of the policy.
+    """
+    document = parse_document(data, KIND, _CHECKS)
     body = document.body
     party = policy.custodian if body["role"] == "custodian" else policy.authority(body["party"])
     if party is None or party.name != body["party"] or document.signers() != {party.verify_key}:
@@ -182,6 +192,7 @@ def read_answer(
         party,
         {entry["id"]: base64.b64decode(entry["secret"]) for entry in body["secrets"]},
         tuple(Refusal(r["id"], r["reason"], r["fact"]) for r in body["refusals"]),
+        parse_time(body["time"]),
     )
 
 

@@ -17,7 +17,7 @@ import fcntl
 import hashlib
 import os
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from sealshot.runtime.errors import SealshotError
 from sealshot.runtime.files import fsync_folder, write_atomic
 from sealshot.runtime.seal.entries import Entry, Started, read_entry, write_entry
 from sealshot.runtime.seal.fields import is_name
+from sealshot.runtime.seal.merkle import HASH_BYTES, Tree
 from sealshot.runtime.seal.signing import SIGNATURE_BYTES, SigningKey, VerifyKey
 
 CHECKPOINT_SUFFIX = ".checkpoint"
@@ -38,35 +39,6 @@ _ED25519 = b"\x01"  # signature type of signed notes
 
 class LogError(SealshotError):
     """A log was altered, or cannot be written. Exit code 1."""
-
-
-class Tree:
-    """A Merkle tree that only grows: the hashes of its complete subtrees, largest first."""
-
-    def __init__(self, leaves: Iterable[bytes] = ()) -> None:
-        self.size = 0
-        self._subtrees: list[tuple[int, bytes]] = []
-        for leaf in leaves:
-            self.add(leaf)
-
-    def add(self, leaf: bytes) -> None:
-        """Add a leaf (RFC 6962, section 2.1)."""
-        self.size += 1
-        self._subtrees.append((1, hashlib.sha256(b"\x00" + leaf).digest()))
-        while len(self._subtrees) > 1 and self._subtrees[-1][0] == self._subtrees[-2][0]:
-            size, right = self._subtrees.pop()
-            left = self._subtrees.pop()[1]
-            self._subtrees.append((2 * size, _node(left, right)))
-
-    @property
-    def root(self) -> bytes:
-        """The hash of the whole tree."""
-        if not self._subtrees:
-            return hashlib.sha256().digest()
-        *others, (_, root) = self._subtrees
-        for _, left in reversed(others):
-            root = _node(left, root)
-        return root
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,20 +175,8 @@ def verify_log(data: bytes, name: str, key: VerifyKey, notes: Sequence[bytes]) -
     wanted = {checkpoint.size for checkpoint in checkpoints}
     roots, tree = {0: Tree().root}, Tree()
     timed, latest = False, ""  # version 0.1 let times go back
-    for index, line in enumerate(_lines(data)):
-        text, _, signature = line.rpartition(b" ")
-        if not key.verifies(_message(name, index, text), _decode(signature)):
-            raise LogError(
-                f"entry {index + 1} of the log was altered, put in, or moved there",
-                "compare with a copy of the log",
-            )
-        try:
-            entry = read_entry(text)
-        except ValueError:
-            raise LogError(
-                f"entry {index + 1} of the log is signed, but is no entry",
-                "its keeper's program is not sealshot, or was tampered with",
-            ) from None
+    for index, line in enumerate(lines_of(data)):
+        entry = verify_line(line, name, index, key)
         if timed and entry.time < latest:
             raise LogError(
                 f"the time of entry {index + 1} of the log, {entry.time}, is before that of an "
@@ -243,9 +203,36 @@ def verify_log(data: bytes, name: str, key: VerifyKey, notes: Sequence[bytes]) -
     return tree
 
 
+def verify_line(line: bytes, name: str, index: int, key: VerifyKey) -> Entry:
+    """Check the line of one entry, and return what it says.
+
+    Args:
+        line: without its line feed.
+        name: of the keeper.
+        index: how many entries are before it.
+        key: of the keeper.
+
+    Raises:
+        LogError: the keeper did not write it, or not there.
+    """
+    text, _, signature = line.rpartition(b" ")
+    if not key.verifies(_message(name, index, text), _decode(signature)):
+        raise LogError(
+            f"entry {index + 1} of the log was altered, put in, or moved there",
+            "compare with a copy of the log",
+        )
+    try:
+        return read_entry(text)
+    except ValueError:
+        raise LogError(
+            f"entry {index + 1} of the log is signed, but is no entry",
+            "its keeper's program is not sealshot, or was tampered with",
+        ) from None
+
+
 def entries_of(data: bytes) -> Iterator[Entry]:
     """Return the entries of a log, oldest first; nothing is verified."""
-    for line in _lines(data):
+    for line in lines_of(data):
         yield read_entry(line.rpartition(b" ")[0])
 
 
@@ -270,7 +257,7 @@ def parse_checkpoint(note: bytes, key: VerifyKey) -> Checkpoint:
     if len(lines) != 4 or lines[0] != ORIGIN + name or not is_name(name) or not lines[1].isascii():
         raise _no_checkpoint("it does not have the form of one")
     root = _decode(lines[2].encode())
-    if not lines[1].isdigit() or len(lines[1]) > 18 or len(root) != hashlib.sha256().digest_size:
+    if not lines[1].isdigit() or len(lines[1]) > 18 or len(root) != HASH_BYTES:
         raise _no_checkpoint("its size or its root is not as it should be")
     wanted = _key_id(lines[0], key)
     for line in signatures.decode(errors="replace").splitlines():
@@ -291,15 +278,11 @@ def _message(name: str, index: int, text: bytes) -> bytes:
     return _KIND + f"{name}\n{index}\n".encode() + text
 
 
-def _node(left: bytes, right: bytes) -> bytes:
-    return hashlib.sha256(b"\x01" + left + right).digest()
-
-
 def _key_id(origin: str, key: VerifyKey) -> bytes:
     return hashlib.sha256(origin.encode() + b"\n" + _ED25519 + key.key).digest()[:4]
 
 
-def _lines(data: bytes) -> list[bytes]:
+def lines_of(data: bytes) -> list[bytes]:
     """Return the lines; what follows the last line feed was torn by a crash and is none."""
     return data.split(b"\n")[:-1]
 
