@@ -209,7 +209,8 @@ def _decode_signature(text: str) -> bytes:
     return base64.b64decode(text)
 
 
-def _is_signature(value: object) -> bool:
+def is_signature(value: object) -> bool:
+    """Whether it is an Ed25519 signature in base64."""
     try:
         data = base64.b64decode(value, validate=True) if isinstance(value, str) else b""
     except (binascii.Error, ValueError):
@@ -221,6 +222,6 @@ _FORM: dict[str, Check] = {
     "kind": is_text,
     "body": lambda value: isinstance(value, dict),
     "signatures": is_list(
-        is_object({"key": is_key_text(parse_verify_key), "signature": _is_signature})
+        is_object({"key": is_key_text(parse_verify_key), "signature": is_signature})
     ),
 }

@@ -130,10 +130,15 @@ def _is_published(file: Path, policy: Policy, epoch: str, recipient: PublicKey) 
     return found.recipient == recipient
 
 
+def is_over(epoch: str, policy: Policy, now: datetime) -> bool:
+    """Whether the time in which shots of an epoch can be opened is over."""
+    return epoch_end(epoch) + policy.retention_time <= now
+
+
 def expired(secrets: Path, policy: Policy, now: datetime) -> list[str]:
     """Return the epochs whose private key is there and is over its time."""
     epochs = [path.stem for path in secrets.glob("*" + KEY_SUFFIX) if is_epoch(path.stem)]
-    return sorted(e for e in epochs if epoch_end(e) + policy.retention_time <= now)
+    return sorted(epoch for epoch in epochs if is_over(epoch, policy, now))
 
 
 def destroy_file(path: Path) -> None:

@@ -18,7 +18,9 @@ verify_key = "sealshot-key1..."
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import logging
 import sys
 from dataclasses import dataclass
 from datetime import timedelta
@@ -27,7 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from sealshot.runtime.errors import InputError, SealError
-from sealshot.runtime.seal.documents import canonical, named, read_file
+from sealshot.runtime.seal.documents import canonical, is_signature, named, read_file
 from sealshot.runtime.seal.fields import (
     Check,
     is_list,
@@ -39,7 +41,7 @@ from sealshot.runtime.seal.fields import (
 )
 from sealshot.runtime.seal.keys import PublicKey, parse_recipient
 from sealshot.runtime.seal.shamir import MAX_SHARES
-from sealshot.runtime.seal.signing import VerifyKey, is_key_text, parse_verify_key
+from sealshot.runtime.seal.signing import SigningKey, VerifyKey, is_key_text, parse_verify_key
 from sealshot.runtime.seal.times import EpochLength, parse_duration
 from sealshot.runtime.seal.versions import refuse_newer
 
@@ -47,6 +49,8 @@ if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
+
+logger = logging.getLogger(__name__)
 
 FORMAT = 1
 POLICY_LIMIT = 4 * 1024 * 1024  # bytes; an authority takes about 2 kB
@@ -63,9 +67,21 @@ class Party:
     recipient: PublicKey | None = None
     """Of an authority only: what its shares are sealed to."""
 
-    def encode(self) -> str:
-        """Return the file form (TOML)."""
-        return f'role = "{self.role}"\n' + self.table()
+    def encode(self, key: SigningKey) -> str:
+        """Return the file form (TOML), signed by its owner: who has the key says all of this."""
+        proof = base64.b64encode(key.sign(self._claim)).decode()
+        return f'role = "{self.role}"\n{self.table()}proof = "{proof}"\n'
+
+    def is_proven(self, proof: str) -> bool:
+        """Whether the owner of the key signed the rest."""
+        return self.verify_key.verifies(self._claim, base64.b64decode(proof))
+
+    @property
+    def _claim(self) -> bytes:
+        body = {"role": self.role, "name": self.name, "verify_key": str(self.verify_key)}
+        if self.recipient:
+            body["recipient"] = str(self.recipient)
+        return b"sealshot/pub/1\n" + canonical(body)
 
     def table(self) -> str:
         """Return the fields of the party as lines of TOML."""
@@ -203,11 +219,14 @@ def parse_policy(data: bytes) -> Policy:
     )
 
 
-def read_party(path: Path, role: str) -> Party:
+def read_party(path: Path, role: str, *, own: bool = False) -> Party:
     """Read the ``.pub`` file of a party in that role.
 
+    Warns of one without a proof that its owner has the key, as version 0.1 wrote them, unless it is
+    one's ``own``.
+
     Raises:
-        SealError: it is none, or one in another role.
+        SealError: it is none, or one in another role, or its proof is wrong.
     """
     data = read_file(path, f"{role}'s .pub file", POLICY_LIMIT)
     with named(path):
@@ -217,13 +236,25 @@ def read_party(path: Path, role: str) -> Party:
     checks = {"role": lambda value: value == role, **_PARTY}
     if role == "authority":
         checks["recipient"] = _is_recipient
+    proof = values.pop("proof", None)
     if wrong := problem(values, checks):
         raise SealError(
             f"{path} is not the .pub file of {_article(role)}: {wrong}",
             hint=f"`sealshot {role} {'enrol' if role == 'camera' else 'new'}` writes it",
         )
     recipient = parse_recipient(values["recipient"]) if role == "authority" else None
-    return Party(role, values["name"], parse_verify_key(values["verify_key"]), recipient)
+    party = Party(role, values["name"], parse_verify_key(values["verify_key"]), recipient)
+    if proof is not None and not (is_signature(proof) and party.is_proven(proof)):
+        raise SealError(
+            f"{path} is not signed by the key in it: it was altered, or is of somebody who has "
+            "not that key",
+            hint=f"ask {party.name} for the file again",
+        )
+    if proof is None and not own:
+        logger.warning(
+            "%s does not prove that its owner has the key in it: compare the key with them", path
+        )
+    return party
 
 
 def _parse_toml(data: bytes, what: str) -> dict[str, Any]:

@@ -220,6 +220,35 @@ def check_warrant(warrant: Warrant, policy: Policy, now: datetime, purpose: str 
     Raises:
         RefusedError: it is not; the reason is named.
     """
+    _check_signed(warrant, policy, purpose)
+    if now >= warrant.expires:
+        raise RefusedError(
+            "expired",
+            f"the warrant expired at {format_time(warrant.expires)}",
+            hint="have a new one signed; if it should not have, check this machine's clock",
+        )
+    if now < warrant.issued - CLOCK_TOLERANCE:
+        raise RefusedError(
+            "not-yet-valid",
+            f"the warrant is only valid from {format_time(warrant.issued)} on",
+            hint="check this machine's clock",
+        )
+
+
+def check_hold(warrant: Warrant, policy: Policy, now: datetime) -> None:
+    """Check that a warrant orders a hold that has not ended; its own time may be over.
+
+    Raises:
+        RefusedError: it does not; the reason is named.
+    """
+    _check_signed(warrant, policy, "hold")
+    if warrant.until is None or warrant.until <= now:
+        end = format_time(warrant.until) if warrant.until else "a time that nobody signed"
+        raise RefusedError("hold-ended", f"the hold is until {end}", hint="give one that goes on")
+
+
+def _check_signed(warrant: Warrant, policy: Policy, purpose: str) -> None:
+    """Check that a quorum signed a warrant to that purpose, under this policy."""
     if warrant.policy != policy.digest:
         raise RefusedError(
             "other-policy",
@@ -245,18 +274,6 @@ def check_warrant(warrant: Warrant, policy: Policy, now: datetime, purpose: str 
             "other-purpose",
             f"the warrant is to {warrant.purpose} shots, not to {purpose} them",
             hint=f"`sealshot warrant new --purpose {purpose}` writes one",
-        )
-    if now >= warrant.expires:
-        raise RefusedError(
-            "expired",
-            f"the warrant expired at {format_time(warrant.expires)}",
-            hint="have a new one signed; if it should not have, check this machine's clock",
-        )
-    if now < warrant.issued - CLOCK_TOLERANCE:
-        raise RefusedError(
-            "not-yet-valid",
-            f"the warrant is only valid from {format_time(warrant.issued)} on",
-            hint="check this machine's clock",
         )
 
 

@@ -4,6 +4,9 @@
     vault/.upload/2026-11-21_5f0c...e1.sealed.sent   its name once a server has acknowledged it,
                                                      until that is logged
 
+After an upload the newest checkpoint of the log goes, too, as ``checkpoints/SIZE.checkpoint``:
+whoever has the bucket can tell later what was taken out of the log, also with the camera's key.
+
 The mark is made before the object, so that no kill, restart or loss of network makes an object
 forgotten. What failed is tried again, later and later; one that is not taken holds up no other.
 """
@@ -21,6 +24,8 @@ from pathlib import Path
 
 from sealshot.runtime.errors import SealshotError, VaultError
 from sealshot.runtime.files import PART, fsync_folder, read_regular
+from sealshot.runtime.seal.log import CHECKPOINT_LIMIT, checkpoint_path
+from sealshot.runtime.vault.record import LOG
 from sealshot.runtime.vault.store import OBJECT_ID, OBJECT_LIMIT, Vault, VaultObject
 from sealshot.runtime.vault.targets import Target
 
@@ -29,6 +34,8 @@ logger = logging.getLogger(__name__)
 SPOOL, SENT = ".upload", ".sent"
 FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 600.0
 DRAIN_S = 30.0
+CHECKPOINT_EVERY_S = 60.0
+"""While more shots wait; the last of them is followed by one."""
 STOP_S = 2.0
 """An upload that takes longer to end is left, and done again by the next run."""
 
@@ -74,7 +81,8 @@ class Uploads:
         self._failed: set[str] = set()
         self._count = 0
         self._failures, self._retry_at = 0, 0.0
-        self._told = ""
+        self._told = self._told_checkpoint = ""
+        self._checkpoint, self._checkpoint_due = b"", 0.0
         self._stopped = False
         self._thread: threading.Thread | None = None
 
@@ -184,6 +192,8 @@ class Uploads:
         while (object_id := self._next()) is not None:
             try:
                 sent = self._send(object_id)
+                if sent:
+                    self._send_checkpoint()
             except Exception as error:  # whatever it is, the thread must not end unnoticed
                 self._put_off(object_id, error)
             else:
@@ -210,6 +220,32 @@ class Uploads:
             self._mark(object_id).replace(self._mark(object_id, SENT))
         fsync_folder(self._spool)
         return True
+
+    def _send_checkpoint(self) -> None:
+        """Send the newest checkpoint of the log, if there is one that is not sent."""
+        with self._changed:
+            more = len(self._waiting) > 1
+        if more and time.monotonic() < self._checkpoint_due:
+            return
+        try:
+            note = read_regular(checkpoint_path(self._vault.path / LOG), CHECKPOINT_LIMIT)
+        except FileNotFoundError:  # shots to recipients are not logged
+            return
+        if note == self._checkpoint:
+            return
+        size = int(note.split(b"\n", 2)[1])
+        try:
+            self._delivery.target.deliver(f"checkpoints/{size}.checkpoint", note)
+        except SealshotError as error:
+            if error.fact != self._told_checkpoint:
+                self._told_checkpoint = error.fact
+                logger.warning(
+                    "a checkpoint of the log is not uploaded: %s; one goes with the next shot",
+                    error.fact,
+                )
+        else:
+            self._checkpoint, self._told_checkpoint = note, ""
+            self._checkpoint_due = time.monotonic() + CHECKPOINT_EVERY_S
 
     def _done(self, object_id: str, sent: bool) -> None:
         with self._changed:

@@ -11,26 +11,39 @@ from sealshot.runtime.cli.commands.answering import answer_arguments, answer_req
 from sealshot.runtime.cli.commands.parties import add_name, single_identity, write_party
 from sealshot.runtime.cli.terminal import say
 from sealshot.runtime.errors import InputError
+from sealshot.runtime.seal.ceremony import Give
+from sealshot.runtime.seal.container import Container
+from sealshot.runtime.seal.epochs import is_over
 from sealshot.runtime.seal.keys import PrivateKey, write_identity
-from sealshot.runtime.seal.policy import Party, read_policy
+from sealshot.runtime.seal.policy import Party, Policy, read_policy
 from sealshot.runtime.seal.quorum import open_share
 from sealshot.runtime.seal.signing import SigningKey
+from sealshot.runtime.seal.times import utc_now
+from sealshot.runtime.seal.warrant import (
+    RefusedError,
+    Warrant,
+    check_hold,
+    check_scope,
+    read_warrant,
+)
 
 USAGE = """\
 usage: sealshot authority new FILE.key [--name NAME] [--classical]
        sealshot authority answer REQUEST --warrant FILE --policy FILE --key FILE.key -o FILE
-                                 [--log FILE] [--again] [--json]
+                                 [--hold FILE] [--log FILE] [--again] [--json]
 
 new     Make the keys of an authority, on its own machine. FILE.key is secret and stays there: an
         age identity file, from which the signing key is derived too. FILE.pub goes to whoever
         writes the policy.
 answer  Open this authority's share of each shot in REQUEST that the warrant is for, and write the
         shares to -o, sealed to the investigator whom the warrant names. Each answer and each
-        refusal is logged first. The exit code is 2 if a shot was refused.
+        refusal is logged first. The exit code is 2 if a shot was refused. A shot that is over its
+        retention is, unless a hold is on it.
 
 --name NAME  of the authority (default: FILE)
 --classical  X25519 instead of ML-KEM-768 with X25519: every `age` program opens its shares, and so
              may a quantum computer, one day
+--hold FILE  the warrant by which shots are held beyond their retention
 --log FILE   the log (default: FILE.log beside the key); see `sealshot log`
 --again      answer once more for shots that were answered for under this warrant
 --json       print what was answered, and what was refused
@@ -58,14 +71,16 @@ def _new(argv: list[str]) -> int:
     name = given.name or given.file.stem
     key = SigningKey.of_authority(identity)
     party = Party("authority", name, key.verify_key, identity.recipient)
-    write_party(given.file.with_suffix(".pub"), party, lambda: write_identity(given.file, identity))
-    say(str(given.file.with_suffix(".pub")))
+    public = given.file.with_suffix(".pub")
+    write_party(public, party, key, lambda: write_identity(given.file, identity))
+    say(str(public))
     return 0
 
 
 def _answer(argv: list[str]) -> int:
     arguments = answer_arguments("authority answer", USAGE)
     arguments.add_argument("--key", type=Path, required=True)
+    arguments.add_argument("--hold", type=Path)
     given = arguments.parse_args(argv)
     identity = single_identity(given.key)
     key = SigningKey.of_authority(identity)
@@ -81,6 +96,27 @@ def _answer(argv: list[str]) -> int:
         policy,
         party,
         key,
-        lambda container: open_share(container, party.name, identity),
+        _opener(policy, party, identity, read_warrant(given.hold) if given.hold else None),
         given.log or given.key.with_suffix(".log"),
     )
+
+
+def _opener(policy: Policy, party: Party, identity: PrivateKey, hold: Warrant | None) -> Give:
+    """Return what opens the share of a shot whose time is not over, or that is on hold."""
+    now = utc_now()
+    if hold:
+        check_hold(hold, policy, now)
+
+    def give(container: Container) -> bytes:
+        epoch = container.header.epoch
+        if is_over(epoch, policy, now):
+            if hold is None:
+                raise RefusedError(
+                    "overdue",
+                    f"the time of epoch {epoch} is over: no share of it is given any more",
+                    hint="a shot that is on hold opens with --hold and the warrant of the hold",
+                )
+            check_scope(hold, container, policy)
+        return open_share(container, party.name, identity)
+
+    return give

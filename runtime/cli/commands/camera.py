@@ -58,7 +58,7 @@ def _enrol(argv: list[str]) -> int:
     key = SigningKey.generate()
     public = folder / f"{name}.pub"
     party = Party("camera", name, key.verify_key)
-    write_party(public, party, lambda: write_signing_key(folder / KEY, key))
+    write_party(public, party, key, lambda: write_signing_key(folder / KEY, key))
     write_new(folder / POLICY, policy.encode(), mode=0o644)
     say(str(public))
     note(f"policy {policy.digest}")
@@ -80,7 +80,7 @@ def read_camera(policy_file: Path) -> Camera:
         )
     key = read_signing_key(folder / KEY)
     for path in sorted(folder.glob("*.pub")):
-        party = read_party(path, "camera")
+        party = read_party(path, "camera", own=True)
         if party.verify_key == key.verify_key:
             return Camera(party.name, key, policy)
     raise InputError(f"there is no .pub file of {folder / KEY}", hint="enrol the camera anew")

@@ -25,13 +25,13 @@ from sealshot.runtime.seal.ceremony import Give, read_request
 from sealshot.runtime.seal.container import Container
 from sealshot.runtime.seal.documents import read_file
 from sealshot.runtime.seal.entries import Destroyed, HoldKept, Published, Refused
-from sealshot.runtime.seal.epochs import KEY_SUFFIX, destroy_file, expired, publish
+from sealshot.runtime.seal.epochs import KEY_SUFFIX, destroy_file, expired, is_over, publish
 from sealshot.runtime.seal.holds import Holds
 from sealshot.runtime.seal.log import Log
 from sealshot.runtime.seal.policy import Party, Policy, read_policy
 from sealshot.runtime.seal.quorum import open_epoch
 from sealshot.runtime.seal.signing import SigningKey
-from sealshot.runtime.seal.times import epoch_end, format_time, parse_duration, parse_time, utc_now
+from sealshot.runtime.seal.times import format_time, parse_duration, parse_time, utc_now
 from sealshot.runtime.seal.warrant import (
     RefusedError,
     check_scope,
@@ -100,7 +100,7 @@ def _new(argv: list[str]) -> int:
     key = SigningKey.generate()
     public = folder / f"{name}.pub"
     party = Party("custodian", name, key.verify_key)
-    write_party(public, party, lambda: write_signing_key(folder / SIGNING_KEY, key))
+    write_party(public, party, key, lambda: write_signing_key(folder / SIGNING_KEY, key))
     say(str(public))
     return 0
 
@@ -189,8 +189,7 @@ def _opener(folder: Path, policy: Policy) -> Give:
 
     def give(container: Container) -> bytes:
         path = folder / SECRETS / (container.header.epoch + KEY_SUFFIX)
-        over = epoch_end(container.header.epoch) + policy.retention_time <= now
-        if path.exists() and not over:
+        if path.exists() and not is_over(container.header.epoch, policy, now):
             return open_epoch(container, single_identity(path))
         kept = holds.find(container.header, now)
         if kept is None and path.exists():

@@ -21,8 +21,10 @@ def add_name(arguments: Arguments) -> None:
     arguments.add_argument("--name", type=_name)
 
 
-def write_party(public: Path, party: Party, write_secret: Callable[[], None]) -> None:
-    """Write the secret, then the .pub file; neither overwrites a file.
+def write_party(
+    public: Path, party: Party, key: SigningKey, write_secret: Callable[[], None]
+) -> None:
+    """Write the secret, then the .pub file, signed by ``key``; neither overwrites a file.
 
     Raises:
         SealError: a file exists, the name is unfit, or a file cannot be written.
@@ -35,7 +37,7 @@ def write_party(public: Path, party: Party, write_secret: Callable[[], None]) ->
     if public.exists():
         raise SealError(f"{public} exists and is not overwritten", hint="choose another name")
     write_secret()
-    write_new(public, party.encode(), mode=0o644)
+    write_new(public, party.encode(key), mode=0o644)
 
 
 def write_signing_key(path: Path, key: SigningKey) -> None:

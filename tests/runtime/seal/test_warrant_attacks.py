@@ -263,11 +263,9 @@ def test_an_altered_request_gets_nothing(
     assert "altered" in capsys.readouterr().err
 
 
-def test_a_key_that_is_over_its_time_answers_nothing_although_it_is_there(
-    fresh_parties, shot, origin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
-) -> None:
-    """Day 40 of 30, and nobody has run `custodian rotate`."""
-    parties, vault = fresh_parties, tmp_path / "vault"
+def _asked_for(parties, shot, origin, tmp_path: Path) -> tuple[str, list[str]]:
+    """Seal a shot, sign a warrant for it, and return the request and the options of its answers."""
+    vault = tmp_path / "vault"
     with Keeper(vault, parties.sealing()) as keeper:
         keeper.put(dataclasses.replace(shot, utc=format_time(utc_now())), origin)
     policy, warrant = ["--policy", str(parties.policy)], str(tmp_path / "w.json")
@@ -281,6 +279,15 @@ def test_a_key_that_is_over_its_time_answers_nothing_although_it_is_there(
     request = str(tmp_path / "request.zip")
     under = ["--warrant", warrant, *policy]
     assert main(["open", str(vault), *under, "--request", request]) == 0
+    return request, under
+
+
+def test_a_key_that_is_over_its_time_answers_nothing_although_it_is_there(
+    fresh_parties, shot, origin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    """Day 40 of 30, and nobody has run `custodian rotate`."""
+    parties = fresh_parties
+    request, under = _asked_for(parties, shot, origin, tmp_path)
     later = utc_now() + timedelta(days=40)
     for module in ("answering", "custodian"):
         monkeypatch.setattr(f"sealshot.runtime.cli.commands.{module}.utc_now", lambda: later)
@@ -289,3 +296,42 @@ def test_a_key_that_is_over_its_time_answers_nothing_although_it_is_there(
     assert main([*ask, "-o", str(tmp_path / "c.answer")]) == 2
     assert "refused (overdue)" in capsys.readouterr().err
     assert list((parties.custodian / "epochs").glob("*.key"))
+
+
+def test_an_authority_gives_no_share_of_what_is_over_its_time(
+    fresh_parties, shot, origin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    parties = fresh_parties
+    request, under = _asked_for(parties, shot, origin, tmp_path)
+    ask = ["authority", "answer", request, *under, "--key", str(parties.key("judge"))]
+    ask += ["-o", str(tmp_path / "j.answer")]
+    begins, now = format_time(utc_now() - HOUR), utc_now()
+
+    def hold(name: str, *signers: str, days: int = 60) -> list[str]:
+        path = str(tmp_path / name)
+        new = ["warrant", "new", "--case", "1", "--camera", str(parties.camera_pub), *under[2:]]
+        new += ["--from", begins, "--to", format_time(now + HOUR), "--purpose", "hold"]
+        recipient = parties.investigator.read_text().partition("public key: ")[2].split()[0]
+        until = ["--until", format_time(now + timedelta(days=days))]
+        assert main([*new, *until, "--investigator", recipient, "-o", path]) == 0
+        for signer in signers:
+            key = ["--key", str(parties.key(signer))]
+            assert main(["warrant", "sign", path, *under[2:], *key]) == 0
+        return ["--hold", path]
+
+    good = hold("good.json", "judge", "police")
+    refused = {
+        "refused (overdue)": [],
+        "signed by 1 of the 2": hold("alone.json", "judge"),
+        "the hold is until": hold("short.json", "judge", "police", days=35),
+        "is to open shots": ["--hold", under[1]],
+    }
+    later = now + timedelta(days=40)
+    for module in ("answering", "authority"):
+        monkeypatch.setattr(f"sealshot.runtime.cli.commands.{module}.utc_now", lambda: later)
+    for why, options in refused.items():
+        capsys.readouterr()
+        assert main([*ask, *options]) == 2
+        assert why in capsys.readouterr().err
+        (tmp_path / "j.answer").unlink(missing_ok=True)
+    assert main([*ask, *good]) == 0

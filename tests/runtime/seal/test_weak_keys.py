@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
@@ -10,6 +12,7 @@ from sealshot.runtime.age.hybrid import HybridIdentity
 from sealshot.runtime.age.x25519 import X25519Identity
 from sealshot.runtime.cli.main import main
 from sealshot.runtime.errors import SealError
+from sealshot.runtime.seal.policy import Party, read_party
 from sealshot.runtime.seal.signing import SigningKey, VerifyKey
 from sealshot.runtime.seal.times import utc_now
 from sealshot.runtime.seal.warrant import RefusedError, check_warrant
@@ -105,3 +108,31 @@ def test_the_command_says_so_before_anybody_signs(parties, tmp_path, capsys) -> 
     argv += ["2026-11-21", "--to", "2026-11-22", "--policy", str(parties.policy)]
     assert main([*argv, "--investigator", weak, "-o", str(tmp_path / "w.json")]) == 2
     assert "not post-quantum" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("role", ["authority", "custodian", "camera"])
+def test_a_public_key_file_is_signed_by_its_owner(role: str, tmp_path: Path, reports) -> None:
+    key, other = SigningKey.generate(), SigningKey.generate()
+    recipient = X25519Identity.generate().recipient if role == "authority" else None
+    party, file = Party(role, "judge", key.verify_key, recipient), tmp_path / "judge.pub"
+    file.write_text(party.encode(key))
+    assert read_party(file, role) == party
+    assert reports == []
+    stolen = party.encode(other)
+    altered = {
+        "of another key": stolen,
+        "another name": party.encode(key).replace('"judge"', '"police"'),
+        "another key": party.encode(key).replace(str(key.verify_key), str(other.verify_key)),
+        "no base64": party.encode(key).replace('proof = "', 'proof = "*'),
+        "cut": party.encode(key).replace('=="\n', '"\n'),
+        "a number": party.encode(key).partition("proof")[0] + "proof = 1\n",
+    }
+    for text in altered.values():
+        file.write_text(text)
+        with pytest.raises(SealError, match="not signed by the key in it"):
+            read_party(file, role)
+    file.write_text(party.encode(key).partition("proof")[0])  # as version 0.1 wrote them
+    assert read_party(file, role, own=True) == party
+    assert reports == []
+    assert read_party(file, role) == party
+    assert "does not prove that its owner has the key" in reports[0]

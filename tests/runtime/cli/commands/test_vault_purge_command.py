@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sealshot.runtime.cli.commands import vault_purge
+from sealshot.runtime.cli.commands import authority, vault_purge
 from sealshot.runtime.cli.main import main
 from sealshot.runtime.seal.policy import read_party
 from sealshot.runtime.seal.times import format_time, utc_now
@@ -31,7 +31,8 @@ def travel(monkeypatch: pytest.MonkeyPatch) -> Travel:
 
     def to(by: timedelta) -> None:
         monkeypatch.setattr(clock, "utc_now", lambda: utc_now() + by)
-        monkeypatch.setattr(vault_purge, "utc_now", lambda: utc_now() + by)
+        for command in (authority, vault_purge):
+            monkeypatch.setattr(command, "utc_now", lambda: utc_now() + by)
         monkeypatch.setattr(clock.SystemClock, "boot_id", lambda _: f"boot {by}")
         monkeypatch.setattr(clock.SystemClock, "since_boot_s", lambda _: 60.0)
 
@@ -174,7 +175,7 @@ def test_a_legal_hold_keeps_shot_and_key_until_its_end(
             assert main(["warrant", "sign", str(path), *policy, "--key", key]) == 0
         return path
 
-    def opens(name: str) -> bool:
+    def opens(name: str, *hold: str) -> bool:
         """Whether quorum and custodian can still open it."""
         path = warrant("open", f"{name}.json")
         under = ["--warrant", str(path), *policy]
@@ -182,15 +183,18 @@ def test_a_legal_hold_keeps_shot_and_key_until_its_end(
         assert main(["open", str(vault), *under, "--request", request]) == 0
         last = ["open", str(vault), *under, "--identity", str(parties.investigator)]
         last += ["-o", str(tmp_path / name)]
+        codes = []
         for signer in ("judge", "police"):
             answer = str(tmp_path / f"{name}-{signer}.answer")
             key = str(parties.key(signer))
             ask = ["authority", "answer", request, *under, "--key", key, "-o", answer]
-            assert main(ask) == 0
+            codes.append(main([*ask, *hold]))
             last += ["--answer", answer]
         answer = str(tmp_path / f"{name}-custodian.answer")
         ask = ["custodian", "answer", request, *under, "--keys", str(parties.custodian)]
-        if main([*ask, "-o", answer]) != 0:
+        codes.append(main([*ask, "-o", answer]))
+        if codes != [0, 0, 0]:
+            assert codes == [2, 2, 2]
             return False
         assert main([*last, "--answer", answer]) == 0
         return len(list((tmp_path / name).glob("*.jpg"))) == 1
@@ -219,11 +223,11 @@ def test_a_legal_hold_keeps_shot_and_key_until_its_end(
     told = json.loads(capsys.readouterr().out)
     assert (told["purged"], [one["id"] for one in told["on_hold"]]) == ([], [kept])
     assert there(vault) == {kept}
-    assert opens("held")
+    assert opens("held", "--hold", str(held))
 
     travel(61 * D)
     assert main([*destroy, "--clock-is-right"]) == 0
-    assert not opens("after")
+    assert not opens("after", "--hold", str(held))
     assert main([*purge, "--clock-is-right"]) == 0
     assert there(vault) == set()
     assert '"event":"hold-placed"' in (vault / LOG).read_text()

@@ -45,6 +45,8 @@ class Server:
     requests: list[str] = field(default_factory=list)
     times: list[float] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
+    checkpoints: dict[str, bytes] = field(default_factory=dict)
+    """Of the log, which go beside the objects and are taken without a word."""
     refused: set[str] = field(default_factory=set)
     """Objects that are never taken."""
     released: threading.Event = field(default_factory=threading.Event)
@@ -79,9 +81,14 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(500 if manner == "500" else 200, text.encode())
 
     def do_PUT(self) -> None:
-        state, manner = self.server_state, self._note()
+        state = self.server_state
         name = self.path.removeprefix("/bucket/").partition("?")[0]
         length = int(self.headers["Content-Length"])
+        if name.startswith("checkpoints/"):
+            state.checkpoints[name] = self.rfile.read(length)
+            self._answer(200)
+            return
+        manner = self._note()
         if manner == "drop":  # the network goes in the middle of the object
             self.rfile.read(length // 2)
             self.connection.shutdown(socket.SHUT_RDWR)
@@ -162,11 +169,15 @@ class Bucket:
     folder: Path
 
     def objects(self) -> dict[str, bytes]:
+        """The shots; checkpoints of logs lie beside them."""
         return {
             str(path.relative_to(self.folder)): path.read_bytes()
             for path in self.folder.rglob("*")
-            if path.is_file()
+            if path.is_file() and path.parent.name != "checkpoints"
         }
+
+    def checkpoints(self) -> list[bytes]:
+        return [path.read_bytes() for path in self.folder.rglob("checkpoints/*.checkpoint")]
 
     def environment(self, port: int | None = None) -> dict[str, str]:
         """What a client needs, through a wire where one is given."""

@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 import pytest
 
+from sealshot.runtime.seal.log import parse_checkpoint
 from sealshot.runtime.seal.policy import read_party
 from sealshot.runtime.vault.record import LOG
 from sealshot.runtime.vault.store import list_objects
@@ -64,9 +65,12 @@ def there(vault: Path) -> dict[str, bytes]:
 def uploaded(vault: Path, parties) -> set[str]:
     """What the verified log has as uploaded."""
     read_logged(vault / LOG, [read_party(parties.camera_pub, "camera")])
+    return {entry["id"] for entry in logged(vault) if entry["event"] == "uploaded"}
+
+
+def logged(vault: Path) -> list[dict[str, str]]:
     lines = (vault / LOG).read_text().splitlines()
-    entries = [json.loads(line.rpartition(" ")[0]) for line in lines]
-    return {entry["id"] for entry in entries if entry["event"] == "uploaded"}
+    return [json.loads(line.rpartition(" ")[0]) for line in lines]
 
 
 def test_a_network_that_is_cut_in_the_middle_loses_nothing(
@@ -102,6 +106,11 @@ def test_a_network_that_is_cut_in_the_middle_loses_nothing(
     assert uploaded(vault, parties) == stored.keys()
     assert waiting(vault) == []
     assert not list((vault / SPOOL).iterdir())
+    camera = read_party(parties.camera_pub, "camera")
+    sizes = [parse_checkpoint(note, camera.verify_key).size for note in bucket.checkpoints()]
+    ids = [entry["id"] for entry in logged(vault) if entry["event"] == "sealed"]
+    assert max(sizes) >= len(ids)  # the newest covers all shots that were sent
+    read_logged(vault / LOG, [camera], bucket.checkpoints())
 
 
 def test_what_was_not_sent_is_by_the_next_run(

@@ -12,8 +12,12 @@ from pathlib import Path
 import pytest
 
 from sealshot.runtime.errors import VaultError
+from sealshot.runtime.seal.entries import Alive
+from sealshot.runtime.seal.log import Log, parse_checkpoint
+from sealshot.runtime.seal.signing import SigningKey
 from sealshot.runtime.vault import targets as upload_targets
 from sealshot.runtime.vault import upload
+from sealshot.runtime.vault.record import LOG
 from sealshot.runtime.vault.store import Vault
 from sealshot.runtime.vault.targets import UploadError, open_target
 from sealshot.runtime.vault.upload import SENT, SPOOL, Delivery, Uploads, waiting
@@ -323,3 +327,29 @@ def test_a_network_that_is_cut_again_and_again_loses_nothing(
     assert there == objects
     assert wire.cuts >= 3
     assert any("upload fails" in report for report in reports)
+
+
+def test_a_checkpoint_of_the_log_goes_with_each_upload(vault: Vault, reports: list[str]) -> None:
+    """One a burst; what is not taken holds no shot up, and goes with the next."""
+    key, sink = SigningKey.generate(), Sink()
+    sink.refuses = lambda name: "full" if name.startswith("checkpoints/") else ""
+    uploads = Uploads(vault, Delivery(sink, **QUICK))
+    with Log(vault.path / LOG, "cam1", key) as log:
+        log.append(*(Alive(f"2026-11-21T{hour:02}") for hour in range(9)))
+        uploads.start()
+        objects = dict(put(vault, uploads, day) for day in range(1, 6))
+        assert uploads.drain() == 0
+        assert sink.stored == objects
+        assert [report for report in reports if "checkpoint" in report] == [
+            "a checkpoint of the log is not uploaded: full; one goes with the next shot"
+        ]
+        sink.refuses = lambda _: ""
+        put(vault, uploads)
+        assert uploads.drain() == 0
+        log.append(Alive("2026-11-21T10"))
+        put(vault, uploads)
+        assert uploads.drain() == 0
+    uploads.stop()
+    notes = {name: note for name, note in sink.stored.items() if name.startswith("checkpoints/")}
+    sizes = {name: parse_checkpoint(note, key.verify_key).size for name, note in notes.items()}
+    assert sizes == {"checkpoints/9.checkpoint": 9, "checkpoints/10.checkpoint": 10}
