@@ -16,6 +16,7 @@ ACTIONS = {
     "tracking": "sealshot.benchmarks.accuracy.tracking",
     "deid": "sealshot.benchmarks.accuracy.deid",
     "uncovered": "sealshot.benchmarks.accuracy.uncovered",
+    "fpga": "sealshot.benchmarks.board.fpga.command",
     "report": "sealshot.benchmarks.report.command",
     "compare": "sealshot.benchmarks.report.compare",
     "all": "sealshot.benchmarks.report.everything",
@@ -37,6 +38,7 @@ Quality scores have a command of their own: `sealshot erc`.
   tracking     trackers side by side on the same detections, judged by hand labels
   deid         what a face matcher still makes of covered faces
   uncovered    which faces of a video its public version still shows
+  fpga         the scorer's hardware in simulation: against its model, its lines, its netlist
   report       make one page of results
   compare      set two results side by side; exit 1 on a regression
   all          throughput, energy and kernels, and the page of them

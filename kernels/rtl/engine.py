@@ -1,8 +1,8 @@
 """The whole scorer: memories, array, requantiser, and the controller that takes a face through.
 
 Cycles are counted from the one in which the runner's ``step`` stands: the input memories are
-addressed in 1, give their word in 3, and the array sees it in 4; weights are addressed in 2, come
-in 4 and meet the input in 5, behind the array's own copy of it.
+addressed in 1, give their word in 4, and the array sees it in 5; weights are addressed in 2, come
+in 5 and meet the input in 6, behind the array's own copy of it.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ class WeightStore(Elaboratable):
     """2,760 words of 1,024 bits in three banks of 57 DP16KD.
 
     Attributes:
-        address: of the word to read, or to write where ``write`` is set; 3 edges later it stands in
-            ``word``.
+        address: of the word to read, or to write where ``write`` is set; :data:`LATENCY` edges
+            later it stands in ``word``.
         data: to be written; to be held for two edges after ``write``.
     """
 
@@ -94,8 +94,8 @@ class InputStore(Elaboratable):
     """Two pictures and the activations of two layers.
 
     Attributes:
-        source, address, parity: the word to read, in ``word`` 4 edges later; parity chooses the
-            picture.
+        source, address, parity: the word to read, in ``word`` :data:`INPUT_DELAY` edges later;
+            parity chooses the picture.
         write, to_large, write_address, write_word: of activations.
         pixel_write, pixel_parity, pixel_at, pixel: of a picture, pixels counted row by row.
     """
@@ -170,7 +170,8 @@ class ScoreEngine(Elaboratable):
         repeat: how many times more a face is scored: for a meter that is to see the engine alone.
         score, score_valid, score_taken: the last layer's sum, or that of whatever layer came last.
         cycles: of the last face.
-        debug_source, debug_address, debug_word: memory of a stopped face, 6 edges later.
+        debug_source, debug_address, debug_word: memory of a stopped face; see
+            :data:`~.intake.SETTLE`.
     """
 
     def __init__(self) -> None:

@@ -12,8 +12,9 @@ from typing import Any
 from amaranth.hdl import Cat, ClockSignal, Const, Elaboratable, Instance, Module, Signal, signed
 from amaranth.lib.memory import Memory
 
-RAM_LATENCY = 2
-"""Edges from an address at the port to its data."""
+RAM_LATENCY = 3
+"""Edges from an address at the port to its data: a word crosses half the die, so that it gets a
+register in the fabric behind the one of the RAM."""
 MULTIPLIER_LATENCY = 3
 GEOMETRIES = {18: 1024, 9: 2048, 4: 4096}
 """Words of one DP16KD by the bits of a word."""
@@ -28,8 +29,8 @@ class BlockRam(Elaboratable):
 
     Attributes:
         write_address, write_data, write: written at the next edge.
-        read_address: of ``read_data`` two edges later. A word that is written at the edge that
-            reads it is not to be relied on.
+        read_address: of ``read_data`` :data:`RAM_LATENCY` edges later. A word that is written at
+            the edge that reads it is not to be relied on.
     """
 
     def __init__(self, width: int, depth: int) -> None:
@@ -44,10 +45,13 @@ class BlockRam(Elaboratable):
     def elaborate(self, platform: Any) -> Module:
         """Build one of the two forms."""
         m = Module()
+        out = Signal(self.width)
+        m.d.sync += self.read_data.eq(out)
         if isinstance(platform, Ecp5):
             cell = next(bits for bits, words in GEOMETRIES.items() if words >= self.depth)
             for low in range(0, self.width, cell):
-                m.submodules[f"bits{low}"] = self._dp16kd(cell, slice(low, low + cell))
+                part = slice(low, low + cell)
+                m.submodules[f"bits{low}"] = self._dp16kd(cell, part, out[part])
             return m
         m.submodules.memory = memory = Memory(shape=self.width, depth=self.depth, init=[])
         write, read = memory.write_port(), memory.read_port()
@@ -57,10 +61,10 @@ class BlockRam(Elaboratable):
             write.en.eq(self.write),
             read.addr.eq(self.read_address),
         ]
-        m.d.sync += self.read_data.eq(read.data)
+        m.d.sync += out.eq(read.data)
         return m
 
-    def _dp16kd(self, cell: int, bits: slice) -> Instance:
+    def _dp16kd(self, cell: int, bits: slice, out: Any) -> Instance:
         """Return a cell that is written at port A and read at port B."""
         unused = (14 - (GEOMETRIES[cell] - 1).bit_length()) * [0]
         if cell == 18:
@@ -68,7 +72,6 @@ class BlockRam(Elaboratable):
         address_a = Cat(Const(b, 1) for b in unused), self.write_address
         address_b = Cat(Const(b, 1) for b in unused), self.read_address
         data = self.write_data[bits]
-        out = self.read_data[bits]
         ports: dict[str, Any] = {
             **_spread("i_ADA", Cat(*address_a), 14),
             **_spread("i_ADB", Cat(*address_b), 14),

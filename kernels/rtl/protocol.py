@@ -14,7 +14,7 @@ from enum import IntEnum
 
 from sealshot.kernels.rtl.shape import LAYERS
 
-VERSION = 1
+VERSION = 2
 END, ESCAPE, ESCAPED_END, ESCAPED_ESCAPE = 0xC0, 0xDB, 0xDC, 0xDD
 ANSWER = 0x80
 PICTURES = 2
@@ -36,6 +36,8 @@ class Command(IntEnum):
     """4,096 pixels, row by row. Answered when it is scored: the last sum, 4 bytes, signed."""
     SETUP = 6
     """The layer to stop after, 1 byte; how many times more a face is scored, 3 bytes."""
+    PACKED = 8
+    """A picture as :func:`~.packing.pack` writes it; else as PICTURE, and answered as one."""
     READ = 7
     """Memory, 1 byte; index of a word, 2; count, 2. Answer: words of four 9-bit values, 5 bytes."""
 

@@ -27,13 +27,14 @@ JOB = data.StructLayout(
         "start": ADDRESS_BITS,
         "weight": ADDRESS_BITS,
         "run": 7,
+        "single": 1,
         "rows": 2,
         "wait": 2,
         "last_of_layer": 1,
     }
 )
-"""First word of the input and of the weights; words of a run less 1; runs less 1;
-cycles to wait before the first."""
+"""First word of the input and of the weights; words of a run less 1, and whether it is one word;
+runs less 1; cycles to wait before the first."""
 STEP = data.StructLayout(
     {"valid": 1, "first": 1, "last": 1, "address": ADDRESS_BITS, "weight": ADDRESS_BITS}
 )
@@ -149,10 +150,8 @@ class Walker(Elaboratable):
         weight_y = Signal(ADDRESS_BITS)
         skip_left = Signal(6)
         skipped = Signal(7)
-        ends_x = Signal()
-        ends_y = Signal()
-        ends_group = Signal()
-        m.d.comb += [
+        ends_x, ends_y, ends_group = (Signal(name=n) for n in ("ends_x", "ends_y", "ends_group"))
+        m.d.sync += [  # x, y and group stand still for three cycles and more
             ends_x.eq(x == line.last_at),
             ends_y.eq(y == line.last_at),
             ends_group.eq(group == line.last_group),
@@ -169,9 +168,8 @@ class Walker(Elaboratable):
                 m.d.sync += [
                     left.eq(line.padded & (x == 0)),
                     top.eq(line.padded & (y == 0)),
-                    right.eq(line.padded_far & ends_x),
-                    bottom.eq(line.padded_far & ends_y),
-                    job.last_of_layer.eq(ends_x & ends_y & ends_group),
+                    right.eq(line.padded_far & (x == line.last_at)),
+                    bottom.eq(line.padded_far & (y == line.last_at)),
                 ]
                 m.next = "POSITIONS"
             with m.State("POSITIONS"):
@@ -190,6 +188,8 @@ class Walker(Elaboratable):
                     job.start.eq(from_x + from_y),
                     job.weight.eq(weight_y + skip_left),
                     job.run.eq(line.row - skipped - 1),
+                    job.single.eq(line.row - skipped == 1),
+                    job.last_of_layer.eq(ends_x & ends_y & ends_group),
                     self.ready.eq(1),
                 ]
                 m.next = "READY"
@@ -237,7 +237,9 @@ class Runner(Elaboratable):
             Signal(ADDRESS_BITS, name=n) for n in ("address", "weight", "row_address", "row_weight")
         )
         run = Signal(7)
+        single = Signal()
         left = Signal(7)
+        at_end = Signal()  # left == 0, known an edge before it is needed
         rows = Signal(2)
         wait = Signal(2)
         goes = Signal()
@@ -245,7 +247,7 @@ class Runner(Elaboratable):
         ends = Signal()
         m.d.comb += [
             goes.eq(busy & (wait == 0)),
-            ends_run.eq(goes & (left == 0)),
+            ends_run.eq(goes & at_end),
             ends.eq(ends_run & (rows == 0)),
             self.take.eq(self.ready & (ends | ~busy)),
         ]
@@ -265,7 +267,7 @@ class Runner(Elaboratable):
                 address.eq(job.start), row_address.eq(job.start + line.pitch),
                 weight.eq(job.weight), row_weight.eq(job.weight + line.row),
                 run.eq(job.run), left.eq(job.run), rows.eq(job.rows),
-                wait.eq(job.wait),
+                single.eq(job.single), at_end.eq(job.single), wait.eq(job.wait),
             ]  # fmt: skip
         with m.Elif(ends):
             m.d.sync += busy.eq(0)
@@ -273,10 +275,11 @@ class Runner(Elaboratable):
             m.d.sync += [
                 address.eq(row_address), row_address.eq(row_address + line.pitch),
                 weight.eq(row_weight), row_weight.eq(row_weight + line.row),
-                left.eq(run), rows.eq(rows - 1),
+                left.eq(run), at_end.eq(single), rows.eq(rows - 1),
             ]  # fmt: skip
         with m.Elif(busy & ~goes):
             m.d.sync += wait.eq(wait - 1)
         with m.Else():
-            m.d.sync += [address.eq(address + 1), weight.eq(weight + 1), left.eq(left - 1)]
+            m.d.sync += [address.eq(address + 1), weight.eq(weight + 1)]
+            m.d.sync += [left.eq(left - 1), at_end.eq(left == 1)]
         return m

@@ -1,8 +1,10 @@
-"""A pipe of bytes to a board: a serial port, or a program that is the board in simulation."""
+"""A pipe of bytes to a board: a serial port, SPI, or a program that is the board in simulation."""
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import fcntl
 import os
 import select
 import subprocess
@@ -10,10 +12,17 @@ import termios
 import time
 from pathlib import Path
 
+from sealshot.kernels.rtl.protocol import END
 from sealshot.runtime.errors import InputError, SealshotError
 
 BAUD = termios.B3000000
 CHUNK = 4096
+"""Bytes at once; what `spidev` takes at most where nobody set another limit."""
+SPI_HZ = 25_000_000
+SPI_LOOK, SPI_LOOK_S = 16, 0.0005
+"""Bytes of nothing that are clocked to see whether an answer is there, and how often."""
+SPI_TRANSFER = 0x40206B00
+"""``SPI_IOC_MESSAGE(1)`` of linux/spi/spidev.h."""
 
 
 class PipeClosedError(OSError):
@@ -58,6 +67,63 @@ class BytePipe:
         if self._program is not None:
             self._program.kill()
             self._program.wait()
+
+
+class SpiPipe(BytePipe):
+    """A full-duplex device in which END means nothing: for each byte out, one comes in."""
+
+    def __init__(self, fd: int) -> None:
+        super().__init__(fd, fd)
+        self._fd = fd
+
+    def exchange(self, out: bytes, until_s: float) -> tuple[int, bytes]:
+        """See :meth:`BytePipe.exchange`."""
+        while True:
+            came = self._transfer(out[:CHUNK] or bytes((END,)) * SPI_LOOK)
+            if came.strip(bytes((END,))):
+                return len(out[:CHUNK]), came
+            if out or time.monotonic() > until_s:
+                return len(out[:CHUNK]), b""
+            time.sleep(SPI_LOOK_S)
+
+    def _transfer(self, out: bytes) -> bytes:
+        came = ctypes.create_string_buffer(len(out))
+        sent = ctypes.create_string_buffer(out, len(out))
+        transfer = _SpiTransfer(
+            ctypes.addressof(sent), ctypes.addressof(came), len(out), SPI_HZ, bits_per_word=8
+        )
+        try:
+            fcntl.ioctl(self._fd, SPI_TRANSFER, transfer)
+        except OSError as error:
+            raise PipeClosedError(str(error)) from error
+        return came.raw
+
+
+class _SpiTransfer(ctypes.Structure):
+    """``struct spi_ioc_transfer`` of linux/spi/spidev.h."""
+
+    _fields_ = (
+        ("tx_buf", ctypes.c_uint64), ("rx_buf", ctypes.c_uint64), ("len", ctypes.c_uint32),
+        ("speed_hz", ctypes.c_uint32), ("delay_usecs", ctypes.c_uint16),
+        ("bits_per_word", ctypes.c_uint8), ("cs_change", ctypes.c_uint8),
+        ("tx_nbits", ctypes.c_uint8), ("rx_nbits", ctypes.c_uint8),
+        ("word_delay_usecs", ctypes.c_uint8), ("pad", ctypes.c_uint8),
+    )  # fmt: skip
+
+
+def open_spi(path: Path) -> SpiPipe:
+    """Open an SPI device of the kernel, `spidev`: mode 0, 25 MHz.
+
+    Raises:
+        InputError: there is no such device.
+    """
+    try:
+        return SpiPipe(os.open(path, os.O_RDWR | os.O_CLOEXEC))
+    except OSError as error:
+        raise InputError(
+            f"the SPI device {path} cannot be opened: {error.strerror}",
+            hint="turn SPI on for this board, and name it, such as fpga:spi:/dev/spidev0.0",
+        ) from error
 
 
 def open_serial(path: Path) -> BytePipe:

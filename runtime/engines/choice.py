@@ -16,6 +16,7 @@ from sealshot.runtime.engines.onnxruntime import OnnxRuntimeRunner
 from sealshot.runtime.engines.plans import PLAN
 from sealshot.runtime.engines.scorer import GraphScorer, Scorer
 from sealshot.runtime.engines.screen import Screen
+from sealshot.runtime.engines.spare import Spare, tell
 from sealshot.runtime.errors import InputError, SealshotError
 from sealshot.runtime.weights.forms import (
     PRECISIONS,
@@ -36,15 +37,26 @@ def open_onnxruntime(model: Path, threads: int = 0) -> GraphScorer:
     return GraphScorer(OnnxRuntimeRunner(model, threads=threads), manifest)
 
 
-def _fpga(model: Path, _threads: int, device: str) -> GraphScorer:
-    from sealshot.runtime.engines.fpga import FpgaRunner
+def _fpga(model: Path, threads: int, device: str) -> Scorer:
+    from sealshot.runtime.engines.fpga import FpgaRunner, same_graph
 
-    if not device:
+    port, comma, spare = device.partition(",")
+    if not port or (comma and spare != SPARE):
         raise InputError(
-            "which FPGA?", hint="name its port, as in --engine fpga:/dev/ttyUSB0, or fpga:sim"
+            f"'{device}' names no FPGA" if device else "which FPGA?",
+            hint="name its port, as in --engine fpga:/dev/ttyUSB0, or fpga:sim; "
+            f"with ,{SPARE} behind it this processor goes on where the FPGA fails",
         )
     manifest = load_manifest(model)
-    return GraphScorer(FpgaRunner(model, device), manifest)
+    if not comma:
+        return GraphScorer(FpgaRunner(model, port), manifest)
+    processor = open_onnxruntime(same_graph(model), threads)
+    try:
+        return Spare(GraphScorer(FpgaRunner(model, port), manifest), processor)
+    except SealshotError as error:
+        tell(error.fact, processor)
+        processor.why = error.fact
+        return processor
 
 
 def _tensorrt(model: Path, _threads: int, _device: str) -> GraphScorer:
@@ -71,7 +83,9 @@ class Kind:
 
 TENSORRT_RECIPES = ("tensorrt",)
 FPGA = "fpga"
-"""Followed by a colon and the port of the board, or ``sim``."""
+"""Followed by a colon and the port of the board, or ``sim``; then perhaps a comma and
+:data:`SPARE`."""
+SPARE = "cpu"
 KINDS = {
     "onnxruntime": Kind(
         lambda model, threads, _device: open_onnxruntime(model, threads), forms, processor_recipes

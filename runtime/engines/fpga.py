@@ -1,4 +1,4 @@
-"""The scorer in an FPGA, over a pipe of bytes: a board on a serial port, or its RTL simulated.
+"""The scorer in an FPGA, over a pipe of bytes: a board at a serial port or SPI, or a simulated one.
 
 The frames are those of :mod:`sealshot.kernels.rtl.protocol`. Two pictures are under way at once:
 one is scored while the next comes in. All commands may be repeated, so whatever goes wrong has one
@@ -18,8 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sealshot.kernels.rtl import protocol
+from sealshot.kernels.rtl.packing import pack
 from sealshot.kernels.rtl.protocol import ANSWER, END, PICTURES, SHAPE_ID, Command, Status
-from sealshot.runtime.engines.bytepipe import BytePipe, PipeClosedError, open_program, open_serial
+from sealshot.runtime.engines.bytepipe import (
+    BytePipe,
+    PipeClosedError,
+    open_program,
+    open_serial,
+    open_spi,
+)
 from sealshot.runtime.engines.runner import Runner, Tensor
 from sealshot.runtime.errors import InputError, SealshotError
 from sealshot.runtime.files import cache_folder
@@ -28,6 +35,8 @@ from sealshot.runtime.types import Floats
 STREAM = ".fpga"
 """Suffix of a file of weights for the board."""
 SIMULATION = "sim"
+SPI = "spi:"
+"""Before the path of an SPI device; a path alone is a serial port."""
 ANSWER_S = 2.0
 """At 3 Mbaud a picture takes 14 ms and its score 0.5 ms more."""
 SIMULATED_ANSWER_S = 120.0
@@ -36,6 +45,21 @@ BACK_S = 10.0
 """How long a board that is gone is waited for."""
 WORDS_A_FRAME = 32
 Opener = Callable[[], BytePipe]
+
+
+def same_graph(model: Path) -> Path:
+    """Return the graph that gives, on a processor, the same scores as a stream in an FPGA.
+
+    Raises:
+        InputError: it does not lie beside the stream.
+    """
+    graph = model.with_name(model.name.removesuffix(STREAM).removesuffix("-stream") + ".onnx")
+    if not graph.is_file():
+        raise InputError(
+            f"{graph} is not there: without it no processor gives the scores of {model.name}",
+            hint="`sealshot export --engine fpga` writes both; copy both",
+        )
+    return graph
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +115,7 @@ class FpgaRunner(Runner):
 
         Args:
             model: ``NAME.fpga``.
-            device: a serial port, or ``sim``.
+            device: a serial port, ``spi:`` and an SPI device, or ``sim``.
 
         Raises:
             InputError: the file or the device is wrong, or the board is of another firmware.
@@ -102,8 +126,13 @@ class FpgaRunner(Runner):
             program = simulation()
             self.board = Board(lambda: open_program(program), stream, device, SIMULATED_ANSWER_S)
             self.description = "RTL in simulation (Verilator)"
+        elif device.startswith(SPI):
+            path = Path(device.removeprefix(SPI))
+            self.board = Board(lambda: open_spi(path), stream, device, ANSWER_S)
+            self.description = f"FPGA at {path}"
         else:
-            self.board = Board(lambda: open_serial(Path(device)), stream, device, ANSWER_S)
+            path = Path(device)
+            self.board = Board(lambda: open_serial(path), stream, device, ANSWER_S, packs=True)
             self.description = f"FPGA at {device}"
 
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
@@ -118,8 +147,20 @@ class FpgaRunner(Runner):
 class Board:
     """One board and what it was loaded with."""
 
-    def __init__(self, opener: Opener, stream: Stream, name: str, answer_s: float) -> None:
+    def __init__(
+        self, opener: Opener, stream: Stream, name: str, answer_s: float, *, packs: bool = False
+    ) -> None:
+        """Open it and load it.
+
+        Args:
+            opener: of its line.
+            stream: the weights.
+            name: for people.
+            answer_s: how long an answer is waited for.
+            packs: whether pictures go packed: the line is slower than the packing.
+        """
         self._opener, self._stream, self._name, self._answer_s = opener, stream, name, answer_s
+        self._packs = packs
         self._tag = 0
         self._packet = bytearray()
         self._pipe = opener()
@@ -148,9 +189,7 @@ class Board:
                 while waiting and len(under_way) < PICTURES:
                     tag = self._next_tag()
                     under_way[tag] = waiting.pop()
-                    self._send(
-                        protocol.frame(Command.PICTURE, tag, crops[under_way[tag]].tobytes())
-                    )
+                    self._send(self._picture(tag, crops[under_way[tag], 0]))
                 tag, status, payload = self._answer(Command.PICTURE)
                 if tag not in under_way:
                     continue  # of a picture that was sent again since
@@ -171,11 +210,23 @@ class Board:
                 )
         return np.asarray(self._stream.scale * sums.astype(np.float64), np.float32)
 
-    def ask(self, command: Command, payload: bytes = b"") -> bytes:
-        """Send a command that is answered at once, again if need be, and return the answer.
+    def _picture(self, tag: int, crop: NDArray[np.uint8]) -> bytes:
+        raw = crop.tobytes()
+        packed = pack(crop) if self._packs else raw
+        if len(packed) < len(raw):
+            return protocol.frame(Command.PACKED, tag, packed)
+        return protocol.frame(Command.PICTURE, tag, raw)
+
+    def ask(self, command: int, payload: bytes = b"", answer: int | None = None) -> bytes:
+        """Send a command, again if need be, and return the payload of its answer.
+
+        Args:
+            command: of :class:`~sealshot.kernels.rtl.protocol.Command`.
+            payload: of it.
+            answer: the command that the answer names, where it is another.
 
         Raises:
-            SealshotError: no whole answer comes.
+            SealshotError: no whole answer comes, or the board does not know the command.
             PipeClosedError: the other end is gone.
         """
         for _ in range(TRIES):
@@ -183,9 +234,14 @@ class Board:
             try:
                 self._send(protocol.frame(command, tag, payload))
                 while True:
-                    found, status, answer = self._answer(command)
+                    found, status, came = self._answer(command if answer is None else answer)
+                    if status == Status.UNKNOWN:
+                        raise SealshotError(
+                            f"the board does not take command {command} of {len(payload)} bytes",
+                            hint="load this version's bitstream: `sealshot board flash`",
+                        )
                     if found == tag and status == Status.DONE:
-                        return answer
+                        return came
                     if status != Status.DONE:
                         break
             except TimeoutError:
@@ -253,7 +309,7 @@ class Board:
             if data and time.monotonic() > until:
                 raise TimeoutError
 
-    def _answer(self, command: Command) -> tuple[int, int, bytes]:
+    def _answer(self, command: int) -> tuple[int, int, bytes]:
         """Return tag, status and payload of the next answer to a command."""
         until = time.monotonic() + self._answer_s
         while True:
@@ -282,7 +338,8 @@ def simulation() -> Path:
     Raises:
         InputError: a tool that builds it is missing, or failed.
     """
-    from sealshot.kernels.rtl.build import BuildError, simulated_board
+    from sealshot.kernels.rtl.build import simulated_board
+    from sealshot.kernels.rtl.tools import BuildError
 
     try:
         return simulated_board(cache_folder("rtl"))

@@ -128,7 +128,7 @@ def test_a_replayed_board_is_recognised(tmp_path, name):
 
 
 def test_no_profile_that_can_be_recognised_lacks_a_replay():
-    assert set(boards()) - set(BOARDS) == {"ulx3s"}
+    assert set(boards()) - set(BOARDS) == {"ulx3s", "ulx3s-45f"}
 
 
 def test_release_jetpack_and_modes(tmp_path):

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from sealshot.boards import ProfileError, boards
 from sealshot.boards.profile import read_board
+from sealshot.export.fpga.bitstream import refusal
+from sealshot.kernels.rtl.ulx3s import CLOCK_MHZ
 
 NAMES = [
     "nano",
@@ -31,6 +33,7 @@ NAMES = [
     "cpu-aarch64",
     "kv260",
     "ulx3s",
+    "ulx3s-45f",
 ]
 
 GOOD = """
@@ -91,6 +94,43 @@ def test_orin_int8_rate_is_that_of_its_tensor_cores(name):
     compute = boards()[name].compute  # 2048 multiply-accumulates a clock in each SM, dense
     computed = 2e-6 * 2048 * compute.gpu_sms.value * compute.gpu_mhz.value
     assert compute.int8_tops.value == pytest.approx(computed, rel=0.03)
+
+
+def test_the_scorer_is_built_for_the_one_fpga_that_open_tools_fit_it_into():
+    reasons = {name: refusal(board) for name, board in boards().items() if board.kind == "fpga"}
+    assert reasons["ulx3s"] == ""
+    assert "has 108 block rams, and the scorer takes 198" in reasons["ulx3s-45f"]
+    assert "Vivado" in reasons["kv260"]
+    assert refusal(boards()["nano"]) == "NVIDIA Jetson Nano has no FPGA"
+
+
+def test_the_rate_of_the_ulx3s_is_that_of_its_multipliers():
+    board = boards()["ulx3s"]
+    computed = 2e-6 * board.fpga.multipliers.value * CLOCK_MHZ  # one product each with open tools
+    assert board.compute.int8_tops.value == pytest.approx(computed)
+
+
+@pytest.mark.parametrize(
+    ("change", "fact"),
+    [
+        ("", r"\[fpga\] has no part, luts"),
+        ('part = { value = 1, source = "sheet", verified = true }', "part is not a text"),
+        ('links = ["usb"]', "links: not all of them are uart, spi"),
+    ],
+)
+def test_a_bad_fpga_is_refused(tmp_path, change, fact):
+    rows = {
+        name: f'{name} = {{ value = {value}, source = "sheet", verified = true }}'
+        for name, value in (
+            ("part", '"X"'), ("luts", 1), ("block_rams", 1), ("block_ram_kbit", 18),
+            ("multipliers", 1),
+        )
+    }  # fmt: skip
+    if change:
+        rows[change.split(" = ")[0]] = change
+    text = GOOD + "[fpga]\n" + ("\n".join(rows.values()) if change else "") + "\n"
+    with pytest.raises(ProfileError, match=fact):
+        read_board(write(tmp_path, text))
 
 
 def test_what_was_never_on_a_board_says_so():

@@ -20,12 +20,14 @@ usage: sealshot board list [--json]
        sealshot board detect [--root DIR] [--json]
        sealshot board project [BOARD...] [options]
        sealshot board check -o DIR [options]
+       sealshot board flash DIR [--check]
 
 list      The boards that have a profile.
 show      All that a profile says, who says so, and whether that was checked. NAME may be auto.
 detect    Which board this is, by device tree, Jetson Linux, power modes and GPUs.
 project   What the boards can reach at most on a score: a bound, not a measurement.
 check     Prove this board: environment, engines, numerics, accuracy, throughput, energy.
+flash     Write the scorer's bitstream into an FPGA board, through openFPGALoader.
 
   --root DIR   look at a recorded tree of files instead of this system's
   --json       print for machines
@@ -48,10 +50,16 @@ UNITS = {
     "dla": "DLAs",
     "sm": "compute capability",
     "idle_w": "W, at rest",
+    "part": "part",
+    "luts": "LUTs",
+    "block_rams": "block RAMs",
+    "block_ram_kbit": "kbit, a block RAM",
+    "multipliers": "multipliers of 18 bits or more",
 }
 LAZY = {
     "project": "sealshot.benchmarks.board.bounds.command",
     "check": "sealshot.benchmarks.board.check.command",
+    "flash": "sealshot.runtime.cli.commands.flash",
 }
 
 
@@ -126,6 +134,11 @@ def _facts(board: Board) -> Iterator[tuple[str, str, str, str]]:
         fact: Fact[Any] | None = getattr(board.compute, field.name)
         if fact is not None:
             yield UNITS[field.name], _value(fact), _yes(fact.verified), fact.source
+    if board.fpga is not None:
+        for name in ("part", "luts", "block_rams", "block_ram_kbit", "multipliers"):
+            fact = getattr(board.fpga, name)
+            yield UNITS[name], _value(fact), _yes(fact.verified), fact.source
+        yield "links that a bitstream serves", ", ".join(board.fpga.links) or "none", "", ""
     for software in board.software:
         text = (
             f"L4T {', '.join(software.l4t)}; CUDA {software.cuda}, TensorRT {software.tensorrt}, "

@@ -7,16 +7,17 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from sealshot.benchmarks.board.fpga.equality import layer_output
+from sealshot.kernels.rtl.packing import pack
 from sealshot.kernels.rtl.protocol import Command
 from sealshot.kernels.rtl.reference import IntegerNet
-from sealshot.kernels.rtl.sequencer import LARGE, SMALL
 from sealshot.kernels.rtl.shape import LAYERS
-from sealshot.kernels.rtl.words import activations, parameter_words, weight_words
+from sealshot.kernels.rtl.words import parameter_words, weight_words
 from sealshot.runtime.engines.bytepipe import open_program
 from sealshot.runtime.engines.fpga import SIMULATED_ANSWER_S, Board, Stream, simulation
+from sealshot.runtime.errors import SealshotError
 
 MOST_CYCLES = 70_200
-READ_WORDS = 1024
 
 
 @pytest.fixture(scope="module")
@@ -28,15 +29,6 @@ def board(drawn_net: IntegerNet) -> Iterator[Board]:
     board.close()
 
 
-def read(board: Board, source: int, count: int) -> np.ndarray:
-    words = b""
-    for first in range(0, count, READ_WORDS):
-        part = min(READ_WORDS, count - first)
-        asked = bytes((source,)) + first.to_bytes(2, "little") + part.to_bytes(2, "little")
-        words += board.ask(Command.READ, asked)
-    return np.frombuffer(words, np.uint8).reshape(count, 5)
-
-
 def test_scores_are_those_of_the_integer_model_in_the_cycles_of_the_table(
     board: Board, drawn_net: IntegerNet, hard_crops: np.ndarray
 ) -> None:
@@ -45,17 +37,40 @@ def test_scores_are_those_of_the_integer_model_in_the_cycles_of_the_table(
     assert sum(layer.cycles for layer in LAYERS) < cycles <= MOST_CYCLES
 
 
+def test_packed_pictures_are_scored_as_they_were(
+    board: Board, drawn_net: IntegerNet, hard_crops: np.ndarray
+) -> None:
+    for crop, score in zip(hard_crops, drawn_net.score(hard_crops), strict=True):
+        answer = board.ask(Command.PACKED, pack(crop[0]), Command.PICTURE)
+        assert drawn_net.scale * int.from_bytes(answer, "little", signed=True) == score
+
+
+@pytest.mark.parametrize(
+    ("command", "payload"),
+    [
+        (Command.PICTURE, bytes(4095)),
+        (Command.PICTURE, bytes(4097)),
+        (Command.PICTURE, bytes(4092)),
+        (Command.PACKED, pack(np.zeros((64, 64), np.uint8))[:-1]),
+        (99, b""),
+    ],
+)
+def test_what_is_no_whole_picture_or_no_command_is_refused(
+    board: Board, drawn_net: IntegerNet, hard_crops: np.ndarray, command: int, payload: bytes
+) -> None:
+    answer = Command.PICTURE if command == Command.PACKED else command
+    with pytest.raises(SealshotError, match="the board does not take"):
+        board.ask(command, payload, answer)
+    np.testing.assert_array_equal(board.score(hard_crops[2:3]), drawn_net.score(hard_crops[2:3]))
+
+
 def test_every_layer_is_that_of_the_integer_model(
     board: Board, drawn_net: IntegerNet, hard_crops: np.ndarray
 ) -> None:
     expected = drawn_net.outputs(hard_crops[2:3])
-    for i, shape in enumerate(LAYERS[:-1]):
-        board.ask(Command.SETUP, bytes((i, 0, 0, 0)))
-        board.score(hard_crops[2:3])
-        words = read(board, SMALL if i % 2 else LARGE, shape.size_out**2 * shape.channels_out // 4)
-        found = activations(words, shape.channels_out, shape.size_out)
+    for i in range(len(LAYERS) - 1):
+        found = layer_output(board, hard_crops[2], i)
         np.testing.assert_array_equal(found, expected[i][0], err_msg=f"layer {i}")
-    board.ask(Command.SETUP, bytes((len(LAYERS) - 1, 0, 0, 0)))
 
 
 def test_a_face_is_repeated_as_often_as_asked(

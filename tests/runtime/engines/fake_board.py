@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from sealshot.kernels.rtl import protocol
+from sealshot.kernels.rtl.packing import unpack
 from sealshot.kernels.rtl.protocol import ANSWER, END, SHAPE_ID, Command, Status
 from sealshot.runtime.engines.bytepipe import BytePipe
 
@@ -29,6 +30,8 @@ class FakeBoard:
     version: int = protocol.VERSION
     drop: int = -1
     pictures: int = 0
+    packed: int = 0
+    """Of the pictures, those that came packed."""
     loads: int = 0
     opened: int = 0
     identity: bytes = field(default=bytes(4))
@@ -69,10 +72,12 @@ class FakeBoard:
             return self._frame(command, tag, Status.DONE, answer + bytes(4))
         if command == Command.IDENTITY:
             self.identity, self.loads = payload, self.loads + 1
-        if command == Command.PICTURE:
+        if command in (Command.PICTURE, Command.PACKED):
             self.pictures += 1
-            total = int(np.frombuffer(payload, np.uint8).astype(np.int64).sum())
-            return self._frame(command, tag, Status.DONE, total.to_bytes(4, "little"))
+            self.packed += command == Command.PACKED
+            pixels = unpack(payload) if command == Command.PACKED else payload
+            total = int(np.frombuffer(pixels, np.uint8).astype(np.int64).sum())
+            return self._frame(Command.PICTURE, tag, Status.DONE, total.to_bytes(4, "little"))
         return self._frame(command, tag, Status.DONE)
 
     @staticmethod

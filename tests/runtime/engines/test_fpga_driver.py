@@ -22,8 +22,8 @@ CROPS = np.random.default_rng(0).integers(0, 256, (9, 1, 64, 64), np.uint8)
 SCORES = 0.5 * CROPS.reshape(9, -1).sum(1)
 
 
-def board(fake: FakeBoard, answer_s: float = 0.3) -> Board:
-    return Board(fake.open, STREAM, "/dev/board", answer_s)
+def board(fake: FakeBoard, answer_s: float = 0.3, *, packs: bool = False) -> Board:
+    return Board(fake.open, STREAM, "/dev/board", answer_s, packs=packs)
 
 
 def every(period: int, change: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
@@ -54,6 +54,15 @@ def test_scores_come_in_the_order_of_the_crops() -> None:
     fake = FakeBoard()
     np.testing.assert_array_equal(board(fake).score(CROPS), SCORES)
     assert (fake.pictures, fake.loads) == (9, 1)
+
+
+def test_pictures_that_pack_well_go_packed_and_the_others_as_they_are() -> None:
+    fake = FakeBoard()
+    crops = CROPS[:4].copy()
+    crops[1:3] //= 32  # CROPS are noise
+    expected = 0.5 * crops.reshape(4, -1).sum(1)
+    np.testing.assert_array_equal(board(fake, packs=True).score(crops), expected)
+    assert (fake.pictures, fake.packed) == (4, 2)
 
 
 def test_no_crop_is_no_score() -> None:

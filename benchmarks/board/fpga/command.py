@@ -1,0 +1,153 @@
+"""`sealshot bench fpga`: the scorer's hardware against its model, its lines, its netlist."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sealshot.benchmarks.board.fpga.equality import compare
+from sealshot.benchmarks.board.fpga.links import Rate, rates
+from sealshot.benchmarks.conditions.environment import environment
+from sealshot.benchmarks.conditions.result_file import write_result
+from sealshot.kernels.rtl.build import netlist_board, top_at_its_pins
+from sealshot.kernels.rtl.tools import BuildError, versions
+from sealshot.runtime.cli.arguments import Arguments, output_file, positive_int
+from sealshot.runtime.cli.terminal import say, say_json, table
+from sealshot.runtime.crops import CROP_PX
+from sealshot.runtime.engines.bytepipe import open_program
+from sealshot.runtime.engines.fpga import SIMULATED_ANSWER_S, Board, read_stream, simulation
+from sealshot.runtime.errors import InputError
+
+STEPS = ("equality", "links", "netlist")
+USAGE = f"""
+usage: sealshot bench fpga STREAM --faces DATA... [--steps LIST] [options]
+
+Check the scorer's hardware in simulation. STREAM is a FILE.fpga of `sealshot export --engine fpga`,
+with its integer graph beside it; DATA folders of face pictures, or FILE.npz with `crops`.
+
+  equality   scores by RTL, NumPy and ONNX Runtime, of faces, black, white, noise and a
+             checkerboard; and every layer's output of some
+  links      faces a second over UART and SPI at their real rates, at the pins of the top
+  netlist    scores by what synthesis makes of the RTL, gate by gate
+
+  --steps LIST        some of {",".join(STEPS)} (default equality,links)
+  --crops N           faces compared (default 60; four hard pictures come on top)
+  --every-layer N     of which every layer is compared (default 3, and a hard one)
+  --gates N           faces scored by the netlist (default 2)
+  -o, --output FILE   write the figures as JSON
+  --json              print them as JSON
+
+example:
+  sealshot bench fpga out/quality.w8a9-stream.fpga --faces faces/ -o fpga-checks.json
+"""
+
+
+def main(argv: list[str]) -> int:
+    """Run the command."""
+    arguments = Arguments("bench fpga", USAGE)
+    add = arguments.add_argument
+    add("stream", type=Path)
+    add("--faces", type=Path, nargs="+", required=True)
+    add("--steps", default="equality,links")
+    add("--crops", type=positive_int, default=60)
+    add("--every-layer", type=positive_int, default=3)
+    add("--gates", type=positive_int, default=2)
+    add("-o", "--output", type=output_file)
+    add("--json", action="store_true")
+    given = arguments.parse_args(argv)
+    steps = given.steps.split(",")
+    if unknown := [step for step in steps if step not in STEPS]:
+        raise InputError(f"there is no step '{unknown[0]}'", hint=f"give some of {','.join(STEPS)}")
+    from sealshot.export.sources import open_crops
+
+    crops, name = open_crops(given.faces)
+    chosen = np.random.default_rng(0).permutation(len(crops))[: given.crops]
+    faces = crops[chosen]
+    found: dict[str, Any] = {"faces": name, "stream": given.stream.name}
+    try:
+        if "equality" in steps:
+            found["equality"] = asdict(_equality(given.stream, faces, given.every_layer))
+        if "links" in steps:
+            with tempfile.TemporaryDirectory(prefix="sealshot-pins-") as folder:
+                pins = top_at_its_pins(Path(folder))
+                found["links"] = [asdict(rate) for rate in rates(pins, faces[:6])]
+        if "netlist" in steps:
+            found["netlist"] = _netlist(given.stream, faces[: given.gates])
+    except BuildError as error:
+        raise InputError(f"the simulation cannot be built: {error}", hint="see above") from error
+    result = found | {"versions": versions(), "environment": asdict(environment())}
+    if given.output:
+        write_result(given.output, result)
+    if given.json:
+        say_json(result)
+    else:
+        _print(found)
+    apart = found.get("equality", {}), found.get("netlist", {})
+    return int(any(value for part in apart for key, value in part.items() if "apart" in key))
+
+
+def hard_pictures() -> NDArray[np.uint8]:
+    """Return black, white, noise and a checkerboard, ``uint8 [4, 1, 64, 64]``."""
+    y, x = np.mgrid[:CROP_PX, :CROP_PX]
+    noise = np.random.default_rng(0).integers(0, 256, (CROP_PX, CROP_PX))
+    pictures = [0 * noise, 0 * noise + 255, noise, 255 * ((y + x) % 2)]
+    return np.stack(pictures).astype(np.uint8)[:, None]
+
+
+def _board(program: Path, stream: Path) -> Board:
+    return Board(lambda: open_program(program), read_stream(stream), "sim", SIMULATED_ANSWER_S)
+
+
+def _equality(stream: Path, faces: NDArray[np.uint8], every_layer: int) -> Any:
+    board = _board(simulation(), stream)
+    try:
+        hard = hard_pictures()
+        layers = np.concatenate([faces[:every_layer], hard[2:3]])
+        return compare(board, stream, np.concatenate([faces, hard]), layers)
+    finally:
+        board.close()
+
+
+def _netlist(stream: Path, faces: NDArray[np.uint8]) -> dict[str, int]:
+    from sealshot.runtime.engines import open_onnxruntime
+    from sealshot.runtime.engines.fpga import same_graph
+
+    expected = open_onnxruntime(same_graph(stream)).score(faces)
+    with tempfile.TemporaryDirectory(prefix="sealshot-gates-") as folder:
+        board = _board(netlist_board(Path(folder)), stream)
+        try:
+            found = board.score(faces)
+        finally:
+            board.close()
+    return {"crops": len(faces), "scores_apart": int((found != expected).sum())}
+
+
+def _print(found: dict[str, Any]) -> None:
+    if equality := found.get("equality"):
+        say(
+            f"{equality['crops']} crops by RTL, NumPy and ONNX Runtime: "
+            f"{equality['scores_apart']} scores apart; every layer of {equality['layers_of']} "
+            f"crops: {equality['layers_apart']} layers apart"
+        )
+    if netlist := found.get("netlist"):
+        say(f"{netlist['crops']} crops by the netlist: {netlist['scores_apart']} scores apart")
+    if "links" in found:
+        lines = [Rate(**rate) for rate in found["links"]]
+        table(
+            ("line", ">Mbit/s", "pictures", ">bytes a face", ">faces/s"),
+            (
+                (
+                    rate.line,
+                    f"{rate.bits_per_s / 1e6:g}",
+                    "packed" if rate.packed else "as they are",
+                    f"{rate.bytes_per_face:.0f}",
+                    f"{rate.faces_per_s:.1f}",
+                )
+                for rate in lines
+            ),
+        )

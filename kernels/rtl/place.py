@@ -1,0 +1,162 @@
+"""From RTL to a bitstream for a ULX3S 85F, step by step: synthesis, place and route, packing.
+
+Yosys and nextpnr are deterministic: the same RTL, seed and versions give the same bitstream.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sealshot.kernels.rtl.tools import BuildError, run, versions
+
+PART = "LFE5U-85F-6BG381C"
+TOP = "ulx3s"
+SYNTHESIS = (
+    "read_rtlil {top}.il",
+    "hierarchy -top {top}",
+    "setattr -mod -set keep_hierarchy 1 *.copy_*",
+    "synth_ecp5 -top {top} -json {top}.json",
+)
+"""`keep_hierarchy`: see :class:`~.primitives.Copy`."""
+PLACE_AND_ROUTE = (
+    "--85k", "--speed", "6", "--package", "CABGA381", "--router", "router2", "--timing-allow-fail",
+)  # fmt: skip
+CELLS = {
+    "LUT4": "TRELLIS_COMB",
+    "flip-flop": "TRELLIS_FF",
+    "DP16KD": "DP16KD",
+    "MULT18X18D": "MULT18X18D",
+}
+"""What is counted, by nextpnr's names."""
+Told = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Used:
+    """Cells of one kind."""
+
+    used: int
+    there_are: int
+
+
+@dataclass(frozen=True)
+class Routed:
+    """One place and route."""
+
+    seed: int
+    mhz: float
+    """The highest clock that nextpnr's timing of this part allows."""
+    config: Path
+
+
+@dataclass(frozen=True)
+class Placement:
+    """A design on the part."""
+
+    part: str
+    design_sha256: str
+    clock_mhz: float
+    """What the PLL makes."""
+    used: dict[str, Used]
+    routed: tuple[Routed, ...]
+    versions: dict[str, str]
+
+    @property
+    def best(self) -> Routed:
+        """The fastest, which is what is packed."""
+        return max(self.routed, key=lambda one: one.mhz)
+
+
+def rtlil_top(platform: object) -> str:
+    """Return the whole top as RTLIL.
+
+    Args:
+        platform: :class:`~.primitives.Ecp5` for its cells; None, plain, for simulation.
+    """
+    from amaranth.back import rtlil
+    from amaranth.hdl import Signal
+
+    from sealshot.kernels.rtl.ulx3s import Ulx3s
+
+    top = Ulx3s()
+    pins = [signal for signal in vars(top).values() if isinstance(signal, Signal)]
+    return str(rtlil.convert(top, name=TOP, ports=pins, platform=platform))
+
+
+def design_sha256(rtlil: str) -> str:
+    """Return the hash of a design: of its RTLIL, without the lines of source it came from."""
+    kept = (line for line in rtlil.splitlines() if not line.lstrip().startswith("attribute \\src"))
+    return hashlib.sha256("\n".join(kept).encode()).hexdigest()
+
+
+def synthesise(folder: Path, rtlil: str, told: Told | None = None) -> Path:
+    """Write `ulx3s.il`, `ulx3s.lpf` and the netlist `ulx3s.json`; return the last.
+
+    Raises:
+        BuildError: a tool is missing, or failed.
+    """
+    from sealshot.kernels.rtl.ulx3s import constraints
+
+    (folder / f"{TOP}.il").write_text(rtlil)
+    (folder / f"{TOP}.lpf").write_text(constraints())
+    run(folder, "yosys", "-p", "; ".join(SYNTHESIS).format(top=TOP), told=told)
+    return folder / f"{TOP}.json"
+
+
+def place(folder: Path, seeds: Sequence[int], told: Told | None = None) -> Placement:
+    """Place and route the netlist in a folder, once a seed.
+
+    Raises:
+        BuildError: a tool is missing, or failed; or the netlist does not fit.
+    """
+    from sealshot.kernels.rtl.ulx3s import CLOCK_MHZ
+
+    routed: list[Routed] = []
+    used: dict[str, Used] = {}
+    for seed in seeds:
+        report, config = f"{TOP}-{seed}.report.json", f"{TOP}-{seed}.config"
+        run(
+            folder, "nextpnr-ecp5", *PLACE_AND_ROUTE, "--json", f"{TOP}.json", "--lpf",
+            f"{TOP}.lpf", "--seed", str(seed), "--report", report, "--textcfg", config, told=told,
+        )  # fmt: skip
+        used, mhz = read_report((folder / report).read_text())
+        routed.append(Routed(seed, mhz, folder / config))
+    design = design_sha256((folder / f"{TOP}.il").read_text())
+    return Placement(PART, design, CLOCK_MHZ, used, tuple(routed), versions())
+
+
+def read_report(text: str) -> tuple[dict[str, Used], float]:
+    """Return the cells used and the highest clock, MHz, of a report by nextpnr.
+
+    Where there are several clocks the fastest is the scorer's.
+
+    Raises:
+        BuildError: it is none.
+    """
+    try:
+        report = json.loads(text)
+        used = {
+            name: Used(
+                report["utilization"][cell]["used"], report["utilization"][cell]["available"]
+            )
+            for name, cell in CELLS.items()
+        }
+        clocks = {clock["constraint"]: clock["achieved"] for clock in report["fmax"].values()}
+        return used, round(float(clocks[max(clocks)]), 2)
+    except (ValueError, KeyError, TypeError) as error:
+        raise BuildError(f"nextpnr's report cannot be read: {error}") from None
+
+
+def pack_bitstream(folder: Path, config: Path) -> Path:
+    """Write `ulx3s.bit` of a routed design.
+
+    Raises:
+        BuildError: a tool is missing, or failed.
+    """
+    bitstream = folder / f"{TOP}.bit"
+    run(folder, "ecppack", "--compress", "--input", str(config), "--bit", str(bitstream))
+    return bitstream
