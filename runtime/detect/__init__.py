@@ -44,9 +44,9 @@ def open_detector(spec: str, *, min_face_px: int = MIN_FACE_PX, threads: int = 0
 def open_finder(detector: Detector) -> Finder:
     """Start to find faces in the frames of one source, with a detector that others may use too.
 
-    ``mtcnn`` looks at the whole picture about eight times a second, and in between only where the
-    faces should be that it knows (:mod:`~sealshot.runtime.detect.glances`); all others look at the
-    whole of every frame.
+    ``mtcnn`` looks at what changed in the picture about eight times a second, at all of it once a
+    second, and in between only where the faces should be that it knows
+    (:mod:`~sealshot.runtime.detect.glances`); all others look at the whole of every frame.
     """
     if isinstance(detector, Mtcnn) and detector.settings.glances:
         return Glances(detector)

@@ -4,7 +4,7 @@ To look for faces costs much; to see whether a face is still where it is expecte
 between two frames that are near in time
 
 - the P-net looks at the part of the picture that is due: a band of each level of the pyramid, such
-  that every place is looked at once in ``LOOK_EVERY_S``;
+  that every place is looked at once in ``LOOK_EVERY_S``, if it changed since it was last;
 - each known face goes to the O-net as the box where it should be by its last two places, and once
   more, a little smaller, where the O-net is not sure;
 - where more than half of the known faces are lost at once, the whole picture is looked at again.
@@ -19,10 +19,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 
 from sealshot.runtime.detect.boxes import iou, scaled, square
-from sealshot.runtime.detect.mtcnn import FAST, Found, Mtcnn, Settings, View
+from sealshot.runtime.detect.changes import Changes, Places, shrunk
+from sealshot.runtime.detect.mtcnn import FAST, Found, Mtcnn, View
 from sealshot.runtime.types import Face, Floats, Image
 
 LOOK_EVERY_S = 0.12
@@ -31,6 +33,10 @@ NEARLY_ALL = 0.8
 """Of a look: with so much due or more the whole picture is looked at."""
 CLOSE_LOOK_EVERY = 4
 """Of so many looks at a place one is as the detector's settings say, the others are quick ones."""
+WHOLE_LOOK_EVERY = 8
+"""Of so many looks one takes also what did not change; a multiple of ``CLOSE_LOOK_EVERY``."""
+CELLS_A_FACE = 3
+"""Side of the smallest face, in cells in which changes are told."""
 QUICK = replace(FAST, thresholds=(0.85, 0.7, 0.7), coarse_levels=2)
 """Fewer windows, and of what the P-net proposes the clear third, in which nearly all faces are."""
 SURE_SCORE = 0.9
@@ -66,6 +72,7 @@ class Glances:
         self._at_s = -np.inf
         self._size: tuple[int, ...] = ()
         self._gist: Floats | None = None
+        self._changes: Changes | None = None
         self._looked = 0.0  # how often all places were looked at: 2.3 is twice, and 0.3 of them
         self._known: list[_Known] = []
         self._last_s = -np.inf
@@ -74,24 +81,32 @@ class Glances:
         """Start on a frame; see :meth:`sealshot.runtime.detect.Finder.look`."""
         view = self._net.open(image)
         passed = (time_s - self._at_s) / LOOK_EVERY_S
-        gist = view.sampler.level(*GIST)
+        cells = shrunk(image, self._net.min_face_px / CELLS_A_FACE)
+        gist = cv2.resize(cells, GIST, interpolation=cv2.INTER_AREA).astype(np.float32)
         cut = self._gist is None or np.abs(gist - self._gist).mean() > CUT_LEVELS
         everywhere = passed > NEARLY_ALL or cut or image.shape != self._size
         self._at_s, self._size, self._gist = time_s, image.shape, gist
-        if everywhere:
-            self._looked = 0.0
+        if everywhere or self._changes is None:
+            self._looked, self._changes = 0.0, Changes(cells, at=0.0)
             boxes = self._net.propose(view)
+            changed = self._changes.after(-1.0)
         else:
             start, self._looked = self._looked, self._looked + passed
-            boxes = np.concatenate(
-                [
-                    self._net.propose(view, first, last, settings)
-                    for first, last, settings in due(start, self._looked)
-                ]
-            )
-        return lambda: self._find(time_s, view, boxes, everywhere)
+            self._changes.add(cells, at=self._looked)
+            boxes = np.concatenate([self._take(view, part) for part in due(start, self._looked)])
+            changed = self._changes.after(start)
+        return lambda: self._find(time_s, view, boxes, changed, everywhere)
 
-    def _find(self, time_s: float, view: View, proposed: Floats, everywhere: bool) -> list[Face]:
+    def _take(self, view: View, part: Part) -> Floats:
+        """Take a part of a look: the P-net's boxes."""
+        assert self._changes is not None
+        where = None if part.since is None else self._changes.after(part.since)
+        settings = None if part.close else QUICK
+        return self._net.propose(view, part.first, part.last, where=where, settings=settings)
+
+    def _find(
+        self, time_s: float, view: View, proposed: Floats, changed: Places, everywhere: bool
+    ) -> list[Face]:
         """Find the faces of a frame among the P-net's boxes and where known faces should be."""
         known = [] if everywhere else self._known
         expected = _boxes(
@@ -102,7 +117,7 @@ class Glances:
         least = self._net.settings.thresholds[2]
         held = followed.score > least
         if 2 * (there & ~held).sum() > there.sum():
-            proposed = self._net.propose(view)
+            proposed = self._net.propose(view, where=changed)
         unsure = expected[there & (followed.score < SURE_SCORE)]
         again = square(scaled(unsure, AGAIN))
         elsewhere = iou(proposed, followed.boxes[held]).max(axis=1, initial=0) < SAME_IOU
@@ -135,14 +150,28 @@ class Glances:
         self._last_s = time_s
 
 
-def due(start: float, end: float) -> list[tuple[float, float, Settings | None]]:
-    """Cut a stretch of looks into parts of one look each: its share, and how it is done."""
+@dataclass(frozen=True)
+class Part:
+    """A part of a look at a picture: all rows from ``first`` to ``last``, as shares."""
+
+    first: float
+    last: float
+    close: bool
+    """Whether it is done as the detector's settings say, or quickly."""
+    since: float | None
+    """Only what changed later than this is looked at, counted in looks: when the last look of this
+    kind came to the first of these rows. None: all of it."""
+
+
+def due(start: float, end: float) -> list[Part]:
+    """Cut a stretch of looks, which follow a look at everything at 0, into parts of one each."""
     parts = []
     while start < end:
         number = int(start)
         stop = min(end, number + 1)
-        settings = None if number % CLOSE_LOOK_EVERY == 0 else QUICK
-        parts.append((start - number, stop - number, settings))
+        whole, close = (number % every == 0 for every in (WHOLE_LOOK_EVERY, CLOSE_LOOK_EVERY))
+        since = None if whole else start - (CLOSE_LOOK_EVERY if close else 1)
+        parts.append(Part(start - number, stop - number, close, since))
         start = stop
     return parts
 

@@ -9,13 +9,14 @@ too: boxes count pixels from 1 and include both ends.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sealshot.runtime.detect.boxes import iou, square, suppress, suppress_nested
+from sealshot.runtime.detect.changes import MOST, Places, rectangles, windows
 from sealshot.runtime.detect.image import checked
 from sealshot.runtime.detect.sampling import ALL, MeanSampler, MipSampler, Sampler
 from sealshot.runtime.engines.onnxruntime import OnnxRuntimeRunner
@@ -27,6 +28,7 @@ from sealshot.runtime.weights import FOLDER
 WINDOW_PX, RNET_PX, ONET_PX = 12, 24, 48  # what the networks look at
 RNET_CHUNK, ONET_CHUNK = 32, 16
 STRIDE_PX, COARSE_STRIDE_PX = 2, 4
+LEAST_GAP_PX = 2 * WINDOW_PX  # between parts of a level: nearer ones cost less as one
 LEVEL_OVERLAP, PYRAMID_OVERLAP, RNET_OVERLAP, ONET_OVERLAP = 0.5, 0.7, 0.7, 0.7
 SAME_FACE_IOU = 0.5
 
@@ -60,6 +62,28 @@ FAST = Settings(
     glances=True,
 )
 """A third of the time; `benchmarks/accuracy/detection.py` measures what it costs in recall."""
+
+
+@dataclass(frozen=True)
+class _Level:
+    """An image at one size, and the windows that the P-net looks at there."""
+
+    scale: float
+    """Its size over that of the image."""
+    width: int
+    height: int
+    stride: int
+    """Pixels from a window to the next."""
+
+    @property
+    def rows(self) -> int:
+        """Of windows."""
+        return (self.height - WINDOW_PX) // self.stride + 1
+
+    @property
+    def columns(self) -> int:
+        """Of windows."""
+        return (self.width - WINDOW_PX) // self.stride + 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,7 +137,7 @@ class Mtcnn:
                 f"MTCNN cannot look for faces of {min_face_px} px",
                 hint=f"the smallest it can see is {WINDOW_PX} px wide",
             )
-        self._min_face_px = min_face_px
+        self.min_face_px = min_face_px
         self._looking = threading.Lock()  # P-nets are asked by both halves of a follower's work
         self.settings = settings
         networks: Iterator[Runner] = (
@@ -140,50 +164,72 @@ class Mtcnn:
         return View(self.settings.sampler(image), np.asarray(image.shape[1::-1]))
 
     def propose(
-        self, view: View, start: float = 0.0, end: float = 1.0, settings: Settings | None = None
+        self,
+        view: View,
+        start: float = 0.0,
+        end: float = 1.0,
+        *,
+        where: Places | None = None,
+        settings: Settings | None = None,
     ) -> Floats:
         """P-net over the pyramid: square boxes [n, 4] that touch the image.
 
-        ``start`` and ``end`` bound the rows of windows that are looked at on each level, as shares
-        of all of them; ``settings`` may differ from the detector's own.
+        Args:
+            view: the image.
+            start: bounds, with ``end``, the rows of windows that are looked at on each level, as
+                shares of all of them.
+            end: see ``start``.
+            where: only windows are looked at that see one of these places.
+            settings: where they are not the detector's own.
         """
         settings = settings or self.settings
-        least = settings.thresholds[0]
+        if where is not None and where.mean() > MOST:
+            where = None
         found = [np.empty((0, 9), np.float32)]  # box, score, offsets
-        for index, scale in enumerate(self._scales(int(view.size.min()), settings.factor)):
-            coarse = index < settings.coarse_levels
-            pnet = self._coarse_pnet if coarse else self._pnet
-            stride = COARSE_STRIDE_PX if coarse else STRIDE_PX
-            width, height = (view.size * scale + 1).astype(int).tolist()
-            count = (height - WINDOW_PX) // stride + 1
-            first, last = int(start * count), int(end * count)
-            if first == last:
+        for level in self._levels(view.size, settings):
+            rows = slice(int(start * level.rows), int(end * level.rows))
+            if rows.start == rows.stop:
                 continue
-            looked = slice(first * stride, (last - 1) * stride + WINDOW_PX)
-            if last - first == count:
-                looked = ALL  # with a last row that no window reaches, but rounding feels
-            with self._looking:
-                given = pnet.run({"image": view.sampler.level(width, height, looked)[None]})
-            score, offsets = given["score"], given["box"]
-            y, x = np.nonzero(score[0] >= least)
-            corner = np.stack([x, y + first], axis=1) * stride
-            window = np.concatenate([corner + 1, corner + WINDOW_PX], axis=1).astype(np.float32)
-            boxes = np.floor(window / np.float32(scale))
-            scores = score[0, y, x]
-            rows = np.concatenate([boxes, scores[:, None], offsets[0][:, y, x].T], axis=1)
-            found.append(rows[suppress(boxes, scores, LEVEL_OVERLAP)])
-        rows = np.concatenate(found)
-        rows = rows[suppress(rows[:, :4], rows[:, 4], PYRAMID_OVERLAP)]
-        return _touching(square(_move(rows[:, :4], rows[:, 5:], 0)), view.size)
+            parts: Iterable[tuple[slice, slice]] = [(rows, slice(0, level.columns))]
+            if where is not None:
+                reach = WINDOW_PX / level.height, WINDOW_PX / level.width
+                wanted = windows(where, rows, (level.rows, level.columns), reach)
+                parts = rectangles(wanted, rows.start, LEAST_GAP_PX // level.stride)
+            boxes = [self._slide(view, level, *part, settings.thresholds[0]) for part in parts]
+            if boxes:
+                of_level = np.concatenate(boxes)
+                found.append(of_level[suppress(of_level[:, :4], of_level[:, 4], LEVEL_OVERLAP)])
+        boxes_ = np.concatenate(found)
+        boxes_ = boxes_[suppress(boxes_[:, :4], boxes_[:, 4], PYRAMID_OVERLAP)]
+        return _touching(square(_move(boxes_[:, :4], boxes_[:, 5:], 0)), view.size)
 
-    def _scales(self, side_px: int, factor: float) -> list[float]:
-        """Sizes of the pyramid's levels over the image's, whose shorter side is given."""
-        scales = []
-        scale = WINDOW_PX / self._min_face_px
-        while side_px * scale >= WINDOW_PX:
-            scales.append(scale)
-            scale *= factor
-        return scales
+    def _levels(self, size: NDArray[np.int64], settings: Settings) -> Iterator[_Level]:
+        scale, index = WINDOW_PX / self.min_face_px, 0
+        while size.min() * scale >= WINDOW_PX:
+            width, height = (size * scale + 1).astype(int).tolist()
+            coarse = index < settings.coarse_levels
+            yield _Level(scale, width, height, COARSE_STRIDE_PX if coarse else STRIDE_PX)
+            scale, index = scale * settings.factor, index + 1
+
+    def _slide(
+        self, view: View, level: _Level, rows: slice, columns: slice, least: float
+    ) -> Floats:
+        """P-net over windows of a level: box, score and offsets ``[n, 9]`` of those that pass."""
+        seen = view.sampler.level(
+            level.width,
+            level.height,
+            _pixels(rows, level.rows, level.stride),
+            _pixels(columns, level.columns, level.stride),
+        )
+        pnet = self._coarse_pnet if level.stride == COARSE_STRIDE_PX else self._pnet
+        with self._looking:
+            given = pnet.run({"image": seen[None]})
+        score, offsets = given["score"], given["box"]
+        y, x = np.nonzero(score[0] >= least)
+        corner = np.stack([x + columns.start, y + rows.start], axis=1) * level.stride
+        window = np.concatenate([corner + 1, corner + WINDOW_PX], axis=1).astype(np.float32)
+        boxes = np.floor(window / np.float32(level.scale))
+        return np.concatenate([boxes, score[0, y, x][:, None], offsets[0][:, y, x].T], axis=1)
 
     def refine(self, view: View, boxes: Floats) -> Floats:
         """R-net: the boxes that may be faces, moved and squared [m, 4]."""
@@ -221,6 +267,13 @@ class Mtcnn:
                 boxes_kept, score[kept].tolist(), points_kept, strict=True
             )
         ]
+
+
+def _pixels(windows: slice, count: int, stride: int) -> slice:
+    """Return the rows or columns of pixels that some of ``count`` windows see."""
+    if (windows.start, windows.stop) == (0, count):
+        return ALL  # with a last row that no window reaches, but rounding feels
+    return slice(windows.start * stride, (windows.stop - 1) * stride + WINDOW_PX)
 
 
 def _run(runner: Runner, chunk: int, sampler: Sampler, regions: Floats, side: int) -> Arrays:

@@ -22,8 +22,11 @@ ALL = slice(None)
 class Sampler(Protocol):
     """One image, ready to be sampled."""
 
-    def level(self, width: int, height: int, rows: slice = ALL) -> Floats:
-        """Return ``rows`` of the whole image at a size, float32 ``[rows, width, 3]``."""
+    def level(self, width: int, height: int, rows: slice = ALL, columns: slice = ALL) -> Floats:
+        """Return ``rows`` and ``columns`` of the whole image at a size, float32 ``[r, c, 3]``.
+
+        The parts of an image may be shifted by half a pixel of what they are sampled from.
+        """
 
     def crops(self, regions: Floats, side: int) -> Floats:
         """Return each region as float32 ``[n, side, side, 3]``; it touches the image."""
@@ -40,9 +43,9 @@ class MeanSampler:
         self._height, self._width = image.shape[:2]
         self._sums = cv2.integral(image)  # int32 [h + 1, w + 1, 3]; a wrap cancels out
 
-    def level(self, width: int, height: int, rows: slice = ALL) -> Floats:
-        """Return ``rows`` of the whole image at a size, float32 ``[rows, width, 3]``."""
-        return self._means(0, 0, self._width, self._height, width, height)[rows]
+    def level(self, width: int, height: int, rows: slice = ALL, columns: slice = ALL) -> Floats:
+        """See :meth:`Sampler.level`."""
+        return self._means(0, 0, self._width, self._height, width, height)[rows, columns]
 
     def crops(self, regions: Floats, side: int) -> Floats:
         """Return each region as float32 ``[n, side, side, 3]``; it touches the image."""
@@ -72,12 +75,14 @@ class MipSampler:
     def __init__(self, image: Image) -> None:
         self._mips = [image]
 
-    def level(self, width: int, height: int, rows: slice = ALL) -> Floats:
-        """Return ``rows`` of the whole image at a size, float32 ``[rows, width, 3]``."""
-        shrink = np.asarray(self._mips[0].shape[1] / width)
-        source = self._mip(int(_halvings(shrink)))
-        level = cv2.resize(source, (width, height), interpolation=cv2.INTER_LINEAR)
-        return level[rows].astype(np.float32)
+    def level(self, width: int, height: int, rows: slice = ALL, columns: slice = ALL) -> Floats:
+        """See :meth:`Sampler.level`."""
+        source = self._mip(int(_halvings(np.asarray(self._mips[0].shape[1] / width))))
+        first_row, last_row, top, bottom = _cut(rows, height, source.shape[0])
+        first, last, left, right = _cut(columns, width, source.shape[1])
+        part = last - first, last_row - first_row
+        level = cv2.resize(source[top:bottom, left:right], part, interpolation=cv2.INTER_LINEAR)
+        return level.astype(np.float32)
 
     def crops(self, regions: Floats, side: int) -> Floats:
         """Return each region as float32 ``[n, side, side, 3]``; it touches the image."""
@@ -108,6 +113,12 @@ class MipSampler:
             half = cv2.resize(even, (width, height), interpolation=cv2.INTER_AREA)
             self._mips.append(np.asarray(half, np.uint8))
         return self._mips[halvings]
+
+
+def _cut(part: slice, size: int, source: int) -> tuple[int, int, int, int]:
+    """Return the first and last (exclusive) of a part of a side, and of what it is sampled from."""
+    first, last, _ = part.indices(size)
+    return first, last, round(first * source / size), round(last * source / size)
 
 
 def _halvings(shrink: NDArray[np.float64]) -> NDArray[np.int64]:

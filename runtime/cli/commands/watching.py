@@ -17,7 +17,7 @@ from sealshot.runtime.sources.secret import read_secret
 from sealshot.runtime.weights import SCORES
 
 USAGE = f"""\
-  --detector NAME     mtcnn (default: looks at each part of the picture eight times a second, and
+  --detector NAME     mtcnn (default: looks at what changed eight times a second, at all once a second, and
                       at known faces in every frame), mtcnn:exact (slower: all of every frame, box
                       for box as published), or yunet:FILE.onnx (all of every frame)
   --min-face PX       width of the smallest face to look for (default {Settings.min_face_px})

@@ -12,7 +12,7 @@ from sealshot.runtime.demo.clip import PORTRAIT
 from sealshot.runtime.detect import open_detector, open_finder
 from sealshot.runtime.detect.boxes import iou
 from sealshot.runtime.detect.finder import EveryFrame
-from sealshot.runtime.detect.glances import LOOK_EVERY_S, Glances, due
+from sealshot.runtime.detect.glances import LOOK_EVERY_S, WHOLE_LOOK_EVERY, Glances, due
 
 FACE = np.float32([77, 63, 163, 174])  # in the portrait
 SIZE = 0.6
@@ -168,11 +168,32 @@ def test_every_place_is_looked_at_once_a_round(start, steps):
     rows, position = 97, start
     counts = np.zeros(rows, int)
     for step in steps:
-        for first, last, _ in due(position, position + step):
-            assert 0 <= first < last <= 1
-            counts[int(first * rows) : int(last * rows)] += 1
+        for part in due(position, position + step):
+            assert 0 <= part.first < part.last <= 1
+            counts[int(part.first * rows) : int(part.last * rows)] += 1
         position += step
     rounds = position - start
     assert counts.min() >= math.floor(rounds) - 1
     assert counts.max() <= math.ceil(rounds) + 1
     assert abs(counts.mean() - rounds) < 2 / rows * (2 + len(steps)) + 1e-6
+
+
+def test_what_stands_still_is_hardly_looked_at(detector, portrait, monkeypatch):
+    """Counts pixels that the P-net sees; once a second every place is looked at all the same."""
+    seen = []
+    for name in ("_pnet", "_coarse_pnet"):
+        run = getattr(detector, name).run
+
+        def counted(inputs, run=run):
+            seen.append(inputs["image"].size)
+            return run(inputs)
+
+        monkeypatch.setattr(getattr(detector, name), "run", counted)
+    view, (box,) = scene(portrait, (500, 300))
+    finder = open_finder(detector)
+    finder.look(0.0, view)()
+    everywhere = sum(seen)
+    seen.clear()
+    for i in range(1, 1 + round(25 * WHOLE_LOOK_EVERY * LOOK_EVERY_S)):
+        assert found(finder.look(i / 25, view)(), box)
+    assert 0.9 * everywhere < sum(seen) < 1.5 * everywhere

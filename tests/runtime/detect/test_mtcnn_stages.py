@@ -60,7 +60,11 @@ def test_the_mean_of_the_boxes_moves_less_than_the_best(portrait):
 
 def test_more_levels_when_smaller_faces_are_looked_for():
     detectors = {px: Mtcnn(min_face_px=px, threads=1) for px in (20, 40, 80)}
-    levels = {px: detector._scales(480, FAST.factor) for px, detector in detectors.items()}
+    size = np.array([640, 480])
+    levels = {
+        px: [level.scale for level in detector._levels(size, FAST)]
+        for px, detector in detectors.items()
+    }
     assert len(levels[20]) > len(levels[40]) > len(levels[80])
     for px, scales in levels.items():
         assert scales[0] == pytest.approx(12 / px)
