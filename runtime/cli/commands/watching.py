@@ -17,9 +17,9 @@ from sealshot.runtime.sources.secret import read_secret
 from sealshot.runtime.weights import SCORES
 
 USAGE = f"""\
-  --detector NAME     mtcnn (default: looks at what changed eight times a second, at all once a second, and
-                      at known faces in every frame), mtcnn:exact (slower: all of every frame, box
-                      for box as published), or yunet:FILE.onnx (all of every frame)
+  --detector NAME     mtcnn (default: looks at what changed eight times a second, at all of it once
+                      a second, and at known faces in every frame), mtcnn:exact (slower: all of
+                      every frame, box for box as published), or yunet:FILE.onnx (likewise all)
   --min-face PX       width of the smallest face to look for (default {Settings.min_face_px})
   --tracker NAME      bytetrack (default), or euclidean, the tracker of the paper
   --min-seen S        who is detected for fewer seconds in all is a false alarm, not a person
