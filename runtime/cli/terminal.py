@@ -28,6 +28,9 @@ from sealshot.runtime.errors import SealshotError
 FIRST_LOG_S, LONGEST_LOG_S = 10.0, 3600.0
 """Between two lines on progress in a log, which grow rarer: each wait is twice the last one."""
 
+ERROR, WARNING, INFO = 3, 4, 6
+"""Levels of syslog."""
+
 _err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
@@ -69,24 +72,38 @@ def say(text: str = "") -> None:
 
 def note(text: str) -> None:
     """Print a line about the work, not part of the answer."""
-    _tell(text)
+    _tell(text, INFO)
 
 
 def warn(text: str) -> None:
     """Print a warning."""
-    _tell(f"warning: {text}", "yellow")
+    _tell(f"warning: {text}", WARNING, "yellow")
 
 
 def fail(error: SealshotError) -> None:
     """Print an error: the fact and the hint."""
-    _tell(f"error: {error.fact}", "bold red")
+    _tell(f"error: {error.fact}", ERROR, "bold red")
     if error.hint:
-        _tell(f"hint: {error.hint}")
+        _tell(f"hint: {error.hint}", ERROR)
 
 
-def _tell(text: str, style: str | None = None) -> None:
+def _tell(text: str, level: int, style: str | None = None) -> None:
+    text = printable(text)
+    if _in_journal():
+        text = "\n".join(f"<{level}>{line}" for line in text.splitlines())
     with suppress(OSError):  # a terminal that was closed: there is nobody to tell
-        _err.print(printable(text), markup=False, style=style)
+        _err.print(text, markup=False, style=style)
+
+
+def _in_journal() -> bool:
+    """Say whether standard error is systemd's journal, which takes levels: sd-daemon(3)."""
+    if (stream := os.environ.get("JOURNAL_STREAM")) is None:
+        return False
+    try:
+        status = os.fstat(2)
+    except OSError:
+        return False
+    return stream == f"{status.st_dev}:{status.st_ino}"
 
 
 class _Handler(logging.Handler):
