@@ -128,8 +128,11 @@ def surprise(expected: State, boxes: Array) -> Array:
     the face could be. So of two tracks that a face would fit, it goes to the one that knew better;
     and the longer a face was away, the nearer it must come to its place to be taken for the same.
     """
-    units = unit(expected.at)
-    variance = _variance(expected)
-    residual = (measure(boxes)[None] - expected.at[:, None]) / units[:, None]  # [n, m, 4]
-    distance = np.sum(residual**2 / variance[:, None], axis=2)
+    distance = np.sum(offsets(expected, boxes) ** 2 / _variance(expected)[:, None], axis=2)
     return np.asarray(distance + volume(expected)[:, None], np.float64)
+
+
+def offsets(expected: State, boxes: Array) -> Array:
+    """Return how far boxes ``[m, 4]`` are off predicted states ``[n]``: ``[n, m, 4]``, units."""
+    away = measure(boxes)[None] - expected.at[:, None]
+    return np.asarray(away / unit(expected.at)[:, None], np.float64)

@@ -6,6 +6,9 @@ start one. In place of the IoU of ByteTrack stands the likelihood of the box und
 (:mod:`sealshot.runtime.track.kalman`): small faces that move fast do not overlap from frame to
 frame, and after a cut faces overlap that should not be joined. So it shares the stages with
 ByteTrack and not the measure; its name on the command line, ``bytetrack``, is from before that.
+
+A third stage is for people who sit or stand: a face that would start a track, just where one who
+kept still was seen last, is taken for the same one.
 """
 
 from __future__ import annotations
@@ -23,6 +26,10 @@ from sealshot.runtime.types import Face
 LEAST_PATIENCE_S = 0.2
 NEAR = 1.0
 """Squared Mahalanobis distance at which a face is near where it was expected."""
+STILL_HITS, STILL_SPEED = 3, 0.5
+"""Who was seen so often, and moves by no more face sizes a second, keeps still."""
+SAME_PLACE = np.array([0.3, 0.3, 0.25, 0.25])
+"""How far off one who kept still may be: centre, in face sizes, and logarithm of the size."""
 
 
 class LikelihoodTracker(BoxTracker[kalman.State]):
@@ -30,7 +37,8 @@ class LikelihoodTracker(BoxTracker[kalman.State]):
 
     Args:
         lost_s: seconds that a person may go undetected; one who was followed for a shorter time is
-            only remembered for as long, since little is known of where it went.
+            only remembered for as long, since little is known of where it went. After that, one
+            who kept still is known again in the same place: detectors flicker on turned faces.
         sure_score: detection score from which on a face may start a track.
         max_surprise: :func:`kalman.surprise` above which a face is somebody else's. At the default
             a face that was in the last frame may be 0.3 sizes off its path, one that was away for
@@ -46,15 +54,17 @@ class LikelihoodTracker(BoxTracker[kalman.State]):
     def _match(
         self, time_s: float, tracks: Sequence[Open[kalman.State]], faces: Sequence[Face]
     ) -> Pairs:
-        expected = _expected(time_s, tracks)
-        surprise = kalman.surprise(expected, boxes_of(faces)) - self._limits(
-            time_s, tracks, expected
-        )
+        expected, boxes = _expected(time_s, tracks), boxes_of(faces)
+        surprise = kalman.surprise(expected, boxes) - self._limits(time_s, tracks, expected)
         sure = np.array([self._may_start(face) for face in faces])
-        everyone = np.arange(len(tracks))
-        pairs = self._assign(surprise, everyone, np.flatnonzero(sure))
-        left = np.setdiff1d(everyone, [track for track, _ in pairs])
-        return pairs + self._assign(surprise, left, np.flatnonzero(~sure))
+        recent_s = LOST_STEPS * self._step_s
+        known = np.array([time_s - t.seen_s <= max(_memory_s(t), recent_s) for t in tracks])
+        pairs = self._assign(surprise, np.flatnonzero(known), np.flatnonzero(sure))
+        left = np.setdiff1d(np.flatnonzero(known), [track for track, _ in pairs])
+        pairs += self._assign(surprise, left, np.flatnonzero(~sure))
+        new = np.setdiff1d(np.flatnonzero(sure), [face for _, face in pairs])
+        off = np.abs(kalman.offsets(expected, boxes)) / SAME_PLACE
+        return pairs + self._assign(off.max(axis=2) - 1, np.flatnonzero(~known), new)
 
     def _limits(
         self, time_s: float, tracks: Sequence[Open[kalman.State]], expected: kalman.State
@@ -83,10 +93,20 @@ class LikelihoodTracker(BoxTracker[kalman.State]):
         return kalman.unstack(kalman.correct(_expected(time_s, tracks), boxes_of(faces)))
 
     def _patience_s(self, track: Open[kalman.State]) -> float:
-        return max(LEAST_PATIENCE_S, track.seen_s - track.first_s)
+        return self._lost_s if _is_still(track) else _memory_s(track)
 
     def _may_start(self, face: Face) -> bool:
         return face.score >= self._sure_score
+
+
+def _memory_s(track: Open[kalman.State]) -> float:
+    """Return for how long it is known where a track may have gone."""
+    return max(LEAST_PATIENCE_S, track.seen_s - track.first_s)
+
+
+def _is_still(track: Open[kalman.State]) -> bool:
+    speed = np.hypot(*track.motion.speed[:2]) / kalman.unit(track.motion.at)[0]
+    return track.hits >= STILL_HITS and bool(speed <= STILL_SPEED)
 
 
 def _expected(time_s: float, tracks: Sequence[Open[kalman.State]]) -> kalman.State:

@@ -161,6 +161,21 @@ SCENES: dict[str, Callable[[int], Scene]] = {
     "every third face missed": lambda s: Scene(
         [Person(line(100 + 90 * i, 100, 50, vx=0.8)) for i in range(4)], missed=0.33, seed=s
     ),
+    "two sit, seen now and then": lambda s: Scene(
+        [
+            Person(line(100, 100, 40), hidden=[(0.24, 0.9), (1.14, 1.8), (2.2, 3.1)]),
+            Person(line(160, 100, 40), hidden=[(0.4, 1.2), (1.5, 2.3), (2.6, 3.2)]),
+        ],
+        seed=s,
+    ),
+    "one gets up, another takes the place": lambda s: Scene(
+        [
+            Person(lambda t: (100 + 150 * max(t - 1, 0), 100.0, 50.0), hidden=[(2.2, 99)]),
+            Person(line(100, 100, 50), hidden=[(0, 1.6)]),
+        ],
+        seconds=3.0,
+        seed=s,
+    ),
     "boxes that shake": lambda s: Scene(
         [Person(line(100 + 80 * i, 100, 50)) for i in range(4)], jitter=0.04, seed=s
     ),
@@ -208,6 +223,7 @@ BETTER = {
     "crosses fast, seen 12 times a second",
     "a row walks across, seen 12 times a second",
     "a cut to others nearby",
+    "two sit, seen now and then",
 }
 """Scenes that need a motion model, a memory, two stages or a gate on size."""
 
