@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 Rows = Iterable[Sequence[str]]
+
+
+def read_result(results: Path, name: str) -> Any:
+    """Return a result file of the folder ``results``."""
+    return json.loads((results / f"{name}.json").read_text())
 
 
 def markdown_table(heads: Sequence[str], rows: Rows) -> str:

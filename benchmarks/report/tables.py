@@ -1,4 +1,4 @@
-"""`sealshot bench tables`: the tables of RESULTS.md, made from the result files.
+"""`sealshot bench tables`: the tables of RESULTS.md and MODELS.md, made from the result files.
 
 A table stands between ``<!-- table: NAME -->`` and ``<!-- end of table -->``, each on a line of its
 own; what is between is overwritten.
@@ -6,24 +6,21 @@ own; what is between is overwritten.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-from sealshot.benchmarks.accuracy.erc.evaluate import FEW
 from sealshot.benchmarks.conditions.result_file import write_output
+from sealshot.benchmarks.report import accuracy
 from sealshot.benchmarks.report.cells import (
     bold,
     faces_per_s,
     markdown_table,
     measured,
-    millions,
+    read_result,
     short,
     span,
     times,
-    two_digits,
 )
 from sealshot.benchmarks.speed.throughput.contenders import EAGER, OURS, PEER
 from sealshot.runtime.cli.arguments import Arguments
@@ -33,14 +30,15 @@ from sealshot.runtime.errors import InputError
 BENCHMARKS = Path(__file__).parent.parent
 RESULTS = BENCHMARKS / "results"
 PAGE = BENCHMARKS / "RESULTS.md"
+CARD = BENCHMARKS.parent / "runtime" / "weights" / "MODELS.md"
 END = "<!-- end of table -->"
 MARKS = re.compile(r"<!-- table: ([a-z-]+) -->\n(.*?)" + re.escape(END), re.DOTALL)
 
 USAGE = """
-usage: sealshot bench tables [RESULTS.md] [--check]
+usage: sealshot bench tables [PAGE.md] [--check]
 
-Write the tables of benchmarks/RESULTS.md from the files in benchmarks/results. It needs a checkout:
-an installed package has neither.
+Write the tables of a page, benchmarks/RESULTS.md or runtime/weights/MODELS.md, from the files in
+benchmarks/results. It needs a checkout: an installed package has neither.
 
   --check   write nothing; exit 1 where a table differs from the results
 
@@ -109,7 +107,7 @@ def main(argv: list[str]) -> int:
 
 def throughput(results: Path) -> str:
     """Faces a second: the best batch of each contender, beside what it weighs."""
-    rows = _read(results, "throughput")["rows"]
+    rows = read_result(results, "throughput")["rows"]
     names = dict.fromkeys(row["name"] for row in rows)
     best = [max((r for r in rows if r["name"] == name), key=faces_per_s) for name in names]
     groups = dict.fromkeys(row["score"] for row in best if row["way"] != PEER)
@@ -153,14 +151,14 @@ def pipeline(results: Path) -> str:
                     for stages in (("decode", "detect"), ("track", "score", "select", "seal"))
                 ),
             )
-            for one in _read(results, "throughput")["frames"]
+            for one in read_result(results, "throughput")["frames"]
         ),
     )
 
 
 def energy(results: Path) -> str:
     """Watts and joules, or why there are none."""
-    found = _read(results, "energy")
+    found = read_result(results, "energy")
     if found["why_not"]:
         return f"Energy: **not measured** on this machine. {found['why_not']}.\n"
     return markdown_table(
@@ -180,14 +178,14 @@ def energy(results: Path) -> str:
 
 def detection(results: Path) -> str:
     """The detectors: agreement with the published one, recall, time."""
-    agreement = {r["detector"]: r for r in _read(results, "detector-agreement")["rows"]}
+    agreement = {r["detector"]: r for r in read_result(results, "detector-agreement")["rows"]}
     recall = {
         row["parameters"].partition(" (")[0]: row["clip_recall"]
-        for row in _read(results, "detector-recall")["rows"]
+        for row in read_result(results, "detector-recall")["rows"]
     }
     speed = {
         row["detector"]: row["total_ms"]
-        for row in _read(results, "detector-speed")["rows"]
+        for row in read_result(results, "detector-speed")["rows"]
         if row["threads"] == 1
     }
     faces = max(row["faces"] for row in agreement.values())
@@ -212,7 +210,7 @@ def detection(results: Path) -> str:
 
 def tracking(results: Path) -> str:
     """The trackers against labels made by hand."""
-    labelled = [r for r in _read(results, "tracking")["results"] if r["errors"]]
+    labelled = [r for r in read_result(results, "tracking")["results"] if r["errors"]]
     return markdown_table(
         ("clip", "tracker", "identity switches", "fragments", "false tracks", "people missed"),
         (
@@ -227,144 +225,16 @@ def tracking(results: Path) -> str:
     )
 
 
-SCORE_NAMES = {
-    "lightqnet": "LightQNet",
-    "lightqnet50": "LightQNet, half width",
-    "size": "face size",
-    "confidence": "MTCNN's confidence",
-    "sharpness": "sharpness (Laplacian)",
-    "reconstruction": "plain reconstruction error",
-    "brisque": "BRISQUE",
-    "icao": "ICAO proxies",
-}
-
-
-def erc(results: Path) -> str:
-    """Failures left when the lowest 30 % are discarded, over those before; too few are left out."""
-    found = _read(results, "erc-lfw-dev")
-    areas = _areas(found, "")
-    costs = {
-        name: (two_digits(cost["ms"]), millions(cost["macs"]))
-        for name, cost in found["costs"].items()
-    }
-    return markdown_table(
-        ("score", *areas, "ms a face", "MMACs"),
-        (
-            (_score_name(name), *(cells[name] for cells in areas.values()), *costs[name])
-            for name in _in_order(found)
-        ),
-    )
-
-
-def mixed(results: Path) -> str:
-    """The same of copies of the data sets, half of whose pictures are degraded."""
-    lfw, celeba = (_read(results, f"erc-{of}-dev-mixed") for of in ("lfw", "celeba"))
-    areas = _areas(lfw, "LFW, ") | _areas(celeba, "CelebA, ")
-    return markdown_table(
-        ("score", *areas),
-        (
-            (_score_name(name), *(cells[name] for cells in areas.values()))
-            for name in _in_order(lfw)
-        ),
-    )
-
-
-OUR_SCORES = ("quality", "rp")
-
-
-def _score_name(name: str) -> str:
-    return f"`{name}`" if name in OUR_SCORES else SCORE_NAMES.get(name, name)
-
-
-def _area(row: dict[str, Any]) -> dict[str, float]:
-    found: dict[str, float] = next(area for area in row["pauc"] if area["limit"] == 0.3)
-    return found
-
-
-def _areas(found: dict[str, Any], of: str) -> dict[str, dict[str, str]]:
-    """Heading of each curve that starts at an FNMR -> score -> pAUC(0.3) with its interval."""
-    return {
-        f"{of}{start['start']} ({start['errors']} failures)": {
-            row["score"]: "{value:.2f} [{low:.2f}, {high:.2f}]".format_map(_area(row))
-            for row in start["scores"]
-        }
-        for start in _from_fnmr(found)
-    }
-
-
-def _from_fnmr(found: dict[str, Any]) -> list[dict[str, Any]]:
-    """Starts at an FNMR that enough failures stand behind to tell scores apart."""
-    return [
-        start
-        for start in found["starts"]
-        if start["start"].startswith("FNMR") and start["errors"] >= FEW
-    ]
-
-
-def _in_order(found: dict[str, Any]) -> list[str]:
-    """Our scores, then the others from the best at the first start."""
-    first = {row["score"]: _area(row)["value"] for row in _from_fnmr(found)[0]["scores"]}
-    return sorted(first, key=lambda name: (name not in OUR_SCORES, first[name]))
-
-
-CHOSEN_AMONG = {
-    "erc-photos-lfw-dev": "photographs of {} people of LFW",
-    "erc-photos-celeba-dev": "of {} of CelebA in the wild",
-    "erc-shots": "frames of {} tracks",
-}
-
-
-def shots(results: Path) -> str:
-    """How much nearer the chosen shot is to the others than one at random, of what there is."""
-    found = {among: _read(results, name) for name, among in CHOSEN_AMONG.items()}
-    names = [score["score"] for score in next(iter(found.values()))["scores"]]
-    rows = {
-        among: {score["score"]: score for score in result["scores"]}
-        for among, result in found.items()
-    }
-    return markdown_table(
-        ("score", *(among.format(len(found[among]["people"])) for among in rows)),
-        (
-            (
-                _score_name(name),
-                *(
-                    f"{100 * row['gained']:.0f} % [{100 * row['gained_low']:.0f}, "
-                    f"{100 * row['gained_high']:.0f}]"
-                    for row in (by_score[name] for by_score in rows.values())
-                ),
-            )
-            for name in names
-        ),
-    )
-
-
-def degrade(results: Path) -> str:
-    """Share of faces whose score falls when the picture gets worse, middle severity."""
-    found = _read(results, "erc-degrade")
-    return markdown_table(
-        ("", *(d["name"] for d in found["degradations"])),
-        (
-            (
-                _score_name(score["score"]),
-                *(f"{100 * fell[1]:.0f} %" for fell in score["fell"]),
-            )
-            for score in found["scores"]
-        ),
-    )
-
-
 TABLES: dict[str, Callable[[Path], str]] = {
     "throughput": throughput,
     "pipeline": pipeline,
     "energy": energy,
     "detection": detection,
     "tracking": tracking,
-    "erc": erc,
-    "mixed": mixed,
-    "shots": shots,
-    "degrade": degrade,
+    "erc": accuracy.erc,
+    "mixed": accuracy.mixed,
+    "shots": accuracy.shots,
+    "eyes": accuracy.eyes,
+    "degrade": accuracy.degrade,
+    "groups": accuracy.groups,
 }
-
-
-def _read(results: Path, name: str) -> Any:
-    return json.loads((results / f"{name}.json").read_text())

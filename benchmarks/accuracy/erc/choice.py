@@ -1,4 +1,4 @@
-"""Choices: how far a shot that a score chooses is from the other shots of its person."""
+"""Choices: how far a shot that a score chooses is from other pictures of its person."""
 
 from __future__ import annotations
 
@@ -29,6 +29,8 @@ class Shots:
     """``[shots, d]``."""
     quality: Doubles
     """``[scores, shots]``."""
+    frame: NDArray[np.int64]
+    """``[shots]``: the frame of the clip, or the place among the pictures of the data set."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,11 +44,16 @@ class Cast:
 
 @dataclass(frozen=True, eq=False)
 class Chosen:
-    """How far the chosen shots of one person are from the others, mean matcher distance."""
+    """How far the chosen shots of one person are from other pictures, mean matcher distance.
+
+    Those are the other shots, or a gallery.
+    """
 
     source: str
     person: int
     shots: int
+    frame: NDArray[np.int64]
+    """``[scores]``: of the chosen shot."""
     by_score: Doubles
     """``[scores]``."""
     at_random: float
@@ -54,7 +61,7 @@ class Chosen:
     best: float
     """Distance of the best choice there is."""
     missed: Doubles
-    """``[scores]``: share of the other shots that the matcher takes for another person."""
+    """``[scores]``: share of those pictures that the matcher takes for another person."""
     missed_at_random: float
 
 
@@ -90,21 +97,44 @@ def threshold_of(impostor: Doubles, fmr: float) -> float:
 
 def choose(shots: Shots, distance: str, threshold: float) -> Chosen:
     """Let each score choose a shot, and measure how far it is from the others."""
-    e = shots.embedding.astype(np.float64)
-    apart = 1 - e @ e.T  # cosine distance; the squared Euclidean one is twice that
-    if distance == "euclidean":
-        apart = np.sqrt(np.maximum(2 * apart, 0))
+    apart = _apart(shots.embedding, shots.embedding, distance)
     np.fill_diagonal(apart, 0)
-    to_others = apart.sum(axis=1) / (len(apart) - 1)
-    missed = (apart >= threshold).sum(axis=1) / (len(apart) - 1)  # none misses itself
+    others = len(apart) - 1
+    # none misses itself
+    return _chosen(shots, apart.sum(axis=1) / others, (apart >= threshold).sum(axis=1) / others)
+
+
+def choose_for(shots: Shots, gallery: Floats, distance: str, threshold: float) -> Chosen:
+    """Let each score choose a shot, and measure how far it is from a gallery of the person.
+
+    Args:
+        shots: of the person.
+        gallery: ``[n, d]``, embeddings of other pictures of the person, n of 1 or more.
+        distance: of the matcher.
+        threshold: as :func:`threshold_of` gives it.
+    """
+    apart = _apart(shots.embedding, gallery, distance)
+    return _chosen(shots, apart.mean(axis=1), (apart >= threshold).mean(axis=1))
+
+
+def _apart(left: Floats, right: Floats, distance: str) -> Doubles:
+    """Distance of each embedding on the left to each on the right, ``[left, right]``."""
+    apart = 1 - left.astype(np.float64) @ right.T.astype(np.float64)
+    # that is the cosine distance; the squared Euclidean one is twice it
+    return np.asarray(np.sqrt(np.maximum(2 * apart, 0)) if distance == "euclidean" else apart)
+
+
+def _chosen(shots: Shots, away: Doubles, missed: Doubles) -> Chosen:
+    """Say what each score chose, of shots that are so far from other pictures: ``[shots]``."""
     best = np.argmax(np.where(np.isnan(shots.quality), -np.inf, shots.quality), axis=1)
     return Chosen(
         source=shots.source,
         person=shots.person,
-        shots=len(apart),
-        by_score=to_others[best],
-        at_random=float(to_others.mean()),
-        best=float(to_others.min()),
+        shots=len(away),
+        frame=shots.frame[best],
+        by_score=away[best],
+        at_random=float(away.mean()),
+        best=float(away.min()),
         missed=missed[best],
         missed_at_random=float(missed.mean()),
     )

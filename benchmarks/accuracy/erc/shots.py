@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import argparse
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +52,20 @@ MIN_SHOTS = 8
 FEWEST = 3
 FMR = 0.01
 
+OPTIONS_USAGE = f"""\
+  --recognizer FILE   the face matcher, ONNX; its alignment stands in a JSON file beside it
+  --score SCORE       as for `sealshot erc`; may be repeated
+                      (default: {" ".join(DEFAULT_SCORES)})
+  --fmr RATE          of the threshold, from people seen in one frame or of different names
+                      (default {FMR})
+  --min-shots N       leave out people with fewer shots (default {MIN_SHOTS}), and with fewer than
+                      {FEWEST}, of whom all choices are alike
+  --detector NAME     mtcnn (default), or yunet:FILE.onnx
+  --tracker NAME      bytetrack (default), or euclidean
+  --threads N         threads of a network (default: one a core)
+  -o, --output FILE   write the result as JSON
+  --json              print the result as JSON instead of the table"""
+
 USAGE = f"""
 usage: sealshot erc shots CLIP... --recognizer MATCHER.onnx [--score SCORE]... [options]
        sealshot erc shots --photos DATASET... --recognizer MATCHER.onnx [options]
@@ -63,19 +77,8 @@ that the matcher takes for someone else. The first --score is the one in questio
 beside it.
 
   --photos            what is named are not clips but folders that hold a folder a person
-  --recognizer FILE   the face matcher, ONNX; its alignment stands in a JSON file beside it
-  --score SCORE       as for `sealshot erc`; may be repeated
-                      (default: {" ".join(DEFAULT_SCORES)})
-  --fmr RATE          of the threshold, from people seen in one frame or of different names
-                      (default {FMR})
-  --min-shots N       leave out people with fewer shots (default {MIN_SHOTS}), and with fewer than
-                      {FEWEST}, of whom all choices are alike
-  --detector NAME     mtcnn (default), or yunet:FILE.onnx
-  --tracker NAME      bytetrack (default), or euclidean
-  --threads N         threads of a network (default: one a core)
+{OPTIONS_USAGE}
   --cache DIR         where what is found in photographs is kept (default ~/.cache/sealshot)
-  -o, --output FILE   write the result as JSON
-  --json              print the result as JSON instead of the table
 
 example:
   sealshot erc shots crowd.mp4 stage.mp4 --recognizer matcher.onnx --score quality --score size
@@ -89,16 +92,8 @@ def main(argv: list[str]) -> int:
     add = arguments.add_argument
     add("sources", nargs="+")
     add("--photos", action="store_true")
-    add("--recognizer", type=Path, required=True)
-    add("--score", action="append", default=[])
-    add("--fmr", type=rate, default=FMR)
-    add("--min-shots", type=positive_int, default=MIN_SHOTS)
-    add("--detector", default="mtcnn")
-    add("--tracker", default="bytetrack")
-    add("--threads", type=positive_int, default=0)
     add("--cache", type=Path)
-    add("-o", "--output", type=output_file)
-    add("--json", action="store_true")
+    add_options(arguments)
     given = arguments.parse_args(argv)
 
     for source in () if given.photos else given.sources:
@@ -113,7 +108,7 @@ def main(argv: list[str]) -> int:
         casts = [follow(s, detector, given.tracker, matcher, measures) for s in given.sources]
     people = [shots for each in casts for shots in each.people]
     fewest = max(given.min_shots, FEWEST)
-    enough = [shots for shots in people if len(shots.embedding) >= fewest]
+    enough = [shots for shots in people if len(shots.frame) >= fewest]
     if not enough:
         raise InputError(
             f"nobody has {fewest} shots",
@@ -122,30 +117,67 @@ def main(argv: list[str]) -> int:
     note(f"{len(people) - len(enough)} of {len(people)} have too few shots and are left out")
     threshold = threshold_of(np.concatenate([each.impostor for each in casts]), given.fmr)
     chosen = [choose(shots, matcher.alignment.distance, threshold) for shots in enough]
-    names = [measure.name for measure in measures]
+    result = {"command": shlex.join(["sealshot", "erc", "shots", *argv])}
+    tell(result, given, [m.name for m in measures], chosen, threshold, "the other shots")
+    return 0
+
+
+def add_options(arguments: Arguments) -> None:
+    """Declare the options that commands about chosen shots share."""
+    add = arguments.add_argument
+    add("--recognizer", type=Path, required=True)
+    add("--score", action="append", default=[])
+    add("--fmr", type=rate, default=FMR)
+    add("--min-shots", type=positive_int, default=MIN_SHOTS)
+    add("--detector", default="mtcnn")
+    add("--tracker", default="bytetrack")
+    add("--threads", type=positive_int, default=0)
+    add("-o", "--output", type=output_file)
+    add("--json", action="store_true")
+
+
+def tell(
+    result: Mapping[str, object],
+    given: argparse.Namespace,
+    names: Sequence[str],
+    chosen: Sequence[Chosen],
+    threshold: float,
+    compared: str,
+) -> None:
+    """Print what was chosen and write it to where ``given`` says.
+
+    Args:
+        result: what else belongs to it.
+        given: what :func:`add_options` declared.
+        names: of the scores.
+        chosen: of each person.
+        threshold: of the matcher.
+        compared: what the chosen shots were compared with.
+    """
     performances = summarise(names, chosen)
     result = {
-        "command": shlex.join(["sealshot", "erc", "shots", *argv]),
+        **result,
         "environment": vars(environment()),
         "scores": [vars(performance) for performance in performances],
-        "people": [
-            {
-                **vars(c),
-                "by_score": dict(zip(names, c.by_score.tolist(), strict=True)),
-                "missed": dict(zip(names, c.missed.tolist(), strict=True)),
-            }
-            for c in chosen
-        ],
+        "people": [by_name(vars(c), names) for c in chosen],
         "threshold": threshold if np.isfinite(threshold) else None,
     }
     if given.json:
         say_json(result)
     else:
-        _print(performances, chosen)
+        print_choices(performances, chosen, compared)
     if given.output:
         write_result(given.output, result)
         note(f"result: {given.output}")
-    return 0
+
+
+def by_name(said: Mapping[str, object], names: Sequence[str]) -> dict[str, object]:
+    """Return what was said of one person for JSON: what there is by score, by the scores' names."""
+    lists = {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in said.items()}
+    return {
+        k: dict(zip(names, v, strict=True)) if isinstance(v, list | tuple) else v
+        for k, v in lists.items()
+    }
 
 
 def _holds_a_folder_a_person(path: Path) -> bool:
@@ -165,7 +197,7 @@ def follow(
     Raises:
         InputError: the clip cannot be read.
     """
-    found: dict[int, list[tuple[Floats, Doubles]]] = {}
+    found: dict[int, list[tuple[int, Floats, Doubles]]] = {}
     impostor = [np.empty(0)]
     finder, following = open_finder(detector), open_tracker(tracker)
     source = open_source(clip)
@@ -183,13 +215,14 @@ def follow(
             kind = matcher.alignment.distance
             impostor.append(distances(embeddings[left], embeddings[right], kind))
             for track, embedding, quality in zip(seen, embeddings, rated, strict=True):
-                found.setdefault(track.id, []).append((embedding, quality))
+                found.setdefault(track.id, []).append((frame.index, embedding, quality))
     people = tuple(
         Shots(
             source=Path(clip).name,
             person=id,
-            embedding=np.stack([embedding for embedding, _ in shots]),
-            quality=np.stack([quality for _, quality in shots], axis=1),
+            embedding=np.stack([embedding for _, embedding, _ in shots]),
+            quality=np.stack([quality for _, _, quality in shots], axis=1),
+            frame=np.array([frame for frame, _, _ in shots]),
         )
         for id, shots in found.items()
     )
@@ -213,7 +246,7 @@ def photographs(
     shown = [np.flatnonzero(person == one) for one in range(person.max() + 1)]
     return Cast(
         tuple(
-            Shots(dataset.resolve().name, one, embedding[shots], quality[:, shots])
+            Shots(dataset.resolve().name, one, embedding[shots], quality[:, shots], shots)
             for one, shots in enumerate(shown)
         ),
         impostors(embedding, person, matcher.alignment.distance),
@@ -228,13 +261,16 @@ def _views(frame: Frame, seen: Sequence[Track]) -> list[View]:
     ]
 
 
-def _print(performances: Sequence[Performance], chosen: Sequence[Chosen]) -> None:
+def print_choices(
+    performances: Sequence[Performance], chosen: Sequence[Chosen], compared: str
+) -> None:
+    """Print what each score gains; ``compared`` says what the chosen shots were compared with."""
     at_random = np.mean([c.at_random for c in chosen])
     best = np.mean([c.best for c in chosen])
     say(
-        f"People: {len(chosen)}, shots: {sum(c.shots for c in chosen)}. Mean distance to the other "
-        f"shots: {at_random:.3f} at random (0 %), {best:.3f} at best (100 %). A shot at random "
-        f"misses {100 * np.mean([c.missed_at_random for c in chosen]):.1f} % of the others."
+        f"People: {len(chosen)}, shots: {sum(c.shots for c in chosen)}. Mean distance to "
+        f"{compared}: {at_random:.3f} at random (0 %), {best:.3f} at best (100 %). A shot at "
+        f"random misses {100 * np.mean([c.missed_at_random for c in chosen]):.1f} % of them."
     )
     table(
         [

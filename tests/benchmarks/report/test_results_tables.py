@@ -1,4 +1,4 @@
-"""RESULTS.md says what the results say."""
+"""RESULTS.md and the model card say what the results say."""
 
 import json
 import re
@@ -6,15 +6,17 @@ import shutil
 
 import pytest
 
-from sealshot.benchmarks.report.tables import PAGE, RESULTS, TABLES, main, update
+from sealshot.benchmarks.report.tables import CARD, PAGE, RESULTS, TABLES, main, update
 from sealshot.runtime.errors import InputError
 
 MARKED = "# x\n\n<!-- table: {name} -->\nold\n<!-- end of table -->\n\nrest\n"
 
 
-def test_the_page_agrees_with_the_results():
-    text = PAGE.read_text()
-    assert update(text) == text, "run `sealshot bench tables`"
+@pytest.mark.parametrize("page", [PAGE, CARD], ids=["results", "model card"])
+def test_the_page_agrees_with_the_results(page):
+    text = page.read_text()
+    assert "<!-- table: " in text
+    assert update(text) == text, f"run `sealshot bench tables {page.name}`"
 
 
 @pytest.mark.parametrize("name", TABLES)

@@ -15,7 +15,7 @@ from sealshot.runtime.cli.main import main
 def track_of(angles, *qualities):
     angles = np.asarray(angles, float)
     embedding = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
-    return Shots("clip", 1, embedding, np.array(qualities, float))
+    return Shots("clip", 1, embedding, np.array(qualities, float), np.arange(len(angles)))
 
 
 def test_choice_by_hand():

@@ -1,0 +1,120 @@
+"""`sealshot erc tracks`: is the shot that a score chooses of a track near other pictures of them?
+
+`sealshot erc shots` compares a chosen frame with the rest of its track, which is far and soft for
+the most part: it rewards the typical frame. Here the frame is compared with a gallery, pictures of
+the same person that are not of the track: what an investigator will compare it with.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from sealshot.benchmarks.accuracy.erc.choice import Cast, choose_for, threshold_of
+from sealshot.benchmarks.accuracy.erc.eyes import Eyes, judge_eyes, print_eyes, read_eyes
+from sealshot.benchmarks.accuracy.erc.gallery import longest, open_gallery
+from sealshot.benchmarks.accuracy.erc.shots import (
+    DEFAULT_SCORES,
+    FEWEST,
+    OPTIONS_USAGE,
+    add_options,
+    by_name,
+    follow,
+    tell,
+)
+from sealshot.benchmarks.accuracy.measures import open_measures
+from sealshot.benchmarks.data.matcher import Matcher
+from sealshot.runtime.cli.arguments import Arguments
+from sealshot.runtime.cli.terminal import note
+from sealshot.runtime.detect import open_detector
+from sealshot.runtime.errors import InputError
+
+USAGE = f"""
+usage: sealshot erc tracks CLIP... --gallery DIR --recognizer MATCHER.onnx [--score SCORE]...
+
+Follow the faces of clips. Per track, compare the frame that each score chooses with pictures of the
+same person that are not of that clip, by a face matcher. `gained`: 0 % is as far from them as a
+frame chosen at random, 100 % is as near as any frame can be. `missed`: the share of them that the
+matcher takes for someone else. The intervals are over draws of tracks; those of one person are
+alike, so mind how many people there are.
+
+  --gallery DIR       holds a folder a person, with pictures and clips (links will do). A clip
+                      counts as one picture, the mean of its longest track, and not for its own
+                      tracks. A track is of the person in whose folder its clip lies, or else of the
+                      nearest one; it is left out if that is too far for the matcher
+  --eyes DIR          holds CLIP.csv for some clips: columns first,last,eyes (frames; open or
+                      closed) of the clip's longest track. Say also how often each score chooses
+                      closed eyes, and how often it puts open ones above closed ones
+{OPTIONS_USAGE}
+
+example:
+  sealshot erc tracks signers/*.mkv --gallery people/ --recognizer matcher.onnx --score quality
+"""
+
+
+def main(argv: list[str]) -> int:
+    """Run the command."""
+    arguments = Arguments("erc tracks", USAGE)
+    add = arguments.add_argument
+    add("sources", nargs="+", type=Path)
+    add("--gallery", type=Path, required=True)
+    add("--eyes", type=Path)
+    add_options(arguments)
+    given = arguments.parse_args(argv)
+    if given.eyes and not given.eyes.is_dir():
+        raise InputError(f"there is no folder {given.eyes}", hint="name the folder of the labels")
+
+    matcher = Matcher(given.recognizer, threads=given.threads)
+    measures = open_measures(given.score or DEFAULT_SCORES, threads=given.threads)
+    detector = open_detector(given.detector, threads=given.threads)
+
+    @cache
+    def seen_in(clip: Path) -> Cast:
+        return follow(str(clip), detector, given.tracker, matcher, measures)
+
+    gallery = open_gallery(given.gallery, lambda path: seen_in(path.resolve()), detector, matcher)
+    clips = list(dict.fromkeys(path.resolve() for path in given.sources))
+    casts = [seen_in(clip) for clip in clips]
+    impostor = [gallery.impostor(), *(cast.impostor for cast in casts)]
+    threshold = threshold_of(np.concatenate(impostor), given.fmr)
+    fewest = max(given.min_shots, FEWEST)
+    tracks = [(clip, s) for clip, c in zip(clips, casts, strict=True) for s in c.people]
+    long = [(clip, shots) for clip, shots in tracks if len(shots.frame) >= fewest]
+    found = [(shots, gallery.others(shots, clip, threshold)) for clip, shots in long]
+    of = [(shots, *others) for shots, others in found if others]
+    note(
+        f"{len(tracks)} tracks: {len(tracks) - len(long)} have fewer than {fewest} frames, "
+        f"{len(long) - len(of)} show nobody of the gallery; both are left out"
+    )
+    if not of:
+        raise InputError(
+            f"no track of {fewest} frames shows anybody of {given.gallery}",
+            hint="the gallery must have pictures of those people beside the clips themselves",
+        )
+    chosen = [choose_for(s, others, gallery.distance, threshold) for s, _, others in of]
+    names = [measure.name for measure in measures]
+    compared = f"the gallery of {len({name for _, name, _ in of})} people"
+    eyes = _eyes(given.eyes, clips, casts) if given.eyes else []
+    result = {
+        "command": shlex.join(["sealshot", "erc", "tracks", *argv]),
+        "gallery": [{"person": name, "pictures": len(others)} for _, name, others in of],
+        "eyes": [by_name(vars(one), names) for one in eyes],
+    }
+    tell(result, given, names, chosen, threshold, compared)
+    if given.eyes and not given.json:
+        print_eyes(names, eyes)
+    return 0
+
+
+def _eyes(folder: Path, clips: Sequence[Path], casts: Sequence[Cast]) -> list[Eyes]:
+    """Judge the clips that there are labels for."""
+    seen = []
+    for clip, cast in zip(clips, casts, strict=True):
+        file = folder / f"{clip.stem}.csv"
+        if file.is_file() and cast.people:
+            seen.append(judge_eyes(longest(cast.people), read_eyes(file)))
+    return [eyes for eyes in seen if eyes]

@@ -1,0 +1,174 @@
+"""The tables of how good the scores are: error-versus-reject curves, choices, falls, groups."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sealshot.benchmarks.accuracy.erc.evaluate import FEW
+from sealshot.benchmarks.report.cells import markdown_table, millions, read_result, two_digits
+
+SCORE_NAMES = {
+    "lightqnet": "LightQNet",
+    "lightqnet50": "LightQNet, half width",
+    "size": "face size",
+    "confidence": "MTCNN's confidence",
+    "sharpness": "sharpness (Laplacian)",
+    "reconstruction": "plain reconstruction error",
+    "brisque": "BRISQUE",
+    "icao": "ICAO proxies",
+}
+
+
+def erc(results: Path) -> str:
+    """Failures left when the lowest 30 % are discarded, over those before; too few are left out."""
+    found = read_result(results, "erc-lfw-dev")
+    areas = _areas(found, "")
+    costs = {
+        name: (two_digits(cost["ms"]), millions(cost["macs"]))
+        for name, cost in found["costs"].items()
+    }
+    return markdown_table(
+        ("score", *areas, "ms a face", "MMACs"),
+        (
+            (_score_name(name), *(cells[name] for cells in areas.values()), *costs[name])
+            for name in _in_order(found)
+        ),
+    )
+
+
+def mixed(results: Path) -> str:
+    """The same of copies of the data sets, half of whose pictures are degraded."""
+    lfw, celeba = (read_result(results, f"erc-{of}-dev-mixed") for of in ("lfw", "celeba"))
+    areas = _areas(lfw, "LFW, ") | _areas(celeba, "CelebA, ")
+    return markdown_table(
+        ("score", *areas),
+        (
+            (_score_name(name), *(cells[name] for cells in areas.values()))
+            for name in _in_order(lfw)
+        ),
+    )
+
+
+OUR_SCORES = ("quality", "rp")
+
+
+def _score_name(name: str) -> str:
+    return f"`{name}`" if name in OUR_SCORES else SCORE_NAMES.get(name, name)
+
+
+def _area(row: dict[str, Any]) -> dict[str, float]:
+    found: dict[str, float] = next(area for area in row["pauc"] if area["limit"] == 0.3)
+    return found
+
+
+def _areas(found: dict[str, Any], of: str) -> dict[str, dict[str, str]]:
+    """Heading of each curve that starts at an FNMR -> score -> pAUC(0.3) with its interval."""
+    return {
+        f"{of}{start['start']} ({start['errors']} failures)": {
+            row["score"]: "{value:.2f} [{low:.2f}, {high:.2f}]".format_map(_area(row))
+            for row in start["scores"]
+        }
+        for start in _from_fnmr(found)
+    }
+
+
+def _from_fnmr(found: dict[str, Any]) -> list[dict[str, Any]]:
+    """Starts at an FNMR that enough failures stand behind to tell scores apart."""
+    return [
+        start
+        for start in found["starts"]
+        if start["start"].startswith("FNMR") and start["errors"] >= FEW
+    ]
+
+
+def _in_order(found: dict[str, Any]) -> list[str]:
+    """Our scores, then the others from the best at the first start."""
+    first = {row["score"]: _area(row)["value"] for row in _from_fnmr(found)[0]["scores"]}
+    return sorted(first, key=lambda name: (name not in OUR_SCORES, first[name]))
+
+
+CHOSEN_AMONG = {
+    "erc-photos-lfw-dev": "photographs of {} people of LFW",
+    "erc-photos-celeba-dev": "of {} of CelebA in the wild",
+    "erc-shots": "frames of {} tracks, to the rest of the track",
+    "erc-tracks": "frames of {} tracks, to a gallery",
+}
+
+
+def shots(results: Path) -> str:
+    """How much nearer the chosen shot is to the others than one at random, of what there is."""
+    found = {among: read_result(results, name) for name, among in CHOSEN_AMONG.items()}
+    names = [score["score"] for score in next(iter(found.values()))["scores"]]
+    rows = {
+        among: {score["score"]: score for score in result["scores"]}
+        for among, result in found.items()
+    }
+    return markdown_table(
+        ("score", *(among.format(len(found[among]["people"])) for among in rows)),
+        (
+            (
+                _score_name(name),
+                *(
+                    f"{100 * row['gained']:.0f} % [{100 * row['gained_low']:.0f}, "
+                    f"{100 * row['gained_high']:.0f}]"
+                    for row in (by_score[name] for by_score in rows.values())
+                ),
+            )
+            for name in names
+        ),
+    )
+
+
+def eyes(results: Path) -> str:
+    """How often the chosen frame shows closed eyes, and how often an open-eyed one stands above."""
+    found = read_result(results, "erc-tracks")
+    tracks = found["eyes"]
+
+    def row(name: str) -> tuple[str, ...]:
+        above = sum(track["ordered"][name] for track in tracks) / len(tracks)
+        open_eyed = sum(track["chosen"][name] == "open" for track in tracks)
+        return _score_name(name), f"{open_eyed} of {len(tracks)}", f"{100 * above:.0f} %"
+
+    return markdown_table(
+        ("score", "tracks in which the chosen frame has open eyes", "open above closed"),
+        (row(score["score"]) for score in found["scores"]),
+    )
+
+
+def degrade(results: Path) -> str:
+    """Share of faces whose score falls when the picture gets worse, middle severity."""
+    found = read_result(results, "erc-degrade")
+    return markdown_table(
+        ("", *(d["name"] for d in found["degradations"])),
+        (
+            (
+                _score_name(score["score"]),
+                *(f"{100 * fell[1]:.0f} %" for fell in score["fell"]),
+            )
+            for score in found["scores"]
+        ),
+    )
+
+
+def groups(results: Path) -> str:
+    """How `quality` and LightQNet treat groups of people."""
+    found = read_result(results, "erc-groups")
+    told = [s for s in found["scores"] if s["score"] in ("quality", "lightqnet")]
+    heads = ("mean rank", "in the lowest tenth", "gap, all else equal")
+
+    def cells(score: Any, group: str) -> tuple[str, ...]:
+        rank, gap = score["ranks"][group], score["gaps"].get(group)
+        return (
+            f"{rank['rank']:.0f}",
+            f"{100 * rank['lowest']:.0f} %",
+            "{gap:.2f} [{low:.2f}, {high:.2f}]".format_map(gap) if gap else "",
+        )
+
+    return markdown_table(
+        ("group", "pictures", *(f"{_score_name(s['score'])}: {h}" for s in told for h in heads)),
+        (
+            (group, str(count), *(cell for score in told for cell in cells(score, group)))
+            for group, count in found["groups"].items()
+        ),
+    )

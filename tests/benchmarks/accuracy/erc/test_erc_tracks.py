@@ -1,0 +1,144 @@
+"""`sealshot erc tracks`: a chosen shot is judged by its distance to a gallery of the person."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from sealshot.benchmarks.accuracy.erc.choice import Shots, choose_for
+from sealshot.benchmarks.accuracy.erc.eyes import judge_eyes, read_eyes
+from sealshot.benchmarks.accuracy.erc.gallery import Gallery, Portrait
+from sealshot.runtime.cli.main import main
+
+LABELS = sorted((Path(__file__).parents[3] / "data" / "eyes").glob("*.csv"))
+
+
+def at(*degrees):
+    angles = np.radians(degrees)
+    return np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
+
+
+def test_choice_by_hand():
+    """Shots at 0, 60 and 90 degrees, pictures of the person at 90 and 120."""
+    quality = np.array([[3, 2, 1], [1, 2, 3]], float)
+    chosen = choose_for(
+        Shots("clip", 1, at(0, 60, 90), quality, np.array([4, 5, 6])), at(90, 120), "euclidean", 1.2
+    )
+    chord = {d: 2 * np.sin(np.radians(d) / 2) for d in (30, 60, 90, 120)}
+    away = [(chord[90] + chord[120]) / 2, (chord[30] + chord[60]) / 2, chord[30] / 2]
+    np.testing.assert_allclose(chosen.by_score, [away[0], away[2]], rtol=1e-5)
+    assert chosen.frame.tolist() == [4, 6]
+    assert chosen.best == pytest.approx(away[2], abs=1e-6)
+    assert chosen.at_random == pytest.approx(np.mean(away), rel=1e-6)
+    # 90 degrees, 1.41 apart, and 120, 1.73, are missed
+    assert chosen.missed.tolist() == [1, 0]
+
+
+def test_whom_a_track_shows():
+    one, two, clip = Path("/1.png"), Path("/2.png"), Path("/clip.mkv")
+    track = Shots("clip.mkv", 1, at(8, 12), np.zeros((1, 2)), np.arange(2))
+    portraits = (
+        Portrait("ann", one, at(20)),
+        Portrait("bob", two, at(12)),
+        Portrait("ann", clip, at(8, 12)),
+    )
+    gallery = Gallery(portraits, "cosine")
+    # the clip lies in Ann's folder: it is Ann, and what is in the clip itself does not count
+    name, others = gallery.others(track, clip, 0.5)
+    assert name == "ann"
+    np.testing.assert_allclose(others, at(20), rtol=1e-6)
+    # another clip may show anybody: it is the nearest
+    assert gallery.others(track, Path("/else.mkv"), 0.5)[0] in ("ann", "bob")
+    assert Gallery(portraits[:2], "cosine").others(track, Path("/else.mkv"), 0.5)[0] == "bob"
+    far = Shots("clip.mkv", 2, at(170), np.zeros((1, 1)), np.arange(1))
+    assert gallery.others(far, clip, 0.5) is None
+    assert Gallery(portraits[2:], "cosine").others(track, clip, 0.5) is None
+    assert len(gallery.impostor()) == 3  # of Bob's picture to the three of Ann
+
+
+def test_eyes_by_hand():
+    labels = [(0, 1, "open"), (3, 4, "closed")]
+    quality = np.array([[4, 2, 0, 3, 1], [1, 2, 9, 2, 2], [0, 0, 0, 5, 4]], float)
+    eyes = judge_eyes(Shots("clip", 1, at(0, 0, 0, 0, 0), quality, np.arange(5)), labels)
+    assert eyes.chosen == ("open", "not labelled", "closed")
+    assert (eyes.opened, eyes.closed) == (2, 2)
+    assert eyes.ordered.tolist() == [3 / 4, 1 / 4, 0]
+    assert judge_eyes(Shots("c", 1, at(0, 0), quality[:, :2], np.arange(2)), labels) is None
+
+
+@pytest.mark.parametrize("file", LABELS, ids=[file.stem for file in LABELS])
+def test_labels_of_clips_have_both_and_do_not_overlap(file):
+    rows = sorted(read_eyes(file))
+    assert {eyes for *_, eyes in rows} == {"open", "closed"}
+    assert all(last < first for (_, last, _), (first, *_) in itertools.pairwise(rows))
+
+
+@pytest.fixture
+def walk(people, tmp_path):
+    """A clip as a folder: one person stands still while the focus comes and goes."""
+    portrait = cv2.imread(str(people / "p0" / "0.png"))
+    folder = tmp_path / "walk"
+    folder.mkdir()
+    for i in range(10):
+        picture = cv2.GaussianBlur(portrait, (0, 0), 0.4 + 0.25 * abs(i - 6))
+        cv2.imwrite(str(folder / f"{i:02}.png"), np.roll(picture, i, axis=1))
+    return folder
+
+
+def test_command(capsys, people, walk, models, tmp_path):
+    gallery, labels = tmp_path / "gallery", tmp_path / "eyes"
+    (gallery / "p0").mkdir(parents=True)
+    (gallery / "p0" / "1.png").symlink_to(people / "p0" / "1.png")
+    (gallery / "p0" / "walk").symlink_to(walk)
+    labels.mkdir()
+    (labels / "walk.csv").write_text("first,last,eyes\n0,3,closed\n5,8,open\n")
+    argv = ["erc", "tracks", walk, "--gallery", gallery, "--recognizer", models / "matcher.onnx",
+            "--score", models / "sharp.onnx", "--score", "random", "--eyes", labels]  # fmt: skip
+    out = tmp_path / "tracks.json"
+    assert main([*map(str, argv), "-o", str(out), "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert json.loads(out.read_text()) == result
+    (track,) = result["people"]
+    assert track["shots"] == 10
+    assert track["frame"]["sharp"] == 6
+    assert track["best"] <= track["by_score"]["sharp"]
+    assert result["gallery"] == [{"person": "p0", "pictures": 1}]
+    (eyes,) = result["eyes"]
+    assert eyes["chosen"]["sharp"] == "open"
+    assert eyes["ordered"]["sharp"] > 0.9
+    assert main([*map(str, argv)]) == 0
+    printed = capsys.readouterr().out
+    assert "the gallery of 1 people" in printed
+    assert "Tracks with open and closed eyes: 1, of 4 open and 4 closed frames" in printed
+
+
+@pytest.mark.parametrize(
+    ("argv", "fact"),
+    [
+        ("{walk} {matched}", "--gallery"),
+        ("{walk} {matched} --gallery nowhere", "nowhere"),
+        ("{walk} {matched} --gallery {empty}", "shows nobody"),
+        ("{walk} {matched} --gallery {itself}", "shows anybody of"),
+        ("{walk} {matched} --gallery {itself} --eyes nowhere", "nowhere"),
+        ("{walk} {matched} --gallery {itself} --eyes {bad}", "holds no labels"),
+    ],
+)
+def test_bad_input(argv, fact, capsys, people, walk, models, tmp_path):
+    empty, itself, bad = (tmp_path / name for name in ("empty", "itself", "bad"))
+    for folder in (empty, itself / "p0", bad):
+        folder.mkdir(parents=True)
+    (itself / "p0" / "walk").symlink_to(walk)
+    (bad / "walk.csv").write_text("frame,eyes\n1,open\n")
+    if "bad" in argv:
+        (itself / "p0" / "1.png").symlink_to(people / "p0" / "1.png")
+    places = {
+        "walk": walk, "empty": empty, "itself": itself, "bad": bad,
+        "matched": f"--recognizer {models}/matcher.onnx --score size",
+    }  # fmt: skip
+    assert main(["erc", "tracks", *argv.format(**places).split()]) == 2
+    assert fact in capsys.readouterr().err
