@@ -60,6 +60,10 @@ COMMANDS = {
         "publish epoch keys, destroy them on time, answer, hold",
     ),
     "warrant": ("sealshot.runtime.cli.commands.warrant", "write, sign and check warrants"),
+    "evidence": (
+        "sealshot.runtime.cli.commands.evidence",
+        "opened shots with all that proves them, in one file",
+    ),
     "log": ("sealshot.runtime.cli.commands.log", "verify a log, take a checkpoint of it"),
     "inspect": (
         "sealshot.benchmarks.inspection.command",

@@ -220,7 +220,7 @@ def check_warrant(warrant: Warrant, policy: Policy, now: datetime, purpose: str 
     Raises:
         RefusedError: it is not; the reason is named.
     """
-    _check_signed(warrant, policy, purpose)
+    check_signed(warrant, policy, purpose)
     if now >= warrant.expires:
         raise RefusedError(
             "expired",
@@ -241,13 +241,13 @@ def check_hold(warrant: Warrant, policy: Policy, now: datetime) -> None:
     Raises:
         RefusedError: it does not; the reason is named.
     """
-    _check_signed(warrant, policy, "hold")
+    check_signed(warrant, policy, "hold")
     if warrant.until is None or warrant.until <= now:
         end = format_time(warrant.until) if warrant.until else "a time that nobody signed"
         raise RefusedError("hold-ended", f"the hold is until {end}", hint="give one that goes on")
 
 
-def _check_signed(warrant: Warrant, policy: Policy, purpose: str) -> None:
+def check_signed(warrant: Warrant, policy: Policy, purpose: str) -> None:
     """Check that a quorum signed a warrant to that purpose, under this policy."""
     if warrant.policy != policy.digest:
         raise RefusedError(

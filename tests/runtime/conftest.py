@@ -47,7 +47,7 @@ def origin() -> Origin:
     return Origin(source="crowd.mp4", score_name="rp", model_sha256="0f" * 32)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def shot() -> Shot:
     """A shot with a picture of noise, so that a JPEG of it is large, and a clip of two frames."""
     image = np.random.default_rng(7).integers(0, 256, (90, 70, 3), dtype=np.uint8)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import os
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -12,10 +10,11 @@ from pathlib import Path
 
 from sealshot.runtime.age import age
 from sealshot.runtime.cli.arguments import Arguments
+from sealshot.runtime.cli.commands.objects import expand, in_scope, read_object
 from sealshot.runtime.cli.terminal import fail, note, progress, say_json, table
 from sealshot.runtime.cli.words import PERCENTILE
 from sealshot.runtime.errors import InputError, SealError, SealshotError
-from sealshot.runtime.files import make_folder, read_regular, write_atomic
+from sealshot.runtime.files import make_folder, write_atomic
 from sealshot.runtime.seal import container
 from sealshot.runtime.seal.ceremony import Answer, open_with_answers, read_answer, write_request
 from sealshot.runtime.seal.container import read_container
@@ -28,14 +27,11 @@ from sealshot.runtime.seal.policy import Party, Policy, read_policy
 from sealshot.runtime.seal.signing import parse_verify_key
 from sealshot.runtime.seal.times import utc_now
 from sealshot.runtime.seal.warrant import (
-    RefusedError,
     Warrant,
-    check_scope,
     check_warrant,
     read_warrant,
 )
 from sealshot.runtime.vault.record import LOG
-from sealshot.runtime.vault.store import OBJECT_LIMIT, SEALED, SUFFIXES
 from sealshot.runtime.vault.verify import Logged, read_logged
 
 USAGE = """\
@@ -104,7 +100,7 @@ def main(argv: list[str]) -> int:
         arguments.error("the following arguments are required: --identity, -o")
 
     identities = [identity for file in given.identity for identity in read_identities(file)]
-    objects = list(dict.fromkeys(path for place in given.objects for path in _expand(place)))
+    objects = list(dict.fromkeys(path for place in given.objects for path in expand(place)))
     count = len(objects)
     opener: Opener = partial(_open_alone, identities)
     changed: list[tuple[Path, InputError]] = []
@@ -112,7 +108,7 @@ def main(argv: list[str]) -> int:
         warrant, policy = read_warrant(given.warrant), read_policy(given.policy)
         purpose = warrant.purpose if given.request else "open"  # a hold takes a request too
         check_warrant(warrant, policy, utc_now(), purpose)
-        objects = _in_scope(objects, warrant, policy)
+        objects = in_scope(objects, warrant, policy)
         count = len(objects)
         if given.request is not None:
             return _request(objects, given.request)
@@ -132,7 +128,7 @@ def main(argv: list[str]) -> int:
             bar.update(number)
             name = path.stem
             try:
-                shot = opener(_read(path))
+                shot = opener(read_object(path))
                 files = _write(shot, given.folder, name, force=given.force and name not in names)
             except InputError as error:
                 failed.append((path, error))
@@ -166,21 +162,6 @@ def main(argv: list[str]) -> int:
     return 2 if failed else 0
 
 
-def _expand(path: Path) -> list[Path]:
-    """Return the objects that an argument names: itself, or all in a vault or a day of it."""
-    if not path.is_dir():
-        return [path]
-    files = (file for pattern in ("*", "*/*") for file in path.glob(pattern))
-    found = sorted(
-        file
-        for file in files
-        if file.suffix in SUFFIXES and not file.relative_to(path).parts[0].startswith(".")
-    )  # what waits for its upload is marked in .upload by files of the same name
-    if not found:
-        raise InputError(f"there is no sealed object in {path}", hint="give a vault or an object")
-    return found
-
-
 def _open_alone(identities: Sequence[age.Identity], sealed: bytes) -> Opened:
     if sealed.startswith(container.START):
         raise InputError(
@@ -194,30 +175,6 @@ def _open_together(
     warrant: Warrant, policy: Policy, answers: Sequence[Answer], sealed: bytes
 ) -> Opened:
     return open_with_answers(read_container(sealed), warrant, policy, answers)
-
-
-def _in_scope(objects: list[Path], warrant: Warrant, policy: Policy) -> list[Path]:
-    """Return the objects that a warrant is for; what is damaged stays, to be told later."""
-    kept, left_out = [], Counter[str]()
-    for path in objects:
-        if path.suffix != SEALED:
-            left_out["not sealed under a policy"] += 1
-            continue
-        try:
-            check_scope(warrant, read_container(_read(path)), policy)
-        except RefusedError as error:
-            left_out[error.reason] += 1
-            continue
-        except InputError:
-            pass
-        kept.append(path)
-    for reason, count in left_out.items():
-        note(f"{count} left out: {reason}")
-    if not kept:
-        raise InputError(
-            "the warrant is for none of the objects", hint="`sealshot warrant show` says for which"
-        )
-    return kept
 
 
 def _as_logged(
@@ -238,7 +195,7 @@ def _as_logged(
                 note(f"there is no log in {vault}: whether a shot was replaced is not checked")
         log = logged[vault]
         try:
-            wrong = log.differs(f"{path.parent.name}/{path.name}", _read(path)) if log else ""
+            wrong = log.differs(f"{path.parent.name}/{path.name}", read_object(path)) if log else ""
         except InputError as error:
             changed.append((path, error))
             continue
@@ -256,7 +213,7 @@ def _request(objects: list[Path], output: Path) -> int:
     failed = 0
     for path in objects:
         try:
-            containers.append(read_container(_read(path)))
+            containers.append(read_container(read_object(path)))
         except InputError as error:
             failed += 1
             fail(InputError(f"{path}: {error.fact}", hint=error.hint))
@@ -268,17 +225,6 @@ def _request(objects: list[Path], output: Path) -> int:
 def _told(path: Path, read: Callable[..., Answer], *arguments: object) -> Answer:
     with named(path):
         return read(*arguments)
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return read_regular(path, OBJECT_LIMIT, follow=True)
-    except OSError as error:
-        if error.errno == errno.EFBIG:
-            fact, hint = "it is larger than any sealed shot", "`age -d -i KEY FILE` opens it"
-        else:
-            fact, hint = f"cannot read it: {error.strerror}", "check the path"
-        raise InputError(fact, hint) from error
 
 
 def _write(shot: Opened, folder: Path, name: str, *, force: bool) -> tuple[Path, ...]:

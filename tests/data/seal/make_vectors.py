@@ -171,7 +171,7 @@ def write_kind(folder: Path, kind: str, plain: bytes) -> None:
         "alone.age": alone,
         "shot.sealed": sealed,
         "policy.toml": policy.encode().encode(),
-        "cam1.pub": camera.encode().encode(),
+        "cam1.pub": camera.encode(keys.camera).encode(),
         f"{EPOCH}.json": epoch_document.encode(),
         "warrant.json": warrant.document.encode(),
         "request.zip": write_request([container]),

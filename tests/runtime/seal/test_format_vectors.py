@@ -99,6 +99,14 @@ def test_the_steps_between_are_those_of_the_vectors(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_a_public_key_file_is_signed_as_the_format_says(kind: str, other) -> None:
+    lines = vector(kind, "cam1.pub").decode().splitlines()
+    values = {name: text.strip('"') for name, text in (line.split(" = ") for line in lines)}
+    proof = base64.b64decode(values.pop("proof"), validate=True)
+    other.verify(values["verify_key"], proof, b"sealshot/pub/1\n" + other.canonical(values))
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_reader_made_from_the_format_alone_opens_them(kind: str, other) -> None:
     known = facts(kind)
     opened = other.open_shot(

@@ -15,6 +15,7 @@ import pytest
 
 from sealshot.runtime.age import age
 from sealshot.runtime.age.x25519 import X25519Identity
+from sealshot.runtime.cli.commands import objects
 from sealshot.runtime.cli.commands import open as open_command
 from sealshot.runtime.cli.main import main
 from sealshot.runtime.cli.words import PERCENTILE
@@ -227,7 +228,7 @@ def test_a_full_disk_leaves_no_part_of_a_shot(
 def test_a_file_larger_than_any_shot_is_not_read(
     open_: Open, one: Path, monkeypatch: pytest.MonkeyPatch, capsys
 ) -> None:
-    monkeypatch.setattr(open_command, "OBJECT_LIMIT", 1000)
+    monkeypatch.setattr(objects, "OBJECT_LIMIT", 1000)
     assert open_(one) == 2
     assert "larger than any sealed shot" in capsys.readouterr().err
 

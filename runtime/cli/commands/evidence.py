@@ -1,0 +1,273 @@
+"""`sealshot evidence`: opened shots with all that proves them, in a file that is checked alone."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sealshot.runtime.age import age
+from sealshot.runtime.cli.arguments import Arguments, output_file, run_action
+from sealshot.runtime.cli.commands.objects import expand, in_scope, read_object
+from sealshot.runtime.cli.terminal import fail, note, say, say_json, table, warn
+from sealshot.runtime.errors import InputError, SealError
+from sealshot.runtime.seal.ceremony import parse_answer
+from sealshot.runtime.seal.container import Header, read_container
+from sealshot.runtime.seal.custody import CLOCKS, Account, Exhibit
+from sealshot.runtime.seal.documents import named, read_file, write_file
+from sealshot.runtime.seal.entries import Sealed, read_entry
+from sealshot.runtime.seal.evidence import Checked, check_evidence, write_evidence
+from sealshot.runtime.seal.keys import read_identities
+from sealshot.runtime.seal.log import (
+    CHECKPOINT_LIMIT,
+    checkpoint_path,
+    lines_of,
+    parse_checkpoint,
+    verify_log,
+)
+from sealshot.runtime.seal.merkle import FullTree
+from sealshot.runtime.seal.policy import POLICY_LIMIT, Policy, parse_policy, read_party, read_policy
+from sealshot.runtime.seal.proof import Proof
+from sealshot.runtime.seal.signing import parse_verify_key
+from sealshot.runtime.seal.times import format_time, utc_now
+from sealshot.runtime.seal.warrant import WARRANT_LIMIT, Warrant, parse_warrant
+from sealshot.runtime.vault.record import LOG
+from sealshot.runtime.vault.store import SEALED
+from sealshot.runtime.vault.verify import LOG_LIMIT
+
+USAGE = """\
+usage: sealshot evidence export OBJECT... --warrant FILE --policy FILE --identity FILE
+                                --answer FILE... -o FILE.zip [--log LOG] [--checkpoint FILE]...
+       sealshot evidence verify FILE.zip [--policy FILE] [--camera FILE.pub]... [--json]
+
+export  Write the shots that the warrant is for and that the answers open, with all that shows what
+        they are: as they were sealed, the warrant, the answers out of their seals, the pictures, a
+        proof that the camera's log has each shot, which shows no other, and index.html, the chain
+        of custody to read and to print. FILE.zip HOLDS PLAIN FACES, and what opens these shots.
+        The answers must be for these shots alone: where they are for more, have a request for
+        these answered with --again.
+verify  Check all of that: no secret key, no network, no log and no vault is needed. What is wrong
+        is named, and the exit code is 2.
+
+OBJECT             a sealed object, or a vault (or a day of it) for all that is in it
+--log LOG          the camera's log (default: `log` in the vault that an OBJECT lies in)
+--checkpoint FILE  of that log, kept elsewhere: the proofs are by the oldest that has the shots
+--policy FILE      verify: the policy that it must be under
+--camera FILE.pub  verify: the camera that it must be of; may be repeated
+--json             print what was found, for machines
+
+examples:
+  sealshot evidence export vault/ --warrant w.json --policy policy.toml --identity me.key \\
+      --answer judge.answer --answer police.answer --answer custodian.answer -o case.zip
+  sealshot evidence verify case.zip --policy policy.toml --camera cam1.pub
+"""
+
+EVIDENCE_LIMIT = 4 * 1024 * 1024 * 1024 - 1  # bytes: what a ZIP of ours holds
+
+
+def main(argv: list[str]) -> int:
+    """Run `sealshot evidence`."""
+    return run_action("evidence", USAGE, {"export": _export, "verify": _verify}, argv)
+
+
+def _export(argv: list[str]) -> int:
+    arguments = Arguments("evidence export", USAGE)
+    add = arguments.add_argument
+    add("objects", nargs="+", type=Path)
+    add("--warrant", type=Path, required=True)
+    add("--policy", type=Path, required=True)
+    add("--identity", action="append", required=True)
+    add("--answer", action="append", type=Path, required=True)
+    add("--log", type=Path)
+    add("--checkpoint", action="append", type=Path, default=[])
+    add("-o", dest="output", type=output_file, required=True)
+    given = arguments.parse_args(argv)
+    if given.output.exists():
+        raise InputError(f"{given.output} exists", hint="give another file with -o")
+    identities = [identity for file in given.identity for identity in read_identities(file)]
+    policy_file = read_file(given.policy, "policy", POLICY_LIMIT)
+    warrant_file = read_file(given.warrant, "warrant", WARRANT_LIMIT)
+    with named(given.policy):
+        policy = parse_policy(policy_file)
+    with named(given.warrant):
+        warrant = parse_warrant(warrant_file)
+    answers = [_answer(path, warrant, policy, identities) for path in given.answer]
+    objects = dict.fromkeys(path for place in given.objects for path in expand(place))
+    kept = [read_file(path, "checkpoint", CHECKPOINT_LIMIT) for path in given.checkpoint]
+    logs: dict[Path, _Log] = {}
+    shots = {}
+    for path in in_scope(list(objects), warrant, policy):
+        with named(path):
+            sealed = read_object(path)
+            header = read_container(sealed).header
+            log = given.log or path.resolve().parent.parent / LOG
+            if log not in logs:
+                logs[log] = _read_log(log, header, kept)
+            shots[header.id] = (sealed, logs[log].prove(header, sealed).encode())
+    data, account = write_evidence(policy_file, warrant_file, answers, shots, utc_now())
+    write_file(given.output, data, mode=0o600)
+    warn(f"{given.output} HOLDS PLAIN FACES, and the secrets that open these shots")
+    count, case = len(account.exhibits), warrant.case
+    note(f"{count} shots of case {case}; `sealshot evidence verify` checks them")
+    say(f"{hashlib.sha256(data).hexdigest()}  {given.output}")
+    return 0
+
+
+def _verify(argv: list[str]) -> int:
+    arguments = Arguments("evidence verify", USAGE)
+    arguments.add_argument("file", type=Path)
+    arguments.add_argument("--policy", type=Path)
+    arguments.add_argument("--camera", action="append", type=Path, default=[])
+    arguments.add_argument("--json", action="store_true")
+    given = arguments.parse_args(argv)
+    policy = read_policy(given.policy) if given.policy else None
+    cameras = {str(read_party(path, "camera").verify_key) for path in given.camera}
+    checked = check_evidence(read_file(given.file, "file of evidence", EVIDENCE_LIMIT))
+    if checked.account:
+        _compare(checked, checked.account, policy, cameras)
+    for wrong in checked.wrong:
+        fail(SealError(f"{wrong.member}: {wrong.what}", hint=wrong.hint))
+    if given.json:
+        say_json(_as_json(checked))
+    elif checked.account and not checked.wrong:
+        _print(checked.account)
+    if not checked.wrong and not checked.page_checked:
+        warn(
+            "index.html is of another version of sealshot and is not checked: believe this instead"
+        )
+    if not checked.wrong and not (given.policy and given.camera):
+        note(
+            "by which keys it was made is not checked: compare them, or give --policy and --camera"
+        )
+    return 2 if checked.wrong else 0
+
+
+@dataclass(frozen=True)
+class _Log:
+    """A verified log, and the checkpoints that somebody may have of it."""
+
+    lines: list[bytes]
+    tree: FullTree
+    places: dict[str, int]
+    """Object to the index of the entry that has it as sealed."""
+    notes: list[tuple[int, bytes]]
+    """Size and text; the newest, and those that were kept."""
+
+    def prove(self, header: Header, sealed: bytes) -> Proof:
+        """Prove that the log has a shot.
+
+        Raises:
+            SealError: it has not, or has others bytes under its name.
+        """
+        place = f"{header.epoch}/{header.id}{SEALED}"
+        if place not in self.places:
+            raise SealError("the log of its camera does not know it", "give its camera's --log")
+        index = self.places[place]
+        entry = read_entry(self.lines[index].rpartition(b" ")[0])
+        assert isinstance(entry, Sealed)
+        if entry.sha256 not in ("", hashlib.sha256(sealed).hexdigest()):
+            raise SealError(
+                "it is not the shot that the log of its camera has: other bytes, under its name",
+                hint="the camera's key may be stolen: ask its keeper",
+            )
+        # the oldest that has it: the earlier the log is known to have had it, the better
+        size, note = min(found for found in self.notes if found[0] > index)
+        return Proof(self.lines[index], index, tuple(self.tree.proof(index, size)), note)
+
+
+def _read_log(path: Path, header: Header, kept: Sequence[bytes]) -> _Log:
+    """Verify the log of a camera by the key that signed a shot."""
+    newest = read_file(checkpoint_path(path), "newest checkpoint", CHECKPOINT_LIMIT)
+    data = read_file(path, "log", LOG_LIMIT)  # after the checkpoint: a run may be adding to it
+    key, notes = parse_verify_key(header.camera_key), [newest, *kept]
+    verify_log(data, header.camera, key, notes)
+    lines = lines_of(data)
+    places = {}
+    for index, line in enumerate(lines):
+        entry = read_entry(line.rpartition(b" ")[0])
+        if isinstance(entry, Sealed):
+            places[entry.id] = index
+    sizes = [(parse_checkpoint(note, key).size, note) for note in notes]
+    return _Log(lines, FullTree(lines), places, sizes)
+
+
+def _answer(
+    path: Path, warrant: Warrant, policy: Policy, identities: Sequence[age.Identity]
+) -> tuple[str, bytes]:
+    """Return who answered, and the document out of its seal."""
+    with named(path):
+        document = age.decrypt(read_file(path, "answer"), identities)
+        return parse_answer(document, warrant, policy).party.name, document
+
+
+def _compare(checked: Checked, account: Account, policy: Policy | None, cameras: set[str]) -> None:
+    """Take down where it is under another policy, or of another camera, than it should be."""
+    if policy and policy.digest != account.policy.digest:
+        checked.add("policy.toml", "it is another policy than the one given")
+    for exhibit in account.exhibits:
+        if cameras and exhibit.header.camera_key not in cameras:
+            what = f"it is of {exhibit.header.camera}, with another key than those given"
+            checked.add(f"shots/{exhibit.header.id}{SEALED}", what)
+
+
+def _print(account: Account) -> None:
+    table(
+        ("exhibit", "camera", "taken", "by", ">log entry", "sha256 of the sealed shot"),
+        [
+            (
+                one.header.id,
+                one.header.camera,
+                one.opened.metadata.utc,
+                CLOCKS.get(one.opened.metadata.clock, one.opened.metadata.clock),
+                _place(one),
+                one.sha256,
+            )
+            for one in account.exhibits
+        ],
+    )
+    for one in account.exhibits:
+        if not one.has_hash:
+            note(f"{one.header.id}: its log has its name, not its hash (version 0.1)")
+    warrant = account.warrant
+    given = ", ".join(f"{name} at {format_time(when)}" for name, _, when in account.answers)
+    say(f"case {warrant.case}, signed by {', '.join(account.signed)}; released by {given}")
+    say(f"policy {account.policy.digest}")
+    for name, key in sorted(warrant.cameras.items()):
+        say(f"camera {name} {key}")
+    say(
+        f"{len(account.exhibits)} shots: all of it is what was sealed, logged, ordered and released"
+    )
+
+
+def _place(exhibit: Exhibit) -> str:
+    return f"{exhibit.entry} of {exhibit.checkpoint.size}"
+
+
+def _as_json(checked: Checked) -> dict[str, object]:
+    account = checked.account
+    return {
+        "ok": not checked.wrong,
+        "wrong": [{"member": wrong.member, "what": wrong.what} for wrong in checked.wrong],
+        "case": account.warrant.case if account else None,
+        "policy": account.policy.digest if account else None,
+        "cameras": account.warrant.cameras if account else {},
+        "signed": account.signed if account else [],
+        "released": [
+            {"party": name, "role": role, "time": format_time(when)}
+            for name, role, when in (account.answers if account else ())
+        ],
+        "exhibits": [
+            {
+                "id": one.header.id,
+                "camera": one.header.camera,
+                "taken": one.opened.metadata.utc,
+                "clock": one.opened.metadata.clock,
+                "sha256": one.sha256,
+                "entry": one.entry,
+                "log_size": one.checkpoint.size,
+                "checkpoint": one.note.decode(),
+            }
+            for one in (account.exhibits if account else ())
+        ],
+    }

@@ -1,0 +1,169 @@
+"""The chain of custody of opened shots, as a page to read and to print.
+
+Words are those of ISO/IEC 27037 (collection, acquisition, preservation) where they fit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from html import escape
+
+from sealshot.runtime.seal.container import Header
+from sealshot.runtime.seal.log import Checkpoint
+from sealshot.runtime.seal.payload import Opened
+from sealshot.runtime.seal.policy import Policy
+from sealshot.runtime.seal.times import format_time
+from sealshot.runtime.seal.warrant import Warrant
+
+CLOCKS = {
+    "": "not told",
+    "system": "the camera's system clock",
+    "trusted": "the camera's system clock, put right by what was known of it before",
+    "container": "the file of the recording",
+    "given": "whoever ran the camera's program",
+    "processing": "the clock while a recording was processed: not when it was taken",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Exhibit:
+    """One shot, and what was verified of it."""
+
+    header: Header
+    sha256: str
+    """Of the container."""
+    opened: Opened
+    entry: int
+    """Its number in the camera's log, from 1."""
+    entry_time: str
+    """The hour in which it was logged."""
+    has_hash: bool
+    """Whether the log has the hash of the shot, and not its name alone (version 0.1)."""
+    checkpoint: Checkpoint
+    note: bytes
+    """The checkpoint, as it was signed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What a file of evidence says, verified."""
+
+    exported: datetime
+    sealshot: str
+    """Version of the program that exported."""
+    policy: Policy
+    warrant: Warrant
+    signed: tuple[str, ...]
+    """Names of the authorities that signed the warrant."""
+    answers: tuple[tuple[str, str, datetime], ...]
+    """Name, role and time of each party that answered."""
+    exhibits: tuple[Exhibit, ...]
+
+
+def write_page(account: Account) -> str:
+    """Return the page (HTML); the same account always gives the same bytes."""
+    warrant, policy = account.warrant, account.policy
+    cameras = sorted(warrant.cameras.items())
+    body = [
+        f"<h1>Evidence in case {escape(warrant.case)}</h1>",
+        f"<p>{len(account.exhibits)} sealed shots, opened under a warrant. What counts is what "
+        "<code>sealshot evidence verify</code> prints of the file that this page came in; the page "
+        "says it in words.</p>",
+        "<h2>The order</h2>",
+        _table(
+            ("Case", warrant.case),
+            ("Shots of", ", ".join(name for name, _ in cameras)),
+            ("Taken", f"from {_time(warrant.start)} to before {_time(warrant.end)}"),
+            ("Issued, expires", f"{_time(warrant.issued)}, {_time(warrant.expires)}"),
+            ("Signed by", f"{', '.join(account.signed)} ({policy.quorum} are needed)"),
+            ("Investigator", f"{str(warrant.investigator)[:40]}..."),
+            ("Digest of the warrant", warrant.digest),
+            ("Digest of the policy", policy.digest),
+        ),
+        "<h2>Who released the secrets</h2>",
+        _table(*((f"{name} ({role})", _time(when)) for name, role, when in account.answers)),
+        *(_exhibit(number, one) for number, one in enumerate(account.exhibits, 1)),
+        "<h2>Keys</h2>",
+        _table(
+            *((f"camera {name}", key) for name, key in cameras),
+            *((f"{a.name} ({a.role})", str(a.verify_key)) for a in policy.authorities),
+            (f"{policy.custodian.name} (custodian)", str(policy.custodian.verify_key)),
+        ),
+        "<p>Compare them, and the digest of the policy, with what the parties themselves say: who "
+        "makes up all keys can make up all the rest.</p>",
+        "<h2>What this does not show</h2>",
+        "<p>The times are what the camera said, by the clock that is named. A checkpoint that "
+        "somebody else has kept shows when the camera's log had the shot at the latest. Who is in "
+        "a picture is not told anywhere.</p>",
+        f"<p>Exported at {_time(account.exported)}, as the exporter says, by sealshot "
+        f"{escape(account.sealshot)}.</p>",
+    ]
+    return _PAGE.format(title=f"Case {escape(warrant.case)}", body="\n".join(body))
+
+
+def _exhibit(number: int, exhibit: Exhibit) -> str:
+    header, known, opened = exhibit.header, exhibit.opened.metadata, exhibit.opened
+    file = f"shots/{header.id}.{known.picture}"
+    logged = f"entry {exhibit.entry} of {exhibit.checkpoint.size}, in the hour {exhibit.entry_time}"
+    if not exhibit.has_hash:
+        logged += "; the log has its name only, as version 0.1 wrote it"
+    rows = _table(
+        ("Collected", f"by camera {header.camera} from {known.source}"),
+        ("Taken at", f"{known.utc}, by {CLOCKS.get(known.clock, known.clock)}"),
+        ("Sealed", f"{known.sealed or header.hour}, key of epoch {header.epoch}"),
+        ("SHA-256 of the sealed shot", exhibit.sha256),
+        ("Preserved in the camera's log", logged),
+        ("Acquired", "; ".join((f"picture {_sha256(opened.picture)}", *_clip(opened)))),
+        ("Person, frame", f"{known.track}, {known.frame}; in view in {known.frames_seen} frames"),
+        ("Chosen because", known.reason),
+        ("Score", f"{known.score:.4f} ({known.score_name}, model {known.model_sha256})"),
+    )
+    return (
+        f"<section><h2>Exhibit {number}: {header.id}</h2>"
+        f'<img src="{escape(file)}" alt="the picture of exhibit {number}">'
+        f"{rows}<pre>{escape(exhibit.note.decode())}</pre></section>"
+    )
+
+
+def _clip(opened: Opened) -> Iterable[str]:
+    return (f"clip {_sha256(opened.clip)}",) if opened.clip else ()
+
+
+def _table(*rows: tuple[str, str]) -> str:
+    lines = (f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in rows)
+    return "<table>" + "".join(lines) + "</table>"
+
+
+def _time(time: datetime) -> str:
+    return format_time(time)
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+_PAGE = """\
+<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<title>{title}</title>
+<style>
+body {{ font: 11pt/1.4 serif; max-width: 46em; margin: 2em auto; padding: 0 1em; }}
+table {{ border-collapse: collapse; width: 100%; margin: 1em 0; }}
+th, td {{ border: 1px solid #999; padding: 0.3em 0.5em; text-align: left; vertical-align: top; }}
+th {{ width: 13em; font-weight: normal; background: #f3f3f3; }}
+td, code, pre {{ overflow-wrap: anywhere; }}
+pre {{ white-space: pre-wrap; font-size: 8pt; }}
+img {{ max-width: 14em; max-height: 14em; }}
+section {{ break-inside: avoid; }}
+</style>
+</head>
+<body>
+{body}
+</body>
+</html>
+"""
