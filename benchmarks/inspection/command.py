@@ -21,14 +21,14 @@ from sealshot.runtime.cli.commands.watching import USAGE as WATCHING
 from sealshot.runtime.cli.commands.watching import BarSink, add_watching, watching
 from sealshot.runtime.cli.extras import needs
 from sealshot.runtime.cli.terminal import fail, note, progress, say, say_json, table, warn
-from sealshot.runtime.cli.words import PERCENTILE
+from sealshot.runtime.cli.words import PERCENTILE, counted
 from sealshot.runtime.errors import SealshotError
 from sealshot.runtime.pipeline.settings import Settings
 from sealshot.runtime.pipeline.sinks import Sink
-from sealshot.runtime.pipeline.stages import open_stages
+from sealshot.runtime.pipeline.stages import open_stages, open_watched
 from sealshot.runtime.pipeline.stop import Stop
 from sealshot.runtime.pipeline.watch import watch
-from sealshot.runtime.sources import Source, open_source
+from sealshot.runtime.sources import Source
 
 USAGE = f"""
 usage: sealshot inspect SOURCE -o DIR [options]
@@ -107,9 +107,7 @@ def inspect(
         InputError: the source, an option or the folder is wrong. Nothing was drawn.
         SealshotError: a picture could not be written.
     """
-    with open_source(
-        settings.source, fps=settings.fps, aspect=settings.aspect, tls=settings.tls
-    ) as source:
+    with open_watched(settings) as source:
         stages = open_stages(settings)
         engine = stages.engine
         drawing = Drawing(
@@ -159,7 +157,7 @@ def _print(found: Inspection, output: Path) -> None:
         )
         note(PERCENTILE)
     say(
-        f"{len(found.tracks)} people in {found.frames} frames"
+        f"{counted(len(found.tracks), 'person', 'people')} in {counted(found.frames, 'frame')}"
         + (f", {found.passing} passing" if found.passing else "")
         + (", interrupted" if found.interrupted else "")
         + f": {output / INDEX}"

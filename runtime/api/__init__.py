@@ -15,14 +15,13 @@ from sealshot.runtime.engines import Scorer, open_engine
 from sealshot.runtime.errors import InputError, SealshotError
 from sealshot.runtime.pipeline.settings import Choice, Emit, Settings
 from sealshot.runtime.pipeline.sinks import Beat, End, Seen, Sink
-from sealshot.runtime.pipeline.stages import open_stages
+from sealshot.runtime.pipeline.stages import open_stages, open_watched
 from sealshot.runtime.pipeline.stop import Stop
 from sealshot.runtime.pipeline.watch import Watched
 from sealshot.runtime.pipeline.watch import watch as watch_source
 from sealshot.runtime.seal.envelope import unseal
 from sealshot.runtime.seal.keys import read_identities
 from sealshot.runtime.seal.payload import Opened
-from sealshot.runtime.sources import open_source
 from sealshot.runtime.types import Face, Frame, Shot
 from sealshot.runtime.weights import DEFAULT_SCORE, score_graph
 
@@ -66,13 +65,7 @@ def watch(settings: Settings | str, sinks: Sequence[Sink], stop: Stop | None = N
         InputError: the source or an option is wrong.
     """
     settings = Settings(settings) if isinstance(settings, str) else settings
-    with open_source(
-        settings.source,
-        fps=settings.fps,
-        give_up_after_s=settings.give_up_after_s,
-        aspect=settings.aspect,
-        tls=settings.tls,
-    ) as source:
+    with open_watched(settings) as source:
         stages = open_stages(settings)
         return watch_source(source, stages, sinks, stop, stop_after_s=settings.stop_after_s)
 

@@ -5,3 +5,8 @@ PERCENTILE = (
     "moving people often stay below 10, and their shots can be good all the same"
 )
 """What stands below each table that has the column."""
+
+
+def counted(count: int, one: str, more: str = "") -> str:
+    """Return how many of a thing there are: 1 shot, 2 shots, 3 people."""
+    return f"{count:,} {one if count == 1 else more or one + 's'}"

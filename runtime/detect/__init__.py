@@ -10,7 +10,7 @@ from sealshot.runtime.detect.mtcnn import EXACT, FAST, Mtcnn
 from sealshot.runtime.detect.yunet import YuNet
 from sealshot.runtime.errors import InputError
 
-__all__ = ["MIN_FACE_PX", "Detector", "Finder", "open_detector", "open_finder"]
+__all__ = ["MIN_FACE_PX", "Detector", "EveryFrame", "Finder", "open_detector", "open_finder"]
 
 MIN_FACE_PX = 36
 MTCNN_SETTINGS = {"mtcnn": FAST, "mtcnn:exact": EXACT}

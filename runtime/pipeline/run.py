@@ -11,14 +11,13 @@ from sealshot.runtime.errors import SealshotError
 from sealshot.runtime.pipeline.sealing import Person, VaultSink
 from sealshot.runtime.pipeline.settings import Settings
 from sealshot.runtime.pipeline.sinks import Sink
-from sealshot.runtime.pipeline.stages import Stages, open_stages
+from sealshot.runtime.pipeline.stages import Stages, open_stages, open_watched
 from sealshot.runtime.pipeline.stop import Stop
 from sealshot.runtime.pipeline.watch import watch
 from sealshot.runtime.seal.memory import disable_core_dumps
 from sealshot.runtime.seal.originals import Originals
 from sealshot.runtime.seal.payload import Clock, Origin, PictureType
-from sealshot.runtime.sources import Source, open_source
-from sealshot.runtime.sources.mask import Mask
+from sealshot.runtime.sources import Source
 from sealshot.runtime.vault.keeper import Keeper, Sealing
 
 Seal = Callable[[Originals, datetime], str]
@@ -82,15 +81,7 @@ def run(
         VaultError: the vault cannot be written to. Nothing was written.
     """
     disable_core_dumps()
-    with open_source(
-        settings.source,
-        fps=settings.fps,
-        give_up_after_s=settings.give_up_after_s,
-        aspect=settings.aspect,
-        tls=settings.tls,
-    ) as source:
-        if settings.masks:
-            source.mask = Mask(settings.masks)
+    with open_watched(settings) as source:
         stages = open_stages(settings)
         engine, stopwatch = stages.engine, stages.stopwatch
         began, clock = _began(source, settings.start_time)

@@ -47,6 +47,9 @@ class Settings:
     min_seen_s: float = 0.2
     """Who is in view for less, by the source's own times, is a false alarm, not a person. Where the
     frames are further apart than this one detection is enough."""
+    stills: bool = False
+    """The pictures have nothing to do with each other: each face in each is a person. ``tracker``
+    and ``min_seen_s`` mean nothing then."""
     emit: Emit = Emit()
     choice: Choice = Choice()
     masks: tuple[Polygon, ...] = ()

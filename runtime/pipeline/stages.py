@@ -1,4 +1,4 @@
-"""The stages from faces to best shots, opened as a user set them: track, score, select."""
+"""The source, and the stages from faces to best shots, opened as a user set them."""
 
 from __future__ import annotations
 
@@ -10,14 +10,17 @@ from typing import TypeVar
 
 import numpy as np
 
-from sealshot.runtime.detect import Finder, open_detector, open_finder
+from sealshot.runtime.detect import EveryFrame, Finder, open_detector, open_finder
 from sealshot.runtime.engines import Scorer, open_for_tracks
 from sealshot.runtime.errors import SealshotError
 from sealshot.runtime.pipeline.select import Selector
 from sealshot.runtime.pipeline.settings import Settings
 from sealshot.runtime.pipeline.sinks import Beat, End, Seen
 from sealshot.runtime.processors import processors
+from sealshot.runtime.sources import Source, open_source
+from sealshot.runtime.sources.mask import Mask
 from sealshot.runtime.track import Tracker, open_tracker
+from sealshot.runtime.track.stills import Stills
 from sealshot.runtime.types import Face, Frame, Heartbeat, Tracks
 from sealshot.runtime.weights import score_graph
 
@@ -106,6 +109,25 @@ class Stages:
     stopwatch: Stopwatch
 
 
+def open_watched(settings: Settings) -> Source:
+    """Open the source of settings as they say, and read its first frame.
+
+    Raises:
+        InputError: there is nothing there that sealshot can read.
+    """
+    source = open_source(
+        settings.source,
+        fps=settings.fps,
+        give_up_after_s=settings.give_up_after_s,
+        aspect=settings.aspect,
+        tls=settings.tls,
+        stills=settings.stills,
+    )
+    if settings.masks:
+        source.mask = Mask(settings.masks)
+    return source
+
+
 def open_stages(settings: Settings) -> Stages:
     """Open detector, tracker, engine and selector.
 
@@ -123,9 +145,11 @@ def open_stages(settings: Settings) -> Stages:
         engine.manifest.percentile,
         settings.emit,
         settings.choice,
-        settings.min_seen_s,
+        0.0 if settings.stills else settings.min_seen_s,
         engine.estimates,
     )
     stopwatch = Stopwatch()
-    watcher = Watcher(open_tracker(settings.tracker), engine, selector, stopwatch)
-    return Stages(open_finder(detector), engine, selector, watcher, stopwatch)
+    tracker = Stills() if settings.stills else open_tracker(settings.tracker)
+    finder = EveryFrame(detector) if settings.stills else open_finder(detector)
+    watcher = Watcher(tracker, engine, selector, stopwatch)
+    return Stages(finder, engine, selector, watcher, stopwatch)

@@ -15,7 +15,7 @@ from sealshot.runtime.sources.address import open_address
 from sealshot.runtime.sources.ahead import Ahead, ahead
 from sealshot.runtime.sources.board import CSI
 from sealshot.runtime.sources.capture import Capture
-from sealshot.runtime.sources.folder import Folder
+from sealshot.runtime.sources.folder import Folder, is_picture
 from sealshot.runtime.sources.live import Connect, Live
 from sealshot.runtime.sources.loop import Loop
 from sealshot.runtime.sources.media import Media
@@ -41,6 +41,7 @@ def open_source(
     give_up_after_s: float | None = None,
     aspect: Fraction | None = None,
     tls: Tls = SYSTEM,
+    stills: bool = False,
 ) -> Source:
     """Open whatever ``spec`` names, and read its first frame.
 
@@ -60,6 +61,8 @@ def open_source(
         give_up_after_s: how long a camera may stay away before SourceError; None waits for ever.
         aspect: width over height of the picture as it is to be shown, for a recorder that does
             not say that its pixels are not square.
+        stills: the pictures of a folder have nothing to do with each other; ``spec`` may be one
+            picture, too.
         tls: whom an address is believed; what is not verified says so in the source's name.
 
     Raises:
@@ -88,6 +91,8 @@ def open_source(
         return Live(connect, name, give_up_after_s=give_up_after_s)
 
     check_tls(spec, tls)
+    if stills:
+        return _stills(Path(spec), aspect)
     if spec.isdecimal():
         name = f"camera {int(spec)}"
         return live(lambda: Capture(int(spec), cv2.CAP_ANY, aspect=aspect))
@@ -106,6 +111,15 @@ def open_source(
     _refuse_text(path)
     # an absolute path, so that FFmpeg does not take `x:clip.mp4` for a protocol
     return video(lambda: Media(str(path.absolute()), aspect=aspect))
+
+
+def _stills(path: Path, aspect: Fraction | None) -> Source:
+    if not path.is_dir() and not is_picture(path):
+        raise InputError(
+            f"{redact(str(path))} is no picture and no folder of pictures",
+            hint="leave --stills out: it is for pictures that have nothing to do with each other",
+        )
+    return Folder(path, aspect=aspect, stills=True)
 
 
 def _is_camera(path: Path) -> bool:

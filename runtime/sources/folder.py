@@ -41,6 +41,11 @@ def natural_key(name: str) -> tuple[list[str | int], str]:
     return [int(p) if i % 2 else p.casefold() for i, p in enumerate(parts)], name
 
 
+def is_picture(path: Path) -> bool:
+    """Say whether a path is that of one picture, by its name."""
+    return path.suffix.lower() in SUFFIXES and path.is_file()
+
+
 class Folder(Source):
     """The pictures of one folder, its sub-folders left out.
 
@@ -50,16 +55,28 @@ class Folder(Source):
     """
 
     def __init__(
-        self, path: Path, *, fps: float | None = None, aspect: Fraction | None = None
+        self,
+        path: Path,
+        *,
+        fps: float | None = None,
+        aspect: Fraction | None = None,
+        stills: bool = False,
     ) -> None:
         """List the folder and read the first picture.
+
+        Args:
+            path: of the folder; with ``stills`` also of a single picture.
+            fps: pictures a second.
+            aspect: width over height of the pictures as they are to be shown.
+            stills: the pictures are known to have nothing to do with each other.
 
         Raises:
             InputError: there is no picture in the folder, or none of them can be read.
         """
-        names = [entry.name for entry in path.iterdir() if entry.suffix.lower() in SUFFIXES]
+        entries = path.iterdir() if path.is_dir() else [path]
+        found = {entry.name: entry for entry in entries if entry.suffix.lower() in SUFFIXES}
         self._paths = [
-            path / name for name in sorted(names, key=natural_key) if not name.startswith(".")
+            found[name] for name in sorted(found, key=natural_key) if not name.startswith(".")
         ]
         rate = fps or DEFAULT_FPS
         super().__init__(str(path), live=False, frames=len(self._paths), fps=rate)
@@ -68,7 +85,7 @@ class Folder(Source):
                 f"there is no image in the folder {path}",
                 hint="images are files named " + " ".join(SUFFIXES),
             )
-        self._closed, self._aspect = False, aspect
+        self._closed, self._aspect, self._stills = False, aspect, stills
         self._pictures = self._read_all(rate)
         self._first = next(self._pictures, None)
         if self._first is None:
@@ -96,10 +113,11 @@ class Folder(Source):
             self._judge(likeness)
 
     def _judge(self, likeness: Likeness) -> None:
-        if likeness.is_missing:
+        if likeness.is_missing and not self._stills:
             logger.warning(
                 "%s: the pictures look unrelated, and are taken for a video of one camera: faces at"
-                " the same place in two of them count as one person",
+                " the same place in two of them count as one person; --stills takes each face for "
+                "itself",
                 self.name,
             )
 

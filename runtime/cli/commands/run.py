@@ -20,7 +20,7 @@ from sealshot.runtime.cli.commands.sealing import open_delivery, sealing_for
 from sealshot.runtime.cli.commands.watching import USAGE as WATCHING
 from sealshot.runtime.cli.commands.watching import BarSink, add_watching, watching
 from sealshot.runtime.cli.terminal import fail, note, progress, say, say_json, table
-from sealshot.runtime.cli.words import PERCENTILE
+from sealshot.runtime.cli.words import PERCENTILE, counted
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.pipeline.run import Seal, Summary, run
 from sealshot.runtime.pipeline.settings import Choice, Emit
@@ -156,7 +156,9 @@ def main(argv: list[str]) -> int:
             shown = BarSink(
                 bar,
                 source,
-                lambda fps, people: f"{fps:.1f} fps, {people} people, {engine.description}",
+                lambda fps, people: ", ".join(
+                    (f"{fps:.1f} fps", counted(people, "person", "people"), engine.description)
+                ),
             )
             if codec is None:
                 return [shown]
@@ -211,16 +213,17 @@ def _print(summary: Summary, vault: Path) -> None:
         )
         note(PERCENTILE)
     say(
-        f"{summary.people_seen} people in {summary.frames} frames, {summary.fps:.1f} fps"
+        f"{counted(summary.people_seen, 'person', 'people')} in "
+        f"{counted(summary.frames, 'frame')}, {summary.fps:.1f} fps"
         + (", interrupted" if summary.interrupted else "")
     )
     if summary.frames:
         stages = ", ".join(f"{stage} {ms:.1f}" for stage, ms in summary.stages_ms.items())
         note(f"ms a frame: {stages} (detection runs beside the rest); {summary.engine}")
     if summary.passing:
-        note(f"{summary.passing} passing detections were too short to be a person")
+        note(f"too short to be a person: {counted(summary.passing, 'passing detection')}")
     if summary.dropped:
-        note(f"{summary.dropped} frames of the camera were dropped to keep up")
+        note(f"dropped to keep up: {counted(summary.dropped, 'frame')} of the camera")
 
 
 def _as_json(summary: Summary) -> dict[str, object]:

@@ -6,10 +6,12 @@ from functools import partial
 from pathlib import Path
 
 from sealshot.runtime.cli.arguments import Arguments, run_action
+from sealshot.runtime.cli.commands.vault_holds import holds
 from sealshot.runtime.cli.commands.vault_purge import hold, purge
 from sealshot.runtime.cli.commands.vault_upload import TRIES, upload
 from sealshot.runtime.cli.commands.vault_verify import stats, verify
 from sealshot.runtime.cli.terminal import note, say_json, table
+from sealshot.runtime.cli.words import counted
 from sealshot.runtime.seal.times import format_time
 from sealshot.runtime.vault.store import list_objects
 
@@ -23,6 +25,7 @@ usage: sealshot vault list   VAULT [--json]
        sealshot vault purge  VAULT --policy FILE | --retention TIME [--dry-run]
                              [--clock-is-right] [--json]
        sealshot vault hold   VAULT --warrant FILE --policy FILE [--until TIME]
+       sealshot vault holds  VAULT --policy FILE [--json]
 
 None of them needs a key that opens anything, and what is inside stays unknown.
 
@@ -40,6 +43,8 @@ purge   Delete the shots whose retention time is over, and say which; it is logg
 hold    Under a warrant with --purpose hold: keep the shots that it is for until the end that it
         says, whatever their time or the quota. See also `sealshot custodian hold`, which keeps
         their keys.
+holds   Show the holds that are in force, and those that the log has as over: the case, until when,
+        and how many shots each keeps. Those that cannot be verified are an error.
 
 --camera FILE.pub  who may have sealed; may be repeated (default: the camera beside the policy).
                    Without it, that somebody signed is checked, and not who
@@ -71,6 +76,7 @@ def main(argv: list[str]) -> int:
         "upload": upload,
         "purge": purge,
         "hold": hold,
+        "holds": holds,
     }
     bound = {
         name: partial(action, Arguments(f"vault {name}", USAGE)) for name, action in actions.items()
@@ -88,5 +94,5 @@ def _list(arguments: Arguments, argv: list[str]) -> int:
         say_json([{"id": i, "bytes": size, "sealed_at": time} for i, size, time in rows])
     else:
         table(("object", ">bytes", "sealed at"), [(i, f"{size:,}", time) for i, size, time in rows])
-        note(f"{len(objects)} objects, {sum(found.bytes for found in objects):,} bytes")
+        note(f"{counted(len(objects), 'object')}, {sum(found.bytes for found in objects):,} bytes")
     return 0

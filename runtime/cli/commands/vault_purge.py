@@ -10,6 +10,7 @@ from pathlib import Path
 from sealshot.runtime.cli.arguments import Arguments, duration
 from sealshot.runtime.cli.commands.camera import read_camera
 from sealshot.runtime.cli.terminal import note, say, say_json, table, warn
+from sealshot.runtime.cli.words import counted
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.seal.policy import read_policy
 from sealshot.runtime.seal.quorum import Camera
@@ -89,7 +90,7 @@ def hold(arguments: Arguments, argv: list[str]) -> int:
     say(str(place_hold(given.vault, warrant, policy, until, now)))
     placed = Holds(given.vault, [Hold(warrant, until)], policy)
     count = sum(placed.of(found.id) is not None for found in objects)
-    note(f"{count} shots are on hold for case {warrant.case} until {format_time(until)}")
+    note(f"{counted(count, 'shot')} on hold for case {warrant.case} until {format_time(until)}")
     return 0
 
 
@@ -151,4 +152,4 @@ def _print(plan: Plan, *, dry_run: bool) -> None:
         if one:
             note(f"{found.id} stays: case {one.warrant.case}, until {format_time(one.until)}")
     would = "would be deleted" if dry_run else "deleted"
-    say(f"{len(plan.over.due)} shots {would}, {sum(sizes.values()):,} bytes")
+    say(f"{counted(len(plan.over.due), 'shot')} {would}, {sum(sizes.values()):,} bytes")

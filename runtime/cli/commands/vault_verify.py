@@ -11,6 +11,7 @@ from typing import Any
 
 from sealshot.runtime.cli.arguments import Arguments, duration, size
 from sealshot.runtime.cli.terminal import note, progress, say, say_json, table, warn
+from sealshot.runtime.cli.words import counted
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.seal.documents import read_file
 from sealshot.runtime.seal.log import CHECKPOINT_LIMIT
@@ -110,11 +111,11 @@ def stats(arguments: Arguments, argv: list[str]) -> int:
         ],
     )
     say(
-        f"{_shots(len(objects))}, {total:,} bytes"
+        f"{counted(len(objects), 'shot')}, {total:,} bytes"
         + (f", {epochs[0]} to {epochs[-1]}" if epochs else "")
     )
     if pending:
-        say(f"{_shots(len(pending))} not uploaded yet, {answer['pending_bytes']:,} bytes")
+        say(f"{counted(len(pending), 'shot')} not uploaded yet, {answer['pending_bytes']:,} bytes")
     if given.quota:
         say(f"{total / given.quota:.1%} of the quota of {given.quota:,} bytes")
     return 0
@@ -196,7 +197,3 @@ def _print(
     if not cameras and counts:
         note("who sealed is not checked: give --camera FILE.pub")
     say("nothing is wrong" if not wrong else f"wrong: {len(wrong)} of {len(findings)} objects")
-
-
-def _shots(count: int) -> str:
-    return "1 shot" if count == 1 else f"{count} shots"

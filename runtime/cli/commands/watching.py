@@ -13,10 +13,17 @@ from sealshot.runtime.engines import ENGINES, PRECISION_CHOICES
 from sealshot.runtime.pipeline.settings import Settings
 from sealshot.runtime.pipeline.sinks import Beat, Seen, Sink
 from sealshot.runtime.sources import Source, Tls
+from sealshot.runtime.sources.folder import is_picture
 from sealshot.runtime.sources.secret import read_secret
 from sealshot.runtime.weights import SCORES
 
+STILLS_DETECTOR = "mtcnn:exact"
+"""There is no next frame in which a face could be found."""
+
 USAGE = f"""\
+  --stills            SOURCE is a folder of pictures that have nothing to do with each other: each
+                      face in each is a person, and is looked for by mtcnn:exact. One picture is
+                      taken so without being told
   --detector NAME     mtcnn (default: looks at what changed eight times a second, at all of it once
                       a second, and at known faces in every frame), mtcnn:exact (slower: all of
                       every frame, box for box as published), or yunet:FILE.onnx (likewise all)
@@ -47,10 +54,11 @@ def add_watching(arguments: Arguments) -> None:
     add("--source-file")
     add("--ca-file", type=Path)
     add("--tls-unverified", action="store_true")
-    add("--detector", default=Settings.detector)
+    add("--stills", action="store_true")
+    add("--detector")
     add("--min-face", type=positive_int, default=Settings.min_face_px)
-    add("--tracker", default=Settings.tracker)
-    add("--min-seen", type=seconds, default=Settings.min_seen_s)
+    add("--tracker")
+    add("--min-seen", type=seconds)
     add("--score", default=Settings.score)
     add("--engine", type=an_engine, default=Settings.engine)
     add("--precision", choices=PRECISION_CHOICES, default=Settings.precision)
@@ -70,15 +78,21 @@ def watching(arguments: Arguments, given: argparse.Namespace) -> Settings:
     """Return what the options of :data:`USAGE` say."""
     if (given.source is None) == (given.source_file is None):
         arguments.error("give one source: SOURCE, or --source-file")
+    source = given.source or read_secret(given.source_file)
+    stills = given.stills or is_picture(Path(source))
+    for option, value in (("--tracker", given.tracker), ("--min-seen", given.min_seen)):
+        if stills and value is not None:
+            arguments.error(f"{option} is for a video, not for pictures that are taken each alone")
     return Settings(
-        source=given.source or read_secret(given.source_file),
-        detector=given.detector,
-        tracker=given.tracker,
+        source=source,
+        stills=stills,
+        detector=given.detector or (STILLS_DETECTOR if stills else Settings.detector),
+        tracker=given.tracker or Settings.tracker,
         score=given.score,
         engine=given.engine,
         precision=given.precision,
         min_face_px=given.min_face,
-        min_seen_s=given.min_seen,
+        min_seen_s=Settings.min_seen_s if given.min_seen is None else given.min_seen,
         fps=given.fps,
         aspect=given.aspect,
         tls=Tls(not given.tls_unverified, given.ca_file),

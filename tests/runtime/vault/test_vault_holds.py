@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -88,6 +89,25 @@ def test_a_legal_hold_outlasts_retention_and_quota_until_it_ends(
     assert there(vault) == set()
     view = read_logged(vault / LOG, [read_party(parties.camera_pub, "camera")])
     assert view.purged[kept] == "retention"
+
+
+def test_a_privacy_officer_sees_the_holds_and_their_end(
+    vault: Path, kept: str, parties, steady_clock, capsys
+) -> None:
+    def shown() -> list[dict[str, object]]:
+        capsys.readouterr()
+        assert main(["vault", "holds", str(vault), "--policy", str(parties.policy), "--json"]) == 0
+        return json.loads(capsys.readouterr().out)
+
+    [hold] = shown()
+    assert (hold["case"], hold["state"], hold["shots"]) == ("2026-117", "in force", 1)
+    Keeper(vault, parties.sealing()).close()  # logs it
+    (vault / CLOCK).unlink()
+    Keeper(vault, parties.sealing(), steady_clock(utc_now() + 11 * D)).close()
+    (vault / ".holds" / f"{hold['warrant']}_{hold['until']}.json").unlink()
+    [over] = shown()
+    assert (over["case"], over["state"], over["shots"]) == ("2026-117", "over", None)
+    assert (over["warrant"], over["until"]) == (hold["warrant"], hold["until"])
 
 
 @pytest.mark.parametrize("damage", ["cut", "unsigned", "renamed", "other", "no time"])

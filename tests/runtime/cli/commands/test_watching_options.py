@@ -13,14 +13,16 @@ import pytest
 from sealshot.benchmarks.inspection import command as inspect_command
 from sealshot.runtime.age.x25519 import X25519Identity
 from sealshot.runtime.cli import main as cli
+from sealshot.runtime.cli.arguments import Arguments
 from sealshot.runtime.cli.commands import run as run_command
-from sealshot.runtime.cli.commands.watching import USAGE
+from sealshot.runtime.cli.commands.watching import USAGE, add_watching, watching
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.pipeline.settings import Settings
 from sealshot.runtime.sources import Tls
 
 # option, what a user gives (None: nothing), the setting that it is
 OPTIONS = [
+    ("--stills", None, {"stills": True, "detector": "mtcnn:exact"}),
     ("--detector", "mtcnn:exact", {"detector": "mtcnn:exact"}),
     ("--min-face", "24", {"min_face_px": 24}),
     ("--tracker", "euclidean", {"tracker": "euclidean"}),
@@ -78,6 +80,24 @@ def test_every_option_that_the_usage_names_is_tried_here() -> None:
     named = re.findall(r"^  (--[a-z-]+) ", USAGE, re.MULTILINE)
     named.remove("--source-file")  # below
     assert named == [option for option, _, _ in OPTIONS]
+
+
+def test_one_picture_is_taken_as_such(tmp_path: Path) -> None:
+    picture = tmp_path / "face.JPG"
+    picture.touch()
+    arguments = Arguments("run", "")
+    add_watching(arguments)
+    settings = watching(arguments, arguments.parse_args([str(picture)]))
+    assert settings == Settings(source=str(picture), stills=True, detector="mtcnn:exact")
+
+
+@pytest.mark.parametrize("option", ["--tracker", "--min-seen"])
+def test_pictures_that_stand_alone_have_no_options_of_videos(
+    option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for command, (_, needed) in COMMANDS.items():
+        assert cli.main([command, "album/", "--stills", option, "1", *needed]) == 2
+        assert f"{option} is for a video" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", COMMANDS)
