@@ -26,7 +26,7 @@ from sealshot.runtime.types import Face, Floats, Image
 from sealshot.runtime.weights import FOLDER
 
 WINDOW_PX, RNET_PX, ONET_PX = 12, 24, 48  # what the networks look at
-RNET_CHUNK, ONET_CHUNK = 32, 16
+PNET_CHUNK_PX, RNET_CHUNK, ONET_CHUNK = 80_000, 32, 16  # larger ones leave the processor's cache
 STRIDE_PX, COARSE_STRIDE_PX = 2, 4
 LEAST_GAP_PX = 2 * WINDOW_PX  # between parts of a level: nearer ones cost less as one
 LEVEL_OVERLAP, PYRAMID_OVERLAP, RNET_OVERLAP, ONET_OVERLAP = 0.5, 0.7, 0.7, 0.7
@@ -221,15 +221,25 @@ class Mtcnn:
             _pixels(rows, level.rows, level.stride),
             _pixels(columns, level.columns, level.stride),
         )
-        pnet = self._coarse_pnet if level.stride == COARSE_STRIDE_PX else self._pnet
+        found = []
+        step = max(1, PNET_CHUNK_PX // seen.shape[1] // level.stride)
+        for top in range(rows.start, rows.stop, step):
+            start = (top - rows.start) * level.stride
+            end = start + (step - 1) * level.stride + WINDOW_PX
+            last = top + step >= rows.stop
+            given = self._propose_in(seen[start : None if last else end], level.stride)
+            score, offsets = given["score"][0], given["box"][0]
+            y, x = np.nonzero(score >= least)
+            corner = np.stack([x + columns.start, y + top], axis=1) * level.stride
+            window = np.concatenate([corner + 1, corner + WINDOW_PX], axis=1).astype(np.float32)
+            boxes = np.floor(window / np.float32(level.scale))
+            found.append(np.concatenate([boxes, score[y, x][:, None], offsets[:, y, x].T], axis=1))
+        return np.concatenate(found)
+
+    def _propose_in(self, seen: Floats, stride: int) -> Arrays:
+        pnet = self._coarse_pnet if stride == COARSE_STRIDE_PX else self._pnet
         with self._looking:
-            given = pnet.run({"image": seen[None]})
-        score, offsets = given["score"], given["box"]
-        y, x = np.nonzero(score[0] >= least)
-        corner = np.stack([x + columns.start, y + rows.start], axis=1) * level.stride
-        window = np.concatenate([corner + 1, corner + WINDOW_PX], axis=1).astype(np.float32)
-        boxes = np.floor(window / np.float32(level.scale))
-        return np.concatenate([boxes, score[0, y, x][:, None], offsets[0][:, y, x].T], axis=1)
+            return pnet.run({"image": seen[None]})
 
     def refine(self, view: View, boxes: Floats) -> Floats:
         """R-net: the boxes that may be faces, moved and squared [m, 4]."""

@@ -57,6 +57,8 @@ def open_session(path: Path, *, threads: int = 0) -> ort.InferenceSession:
     options.add_session_config_entry("session.x64quantprecision", "1")
     options.intra_op_num_threads = threads or _own_count()
     options.inter_op_num_threads = 1
+    # shapes differ from call to call, and it would keep a plan of the memory for each of them
+    options.enable_mem_pattern = False
     options.log_severity_level = 3
     try:
         return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
