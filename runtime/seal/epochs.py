@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 import urllib.request
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -178,6 +179,7 @@ class EpochKeys:
     def __init__(self, policy: Policy, cache: Path | None, base: Path = Path()) -> None:
         self._policy, self._cache, self._base = policy, cache, base
         self._keys: dict[str, EpochKey] = {}
+        self._keeping = threading.Lock()  # one thread seals, another one looks ahead
 
     def prefetch(self, now: datetime, ahead: timedelta) -> int:
         """Get the keys of this epoch and of those that begin within ``ahead``; return how many.
@@ -227,10 +229,15 @@ class EpochKeys:
             if data is None:
                 return None
             self._keys[epoch] = parse_epoch_key(data, self._policy, epoch)
-            if cached is not None and not cached.is_file():
+            if cached is not None:
+                self._keep(cached, data)
+        return self._keys[epoch]
+
+    def _keep(self, cached: Path, data: bytes) -> None:
+        with self._keeping:
+            if not cached.is_file():
                 cached.parent.mkdir(parents=True, exist_ok=True)
                 write_file(cached, data)
-        return self._keys[epoch]
 
     def _known(self) -> set[str]:
         folders = [self._cache] if self._cache else []
