@@ -99,7 +99,7 @@ Peer = Callable[..., list[Any]]
 
 @pytest.fixture(scope="session")
 def npm_peer() -> Peer:
-    """Ask the npm packages `age-encryption` and `shamir-secret-sharing`: requests, answers."""
+    """Ask the npm packages of `npm/package.json`: requests, answers."""
     if not (NPM / "node_modules").is_dir() or shutil.which("node") is None:
         reason = f"the npm packages are not installed (npm ci --prefix {NPM})"
         if os.environ.get("CI"):
