@@ -64,6 +64,10 @@ COMMANDS = {
         "sealshot.runtime.cli.commands.evidence",
         "opened shots with all that proves them, in one file",
     ),
+    "report": (
+        "sealshot.runtime.cli.commands.report",
+        "what logs say of a period: sealed, opened, held, destroyed",
+    ),
     "log": ("sealshot.runtime.cli.commands.log", "verify a log, take a checkpoint of it"),
     "inspect": (
         "sealshot.benchmarks.inspection.command",

@@ -1,0 +1,186 @@
+"""`sealshot report`: what logs say of a period, for who answers for the cameras."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from sealshot.runtime.cli.arguments import Arguments
+from sealshot.runtime.cli.terminal import note, say, say_json, table, warn
+from sealshot.runtime.errors import InputError
+from sealshot.runtime.seal.documents import named, read_file
+from sealshot.runtime.seal.entries import Entry
+from sealshot.runtime.seal.log import CHECKPOINT_LIMIT, checkpoint_path, entries_of, verify_log
+from sealshot.runtime.seal.policy import Party, read_party, read_policy
+from sealshot.runtime.seal.times import format_time, parse_time, utc_now
+from sealshot.runtime.vault.record import BETTER
+from sealshot.runtime.vault.report import (
+    CameraReport,
+    PartyReport,
+    Period,
+    of_camera,
+    of_party,
+)
+from sealshot.runtime.vault.verify import LOG_LIMIT
+
+USAGE = """\
+usage: sealshot report LOG... --policy FILE [--camera FILE.pub]... [--from TIME] [--to TIME]
+                       [--json]
+
+Tell what was sealed, opened, held and destroyed in a period, and how long cameras watched, as the
+logs of cameras, authorities and custodian say. Each log is verified first; nothing is opened, and
+no secret key is needed. Whether shots are there as the log says: `sealshot vault verify`.
+
+LOG                `log` in a vault or in the custodian's folder, FILE.log of an authority
+--policy FILE      the policy: keys of authorities and custodian, and the retention
+--camera FILE.pub  the key of a camera whose log is given; may be repeated
+--from TIME        beginning, UTC, as 2026-11-01 (default: 30 days before --to)
+--to TIME          end, exclusive (default: now)
+--json             print it for machines
+
+example:
+  sealshot report vault/log judge.log custodian/log --policy policy.toml --camera cam1.pub \\
+      --from 2026-11-01 --to 2026-12-01
+"""
+
+DEFAULT = timedelta(days=30)
+
+
+def main(argv: list[str]) -> int:
+    """Run `sealshot report`."""
+    arguments = Arguments("report", USAGE)
+    add = arguments.add_argument
+    add("logs", nargs="+", type=Path)
+    add("--policy", type=Path, required=True)
+    add("--camera", action="append", type=Path, default=[])
+    add("--from", dest="start", type=parse_time)
+    add("--to", dest="end", type=parse_time)
+    add("--json", action="store_true")
+    given = arguments.parse_args(argv)
+    policy = read_policy(given.policy)
+    parties = [*policy.authorities, policy.custodian]
+    known = {p.name: p for p in (*(read_party(f, "camera") for f in given.camera), *parties)}
+    period = _period(given.start, given.end)
+    cameras: dict[str, CameraReport] = {}
+    others: dict[str, tuple[Party, PartyReport]] = {}
+    for path in given.logs:
+        with named(path):
+            keeper, entries = _read(path, known)
+            if keeper.name in cameras or keeper.name in others:
+                raise InputError(f"it is a second log of {keeper.name}", hint="give each once")
+            if keeper.role == "camera":
+                cameras[keeper.name] = of_camera(entries, period, policy.retention_time)
+            else:
+                found = of_party(entries, period, policy.retention_time)
+                others[keeper.name] = keeper, found
+    if given.json:
+        say_json(
+            {
+                "from": format_time(period.start),
+                "to": format_time(period.end),
+                "policy": policy.digest,
+                "cameras": {name: asdict(report) for name, report in cameras.items()},
+                "parties": {
+                    name: {"role": party.role, **asdict(report)}
+                    for name, (party, report) in others.items()
+                },
+            }
+        )
+    else:
+        say(f"{format_time(period.start)} to {format_time(period.end)}, policy {policy.digest}")
+        _print(cameras, others)
+    _warn(cameras, others)
+    return 0
+
+
+def _period(start: datetime | None, end: datetime | None) -> Period:
+    end = end or utc_now().replace(microsecond=0)
+    period = Period(start or end - DEFAULT, end)
+    if period.start >= period.end:
+        raise InputError("the period would end before it begins", hint="--from comes before --to")
+    return period
+
+
+def _read(path: Path, known: dict[str, Party]) -> tuple[Party, list[Entry]]:
+    """Verify a log by the key of whoever its checkpoint says that it is of."""
+    newest = read_file(checkpoint_path(path), "newest checkpoint", CHECKPOINT_LIMIT)
+    data = read_file(path, "log", LOG_LIMIT)  # after the checkpoint: its keeper may be adding
+    name = newest.partition(b"\n")[0].rpartition(b"/")[2].decode(errors="replace")
+    if name not in known:
+        raise InputError(
+            f"it is the log of '{name}', whose key is not known",
+            hint="give --camera FILE.pub of a camera; the others are those of the policy",
+        )
+    keeper = known[name]
+    verify_log(data, keeper.name, keeper.verify_key, [newest])
+    return keeper, list(entries_of(data))
+
+
+def _print(cameras: dict[str, CameraReport], others: dict[str, tuple[Party, PartyReport]]) -> None:
+    if cameras:
+        columns = ("camera", ">watched", ">starts", ">sealed", ">gave way", ">for age")
+        table(
+            (*columns, ">quota", ">uploaded", ">there"),
+            [
+                (
+                    name,
+                    f"{one.watched} of {one.hours} h",
+                    str(one.starts),
+                    str(one.sealed),
+                    str(one.purged.get(BETTER, 0)),
+                    str(one.purged.get("retention", 0)),
+                    str(one.purged.get("quota", 0)),
+                    str(one.uploaded),
+                    str(one.there),
+                )
+                for name, one in cameras.items()
+            ],
+        )
+    opened = [
+        (of.case, name, party.role, str(of.shots), of.first, of.last, of.warrant[:16])
+        for name, (party, report) in others.items()
+        for of in report.answered
+    ]
+    if opened:
+        table(("opened for", "by", "role", ">shots", "first", "last", "warrant"), opened)
+    elif others:
+        say("no shot was opened")
+    refused = [
+        (name, reason, str(count))
+        for name, (_, report) in others.items()
+        for reason, count in report.refused.items()
+    ]
+    if refused:
+        table(("refused by", "because", ">times"), refused)
+    held = {name: one.holds for name, one in cameras.items()}
+    held |= {name: report.holds for name, (_, report) in others.items()}
+    holds = [
+        (hold.case, name, hold.since, hold.until, hold.ended, hold.warrant[:16])
+        for name, found in held.items()
+        for hold in found
+    ]
+    if holds:
+        table(("held for", "by", "since", "until", "ended", "warrant"), holds)
+    for name, (party, report) in others.items():
+        if party.role == "custodian":
+            say(
+                f"{name}: {report.published} epoch keys published; of {report.due} whose time was "
+                f"over {report.destroyed} were destroyed on time; {report.cases_destroyed} keys of "
+                "cases destroyed"
+            )
+
+
+def _warn(cameras: dict[str, CameraReport], others: dict[str, tuple[Party, PartyReport]]) -> None:
+    """Tell what somebody should look at."""
+    for name, camera in cameras.items():
+        if camera.unclean:
+            warn(f"{name}: {camera.unclean} starts after no stop: it was killed, or lost its power")
+        if camera.over:
+            warn(f"{name}: {camera.over} shots are there beyond their retention, held or overdue")
+    for name, (_, report) in others.items():
+        for epoch, when in report.late.items():
+            what = f"only at {when}" if when else "never, by its log"
+            warn(f"{name}: the key of epoch {epoch} was destroyed {what}")
+    if not cameras:
+        note("no log of a camera was given")

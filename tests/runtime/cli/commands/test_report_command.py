@@ -1,0 +1,66 @@
+"""`sealshot report` from the outside."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from sealshot.runtime.cli.main import main
+from sealshot.runtime.seal.times import format_time, utc_now
+from sealshot.runtime.vault.keeper import Keeper
+from sealshot.runtime.vault.record import LOG
+
+
+@pytest.fixture
+def vault(parties, shot, origin, tmp_path: Path) -> Path:
+    with Keeper(tmp_path / "vault", parties.sealing()) as keeper:
+        now = replace(shot, utc=format_time(utc_now()))
+        first = keeper.put(now, origin)
+        keeper.put(now, origin, "jpg", first)
+        keeper.put(now, origin)
+    return tmp_path / "vault"
+
+
+def test_a_month(vault: Path, parties, capsys: pytest.CaptureFixture[str]) -> None:
+    logs = [str(vault / LOG), str(parties.custodian / LOG)]
+    ask = ["report", *logs, "--policy", str(parties.policy), "--camera", str(parties.camera_pub)]
+    capsys.readouterr()
+    assert main([*ask, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    camera = told["cameras"]["cam1"]
+    assert (camera["hours"], camera["watched"], camera["sealed"], camera["there"]) == (720, 1, 3, 2)
+    assert camera["purged"] == {"a better shot of the person": 1}
+    assert told["parties"]["custodian"]["role"] == "custodian"
+    assert told["parties"]["custodian"]["published"] > 0
+    assert main(ask) == 0
+    out, err = capsys.readouterr()
+    assert "1 of 720 h" in out
+    assert "no shot was opened" in out
+    assert "epoch keys published; of 0 whose time was over 0 were destroyed on time" in out
+    assert err == ""
+    assert main([*ask, "--from", "2020-01-01", "--to", "2020-02-01", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["cameras"]["cam1"]["sealed"] == 0
+
+
+def test_what_is_refused(
+    vault: Path, parties, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log, policy = str(vault / LOG), ["--policy", str(parties.policy)]
+    camera = ["--camera", str(parties.camera_pub)]
+    altered = tmp_path / "altered"
+    altered.mkdir()
+    (altered / LOG).write_bytes((vault / LOG).read_bytes().replace(b'"sealed"', b'"Sealed"'))
+    (altered / "log.checkpoint").write_bytes((vault / "log.checkpoint").read_bytes())
+    for given, code, why in (
+        ([log], 2, "whose key is not known"),
+        ([log, log, *camera], 2, "a second log of cam1"),
+        ([str(tmp_path / "none"), *camera], 2, "cannot read"),
+        ([str(altered / LOG), *camera], 1, "was altered, put in, or moved"),
+        ([log, *camera, "--from", "2026-02-01", "--to", "2026-01-01"], 2, "end before it begins"),
+        ([log, *camera, "--from", "yesterday"], 2, "yesterday"),
+    ):
+        assert main(["report", *given, *policy]) == code, why
+        assert why in capsys.readouterr().err

@@ -1,0 +1,116 @@
+"""What logs say of a period."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sealshot.runtime.seal.entries import (
+    Alive,
+    Answered,
+    Destroyed,
+    HoldEnded,
+    HoldKept,
+    HoldPlaced,
+    Other,
+    Published,
+    Purged,
+    Refused,
+    Sealed,
+    Started,
+    Stopped,
+    Uploaded,
+)
+from sealshot.runtime.seal.times import parse_time
+from sealshot.runtime.vault.record import BETTER
+from sealshot.runtime.vault.report import Hold, OfCase, Period, of_camera, of_party
+
+NOVEMBER = Period(parse_time("2026-11-01"), parse_time("2026-12-01"))
+DAYS_30 = timedelta(days=30)
+
+
+def name(day: str, number: int) -> str:
+    return f"{day}/{number:032x}.sealed"
+
+
+def test_a_camera_that_starts_is_killed_and_stops() -> None:
+    old, better, young = name("2026-10-01", 1), name("2026-11-02", 3), name("2026-12-01", 5)
+    entries = [
+        Started("2026-10-01T10", 2, "p"),
+        Sealed("2026-10-01T10", old, "a"),
+        Alive("2026-10-31T23"),
+        Alive("2026-11-01T00"),
+        Sealed("2026-11-02T08", name("2026-11-02", 2), "b"),
+        Sealed("2026-11-02T08", better, "c"),
+        Purged("2026-11-02T08", name("2026-11-02", 2), BETTER, better),
+        Started("2026-11-03T09", 2, "p"),  # it was killed
+        Uploaded("2026-11-03T09", better),
+        Stopped("2026-11-03T10"),
+        Purged("2026-11-03T12", better, "uploaded"),  # while nobody watches
+        Sealed("2026-12-01T00", young, "d"),
+    ]
+    report = of_camera(entries, NOVEMBER, DAYS_30)
+    assert (report.hours, report.watched) == (720, 4)
+    assert (report.starts, report.unclean) == (1, 1)
+    assert (report.sealed, report.uploaded) == (2, 1)
+    assert report.purged == {BETTER: 1, "uploaded": 1}
+    assert (report.there, report.over) == (1, 1)
+    assert of_camera(entries, NOVEMBER, None).over == 0
+
+
+def test_a_hold_is_told_while_it_is_in_force() -> None:
+    entries = [
+        HoldPlaced("2026-09-01T00", "w1", "case 1", "2026-10-01T00:00:00Z"),
+        HoldPlaced("2026-10-01T00", "w2", "case 2", "2027-01-01T00:00:00Z"),
+        HoldEnded("2026-10-01T00", "w1", "2026-10-01T00:00:00Z"),
+        HoldPlaced("2026-11-05T00", "w3", "case 3", "2026-11-06T00:00:00Z"),
+        HoldEnded("2026-11-06T00", "w3", "2026-11-06T00:00:00Z"),
+    ]
+    second = Hold("case 2", "w2", "2027-01-01T00:00:00Z", "2026-10-01T00")
+    third = Hold("case 3", "w3", "2026-11-06T00:00:00Z", "2026-11-05T00", "2026-11-06T00")
+    assert of_camera(entries, NOVEMBER, DAYS_30).holds == [second, third]
+
+
+def test_who_opened_what_and_who_refused() -> None:
+    entries = [
+        Answered("2026-10-31T23:59:59Z", "1", "w", "case"),
+        Answered("2026-11-01T00:00:00Z", "2", "w", "case"),
+        Answered("2026-11-09T00:00:00Z", "3", "w", "case"),
+        Answered("2026-11-09T00:00:00Z", "4", "v", "other"),
+        Refused("2026-11-09T00:00:00Z", "expired", "v", "other"),
+        Refused("2026-11-09T00:00:00Z", "outside-time", "v", "other", id="5"),
+        Refused("2026-12-09T00:00:00Z", "expired", "v", "other"),
+        Other({"event": "of tomorrow"}),
+    ]
+    report = of_party(entries, NOVEMBER, DAYS_30)
+    assert report.answered == [
+        OfCase("case", "w", 2, "2026-11-01T00:00:00Z", "2026-11-09T00:00:00Z"),
+        OfCase("other", "v", 1, "2026-11-09T00:00:00Z", "2026-11-09T00:00:00Z"),
+    ]
+    assert report.refused == {"expired": 1, "outside-time": 1}
+
+
+def test_keys_that_were_destroyed_on_time_late_or_never() -> None:
+    """A key of 10 October is over at the end of that day and 30 more: 10 November."""
+    days = ["2026-10-10", "2026-10-11", "2026-10-12", "2026-10-30", "2026-10-31"]
+    entries = [
+        *(Published("2026-10-01T00:00:00Z", day, "r") for day in days),
+        HoldKept("2026-10-15T00:00:00Z", "1", "w", "case", "2026-11-20T00:00:00Z"),
+        HoldKept("2026-10-15T00:00:00Z", "2", "w", "case", "2026-11-20T00:00:00Z"),
+        Published("2026-11-01T00:00:00Z", "2026-11-08", "r"),
+        Destroyed("2026-11-10T00:00:05Z", epoch=days[0]),
+        Destroyed("2026-11-20T00:00:05Z", warrant="w"),
+        Destroyed("2026-11-25T00:00:05Z", epoch=days[1]),
+        Destroyed("2026-12-02T00:00:05Z", epoch=days[3]),
+    ]
+    report = of_party(entries, NOVEMBER, DAYS_30)
+    assert (report.published, report.due, report.destroyed) == (1, 4, 1)
+    assert report.late == {
+        days[1]: "2026-11-25T00:00:05Z",
+        days[2]: "",
+        days[3]: "2026-12-02T00:00:05Z",
+    }
+    assert report.cases_destroyed == 1
+    kept = Hold(
+        "case", "w", "2026-11-20T00:00:00Z", "2026-10-15T00:00:00Z", "2026-11-20T00:00:05Z", 2
+    )
+    assert report.holds == [kept]
