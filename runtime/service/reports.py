@@ -152,7 +152,10 @@ class Reports:
                 told.problem = ""
             except SealshotError as error:
                 told.try_at = time.monotonic() + AGAIN_S
-                told.problem = f"{'.'.join(map(str, where))}: {error.fact}"
+                problem = f"{'.'.join(map(str, where))}: {error.fact}"
+                if problem != told.problem:
+                    logger.warning("%s; it is tried again (hint: %s)", problem, error.hint)
+                told.problem = problem
 
     def _write(self) -> None:
         try:

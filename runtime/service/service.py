@@ -62,7 +62,7 @@ class Service:
             reload: gives a new configuration once it is asked for, else None.
 
         Returns:
-            The exit code: 1 where a camera hung.
+            The exit code: 1 where a camera hung, or a recording broke off.
         """
         code = 0
         with stop.heeded():
@@ -86,7 +86,8 @@ class Service:
             left = self._stop(list(self._stations.values()))
             self._tell()
             self._reports.close()
-        return 1 if left else code
+        failed = any(station.failed for station in self._stations.values())
+        return 1 if left or failed else code
 
     @contextmanager
     def alone(self) -> Iterator[None]:

@@ -66,6 +66,8 @@ class Station:
         self._since = utc_now()
         self._problem, self._engine = "", ""
         self._source: Source | None = None
+        self._recorded = False
+        """Whether it is a recording that was begun."""
         self._vault: VaultState | None = None
         self._look_problem = ""
         self._opened: Opened | None = None
@@ -85,6 +87,11 @@ class Station:
         """Wait until it has ended; say whether it has."""
         self._thread.join(max(0.0, timeout_s))
         return not self._thread.is_alive()
+
+    @property
+    def failed(self) -> bool:
+        """Whether it ended by a failure."""
+        return self._phase == "ended" and bool(self._problem)
 
     @property
     def phase(self) -> Phase:
@@ -123,6 +130,10 @@ class Station:
             failure = self._watch()
             if failure is None:
                 self._enter("stopped" if self._stop.is_set() else "ended")
+                return
+            if self._recorded:  # from its beginning people would be sealed twice
+                self._enter("ended", failure.fact)
+                logger.error("camera %s: %s", self.name, failure.fact)
                 return
             wait_s = FIRST_WAIT_S if time.monotonic() - began > SOUND_S else wait_s
             self._enter("waiting", failure.fact)
@@ -165,6 +176,7 @@ class Station:
 
     def _connect(self, source: Source, stages: Stages, _: Seal) -> Sequence[Sink]:
         self._source, self._engine = source, stages.engine.description
+        self._recorded = not source.live
         self._enter("running")
         logger.info("camera %s: watching %s on %s", self.name, source.name, self._engine)
         return [self.tally]

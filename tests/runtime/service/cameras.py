@@ -36,6 +36,8 @@ class Cameras:
     def __init__(self) -> None:
         self.acts: dict[str, Callable[..., object]] = {}
         self.watches: list[str] = []
+        self.recorded: dict[str, Exception] = {}
+        """Recordings, and what they break off with."""
         self.lock = threading.Lock()
 
     def run(self, settings, sealing, vault, *, picture, stop, connect):
@@ -44,9 +46,12 @@ class Cameras:
         act = self.acts.get(settings.source)
         if act is not None and (failure := act()) is not None:
             raise failure
-        source = SimpleNamespace(name=settings.source, dropped=0)
+        live = settings.source not in self.recorded
+        source = SimpleNamespace(name=settings.source, dropped=0, live=live)
         stages = SimpleNamespace(engine=SimpleNamespace(description="an engine"))
         sinks, people = connect(source, stages, lambda *_: ""), 1
+        if not live:
+            return SimpleNamespace(failure=self.recorded[settings.source])
         while not stop.is_set():
             for sink in sinks:
                 sink.beat(Beat(0.0, (), (), people))

@@ -64,6 +64,16 @@ def test_a_failure_is_told_until_it_is_over(served, cameras) -> None:
     assert wrongs(read_state(served.file)) == ["b: there is no such policy"]
 
 
+def test_a_recording_that_breaks_off_is_not_watched_twice(served, cameras) -> None:
+    cameras.recorded["a"] = SourceError("the file ends early")
+    service = served(config("a"))
+    until(lambda: served.codes)
+    assert served.codes == [1]
+    assert cameras.watches == ["a"]
+    assert phases(service) == {"a": "ended"}
+    assert wrongs(read_state(served.file)) == ["a: the file ends early"]
+
+
 def test_a_reload_disturbs_no_camera_whose_part_is_the_same(served, cameras) -> None:
     service = served(config("a", "b"))
     until(lambda: phases(service) == {"a": "running", "b": "running"})
