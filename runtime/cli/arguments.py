@@ -9,6 +9,7 @@ import itertools
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
 from datetime import datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
@@ -17,6 +18,14 @@ from typing import Any, NoReturn
 from sealshot.runtime.cli.terminal import say
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.seal.times import parse_duration, parse_time
+
+
+class _ReachedError(Exception):
+    """A command came as far as its arguments, and nothing else is wanted of it."""
+
+    def __init__(self, arguments: Arguments) -> None:
+        super().__init__()
+        self.arguments = arguments
 
 
 class Arguments(argparse.ArgumentParser):
@@ -32,6 +41,8 @@ class Arguments(argparse.ArgumentParser):
         self, args: Sequence[str], namespace: None = None
     ) -> argparse.Namespace:
         """Parse them; one that is empty, as an unset variable leaves it, is an error."""
+        if _only_wanted.get():
+            raise _ReachedError(self)
         if any(re.fullmatch("(--[^=]*=)?", arg) for arg in args):
             self.error("an argument is empty")
         for arg in itertools.takewhile(lambda arg: arg != "--", args):
@@ -66,6 +77,21 @@ class _Help(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
         say((parser.usage or "").strip())
         parser.exit(0)
+
+
+def arguments_of(main: Callable[[list[str]], int], argv: list[str]) -> Arguments:
+    """Return what a command parses its arguments with; the command does nothing else."""
+    token = _only_wanted.set(True)
+    try:
+        main(argv)
+    except _ReachedError as reached:
+        return reached.arguments
+    finally:
+        _only_wanted.reset(token)
+    raise AssertionError(f"{argv}: a command parses its arguments before all else")
+
+
+_only_wanted: ContextVar[bool] = ContextVar("_only_wanted", default=False)
 
 
 def positive_int(text: str) -> int:

@@ -20,6 +20,7 @@ BROUGHT = {
     "matplotlib": "bench",
     "msgspec": "service",
     "paho": "service",
+    "shtab": "service",
     "prometheus_client": "service",
 }
 """Import name -> the least extra that brings it."""

@@ -84,6 +84,10 @@ COMMANDS = {
         "what boards can do; which one this is; prove it",
     ),
     "bench": ("sealshot.benchmarks.bench", "measure speed and energy; report and compare"),
+    "completion": (
+        "sealshot.runtime.cli.commands.completion",
+        "print what completes commands in a shell, or the manual page",
+    ),
     "show-env": (
         "sealshot.runtime.cli.commands.show_env",
         "print versions and devices for a bug report",

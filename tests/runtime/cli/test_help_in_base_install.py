@@ -7,7 +7,7 @@ import pytest
 
 BLOCKED = (
     *("torch", "matplotlib", "onnx", "openvino", "triton", "tensorrt", "obstore", "pyrage"),
-    *("msgspec", "paho", "prometheus_client"),
+    *("msgspec", "paho", "prometheus_client", "shtab"),
 )
 ALL_HELP = """
 import contextlib, io, sys
