@@ -81,6 +81,7 @@ class Mqtt:
     def show(self, state: State) -> None:
         """Publish how the cameras are, where that has changed."""
         with self._lock:
+            self._take_back({camera.name for camera in state.cameras})
             for camera in state.cameras:
                 alarms = {alarm.name for alarm in state.alarms if alarm.camera == camera.name}
                 payload = json.dumps(shown(camera, alarms)).encode()
@@ -136,6 +137,15 @@ class Mqtt:
                 self._announced.add(camera)
                 for topic, payload in discovery(self._broker.discovery, self._broker.topic, camera):
                     self._publish(topic, json.dumps(payload).encode())
+
+    def _take_back(self, cameras: Collection[str]) -> None:
+        """Clear what is retained of cameras that are gone: Home Assistant forgets them too."""
+        for gone in self._announced - set(cameras):
+            self._announced.discard(gone)
+            self._shown.pop(gone, None)
+            for topic, _ in discovery(self._broker.discovery, self._broker.topic, gone):
+                self._publish(topic, b"")
+            self._publish(self._topic(gone, "state"), b"")
 
     def _publish(self, topic: str, payload: bytes) -> None:
         self._client.publish(topic, payload, qos=1, retain=True)

@@ -10,6 +10,7 @@ import urllib.request
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from sealshot.runtime.service.events import Event, as_json
 from sealshot.runtime.service.state import State
@@ -125,7 +126,7 @@ def webhook_to(url: str, *, timeout_s: float = TIMEOUT_S) -> Sending:
             url, as_json(event), {"Content-Type": "application/json", "User-Agent": "sealshot"}
         )
         try:
-            with urllib.request.urlopen(request, timeout=timeout_s):
+            with _OPENER.open(request, timeout=timeout_s):
                 pass
         except urllib.error.HTTPError as error:
             with error:
@@ -136,4 +137,12 @@ def webhook_to(url: str, *, timeout_s: float = TIMEOUT_S) -> Sending:
     return Sending(f"webhook {redact(url)}", send)
 
 
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """Follows no redirection: urllib would ask the other address for a page, and post nothing."""
+
+    def redirect_request(self, *_: Any) -> None:
+        """Leave it an error."""
+
+
+_OPENER = urllib.request.build_opener(_NoRedirect)
 _APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC

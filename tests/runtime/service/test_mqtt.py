@@ -145,6 +145,10 @@ def test_what_happens_while_the_broker_is_away_comes_later_once_in_order(
         outlet.show(a_state(a_camera()))
         until(lambda: broker.last("box/north/state"))
         assert json.loads(broker.last("box/north/state"))["people_today"] == 2
+        outlet.show(a_state(a_camera("south")))
+        until(lambda: broker.last("box/north/state") == "")
+        gone = [topic for topic, text in broker.heard if "_north/" in topic and not text]
+        assert len(gone) == 5
         broker.kill()
         until(outlet.problem)
         outlet.tell(Event(kind="person", camera="north", text="2"))

@@ -27,12 +27,18 @@ class Hook(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     server: Hook
 
+    def do_GET(self) -> None:
+        self.send_response(200)  # what a redirection leads to
+        self.end_headers()
+
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         refusal = self.server.refusals.pop(0) if self.server.refusals else None
         if refusal is None:
             self.server.taken.append(json.loads(body))
         self.send_response(refusal or 204)
+        if refusal == 302:
+            self.send_header("Location", "/elsewhere")
         self.send_header("Content-Length", "0")
         self.end_headers()
 
