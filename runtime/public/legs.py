@@ -53,11 +53,9 @@ class Legs:
     def __init__(self) -> None:
         self._numbers = itertools.count(1)
         self._tracks: dict[int, _Legs] = {}
-        self._gist: NDArray[np.float32] | None = None
 
-    def update(self, time_s: float, luma: Plane, seen: Sequence[Track]) -> None:
-        """Take the faces of the next picture."""
-        cut = self._is_cut(luma)
+    def update(self, time_s: float, seen: Sequence[Track], *, cut: bool) -> None:
+        """Take the faces of the next picture, and whether it shows another scene than the last."""
         boxes = np.array([track.face.box for track in seen], np.float32).reshape(-1, 4)
         overlap = iou(boxes, boxes)
         np.fill_diagonal(overlap, 0)
@@ -93,7 +91,15 @@ class Legs:
         legs.starts_s.append(float(time_s))
         legs.ids.append(next(self._numbers))
 
-    def _is_cut(self, luma: Plane) -> bool:
+
+class Cuts:
+    """Tells where a stream of pictures is cut."""
+
+    def __init__(self) -> None:
+        self._gist: NDArray[np.float32] | None = None
+
+    def is_cut(self, luma: Plane) -> bool:
+        """Whether the next picture, of which this is the first plane, shows another scene."""
         levels = 256 if luma.dtype == np.uint8 else 1024
         thin = np.ascontiguousarray(luma[:: max(1, luma.shape[0] // 256), ::4])
         gist = cv2.resize(thin, GIST, interpolation=cv2.INTER_AREA).astype(np.float32)

@@ -28,15 +28,16 @@ from sealshot.runtime.types import Face, Frame
 
 TICKS_A_SECOND = 1000
 FRAMES_AHEAD = 2
+SEARCH_S = 0.3
+"""What the watch does not find is looked for so often: looking back covers what lies between."""
 
 
 class PublicSink(Sink):
     """Writes the public stream of a watch, in a thread of its own.
 
-    It looks at each frame with detectors of its own, since it looks for smaller and less certain
-    faces than the watch; so the shots are the same with it and without it. What the watch found is
-    covered too. Where it cannot keep up it holds the watch up: a live source then drops frames, and
-    none goes out uncovered.
+    What the watch finds is covered. Beside that it looks for smaller and less certain faces with
+    detectors of its own, so that the shots are the same with it and without it. Where it cannot
+    keep up it holds the watch up: a live source then drops frames, and none goes out uncovered.
 
     The originals are sealed in the thread that calls, as shots are; the file gets its name when the
     last of them is.
@@ -135,7 +136,7 @@ class PublicSink(Sink):
             return OriginalsWriter(stream, form.format, self._parts.put, self._hour_of)
 
         stream = PublicStream(
-            self._writer, self._detectors, self._hiding, keep if self._seal else None
+            self._writer, self._detectors, self._hiding, keep if self._seal else None, SEARCH_S
         )
         last: Picture | None = None
         item: tuple[Frame, list[Face]] | Beat | End = (frame, faces)

@@ -13,11 +13,12 @@ from sealshot.runtime.detect import Detector, open_detector
 from sealshot.runtime.detect.boxes import iou
 from sealshot.runtime.detect.mtcnn import FAST, Mtcnn
 from sealshot.runtime.public.cover import DEFAULT_STYLE, Plane, Region, Style, cover
-from sealshot.runtime.public.legs import Legs
+from sealshot.runtime.public.legs import Cuts, Legs
 from sealshot.runtime.public.lookback import LOOK_S, LookBack
 from sealshot.runtime.public.message import Part, message_of, to_bytes
 from sealshot.runtime.public.originals import OriginalsWriter
 from sealshot.runtime.public.picture import Picture
+from sealshot.runtime.public.search import Search
 from sealshot.runtime.public.strip import Announcer, strip_px, with_strip
 from sealshot.runtime.public.writer import VideoWriter
 from sealshot.runtime.track.likelihood import LikelihoodTracker
@@ -73,8 +74,8 @@ def open_detectors(specs: Sequence[str], min_face_px: int) -> list[Detector]:
 class PublicStream:
     """Takes pictures in order, and writes them covered, ``look_s`` later.
 
-    Every picture is looked at in full, and every face that is found begins a track: to cover what
-    is no face costs a little of the picture, to leave a face out costs the person.
+    Every face that is found begins a track: to cover what is no face costs a little of the picture,
+    to leave a face out costs the person.
     """
 
     def __init__(
@@ -83,6 +84,7 @@ class PublicStream:
         detectors: Sequence[Detector],
         hiding: Hiding = Hiding(),
         keep: Keep | None = None,
+        search_s: float = 0.0,
     ) -> None:
         """Start with no picture.
 
@@ -90,10 +92,14 @@ class PublicStream:
             writer: takes what is covered.
             detectors: each looks at each picture; what any of them finds is covered.
             hiding: how.
+            search_s: how often each place is looked at, see :class:`Search`; 0 looks at the whole
+                of each picture.
             keep: starts to keep what is covered, given the identifier of the stream; None keeps
                 nothing.
         """
-        self._writer, self._detectors, self._hiding = writer, tuple(detectors), hiding
+        self._writer, self._hiding = writer, hiding
+        self._searches = [Search(detector, search_s) for detector in detectors]
+        self._cuts = Cuts()
         self._tracker = LikelihoodTracker(lost_s=hiding.look_s, sure_score=0.0)
         self._look_back: LookBack[Picture] = LookBack(hiding.look_s)
         self._legs = Legs()
@@ -114,8 +120,9 @@ class PublicStream:
             image: the same as a detector sees it; may have another size.
             known: faces that somebody else found in ``image``.
         """
-        faces: list[Face] = []
-        for found in (*(detector.detect(image) for detector in self._detectors), known):
+        cut, faces = self._cuts.is_cut(picture.planes[0]), list(known)
+        for search in self._searches:
+            found = search.find(picture.time_s, image, known, cut=cut)
             faces += [face for face in found if not _is_among(face, faces)]
         height, width = picture.planes[0].shape
         scale = np.asarray([width / image.shape[1], height / image.shape[0]], np.float32)
@@ -123,7 +130,7 @@ class PublicStream:
             Face(face.box * np.tile(scale, 2), face.score, face.landmarks * scale) for face in faces
         ]
         seen = self._tracker.update(picture.time_s, scaled).seen
-        self._legs.update(picture.time_s, picture.planes[0], seen)
+        self._legs.update(picture.time_s, seen, cut=cut)
         self._write(self._look_back.add(picture.time_s, seen, picture))
 
     def advance(self, time_s: float) -> None:
