@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sealshot.benchmarks.data.faces import View
+from sealshot.benchmarks.data.lids import close_eyes
 from sealshot.runtime.crops import CROP_PX, crop_resize_grey, cut, square
 from sealshot.runtime.types import Face, Floats, Image
 
@@ -42,6 +43,11 @@ class Chip:
 
 
 NON_FACE, MISALIGNED = "non-face", "misaligned crop"
+CLOSED_EYES, INFRARED = "closed eyes", "infrared at night"
+PUPIL = 0.05
+"""Radius of a pupil that throws the light back, in units of the distance between the eyes."""
+GLINT, NIGHT_NOISE = 230.0, 15.0
+"""Grey levels: of such a pupil, and the noise of a sensor that sees nearly nothing."""
 KINDS = (1, 2, 3)  # levels that are no amounts
 Apply = Callable[[Chip, float, np.random.Generator], Chip]
 
@@ -157,6 +163,25 @@ def rotation(chip: Chip, degrees: float, rng: np.random.Generator) -> Chip:
     return replace(chip, image=_uint8(image), landmarks=np.asarray(turned, np.float32))
 
 
+def closed_eyes(chip: Chip, shut: float, rng: np.random.Generator) -> Chip:
+    """A blink: lids are drawn over both eyes."""
+    return replace(chip, image=close_eyes(chip.image, chip.landmarks, shut, rng))
+
+
+def infrared(chip: Chip, lost: float, rng: np.random.Generator) -> Chip:
+    """Seen by a camera with lamps of its own at night: grey, flat and noisy, the pupils bright."""
+    grey = cv2.cvtColor(chip.image, cv2.COLOR_BGR2GRAY).astype(float)
+    flat = grey.mean() + (1 - lost) * (grey - grey.mean())
+    left, right = chip.landmarks[:2].astype(float)
+    radius = PUPIL * float(np.hypot(*(right - left)))
+    y, x = np.mgrid[:CHIP_PX, :CHIP_PX]
+    for eye in (left, right):
+        far = np.hypot(x - eye[0], y - eye[1]) / max(radius, 1.0)
+        flat += np.exp(-(far**2)) * (GLINT - flat)
+    noisy = flat + rng.standard_normal(flat.shape) * NIGHT_NOISE * lost
+    return replace(chip, image=_uint8(np.repeat(noisy[..., None], 3, axis=2)))
+
+
 def misaligned(chip: Chip, shift: float, rng: np.random.Generator) -> Chip:
     """The detector's box, and its landmarks, are beside the face."""
     return _moved(chip, shift, rng.uniform(0, 2 * math.pi))
@@ -190,6 +215,8 @@ DEGRADATIONS = (
     Degradation("rotation", (10, 20, 40), "degrees", rotation),
     Degradation(MISALIGNED, (4, 8, 16), "px", misaligned),
     Degradation(NON_FACE, KINDS, "half a face, pieces, beside it", non_face),
+    Degradation(CLOSED_EYES, (0.5, 0.8, 1), "shut", closed_eyes),
+    Degradation(INFRARED, (0.3, 0.5, 0.7), "of the contrast lost", infrared),
 )
 
 

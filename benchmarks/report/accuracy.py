@@ -136,9 +136,9 @@ def eyes(results: Path) -> str:
     )
 
 
-def degrade(results: Path) -> str:
+def degrade(results: Path, of: str = "erc-degrade") -> str:
     """Share of faces whose score falls when the picture gets worse, middle severity."""
-    found = read_result(results, "erc-degrade")
+    found = read_result(results, of)
     return markdown_table(
         ("", *(d["name"] for d in found["degradations"])),
         (
@@ -149,6 +149,11 @@ def degrade(results: Path) -> str:
             for score in found["scores"]
         ),
     )
+
+
+def degrade_celeba(results: Path) -> str:
+    """The same of CelebA in the wild."""
+    return degrade(results, "erc-degrade-celeba-dev")
 
 
 def groups(results: Path) -> str:

@@ -236,5 +236,6 @@ TABLES: dict[str, Callable[[Path], str]] = {
     "shots": accuracy.shots,
     "eyes": accuracy.eyes,
     "degrade": accuracy.degrade,
+    "degrade-celeba": accuracy.degrade_celeba,
     "groups": accuracy.groups,
 }

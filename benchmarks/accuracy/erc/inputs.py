@@ -35,7 +35,7 @@ reference, probe; same and person are optional), LFW's pairs.txt beside its pict
 distances and qualities (distance, quality_NAME; person and impostor are optional).
 
   --recognizer FILE   the face matcher, ONNX; its alignment stands in a JSON file beside it
-  --fnmr RATE ...     FNMR at which the curves start (default 0.01 0.001)
+  --fnmr RATE ...     FNMR at which the curves start (default 0.05 0.01)
   --fmr RATE ...      also start at the threshold of this false match rate
   --pairs RULE        reference: each picture against its person's reference (default);
                       all: any two pictures of a person, at most {PAIRS_A_PERSON} pairs a person
@@ -75,7 +75,7 @@ def add_inputs(arguments: Arguments) -> None:
     add = arguments.add_argument
     add("dataset", type=Path)
     add("--recognizer", type=Path)
-    add("--fnmr", type=rate, nargs="+", default=[0.01, 0.001])
+    add("--fnmr", type=rate, nargs="+", default=[0.05, 0.01])
     add("--fmr", type=rate, nargs="+", default=[])
     add("--pairs", choices=("reference", "all"), default="reference")
     add("--reference-by", default="icao")

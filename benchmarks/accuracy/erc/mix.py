@@ -23,7 +23,14 @@ from sealshot.benchmarks.accuracy.erc.inputs import tell_losses
 from sealshot.benchmarks.conditions.result_file import writing
 from sealshot.benchmarks.data.cache import open_cache
 from sealshot.benchmarks.data.dataset import read_folder
-from sealshot.benchmarks.data.degradations import DEGRADATIONS, MISALIGNED, NON_FACE, make_chip
+from sealshot.benchmarks.data.degradations import (
+    CLOSED_EYES,
+    DEGRADATIONS,
+    INFRARED,
+    MISALIGNED,
+    NON_FACE,
+    make_chip,
+)
 from sealshot.benchmarks.data.faces import Faces, find_faces
 from sealshot.runtime.cli.arguments import (
     Arguments,
@@ -36,18 +43,20 @@ from sealshot.runtime.cli.terminal import note, progress, say
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.files import fsync_folder
 
-# those a detector is to blame for are left out: in the copy, it finds the face anew
-MIXED = tuple(d for d in DEGRADATIONS if d.name not in (MISALIGNED, NON_FACE))
+# those a detector is to blame for are left out: in the copy, it finds the face anew; so are lids,
+# which a matcher hardly minds, and the night, in which all pictures of a camera are taken alike
+APART = (MISALIGNED, NON_FACE, CLOSED_EYES, INFRARED)
+MIXED = tuple(d for d in DEGRADATIONS if d.name not in APART)
 SHARE = 0.5
 
 USAGE = f"""
 usage: sealshot erc mix DATASET -o DIR [options]
 
-Copy a data set and degrade a share of its pictures, each in one of the ways of `sealshot erc
-degrade` that leave the face where it is, from mild to harsh. The pictures are cut around the face,
-which is then 64 px wide; those that show no face are left out. DATASET is a folder that holds a
-folder a person, and so is the copy; judge scores on it by `sealshot erc DIR`. The copy SHOWS FACES,
-as the data set does.
+Copy a data set and degrade a share of its pictures, each in one of the first ten ways of `sealshot
+erc degrade`, from mild to harsh; they leave the face where it is. The pictures are cut around the
+face, which is then 64 px wide; those that show no face are left out. DATASET is a folder that holds
+a folder a person, and so is the copy; judge scores on it by `sealshot erc DIR`. The copy SHOWS
+FACES, as the data set does.
 
   -o DIR              a folder that is not there yet
   --share SHARE       of the pictures that are degraded (default {SHARE:g})

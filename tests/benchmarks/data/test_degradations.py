@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from sealshot.benchmarks.data.degradations import (
     MIDDLE,
     make_chip,
 )
+from sealshot.runtime.detect import open_detector
 
 BY_NAME = {d.name: d for d in DEGRADATIONS}
 
@@ -127,3 +130,20 @@ def test_occlusion_covers_its_share(chip):
 def test_severities_in_words():
     assert BY_NAME["darkness"].severities() == "0.6, 0.4, 0.2 gain"
     assert BY_NAME["non-face"].severities() == "half a face, pieces, beside it"
+
+
+def test_lids_close_the_eyes_and_change_nothing_else(portrait_view):
+    """The dark pupil goes under skin; brow, nose and all that is farther away stay."""
+    (face,) = open_detector("mtcnn").detect(portrait_view.image())
+    chip = make_chip(replace(portrait_view, face=face))
+    apart = float(np.hypot(*(chip.landmarks[1] - chip.landmarks[0])))
+    rows, columns = np.mgrid[:CHIP_PX, :CHIP_PX]
+    reach = np.min([np.hypot(columns - x, rows - y) for x, y in chip.landmarks[:2]], axis=0)
+    for seed in range(4):
+        shut = worse(chip, "closed eyes", 2, seed)
+        assert reach[(shut.image != chip.image).any(axis=-1)].max() < 0.45 * apart
+        for x, y in chip.landmarks[:2].round().astype(int):
+            eye = np.s_[y - 2 : y + 2, x - 4 : x + 5]
+            assert shut.image[eye].min() > chip.image[eye].min() + 20
+            assert shut.image[eye].std() < chip.image[eye].std()
+        np.testing.assert_array_equal(shut.landmarks, chip.landmarks)
