@@ -69,6 +69,7 @@ if [[ ${2:-} == inside ]]; then
     [[ $(systemctl show -p NRestarts --value sealshot) == 0 ]] || fail "it tries a wrong file again"
     echo "a wrong file: $(journalctl -u sealshot --no-pager -o cat | grep 'line 7')"
     journalctl -u sealshot --no-pager -o cat -p err | grep -q 'line 7' || fail "no level in the log"
+    journalctl -u sealshot --no-pager -o cat | grep -q cpuinfo && fail "the processor is not known"
     echo "warnings and errors:"
     journalctl -u sealshot --no-pager -o cat -p warning | sort | uniq -c | sort -rn | head -8
     echo "all is well"

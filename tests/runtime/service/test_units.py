@@ -66,7 +66,7 @@ def test_systemd_waits_for_longer_than_the_service_does() -> None:
     assert float(service["WatchdogSec"]) > STOP_S  # a reload waits for cameras that go
     assert float(service["TimeoutStartSec"].removesuffix("min")) * 60 > STUCK_STARTING_S
     assert service["RestartPreventExitStatus"] == "2"
-    assert "ProcSubset" not in service  # hides the boot id, by which a wrong clock is found out
+    assert "ProcSubset" not in service  # hides the boot id, and the processor from ONNX Runtime
 
 
 def test_an_unknown_unit_is_told(capsys) -> None:
