@@ -23,7 +23,7 @@ from sealshot.runtime.cli.terminal import fail, note, progress, say, say_json, t
 from sealshot.runtime.cli.words import PERCENTILE, counted
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.pipeline.run import Seal, Summary, run
-from sealshot.runtime.pipeline.settings import Choice, Emit
+from sealshot.runtime.pipeline.settings import Choice, Emit, Settings
 from sealshot.runtime.pipeline.sinks import Sink
 from sealshot.runtime.pipeline.stages import Stages
 from sealshot.runtime.pipeline.stop import SIGNALS, Stop
@@ -134,7 +134,8 @@ def main(argv: list[str]) -> int:
         min_face_px=min(MIN_FACE_PX, given.min_face),
         message=given.message or CARRIERS[0],
     )
-    detectors = open_detectors([given.detector], hiding.min_face_px) if codec else []
+    detector = given.detector or Settings.detector
+    detectors = open_detectors([detector], hiding.min_face_px) if codec else []
     sealing = _sealing(arguments, given)
     watched = watching(arguments, given)
     settings = replace(
