@@ -25,13 +25,17 @@ from sealshot.kernels.rtl.likelihood.reference import (
 )
 from sealshot.kernels.rtl.primitives import MULTIPLIER_LATENCY, Multiplier, delay
 
-TABLE_LATENCY = 2
+TABLE_LATENCY = 3
 FIRST = TABLE_LATENCY + MULTIPLIER_LATENCY
 """Edges from a pixel to the product of its deviation."""
 SCALED = FIRST + 4
 """Edges to its z."""
 LATENCY = SCALED + MULTIPLIER_LATENCY + 2
 """Edges from a pixel to the energy with it in."""
+POWER_CYCLES = 8
+"""Of one energy at a face's end: nothing is pipelined there."""
+ABOVE_BITS = ENERGY_BITS - 12
+"""Of an energy above the least, in 1/256."""
 WHOLE_BITS = LOG_BITS - FRACTION_BITS
 
 
@@ -62,19 +66,21 @@ class LikelihoodUnit(Elaboratable):
         """Build it."""
         m = Module()
         m.submodules.powers = powers = Memory(
-            shape=POWER_BITS, depth=256, init=[int(power) for power in POWERS]
+            shape=POWER_BITS,
+            depth=256,
+            init=[int(power) for power in POWERS],
+            attrs={"rom_style": "logic"},  # block RAM without its register is slower
         )
         table = powers.read_port()
         power = Signal(POWER_BITS)
+        address = Signal(FRACTION_BITS)
         m.d.sync += power.eq(table.data)
 
         summing = Signal()  # the powers of the energies, at a face's end
         below = Signal(FRACTION_BITS)
         minus_v = Signal(signed(LOG_BITS + 1))
-        m.d.comb += [
-            minus_v.eq(-self.v),
-            table.addr.eq(Mux(summing, below, minus_v[:FRACTION_BITS])),
-        ]
+        m.d.comb += [minus_v.eq(-self.v), table.addr.eq(address)]
+        m.d.sync += address.eq(Mux(summing, below, minus_v[:FRACTION_BITS]))
         z = self._scaled(m, power, minus_v)
 
         m.submodules.square = square = Multiplier()
@@ -131,7 +137,7 @@ class LikelihoodUnit(Elaboratable):
         count = Signal(range(MOST_SAMPLES + 1))
         at = Signal(range(MOST_SAMPLES))
         closed = Signal()
-        wait = Signal(range(8))
+        wait = Signal(range(POWER_CYCLES))
         new = Signal(signed(ENERGY_BITS))
         arrived = Signal()
         above = Signal(ENERGY_BITS)
@@ -152,9 +158,19 @@ class LikelihoodUnit(Elaboratable):
             m.d.sync += count.eq(count + 1)
             with m.If(lower):
                 m.d.sync += self.least.eq(new)
+        # of 2**-(above / 256): the fraction of the exponent, and the shift that is left
+        steps = above[ENERGY_BITS - ABOVE_BITS :]
+        up = Signal(ABOVE_BITS + 1)
+        large = Signal()
         shift = Signal(range(32))
-        minus = Signal(signed(ENERGY_BITS - 11))
-        m.d.comb += minus.eq(-(above >> 12))
+        shifted = Signal(POWER_BITS)
+        m.d.sync += [
+            below.eq(-steps[:FRACTION_BITS]),
+            up.eq(steps + 2**FRACTION_BITS - 1),
+            large.eq(up[FRACTION_BITS + 5 :].any()),
+            shift.eq(Mux(large, 31, up[FRACTION_BITS : FRACTION_BITS + 5])),
+            shifted.eq(power >> shift),
+        ]
         with m.FSM():
             with m.State("PIXELS"):
                 m.d.sync += [at.eq(0), wait.eq(0), self.mass.eq(0)]
@@ -163,13 +179,8 @@ class LikelihoodUnit(Elaboratable):
                     m.next = "POWERS"
             with m.State("POWERS"):
                 m.d.sync += wait.eq(wait + 1)
-                with m.If(wait == 2):
-                    high = -(minus >> FRACTION_BITS)
-                    m.d.sync += [below.eq(minus[:FRACTION_BITS])]
-                    m.d.sync += shift.eq(Mux(high > 31, 31, high))
-                with m.If(wait == 6):
-                    m.d.sync += [self.mass.eq(self.mass + (power >> shift)), wait.eq(0)]
-                    m.d.sync += at.eq(at + 1)
+                with m.If(wait == POWER_CYCLES - 1):
+                    m.d.sync += [self.mass.eq(self.mass + shifted), wait.eq(0), at.eq(at + 1)]
                     with m.If(at == count - 1):
                         m.d.sync += [self.done.eq(1), summing.eq(0), count.eq(0), closed.eq(0)]
                         m.next = "PIXELS"
