@@ -30,6 +30,7 @@ from sealshot.kernels.rtl.place import (
 from sealshot.kernels.rtl.primitives import Ecp5
 from sealshot.kernels.rtl.protocol import Command
 from sealshot.kernels.rtl.tools import BuildError
+from sealshot.kernels.rtl.ulx3s import CLOCK_MHZ, constraints
 from sealshot.runtime.cli.terminal import note, say, table
 from sealshot.runtime.engines.bitstream import BITSTREAM, REPORT
 from sealshot.runtime.engines.bytepipe import open_program
@@ -111,9 +112,10 @@ def _build(fpga: Fpga, rtlil: str, kept: Path, seeds: Sequence[int]) -> None:
     with tempfile.TemporaryDirectory(prefix="sealshot-place-") as scratch:
         work = Path(scratch)
         note("synthesis, a minute or two")
-        synthesise(work, rtlil)
+        (work / f"{TOP}.lpf").write_text(constraints())
+        synthesise(work, TOP, rtlil)
         note(f"place and route, about ten minutes for each of {len(seeds)} seed(s)")
-        placement = place(work, seeds)
+        placement = place(work, TOP, CLOCK_MHZ, seeds)
         if placement.best.mhz < placement.clock_mhz:
             raise BuildError(
                 f"no seed reaches the clock of {placement.clock_mhz:g} MHz; the best is "

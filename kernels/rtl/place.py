@@ -1,4 +1,4 @@
-"""From RTL to a bitstream for a ULX3S 85F, step by step: synthesis, place and route, packing.
+"""From RTL to a bitstream for an ECP5-85F, step by step: synthesis, place and route, packing.
 
 Yosys and nextpnr are deterministic: the same RTL, seed and versions give the same bitstream.
 """
@@ -14,7 +14,7 @@ from pathlib import Path
 from sealshot.kernels.rtl.tools import BuildError, run, versions
 
 PART = "LFE5U-85F-6BG381C"
-TOP = "ulx3s"
+TOP, LIKELIHOOD = "ulx3s", "likelihood"
 SYNTHESIS = (
     "read_rtlil {top}.il",
     "hierarchy -top {top}",
@@ -60,7 +60,7 @@ class Placement:
     part: str
     design_sha256: str
     clock_mhz: float
-    """What the PLL makes."""
+    """What was asked for; in the whole top, what the PLL makes."""
     used: dict[str, Used]
     routed: tuple[Routed, ...]
     versions: dict[str, str]
@@ -93,40 +93,59 @@ def design_sha256(rtlil: str) -> str:
     return hashlib.sha256("\n".join(kept).encode()).hexdigest()
 
 
-def synthesise(folder: Path, rtlil: str, told: Told | None = None) -> Path:
-    """Write `ulx3s.il`, `ulx3s.lpf` and the netlist `ulx3s.json`; return the last.
+def rtlil_likelihood() -> str:
+    """Return the likelihood unit, alone, as RTLIL with the cells of the ECP5."""
+    from amaranth.back import rtlil
+    from amaranth.hdl import Signal
+
+    from sealshot.kernels.rtl.likelihood.unit import LikelihoodUnit
+    from sealshot.kernels.rtl.primitives import Ecp5
+
+    unit = LikelihoodUnit()
+    pins = [signal for signal in vars(unit).values() if isinstance(signal, Signal)]
+    return str(rtlil.convert(unit, name=LIKELIHOOD, ports=pins, platform=Ecp5()))
+
+
+def synthesise(folder: Path, top: str, rtlil: str, told: Told | None = None) -> Path:
+    """Write the netlist `TOP.json` of a design, and return it.
 
     Raises:
         BuildError: a tool is missing, or failed.
     """
-    from sealshot.kernels.rtl.ulx3s import constraints
-
-    (folder / f"{TOP}.il").write_text(rtlil)
-    (folder / f"{TOP}.lpf").write_text(constraints())
-    run(folder, "yosys", "-p", "; ".join(SYNTHESIS).format(top=TOP), told=told)
-    return folder / f"{TOP}.json"
+    (folder / f"{top}.il").write_text(rtlil)
+    run(folder, "yosys", "-p", "; ".join(SYNTHESIS).format(top=top), told=told)
+    return folder / f"{top}.json"
 
 
-def place(folder: Path, seeds: Sequence[int], told: Told | None = None) -> Placement:
-    """Place and route the netlist in a folder, once a seed.
+def place(
+    folder: Path, top: str, clock_mhz: float, seeds: Sequence[int], told: Told | None = None
+) -> Placement:
+    """Place and route the netlist `TOP.json` in a folder, once a seed.
+
+    Args:
+        folder: where it is, with `TOP.lpf` where pins and oscillator are fixed.
+        top: its name.
+        clock_mhz: what its clock is to be; the PLL of the whole top says that itself.
+        seeds: of the placement.
+        told: is given each line that nextpnr says, as it comes.
 
     Raises:
         BuildError: a tool is missing, or failed; or the netlist does not fit.
     """
-    from sealshot.kernels.rtl.ulx3s import CLOCK_MHZ
-
+    pins = ("--lpf", f"{top}.lpf") if (folder / f"{top}.lpf").exists() else ()
     routed: list[Routed] = []
     used: dict[str, Used] = {}
     for seed in seeds:
-        report, config = f"{TOP}-{seed}.report.json", f"{TOP}-{seed}.config"
+        report, config = f"{top}-{seed}.report.json", f"{top}-{seed}.config"
         run(
-            folder, "nextpnr-ecp5", *PLACE_AND_ROUTE, "--json", f"{TOP}.json", "--lpf",
-            f"{TOP}.lpf", "--seed", str(seed), "--report", report, "--textcfg", config, told=told,
+            folder, "nextpnr-ecp5", *PLACE_AND_ROUTE, "--json", f"{top}.json", *pins,
+            "--freq", f"{clock_mhz:g}", "--seed", str(seed), "--report", report,
+            "--textcfg", config, told=told,
         )  # fmt: skip
         used, mhz = read_report((folder / report).read_text())
         routed.append(Routed(seed, mhz, folder / config))
-    design = design_sha256((folder / f"{TOP}.il").read_text())
-    return Placement(PART, design, CLOCK_MHZ, used, tuple(routed), versions())
+    design = design_sha256((folder / f"{top}.il").read_text())
+    return Placement(PART, design, clock_mhz, used, tuple(routed), versions())
 
 
 def read_report(text: str) -> tuple[dict[str, Used], float]:

@@ -15,6 +15,7 @@ from sealshot.benchmarks.board.fpga.links import Rate, rates
 from sealshot.benchmarks.conditions.environment import environment
 from sealshot.benchmarks.conditions.result_file import write_result
 from sealshot.kernels.rtl.build import netlist_board, top_at_its_pins
+from sealshot.kernels.rtl.place import LIKELIHOOD, place, rtlil_likelihood, synthesise
 from sealshot.kernels.rtl.tools import BuildError, versions
 from sealshot.runtime.cli.arguments import Arguments, output_file, positive_int
 from sealshot.runtime.cli.terminal import say, say_json, table
@@ -23,7 +24,9 @@ from sealshot.runtime.engines.bytepipe import open_program
 from sealshot.runtime.engines.fpga import SIMULATED_ANSWER_S, Board, read_stream, simulation
 from sealshot.runtime.errors import InputError
 
-STEPS = ("equality", "links", "netlist")
+STEPS = ("equality", "links", "netlist", "likelihood")
+SEEDS = (1, 2, 3)
+LIKELIHOOD_MHZ = 160
 USAGE = f"""
 usage: sealshot bench fpga STREAM --faces DATA... [--steps LIST] [options]
 
@@ -34,6 +37,7 @@ with its integer graph beside it; DATA folders of face pictures, or FILE.npz wit
              checkerboard; and every layer's output of some
   links      faces a second over UART and SPI at their real rates, at the pins of the top
   netlist    scores by what synthesis makes of the RTL, gate by gate
+  likelihood place and route of the likelihood unit, alone: clock by seed, cells
 
   --steps LIST        some of {",".join(STEPS)} (default equality,links)
   --crops N           faces compared (default 60; four hard pictures come on top)
@@ -78,6 +82,8 @@ def main(argv: list[str]) -> int:
                 found["links"] = [asdict(rate) for rate in rates(pins, faces[:6])]
         if "netlist" in steps:
             found["netlist"] = _netlist(given.stream, faces[: given.gates])
+        if "likelihood" in steps:
+            found["likelihood"] = _likelihood()
     except BuildError as error:
         raise InputError(f"the simulation cannot be built: {error}", hint="see above") from error
     result = found | {"versions": versions(), "environment": asdict(environment())}
@@ -127,6 +133,18 @@ def _netlist(stream: Path, faces: NDArray[np.uint8]) -> dict[str, int]:
     return {"crops": len(faces), "scores_apart": int((found != expected).sum())}
 
 
+def _likelihood() -> dict[str, Any]:
+    with tempfile.TemporaryDirectory(prefix="sealshot-likelihood-") as scratch:
+        folder = Path(scratch)
+        synthesise(folder, LIKELIHOOD, rtlil_likelihood())
+        placed = place(folder, LIKELIHOOD, LIKELIHOOD_MHZ, SEEDS)
+    return {
+        "design_sha256": placed.design_sha256,
+        "mhz_by_seed": {str(one.seed): one.mhz for one in placed.routed},
+        "used": {name: asdict(used) for name, used in placed.used.items()},
+    }
+
+
 def _print(found: dict[str, Any]) -> None:
     if equality := found.get("equality"):
         say(
@@ -136,6 +154,10 @@ def _print(found: dict[str, Any]) -> None:
         )
     if netlist := found.get("netlist"):
         say(f"{netlist['crops']} crops by the netlist: {netlist['scores_apart']} scores apart")
+    if likelihood := found.get("likelihood"):
+        by_seed = ", ".join(f"{s}: {mhz:.1f}" for s, mhz in likelihood["mhz_by_seed"].items())
+        used = ", ".join(f"{cells['used']} {name}" for name, cells in likelihood["used"].items())
+        say(f"likelihood unit: highest clock by seed, MHz: {by_seed}; {used}")
     if "links" in found:
         lines = [Rate(**rate) for rate in found["links"]]
         table(
