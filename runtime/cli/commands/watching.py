@@ -31,8 +31,11 @@ USAGE = f"""\
   --tracker NAME      bytetrack (default), or euclidean, the tracker of the paper
   --min-seen S        who is detected for fewer seconds in all is a false alarm, not a person
                       (default {Settings.min_seen_s})
-  --score NAME        {", ".join(SCORES)} (default {Settings.score}), or FILE.onnx, or FILE.plan
-  --engine NAME       {", ".join(ENGINES)}: auto (default) measures what is usable
+  --score NAME        {", ".join(SCORES)} (default {Settings.score}), or FILE.onnx, FILE.plan, FILE.fpga
+  --engine NAME       {", ".join(ENGINES)}: auto (default) measures what is usable;
+                      fpga:/dev/ttyUSB0 and fpga:spi:/dev/spidev0.0 are boards, fpga:sim their RTL
+                      in simulation; with ,cpu behind it this processor goes on, with the same
+                      scores, where the board fails
   --precision NAME    {", ".join(PRECISION_CHOICES)}: auto (default) leaves int8 to who names it;
                       int8 screens, and fp32 decides where it lies beside it
   --fps N             frame rate of a folder of images (default 1); pictures a second to ask a
