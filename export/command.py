@@ -204,8 +204,6 @@ def _export(given: argparse.Namespace, wanted: tuple[str, ...]) -> int:
 
 
 def _export_fpga(given: argparse.Namespace) -> int:
-    from sealshot.export.fpga.bitstream import build_bitstream, refusal
-    from sealshot.export.fpga.bitstream import tell as tell_bitstream
     from sealshot.export.fpga.files import export_fpga, tell
     from sealshot.export.sources import open_crops
 
@@ -215,18 +213,21 @@ def _export_fpga(given: argparse.Namespace) -> int:
     crops, name = open_crops(given.calibrate)
     make_folder(given.out, "name another with -o")
     board = find_board(given.board) if given.board else None
-    if board and (reason := refusal(board)):
-        raise InputError(reason, hint="`sealshot board list` shows the boards: ulx3s can")
+    if board:
+        from sealshot.export.fpga import bitstream  # it needs amaranth, which the files do not
+
+        bitstream.must_fit(board)
     files = export_fpga(model, crops, name, given.out)
     if not given.json:
         tell(files)
-    built = build_bitstream(board, given.out, given.seeds) if board else None
+    found = asdict(files) | {"graph": str(files.graph), "stream": str(files.stream)}
+    if board:
+        built = bitstream.build_bitstream(board, given.out, given.seeds)
+        found["bitstream"] = built.figures
+        if not given.json:
+            bitstream.tell(built)
     if given.json:
-        figures = {"bitstream": built.figures} if built else {}
-        paths = {"graph": str(files.graph), "stream": str(files.stream)}
-        say_json(asdict(files) | paths | figures)
-    elif built:
-        tell_bitstream(built)
+        say_json(found)
     return 0
 
 

@@ -70,6 +70,16 @@ def refusal(board: Profile) -> str:
     return "" if fpga.links else f"{board.title}: {board.note}"
 
 
+def must_fit(board: Profile) -> None:
+    """Make sure that the scorer can be built for a board.
+
+    Raises:
+        InputError: it cannot; the fact says why.
+    """
+    if reason := refusal(board):
+        raise InputError(reason, hint="`sealshot board list` shows the boards: ulx3s can")
+
+
 def build_bitstream(board: Profile, folder: Path, seeds: Sequence[int]) -> Bitstream:
     """Write `ulx3s.bit` and `ulx3s.json`, from what was kept where the RTL is the same.
 
@@ -83,8 +93,7 @@ def build_bitstream(board: Profile, folder: Path, seeds: Sequence[int]) -> Bitst
         InputError: the scorer cannot be built for this board, or a tool is missing.
         SealshotError: a tool failed.
     """
-    if reason := refusal(board):
-        raise InputError(reason, hint="`sealshot board list` shows the boards: ulx3s can")
+    must_fit(board)
     assert board.fpga is not None
     rtlil = rtlil_top(Ecp5())
     kept = cache_folder("rtl") / f"{TOP}-{design_sha256(rtlil)[:16]}"

@@ -8,6 +8,7 @@ EXTRAS = {
     "bench": "pip install 'sealshot[bench]' (a download of 35 MB)",
     "export": "pip install 'sealshot[export]' (a download of 3 GB with the build of PyTorch for "
     "GPUs; of 240 MB if you install PyTorch's CPU build first, as pytorch.org says)",
+    "fpga": "pip install 'sealshot[fpga]'",
     "service": "pip install 'sealshot[service]' (a download of 1 MB)",
 }
 """Extra -> how to get it, and what it costs."""
@@ -18,6 +19,7 @@ BROUGHT = {
     "torch": "export",
     "onnx": "bench",
     "matplotlib": "bench",
+    "amaranth": "fpga",
     "msgspec": "service",
     "paho": "service",
     "shtab": "service",
@@ -34,4 +36,6 @@ def needs(extra: str) -> str:
 def how_to_get(module: str, command: str) -> str:
     """Return the hint for a module that is not installed; empty where no extra brings it."""
     extra = BROUGHT.get(module.partition(".")[0])
-    return EXTRAS[OF_COMMAND.get(command, extra)] if extra else ""
+    if extra == "bench":
+        extra = OF_COMMAND.get(command, extra)
+    return EXTRAS[extra] if extra else ""

@@ -10,8 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sealshot.benchmarks.board.fpga.equality import compare
-from sealshot.benchmarks.board.fpga.links import Rate, rates
 from sealshot.benchmarks.conditions.environment import environment
 from sealshot.benchmarks.conditions.result_file import write_result
 from sealshot.kernels.rtl.build import netlist_board, top_at_its_pins
@@ -77,9 +75,7 @@ def main(argv: list[str]) -> int:
         if "equality" in steps:
             found["equality"] = asdict(_equality(given.stream, faces, given.every_layer))
         if "links" in steps:
-            with tempfile.TemporaryDirectory(prefix="sealshot-pins-") as folder:
-                pins = top_at_its_pins(Path(folder))
-                found["links"] = [asdict(rate) for rate in rates(pins, faces[:6])]
+            found["links"] = _links(faces[:6])
         if "netlist" in steps:
             found["netlist"] = _netlist(given.stream, faces[: given.gates])
         if "likelihood" in steps:
@@ -110,6 +106,8 @@ def _board(program: Path, stream: Path) -> Board:
 
 
 def _equality(stream: Path, faces: NDArray[np.uint8], every_layer: int) -> Any:
+    from sealshot.benchmarks.board.fpga.equality import compare  # it needs onnx and amaranth
+
     board = _board(simulation(), stream)
     try:
         hard = hard_pictures()
@@ -117,6 +115,13 @@ def _equality(stream: Path, faces: NDArray[np.uint8], every_layer: int) -> Any:
         return compare(board, stream, np.concatenate([faces, hard]), layers)
     finally:
         board.close()
+
+
+def _links(faces: NDArray[np.uint8]) -> list[dict[str, Any]]:
+    from sealshot.benchmarks.board.fpga.links import rates
+
+    with tempfile.TemporaryDirectory(prefix="sealshot-pins-") as folder:
+        return [asdict(rate) for rate in rates(top_at_its_pins(Path(folder)), faces)]
 
 
 def _netlist(stream: Path, faces: NDArray[np.uint8]) -> dict[str, int]:
@@ -159,17 +164,16 @@ def _print(found: dict[str, Any]) -> None:
         used = ", ".join(f"{cells['used']} {name}" for name, cells in likelihood["used"].items())
         say(f"likelihood unit: highest clock by seed, MHz: {by_seed}; {used}")
     if "links" in found:
-        lines = [Rate(**rate) for rate in found["links"]]
         table(
             ("line", ">Mbit/s", "pictures", ">bytes a face", ">faces/s"),
             (
                 (
-                    rate.line,
-                    f"{rate.bits_per_s / 1e6:g}",
-                    "packed" if rate.packed else "as they are",
-                    f"{rate.bytes_per_face:.0f}",
-                    f"{rate.faces_per_s:.1f}",
+                    rate["line"],
+                    f"{rate['bits_per_s'] / 1e6:g}",
+                    "packed" if rate["packed"] else "as they are",
+                    f"{rate['bytes_per_face']:.0f}",
+                    f"{rate['faces_per_s']:.1f}",
                 )
-                for rate in lines
+                for rate in found["links"]
             ),
         )

@@ -31,7 +31,8 @@ USAGE = f"""\
   --tracker NAME      bytetrack (default), or euclidean, the tracker of the paper
   --min-seen S        who is detected for fewer seconds in all is a false alarm, not a person
                       (default {Settings.min_seen_s})
-  --score NAME        {", ".join(SCORES)} (default {Settings.score}), or FILE.onnx, FILE.plan, FILE.fpga
+  --score NAME        {", ".join(SCORES)} (default {Settings.score}); or FILE.onnx, FILE.plan,
+                      FILE.fpga
   --engine NAME       {", ".join(ENGINES)}: auto (default) measures what is usable;
                       fpga:/dev/ttyUSB0 and fpga:spi:/dev/spidev0.0 are boards, fpga:sim their RTL
                       in simulation; with ,cpu behind it this processor goes on, with the same
