@@ -54,6 +54,8 @@ class Settings:
     choice: Choice = Choice()
     masks: tuple[Polygon, ...] = ()
     """What nothing may look at."""
+    zones: tuple[Polygon, ...] = ()
+    """Where there are any, nothing may look outside of them."""
     fps: float | None = None
     aspect: Fraction | None = None
     """Width over height of the picture as it is to be shown; None takes what the source says."""

@@ -123,8 +123,8 @@ def open_watched(settings: Settings) -> Source:
         tls=settings.tls,
         stills=settings.stills,
     )
-    if settings.masks:
-        source.mask = Mask(settings.masks)
+    if settings.masks or settings.zones:
+        source.mask = Mask(settings.masks, settings.zones)
     return source
 
 

@@ -14,6 +14,7 @@ from msgspec import Meta, Struct
 from sealshot.runtime.detect import MIN_FACE_PX
 from sealshot.runtime.pipeline.settings import Choice, Emit, Settings
 from sealshot.runtime.seal.payload import PictureType
+from sealshot.runtime.service.schedule import PATTERN as SCHEDULE
 from sealshot.runtime.sources import Tls
 from sealshot.runtime.weights import DEFAULT_SCORE
 
@@ -57,6 +58,10 @@ class Camera(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     tls_unverified: bool = False
     masks: tuple[Corners, ...] = ()
     """Polygons that are black before anything looks: corners as shares of width and height."""
+    zones: tuple[Corners, ...] = ()
+    """Polygons, where there are any, outside of which all is black."""
+    schedule: tuple[Annotated[str, Meta(pattern=SCHEDULE)], ...] = ()
+    """When it watches, as ``Mon-Fri 07:00-19:30``, by the clock of the place; always if empty."""
     min_face: Annotated[int, Meta(ge=1)] = MIN_FACE_PX
     min_seen: Annotated[float, Meta(ge=0)] = Settings.min_seen_s
     detector: Text = Settings.detector
@@ -87,6 +92,7 @@ class Camera(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
             choice=Choice(self.margin, self.clip),
             fps=self.fps,
             masks=self.masks,
+            zones=self.zones,
             tls=Tls(
                 not self.tls_unverified, in_folder(base, self.ca_file) if self.ca_file else None
             ),

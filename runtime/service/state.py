@@ -18,8 +18,9 @@ FILE = "status.json"
 LATE_S = 15.0
 """A state that is older was left by a service that hangs or was killed."""
 
-Phase = Literal["starting", "running", "waiting", "ended", "stopped"]
-"""``waiting``: it failed, and is tried again. ``ended``: a recording is over."""
+Phase = Literal["starting", "running", "waiting", "resting", "ended", "stopped"]
+"""``waiting``: it failed, and is tried again. ``resting``: it is outside of its hours. ``ended``: a
+recording is over."""
 
 
 class VaultState(Struct, frozen=True, kw_only=True):

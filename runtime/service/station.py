@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from sealshot.runtime.errors import SealshotError
@@ -18,6 +19,7 @@ from sealshot.runtime.pipeline.stop import Stop
 from sealshot.runtime.seal.times import utc_now
 from sealshot.runtime.service.config import Camera
 from sealshot.runtime.service.look import look_at
+from sealshot.runtime.service.schedule import is_on
 from sealshot.runtime.service.state import CameraState, Phase, VaultState
 from sealshot.runtime.service.tally import Tally
 from sealshot.runtime.sources import Source
@@ -62,6 +64,8 @@ class Station:
         self.name, self.camera = name, camera
         self.tally = Tally(lambda: on_person(name))
         self._opener, self._stop = opener, Stop()
+        self._rest = Stop()
+        """Of the present watch: its hours are over."""
         self._phase: Phase = "starting"
         self._since = utc_now()
         self._problem, self._engine = "", ""
@@ -82,6 +86,7 @@ class Station:
     def stop(self) -> None:
         """Ask it to seal whoever is in view, and to end; :meth:`join` waits for it."""
         self._stop.set()
+        self._rest.set()
 
     def join(self, timeout_s: float) -> bool:
         """Wait until it has ended; say whether it has."""
@@ -126,8 +131,14 @@ class Station:
     def _run(self) -> None:
         wait_s = FIRST_WAIT_S
         while not self._stop.is_set():
+            if not self._is_on():
+                self._enter("resting")
+                time.sleep(POLL_S)
+                continue
             began = time.monotonic()
             failure = self._watch()
+            if failure is None and self._rest.is_set() and not self._stop.is_set():
+                continue
             if failure is None:
                 self._enter("stopped" if self._stop.is_set() else "ended")
                 return
@@ -153,6 +164,9 @@ class Station:
     def _watch(self) -> SealshotError | None:
         """Watch to the end; return what broke."""
         self.tally.begin()
+        self._rest = Stop()
+        if self._stop.is_set():
+            self._rest.set()
         self._enter("starting", self._problem)
         try:
             opened = self._opener(self.camera)
@@ -162,7 +176,7 @@ class Station:
                 opened.sealing,
                 opened.vault,
                 picture=self.camera.picture,
-                stop=self._stop,
+                stop=self._rest,
                 connect=self._connect,
             )
         except SealshotError as error:
@@ -181,6 +195,9 @@ class Station:
         logger.info("camera %s: watching %s on %s", self.name, source.name, self._engine)
         return [self.tally]
 
+    def _is_on(self) -> bool:
+        return is_on(self.camera.schedule, datetime.now())
+
     def _enter(self, phase: Phase, problem: str = "") -> None:
         if phase != self._phase:
             self._since = utc_now()
@@ -191,6 +208,8 @@ class Station:
         look_at_s = 0.0
         while not self._stop.is_set():
             time.sleep(POLL_S)
+            if not self._is_on():
+                self._rest.set()
             opened = self._opened
             if opened is None or time.monotonic() < look_at_s:
                 continue

@@ -15,13 +15,17 @@ Polygon = Sequence[tuple[float, float]]
 
 
 class Mask:
-    """Blackens polygons in each picture of a source, whatever its size.
+    """Blackens parts of each picture of a source, whatever its size.
 
-    Corners are rounded to the next pixel; the edge itself is black.
+    Corners are rounded to the next pixel. The edge of a mask is black, that of a zone is not.
+
+    Args:
+        masks: polygons that are black.
+        zones: where there are any, what is outside of all of them is black, too.
     """
 
-    def __init__(self, polygons: Sequence[Polygon]) -> None:
-        self._polygons = polygons
+    def __init__(self, masks: Sequence[Polygon], zones: Sequence[Polygon] = ()) -> None:
+        self._masks, self._zones = masks, zones
         self._covered: NDArray[np.bool_] = np.empty((0, 0), np.bool_)
 
     def __call__(self, image: Image) -> Image:
@@ -37,9 +41,10 @@ class Mask:
         return masked
 
     def _draw(self, height: int, width: int) -> NDArray[np.bool_]:
-        covered = np.zeros((height, width), np.uint8)
-        for polygon in self._polygons:
-            shares = np.asarray(polygon, np.float64)  # [corners, 2]
-            corners = np.rint(shares * (width, height)).astype(np.int32)
-            cv2.fillPoly(covered, [corners], 1)  # its edge included
+        covered = np.full((height, width), bool(self._zones), np.uint8)
+        for polygons, value in ((self._zones, 0), (self._masks, 1)):
+            for polygon in polygons:
+                shares = np.asarray(polygon, np.float64)  # [corners, 2]
+                corners = np.rint(shares * (width, height)).astype(np.int32)
+                cv2.fillPoly(covered, [corners], value)  # its edge included
         return covered.astype(bool)

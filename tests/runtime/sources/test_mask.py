@@ -24,6 +24,19 @@ def test_the_inside_is_black_and_the_outside_as_it_was(width, height) -> None:
     assert (image == 200).all()
 
 
+def test_outside_of_zones_all_is_black_and_a_mask_goes_before_a_zone() -> None:
+    image = np.full((100, 200, 3), 200, np.uint8)
+    upper = ((0, 0), (1, 0), (1, 0.4), (0, 0.4))
+    seen = Mask([LEFT_HALF], [upper, CORNER])(image)[:, :, 0] == 200
+    assert seen[:40, 101:].all()
+    assert not seen[42:50].any()
+    assert seen[95, 195]
+    assert not seen[:, :100].any()
+    left = Mask([], [LEFT_HALF])(image)
+    assert left[:, :100].all()
+    assert not left[:, 102:].any()
+
+
 def test_a_camera_may_change_its_size() -> None:
     mask = Mask([LEFT_HALF])
     for width in (100, 50, 100):
