@@ -102,6 +102,11 @@ def positive_int(text: str) -> int:
     return value
 
 
+def positive_ints(text: str) -> tuple[int, ...]:
+    """Read whole numbers of 1 or more between commas, each once."""
+    return tuple(dict.fromkeys(positive_int(part) for part in text.split(",")))
+
+
 def natural_int(text: str) -> int:
     """Read an integer of at least 0."""
     if not text.isdecimal():

@@ -8,7 +8,6 @@ too: boxes count pixels from 1 and include both ends.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -127,7 +126,7 @@ NOTHING = Found(
 
 
 class Mtcnn:
-    """MTCNN; its networks are small and many, so they run on the CPU."""
+    """MTCNN; its networks are small and many, so they run on the CPU. Threads may share it."""
 
     def __init__(
         self, *, min_face_px: int = 36, threads: int = 0, settings: Settings = FAST
@@ -138,7 +137,6 @@ class Mtcnn:
                 hint=f"the smallest it can see is {WINDOW_PX} px wide",
             )
         self.min_face_px = min_face_px
-        self._looking = threading.Lock()  # P-nets are asked by both halves of a follower's work
         self.settings = settings
         networks: Iterator[Runner] = (
             OnnxRuntimeRunner(FOLDER / f"mtcnn_{name}.onnx", threads=threads)
@@ -221,13 +219,14 @@ class Mtcnn:
             _pixels(rows, level.rows, level.stride),
             _pixels(columns, level.columns, level.stride),
         )
+        pnet = self._coarse_pnet if level.stride == COARSE_STRIDE_PX else self._pnet
         found = []
         step = max(1, PNET_CHUNK_PX // seen.shape[1] // level.stride)
         for top in range(rows.start, rows.stop, step):
             start = (top - rows.start) * level.stride
             end = start + (step - 1) * level.stride + WINDOW_PX
             last = top + step >= rows.stop
-            given = self._propose_in(seen[start : None if last else end], level.stride)
+            given = pnet.run({"image": seen[None, start : None if last else end]})
             score, offsets = given["score"][0], given["box"][0]
             y, x = np.nonzero(score >= least)
             corner = np.stack([x + columns.start, y + top], axis=1) * level.stride
@@ -235,11 +234,6 @@ class Mtcnn:
             boxes = np.floor(window / np.float32(level.scale))
             found.append(np.concatenate([boxes, score[y, x][:, None], offsets[:, y, x].T], axis=1))
         return np.concatenate(found)
-
-    def _propose_in(self, seen: Floats, stride: int) -> Arrays:
-        pnet = self._coarse_pnet if stride == COARSE_STRIDE_PX else self._pnet
-        with self._looking:
-            return pnet.run({"image": seen[None]})
 
     def refine(self, view: View, boxes: Floats) -> Floats:
         """R-net: the boxes that may be faces, moved and squared [m, 4]."""

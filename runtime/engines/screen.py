@@ -55,12 +55,12 @@ class Screen(Scorer):
         self.why = quick.why
         self.again = 0
         """Crops that were scored again so far."""
-        self._quick, self._full, self._margin = quick, full, margin
+        self.quick, self.full, self._margin = quick, full, margin
         self._best: dict[int, tuple[float, float]] = {}  # of each track, by full and by quick
 
     def score(self, crops: NDArray[np.uint8]) -> Floats:
         """Return the scores of single crops, which only fp32 can tell: see :meth:`Scorer.score`."""
-        return self._full.score(crops)
+        return self.full.score(crops)
 
     def score_tracks(self, crops: NDArray[np.uint8], tracks: Tracks) -> Floats:
         """See :meth:`Scorer.score_tracks`.
@@ -68,12 +68,12 @@ class Screen(Scorer):
         The score of a crop that was not scored again is an estimate, never above its track's best;
         so is, then, the lowest score that the reason of a shot names, which says "about".
         """
-        quick = self._quick.score(crops)
+        quick = self.quick.score(crops)
         best = [self._best.get(track.id, NONE_YET) for track in tracks.seen]
         best_full, best_quick = np.array(best, np.float32).reshape(-1, 2).T
         near = quick + self._margin >= best_quick
         scores: Floats = best_full + (quick - best_quick)
-        scores[near] = self._full.score(crops[near])
+        scores[near] = self.full.score(crops[near])
         self.again += int(near.sum())
         for i in np.flatnonzero(near):
             id = tracks.seen[i].id

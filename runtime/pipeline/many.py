@@ -23,7 +23,7 @@ class Camera:
     source: Source
     """Open; it stays open."""
     stages: Stages
-    """Opened for it, and used for it alone."""
+    """Opened for it, by :func:`open_many` with those of the others, and used for it alone."""
     sinks: Sequence[Sink]
     """Such as its vault; its own thread calls them."""
 

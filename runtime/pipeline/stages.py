@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 import numpy as np
 
-from sealshot.runtime.detect import EveryFrame, Finder, open_detector, open_finder
+from sealshot.runtime.detect import Detector, EveryFrame, Finder, open_detector, open_finder
 from sealshot.runtime.engines import Scorer, open_for_tracks
+from sealshot.runtime.engines.shared import shared
 from sealshot.runtime.errors import SealshotError
 from sealshot.runtime.pipeline.select import Selector
 from sealshot.runtime.pipeline.settings import Settings
@@ -137,10 +139,48 @@ def open_stages(settings: Settings) -> Stages:
     Raises:
         InputError: one of them does not exist, or its file is missing or wrong.
     """
-    threads = max(1, processors() // 2)  # detection and the rest run side by side
-    score = score_graph(settings.score)
-    engine = open_for_tracks(score, settings.engine, settings.precision, threads=threads)
-    detector = open_detector(settings.detector, min_face_px=settings.min_face_px, threads=threads)
+    (stages,) = open_many([settings])
+    return stages
+
+
+def open_many(every: Sequence[Settings]) -> list[Stages]:
+    """Open the stages of several sources that are watched at once.
+
+    Those that name the same detector or the same engine share its networks, and what they take of
+    memory; whom they follow is each one's own.
+
+    Raises:
+        InputError: see :func:`open_stages`.
+    """
+    # detection and the rest run side by side; several sources share the processors anyhow
+    threads = max(1, processors() // 2) if len(every) == 1 else 1
+    detectors: dict[object, Detector] = {}
+    engines: dict[object, list[Scorer]] = {}
+    named = Counter(map(_engine_of, every))
+    for settings in every:
+        detector, engine = _detector_of(settings), _engine_of(settings)
+        if detector not in detectors:
+            spec, least = detector
+            detectors[detector] = open_detector(spec, min_face_px=least, threads=threads)
+        if engine not in engines:
+            score, name, precision = engine
+            opened = open_for_tracks(score_graph(score), name, precision, threads=threads)
+            engines[engine] = shared(opened, named[engine])
+    return [
+        _stages(settings, detectors[_detector_of(settings)], engines[_engine_of(settings)].pop())
+        for settings in every
+    ]
+
+
+def _detector_of(settings: Settings) -> tuple[str, int]:
+    return settings.detector, settings.min_face_px
+
+
+def _engine_of(settings: Settings) -> tuple[str, str, str]:
+    return settings.score, settings.engine, settings.precision
+
+
+def _stages(settings: Settings, detector: Detector, engine: Scorer) -> Stages:
     selector = Selector(
         engine.manifest.percentile,
         settings.emit,

@@ -15,7 +15,13 @@ from sealshot.benchmarks.speed.throughput.gather import EVERY_ENGINE
 from sealshot.benchmarks.speed.throughput.measure import Plan, Result, measure
 from sealshot.benchmarks.speed.throughput.tracks import Result as TracksResult
 from sealshot.benchmarks.speed.throughput.tracks import measure_tracks
-from sealshot.runtime.cli.arguments import Arguments, output_file, positive_int, seconds
+from sealshot.runtime.cli.arguments import (
+    Arguments,
+    output_file,
+    positive_int,
+    positive_ints,
+    seconds,
+)
 from sealshot.runtime.cli.terminal import note, say, say_json, table
 from sealshot.runtime.demo.clip import write_clip
 from sealshot.runtime.errors import InputError
@@ -153,11 +159,6 @@ def named_engines(text: str) -> tuple[str, ...]:
                 f"there is no engine '{name}'", hint=f"use all, or {', '.join(EVERY_ENGINE)}"
             )
     return names
-
-
-def positive_ints(text: str) -> tuple[int, ...]:
-    """Read whole numbers of 1 or more between commas, each once."""
-    return tuple(dict.fromkeys(positive_int(part) for part in text.split(",")))
 
 
 def demo_clip(folder: Path) -> str:
