@@ -23,7 +23,7 @@ SYNTHESIS = (
 )
 """`keep_hierarchy`: see :class:`~.primitives.Copy`."""
 PLACE_AND_ROUTE = (
-    "--85k", "--speed", "6", "--package", "CABGA381", "--router", "router2", "--timing-allow-fail",
+    "--85k", "--speed", "6", "--package", "CABGA381", "--timing-allow-fail",
 )  # fmt: skip
 CELLS = {
     "LUT4": "TRELLIS_COMB",

@@ -1,0 +1,97 @@
+"""What `sealshot bench fpga` reads and counts; its simulations take minutes and run by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from sealshot.benchmarks.board.fpga.command import hard_pictures
+from sealshot.benchmarks.board.fpga.equality import compare, read_net
+from sealshot.benchmarks.board.fpga.links import whole_answers
+from sealshot.export.fpga.files import FpgaFiles, export_fpga
+from sealshot.export.golden import draw_faces
+from sealshot.kernels.rtl.protocol import ANSWER, END, Command, Status, checked, slip
+from sealshot.runtime.cli.main import main
+from sealshot.runtime.errors import SealshotError
+from sealshot.runtime.weights import score_graph
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> FpgaFiles:
+    folder = tmp_path_factory.mktemp("fpga")
+    return export_fpga(score_graph("quality"), draw_faces(240), "drawn", folder)
+
+
+class Rtl:
+    """A board that scores as a net does, and one crop otherwise where asked."""
+
+    def __init__(self, graph: Path, wrong: int | None = None) -> None:
+        self.net, self.wrong = read_net(graph), wrong
+
+    def score(self, crops: np.ndarray) -> np.ndarray:
+        scores = self.net.score(crops)
+        if self.wrong is not None:
+            scores[self.wrong] = np.nextafter(scores[self.wrong], np.float32(np.inf))
+        return scores
+
+
+@pytest.mark.parametrize(("wrong", "apart"), [(None, 0), (2, 1)])
+def test_one_score_apart_by_the_least_is_found(
+    files: FpgaFiles, wrong: int | None, apart: int
+) -> None:
+    board = Rtl(files.graph, wrong)
+    hard = hard_pictures()
+    found = compare(board, files.stream, hard, hard[:0])  # type: ignore[arg-type]
+    assert (found.crops, found.scores_apart, found.layers_of) == (4, apart, 0)
+
+
+def test_hard_pictures_are_four_and_no_two_alike() -> None:
+    assert hard_pictures().shape == (4, 1, 64, 64)
+    assert len(np.unique(hard_pictures().reshape(4, -1), axis=0)) == 4
+
+
+def lines(*answers: bytes) -> str:
+    """Return what the pins say of answers: one byte every ten cycles."""
+    stream = b"".join(answers)
+    return "".join(f"{10 * i} {byte}\n" for i, byte in enumerate(stream))
+
+
+def answer(tag: int, status: int = Status.DONE) -> bytes:
+    return slip(checked(bytes((Command.PICTURE | ANSWER, tag, status, 0xC0, 0xDB, 0, 0))))
+
+
+def test_answers_are_counted_where_they_end() -> None:
+    one, two = answer(0), answer(1)
+    assert whole_answers(lines(one, two), 2) == [
+        10 * (len(one) - 1),
+        10 * (len(one) + len(two) - 1),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        (lines(answer(0)), 2),
+        (lines(answer(1)), 1),
+        (lines(answer(0, Status.FULL)), 1),
+        (lines(bytes((END, 1, 2, 3, 4, 5, 6, 7, END))), 1),
+    ],
+)
+def test_an_answer_that_is_missing_or_no_score_is_told(text: str, count: int) -> None:
+    with pytest.raises(SealshotError, match="picture"):
+        whole_answers(text, count)
+
+
+def test_a_step_that_is_none_is_told(files: FpgaFiles, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", "fpga", str(files.stream), "--faces", "x", "--steps", "speed"]) == 2
+    assert "there is no step 'speed'" in capsys.readouterr().err
+
+
+def test_the_net_that_is_read_back_is_the_one_in_the_graph(files: FpgaFiles) -> None:
+    net = read_net(files.graph)
+    names = {t.name for t in onnx.load(files.graph).graph.initializer}
+    assert len(net.layers) == sum(name.endswith(".weight") for name in names) == 10
+    assert all(layer.shifts.max() <= 7 for layer in net.layers)
