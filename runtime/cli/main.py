@@ -64,6 +64,7 @@ COMMANDS = {
         "sealshot.runtime.cli.commands.evidence",
         "opened shots with all that proves them, in one file",
     ),
+    "witness": ("sealshot.runtime.cli.commands.witness", "cosign checkpoints of others' logs"),
     "report": (
         "sealshot.runtime.cli.commands.report",
         "what logs say of a period: sealed, opened, held, destroyed",

@@ -16,12 +16,13 @@ import errno
 import fcntl
 import hashlib
 import os
+import re
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sealshot.runtime.errors import SealshotError
+from sealshot.runtime.errors import SealError, SealshotError
 from sealshot.runtime.files import fsync_folder, write_atomic
 from sealshot.runtime.seal.entries import Entry, Started, read_entry, write_entry
 from sealshot.runtime.seal.fields import is_name
@@ -30,10 +31,15 @@ from sealshot.runtime.seal.signing import SIGNATURE_BYTES, SigningKey, VerifyKey
 
 CHECKPOINT_SUFFIX = ".checkpoint"
 CHECKPOINT_LIMIT = 64 * 1024
+LINE_LIMIT = 1024 * 1024
+"""Bytes; an entry takes about 250."""
 ORIGIN = "sealshot/"
 
 _KIND = b"sealshot/log/1\n"
 _OPEN = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+_ID = re.compile(rb'"id":"([^"]*)"')
+_TIME = re.compile(rb'"time":"([^"]*)"')
+_STARTED = b'"event":"started"'
 _ED25519 = b"\x01"  # signature type of signed notes
 
 
@@ -118,9 +124,12 @@ class Log:
             os.ftruncate(self._fd, size)
             raise
 
-    def entries(self) -> Iterator[Entry]:
-        """Return all entries, oldest first."""
-        return entries_of(self.path.read_bytes())
+    def entries(self, objects: Container[str] | None = None) -> Iterator[Entry]:
+        """Return the entries, oldest first; with ``objects``, those of others are not even read."""
+        for line in self._lines():
+            about = _ID.search(line) if objects is not None else None
+            if objects is None or about is None or about[1].decode() in objects:
+                yield read_entry(line.rpartition(b" ")[0])
 
     def close(self) -> None:
         """Let go of the log."""
@@ -133,18 +142,32 @@ class Log:
         self.close()
 
     def _recover(self) -> None:
-        """Check the log, cut a line that a crash tore, and sign what is not yet covered."""
-        data = self.path.read_bytes()
-        whole = data.rfind(b"\n") + 1
-        checkpoint = checkpoint_path(self.path)
+        """Check the log, cut a line that a crash tore, and sign what is not yet covered.
+
+        What our own checkpoint covers is what we signed if the root is right: its signatures are
+        not checked one by one, since a camera of ten years has millions.
+        """
+        checkpoint, key = checkpoint_path(self.path), self._key.verify_key
         notes = [checkpoint.read_bytes()] if checkpoint.exists() else []
-        self._tree = verify_log(data[:whole], self.name, self._key.verify_key, notes)
-        self.latest = max((entry.time for entry in entries_of(data[:whole])), default="")
-        if whole < len(data):  # only now: what is no log of ours is left as it is
+        covered = parse_checkpoint(notes[0], key).size if notes else 0
+        try:
+            self._tree = verify_lines(self._lines(), self.name, key, notes, covered)
+        except LogError:
+            verify_lines(self._lines(), self.name, key, notes)  # says which entry it is
+            raise
+        whole = 0
+        for line in self._lines():
+            whole += len(line) + 1
+            self.latest = max(self.latest, _time_of(line))
+        if whole < os.fstat(self._fd).st_size:  # only now: what is no log of ours is left as it is
             os.ftruncate(self._fd, whole)
             os.fsync(self._fd)
-        if not notes or parse_checkpoint(notes[0], self._key.verify_key).size < self._tree.size:
+        if covered < self._tree.size or not notes:
             self._sign()
+
+    def _lines(self) -> Iterator[bytes]:
+        """Return the lines, a few at a time in memory; what a crash tore is none."""
+        return lines_in(self.path)
 
     def _sign(self) -> None:
         note = write_checkpoint(self.name, self._tree, self._key)
@@ -168,6 +191,24 @@ def verify_log(data: bytes, name: str, key: VerifyKey, notes: Sequence[bytes]) -
     Raises:
         LogError: an entry was altered, put in, taken out, moved or cut off; it says where.
     """
+    return verify_lines(lines_of(data), name, key, notes)
+
+
+def verify_lines(
+    lines: Iterable[bytes], name: str, key: VerifyKey, notes: Sequence[bytes], by_root: int = 0
+) -> Tree:
+    """Check the lines of a log as :func:`verify_log` does.
+
+    Args:
+        lines: of the log, without their line feeds.
+        name: of its keeper.
+        key: of its keeper.
+        notes: checkpoints.
+        by_root: how many entries are checked by the root of a checkpoint of that size alone.
+
+    Raises:
+        LogError: an entry was altered, put in, taken out, moved or cut off.
+    """
     checkpoints = [parse_checkpoint(note, key) for note in notes]
     for checkpoint in checkpoints:
         if checkpoint.name != name:
@@ -175,18 +216,24 @@ def verify_log(data: bytes, name: str, key: VerifyKey, notes: Sequence[bytes]) -
     wanted = {checkpoint.size for checkpoint in checkpoints}
     roots, tree = {0: Tree().root}, Tree()
     timed, latest = False, ""  # version 0.1 let times go back
-    for index, line in enumerate(lines_of(data)):
-        entry = verify_line(line, name, index, key)
-        if timed and entry.time < latest:
-            raise LogError(
-                f"the time of entry {index + 1} of the log, {entry.time}, is before that of an "
-                f"earlier one, {latest}",
-                "its keeper's program is not sealshot, or was tampered with",
-            )
-        timed, latest = timed or isinstance(entry, Started), max(latest, entry.time)
+    for index, line in enumerate(lines):
         tree.add(line)
         if tree.size in wanted:
             roots[tree.size] = tree.root
+        if index < by_root:
+            time, starts = _time_of(line), _STARTED in line
+            if starts:
+                read_entry(line.rpartition(b" ")[0])  # it may be of a newer format
+        else:
+            entry = verify_line(line, name, index, key)
+            time, starts = entry.time, isinstance(entry, Started)
+        if timed and time < latest:
+            raise LogError(
+                f"the time of entry {index + 1} of the log, {time}, is before that of an "
+                f"earlier one, {latest}",
+                "its keeper's program is not sealshot, or was tampered with",
+            )
+        timed, latest = timed or starts, max(latest, time)
     for checkpoint in checkpoints:
         if checkpoint.size > tree.size:
             raise LogError(
@@ -230,10 +277,31 @@ def verify_line(line: bytes, name: str, index: int, key: VerifyKey) -> Entry:
         ) from None
 
 
-def entries_of(data: bytes) -> Iterator[Entry]:
-    """Return the entries of a log, oldest first; nothing is verified."""
-    for line in lines_of(data):
+def entries_of(lines: Iterable[bytes]) -> Iterator[Entry]:
+    """Return the entries of the lines of a log, oldest first; nothing is verified."""
+    for line in lines:
         yield read_entry(line.rpartition(b" ")[0])
+
+
+def lines_in(path: Path) -> Iterator[bytes]:
+    """Return the lines of a log in a file, a few at a time in memory.
+
+    Raises:
+        SealError: it cannot be read, or is no regular file.
+        LogError: a line is far longer than an entry.
+    """
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(fd, "rb") as file:
+            if not stat.S_ISREG(os.fstat(fd).st_mode):
+                raise OSError(errno.EINVAL, "it is no regular file")
+            while (line := file.readline(LINE_LIMIT)).endswith(b"\n"):
+                yield line[:-1]
+    except OSError as error:
+        fact = f"cannot read the log {path}: {error.strerror}"
+        raise SealError(fact, hint="check the path") from None
+    if len(line) == LINE_LIMIT:
+        raise LogError(f"a line of the log {path} is no entry: it is too long", "check the path")
 
 
 def write_checkpoint(name: str, tree: Tree, key: SigningKey) -> bytes:
@@ -274,6 +342,12 @@ def _no_checkpoint(what: str) -> LogError:
     return LogError(f"the checkpoint cannot be trusted: {what}", "get a copy of it elsewhere")
 
 
+def _time_of(line: bytes) -> str:
+    """Return the time of an entry that was signed as one, without reading the rest."""
+    found = _TIME.search(line)
+    return found[1].decode() if found else ""
+
+
 def _message(name: str, index: int, text: bytes) -> bytes:
     return _KIND + f"{name}\n{index}\n".encode() + text
 
@@ -282,9 +356,12 @@ def _key_id(origin: str, key: VerifyKey) -> bytes:
     return hashlib.sha256(origin.encode() + b"\n" + _ED25519 + key.key).digest()[:4]
 
 
-def lines_of(data: bytes) -> list[bytes]:
+def lines_of(data: bytes) -> Iterator[bytes]:
     """Return the lines; what follows the last line feed was torn by a crash and is none."""
-    return data.split(b"\n")[:-1]
+    start = 0
+    while (end := data.find(b"\n", start)) >= 0:
+        yield data[start:end]
+        start = end + 1
 
 
 def _decode(text: bytes) -> bytes:

@@ -67,7 +67,7 @@ class Record:
             return
         there = {found.id for found in list_objects(self._vault.path)}
         sealed, purged = set(), set()
-        for entry in self._log.entries():
+        for entry in self._log.entries(there):
             if isinstance(entry, HoldPlaced):
                 self._holds.add((entry.warrant, entry.until))
             elif isinstance(entry, HoldEnded):

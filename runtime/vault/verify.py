@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import islice
 from pathlib import Path
 
 from sealshot.runtime.age import age
@@ -19,15 +20,14 @@ from sealshot.runtime.seal.log import (
     LogError,
     checkpoint_path,
     entries_of,
-    verify_log,
+    lines_in,
+    verify_lines,
 )
 from sealshot.runtime.seal.policy import Party, Policy
 from sealshot.runtime.seal.times import epoch_end, parse_time
 from sealshot.runtime.vault.holds import Holds
 from sealshot.runtime.vault.record import BETTER
 from sealshot.runtime.vault.store import OBJECT_LIMIT, SEALED, VaultObject
-
-LOG_LIMIT = 1024 * 1024 * 1024  # bytes; an entry takes about 250
 
 PRESENT, UNSIGNED, PURGED = "present", "unsigned", "purged"
 """In order: whole, signed and logged; an age file, which nobody signs; gone, and logged as such."""
@@ -124,15 +124,15 @@ def read_logged(
         SealError: it cannot be read.
     """
     newest = read_file(checkpoint_path(path), "newest checkpoint", CHECKPOINT_LIMIT)
-    data = read_file(path, "log", LOG_LIMIT)  # after the checkpoint: a run may be adding to it
     keeper = _keeper(newest, cameras)
-    tree = verify_log(data, keeper.name, keeper.verify_key, [newest, *kept])
+    # after the checkpoint: a run may be adding to it, and what it adds meanwhile is left
+    tree = verify_lines(lines_in(path), keeper.name, keeper.verify_key, [newest, *kept])
     sealed: dict[str, str] = {}
     purged: dict[str, str] = {}
     unexplained: dict[str, str] = {}
     uploaded: set[str] = set()
     strict = False  # version 0.1 named no successor
-    for entry in entries_of(data):
+    for entry in entries_of(islice(lines_in(path), tree.size)):
         if isinstance(entry, Started):
             strict = True
         elif isinstance(entry, Sealed):

@@ -14,6 +14,7 @@ from sealshot.runtime.cli.terminal import fail, note, say, say_json, table, warn
 from sealshot.runtime.errors import InputError, SealError
 from sealshot.runtime.seal.ceremony import parse_answer
 from sealshot.runtime.seal.container import Header, read_container
+from sealshot.runtime.seal.cosign import cosigned
 from sealshot.runtime.seal.custody import CLOCKS, Account, Exhibit
 from sealshot.runtime.seal.documents import named, read_file, write_file
 from sealshot.runtime.seal.entries import Sealed, read_entry
@@ -22,24 +23,31 @@ from sealshot.runtime.seal.keys import read_identities
 from sealshot.runtime.seal.log import (
     CHECKPOINT_LIMIT,
     checkpoint_path,
-    lines_of,
+    lines_in,
     parse_checkpoint,
-    verify_log,
+    verify_lines,
 )
 from sealshot.runtime.seal.merkle import FullTree
-from sealshot.runtime.seal.policy import POLICY_LIMIT, Policy, parse_policy, read_party, read_policy
+from sealshot.runtime.seal.policy import (
+    POLICY_LIMIT,
+    Party,
+    Policy,
+    parse_policy,
+    read_party,
+    read_policy,
+)
 from sealshot.runtime.seal.proof import Proof
 from sealshot.runtime.seal.signing import parse_verify_key
 from sealshot.runtime.seal.times import format_time, utc_now
 from sealshot.runtime.seal.warrant import WARRANT_LIMIT, Warrant, parse_warrant
 from sealshot.runtime.vault.record import LOG
 from sealshot.runtime.vault.store import SEALED
-from sealshot.runtime.vault.verify import LOG_LIMIT
 
 USAGE = """\
 usage: sealshot evidence export OBJECT... --warrant FILE --policy FILE --identity FILE
                                 --answer FILE... -o FILE.zip [--log LOG] [--checkpoint FILE]...
-       sealshot evidence verify FILE.zip [--policy FILE] [--camera FILE.pub]... [--json]
+       sealshot evidence verify FILE.zip [--policy FILE] [--camera FILE.pub]...
+                                [--witness FILE.pub]... [--json]
 
 export  Write the shots that the warrant is for and that the answers open, with all that shows what
         they are: as they were sealed, the warrant, the answers out of their seals, the pictures, a
@@ -55,6 +63,7 @@ OBJECT             a sealed object, or a vault (or a day of it) for all that is 
 --checkpoint FILE  of that log, kept elsewhere: the proofs are by the oldest that has the shots
 --policy FILE      verify: the policy that it must be under
 --camera FILE.pub  verify: the camera that it must be of; may be repeated
+--witness FILE.pub verify: who must have cosigned the checkpoints; may be repeated
 --json             print what was found, for machines
 
 examples:
@@ -63,7 +72,7 @@ examples:
   sealshot evidence verify case.zip --policy policy.toml --camera cam1.pub
 """
 
-EVIDENCE_LIMIT = 4 * 1024 * 1024 * 1024 - 1  # bytes: what a ZIP of ours holds
+EVIDENCE_LIMIT = 1024 * 1024 * 1024  # bytes; a shot takes about 60 kB of it
 
 
 def main(argv: list[str]) -> int:
@@ -119,19 +128,22 @@ def _verify(argv: list[str]) -> int:
     arguments.add_argument("file", type=Path)
     arguments.add_argument("--policy", type=Path)
     arguments.add_argument("--camera", action="append", type=Path, default=[])
+    arguments.add_argument("--witness", action="append", type=Path, default=[])
     arguments.add_argument("--json", action="store_true")
     given = arguments.parse_args(argv)
+    witnesses = [read_party(path, "witness") for path in given.witness]
     policy = read_policy(given.policy) if given.policy else None
     cameras = {str(read_party(path, "camera").verify_key) for path in given.camera}
     checked = check_evidence(read_file(given.file, "file of evidence", EVIDENCE_LIMIT))
     if checked.account:
         _compare(checked, checked.account, policy, cameras)
+        _ask_witnesses(checked, checked.account, witnesses)
     for wrong in checked.wrong:
         fail(SealError(f"{wrong.member}: {wrong.what}", hint=wrong.hint))
     if given.json:
         say_json(_as_json(checked))
     elif checked.account and not checked.wrong:
-        _print(checked.account)
+        _print(checked.account, witnesses)
     if not checked.wrong and not checked.page_checked:
         warn(
             "index.html is of another version of sealshot and is not checked: believe this instead"
@@ -171,18 +183,21 @@ class _Log:
                 "it is not the shot that the log of its camera has: other bytes, under its name",
                 hint="the camera's key may be stolen: ask its keeper",
             )
-        # the oldest that has it: the earlier the log is known to have had it, the better
-        size, note = min(found for found in self.notes if found[0] > index)
+        # the oldest that has it: the earlier the log is known to have had it, the better; of
+        # two of one size that with more cosignatures
+        size, note = min(
+            (found for found in self.notes if found[0] > index),
+            key=lambda found: (found[0], -len(found[1])),
+        )
         return Proof(self.lines[index], index, tuple(self.tree.proof(index, size)), note)
 
 
 def _read_log(path: Path, header: Header, kept: Sequence[bytes]) -> _Log:
     """Verify the log of a camera by the key that signed a shot."""
     newest = read_file(checkpoint_path(path), "newest checkpoint", CHECKPOINT_LIMIT)
-    data = read_file(path, "log", LOG_LIMIT)  # after the checkpoint: a run may be adding to it
+    lines = list(lines_in(path))  # after the checkpoint: a run may be adding to it
     key, notes = parse_verify_key(header.camera_key), [newest, *kept]
-    verify_log(data, header.camera, key, notes)
-    lines = lines_of(data)
+    verify_lines(lines, header.camera, key, notes)
     places = {}
     for index, line in enumerate(lines):
         entry = read_entry(line.rpartition(b" ")[0])
@@ -211,7 +226,17 @@ def _compare(checked: Checked, account: Account, policy: Policy | None, cameras:
             checked.add(f"shots/{exhibit.header.id}{SEALED}", what)
 
 
-def _print(account: Account) -> None:
+def _ask_witnesses(checked: Checked, account: Account, witnesses: Sequence[Party]) -> None:
+    """Take down where a witness has not cosigned."""
+    for exhibit in account.exhibits:
+        there = cosigned(exhibit.note, witnesses)
+        for witness in witnesses:
+            if witness.name not in there:
+                what = f"its checkpoint is not cosigned by the witness {witness.name}"
+                checked.add(f"shots/{exhibit.header.id}.tlog-proof", what)
+
+
+def _print(account: Account, witnesses: Sequence[Party]) -> None:
     table(
         ("exhibit", "camera", "taken", "by", ">log entry", "sha256 of the sealed shot"),
         [
@@ -229,6 +254,8 @@ def _print(account: Account) -> None:
     for one in account.exhibits:
         if not one.has_hash:
             note(f"{one.header.id}: its log has its name, not its hash (version 0.1)")
+        for name, when in cosigned(one.note, witnesses).items():
+            say(f"{one.header.id}: in the log at {format_time(when)}, as {name} has witnessed")
     warrant = account.warrant
     given = ", ".join(f"{name} at {format_time(when)}" for name, _, when in account.answers)
     say(f"case {warrant.case}, signed by {', '.join(account.signed)}; released by {given}")

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from pathlib import Path
 
 from sealshot.runtime.cli.arguments import Arguments, run_action
+from sealshot.runtime.cli.commands.witness import read_keeper
 from sealshot.runtime.cli.terminal import note, say, say_json, table
-from sealshot.runtime.errors import InputError, SealError
+from sealshot.runtime.errors import InputError
 from sealshot.runtime.seal.documents import read_file
 from sealshot.runtime.seal.entries import values_of
 from sealshot.runtime.seal.log import (
     CHECKPOINT_LIMIT,
     checkpoint_path,
     entries_of,
-    verify_log,
+    lines_in,
+    verify_lines,
 )
-from sealshot.runtime.seal.policy import Party, read_party
 
 USAGE = """\
 usage: sealshot log verify LOG --of FILE.pub [--checkpoint FILE]...
@@ -37,8 +39,6 @@ example:
   sealshot log verify vault/log --of camera-north.pub --checkpoint kept.checkpoint
 """
 
-LOG_LIMIT = 1024 * 1024 * 1024  # bytes; an entry takes about 250
-
 
 def main(argv: list[str]) -> int:
     """Run `sealshot log`."""
@@ -51,8 +51,9 @@ def _verify(argv: list[str]) -> int:
     arguments.add_argument("--checkpoint", action="append", type=Path, default=[])
     given = arguments.parse_args(argv)
     kept = [read_file(path, "checkpoint", CHECKPOINT_LIMIT) for path in given.checkpoint]
-    data, size = _check(given.log, given.of, kept)
-    say(f"{size} entries, {len(kept) + 1} checkpoints: nothing was changed ({len(data):,} bytes)")
+    size = _check(given.log, given.of, kept)
+    length = given.log.stat().st_size
+    say(f"{size} entries, {len(kept) + 1} checkpoints: nothing was changed ({length:,} bytes)")
     return 0
 
 
@@ -67,8 +68,8 @@ def _show(argv: list[str]) -> int:
     arguments = _arguments("show")
     arguments.add_argument("--json", action="store_true")
     given = arguments.parse_args(argv)
-    data, size = _check(given.log, given.of, [])
-    entries = [values_of(entry) for entry in entries_of(data)]
+    size = _check(given.log, given.of, [])
+    entries = [values_of(entry) for entry in entries_of(islice(lines_in(given.log), size))]
     if given.json:
         say_json(entries)
     else:
@@ -95,22 +96,13 @@ def _arguments(action: str) -> Arguments:
     return arguments
 
 
-def _check(path: Path, public: Path, kept: list[bytes]) -> tuple[bytes, int]:
+def _check(path: Path, public: Path, kept: list[bytes]) -> int:
     if not path.exists():
         raise InputError(
             f"there is no log {path}",
             hint="a camera keeps VAULT/log, an authority FILE.log beside its key",
         )
-    party = _read_any_party(public)
+    party = read_keeper(public)
     newest = read_file(checkpoint_path(path), "newest checkpoint", CHECKPOINT_LIMIT)
-    data = read_file(path, "log", LOG_LIMIT)
-    return data, verify_log(data, party.name, party.verify_key, [newest, *kept]).size
-
-
-def _read_any_party(path: Path) -> Party:
-    for role in ("camera", "authority", "custodian"):
-        try:
-            return read_party(path, role)
-        except SealError as error:
-            wrong = error
-    raise InputError(f"{path} is not a .pub file", hint=wrong.hint)
+    notes = [newest, *kept]
+    return verify_lines(lines_in(path), party.name, party.verify_key, notes).size

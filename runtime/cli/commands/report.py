@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import datetime, timedelta
+from itertools import islice
 from pathlib import Path
 
 from sealshot.runtime.cli.arguments import Arguments
@@ -11,7 +13,13 @@ from sealshot.runtime.cli.terminal import note, say, say_json, table, warn
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.seal.documents import named, read_file
 from sealshot.runtime.seal.entries import Entry
-from sealshot.runtime.seal.log import CHECKPOINT_LIMIT, checkpoint_path, entries_of, verify_log
+from sealshot.runtime.seal.log import (
+    CHECKPOINT_LIMIT,
+    checkpoint_path,
+    entries_of,
+    lines_in,
+    verify_lines,
+)
 from sealshot.runtime.seal.policy import Party, read_party, read_policy
 from sealshot.runtime.seal.times import format_time, parse_time, utc_now
 from sealshot.runtime.vault.record import BETTER
@@ -22,7 +30,6 @@ from sealshot.runtime.vault.report import (
     of_camera,
     of_party,
 )
-from sealshot.runtime.vault.verify import LOG_LIMIT
 
 USAGE = """\
 usage: sealshot report LOG... --policy FILE [--camera FILE.pub]... [--from TIME] [--to TIME]
@@ -95,17 +102,16 @@ def main(argv: list[str]) -> int:
 
 
 def _period(start: datetime | None, end: datetime | None) -> Period:
-    end = end or utc_now().replace(microsecond=0)
+    end = end or utc_now().replace(microsecond=0) + timedelta(seconds=1)  # what was just done, too
     period = Period(start or end - DEFAULT, end)
     if period.start >= period.end:
         raise InputError("the period would end before it begins", hint="--from comes before --to")
     return period
 
 
-def _read(path: Path, known: dict[str, Party]) -> tuple[Party, list[Entry]]:
+def _read(path: Path, known: dict[str, Party]) -> tuple[Party, Iterator[Entry]]:
     """Verify a log by the key of whoever its checkpoint says that it is of."""
     newest = read_file(checkpoint_path(path), "newest checkpoint", CHECKPOINT_LIMIT)
-    data = read_file(path, "log", LOG_LIMIT)  # after the checkpoint: its keeper may be adding
     name = newest.partition(b"\n")[0].rpartition(b"/")[2].decode(errors="replace")
     if name not in known:
         raise InputError(
@@ -113,8 +119,9 @@ def _read(path: Path, known: dict[str, Party]) -> tuple[Party, list[Entry]]:
             hint="give --camera FILE.pub of a camera; the others are those of the policy",
         )
     keeper = known[name]
-    verify_log(data, keeper.name, keeper.verify_key, [newest])
-    return keeper, list(entries_of(data))
+    # after the checkpoint: its keeper may be adding to it, and what it adds meanwhile is left
+    tree = verify_lines(lines_in(path), keeper.name, keeper.verify_key, [newest])
+    return keeper, entries_of(islice(lines_in(path), tree.size))
 
 
 def _print(cameras: dict[str, CameraReport], others: dict[str, tuple[Party, PartyReport]]) -> None:

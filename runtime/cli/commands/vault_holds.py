@@ -8,7 +8,7 @@ from sealshot.runtime.cli.arguments import Arguments
 from sealshot.runtime.cli.terminal import note, say_json, table
 from sealshot.runtime.cli.words import counted
 from sealshot.runtime.seal.entries import HoldEnded, HoldPlaced
-from sealshot.runtime.seal.log import entries_of
+from sealshot.runtime.seal.log import entries_of, lines_in
 from sealshot.runtime.seal.policy import read_policy
 from sealshot.runtime.seal.times import format_time
 from sealshot.runtime.vault.clock import CLOCK, TrustedClock
@@ -51,7 +51,7 @@ def holds(arguments: Arguments, argv: list[str]) -> int:
 
 def _over(log: Path) -> list[dict[str, object]]:
     """Return the holds that a log has as over; `vault verify` says whether the log is right."""
-    entries = list(entries_of(log.read_bytes())) if log.exists() else []
+    entries = list(entries_of(lines_in(log))) if log.exists() else []
     cases = {entry.warrant: entry.case for entry in entries if isinstance(entry, HoldPlaced)}
     return [
         {

@@ -27,7 +27,7 @@ def proofs(tmp_path_factory: pytest.TempPathFactory) -> list[Proof]:
     path: Path = tmp_path_factory.mktemp("log") / "log"
     with Log(path, "cam1", KEY) as log:
         log.append(*ENTRIES)
-    lines, note = lines_of(path.read_bytes()), checkpoint_path(path).read_bytes()
+    lines, note = list(lines_of(path.read_bytes())), checkpoint_path(path).read_bytes()
     tree = FullTree(lines)
     return [
         Proof(line, index, tuple(tree.proof(index, len(lines))), note)

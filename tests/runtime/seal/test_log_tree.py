@@ -16,17 +16,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sealshot.runtime.seal.entries import Other
+from sealshot.runtime.errors import SealError
+from sealshot.runtime.seal.entries import Other, Sealed, Stopped
 from sealshot.runtime.seal.log import (
     Log,
     LogError,
     Tree,
     checkpoint_path,
+    lines_in,
     parse_checkpoint,
     verify_log,
     write_checkpoint,
 )
-from sealshot.runtime.seal.signing import SigningKey
+from sealshot.runtime.seal.signing import SigningKey, VerifyKey
 
 KEY = SigningKey(bytes(range(32)))
 COUNT = 9
@@ -281,3 +283,49 @@ def test_a_full_disk_is_told(log: Path, monkeypatch: pytest.MonkeyPatch) -> None
         monkeypatch.undo()
     with Log(log, "cam1", KEY) as again:
         assert len(list(again.entries())) == COUNT
+
+
+def test_to_open_a_log_of_years_checks_no_signature_that_its_checkpoint_covers(
+    log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A camera of ten years has millions of entries, and opens its log at each start."""
+    checked: list[bytes] = []
+    real = VerifyKey.verifies
+
+    def counting(key: VerifyKey, message: bytes, signature: bytes) -> bool:
+        checked.append(message)
+        return real(key, message, signature)
+
+    monkeypatch.setattr(VerifyKey, "verifies", counting)
+    old = checkpoint_path(log).read_bytes()
+    with Log(log, "cam1", KEY) as covered:
+        assert len(checked) < 5  # the checkpoint's
+        covered.append(Other({"event": "sealed", "number": COUNT}))
+    checkpoint_path(log).write_bytes(old)
+    checked.clear()
+    Log(log, "cam1", KEY).close()
+    assert sum(message.startswith(b"sealshot/log/1") for message in checked) == 1
+
+
+def test_entries_of_other_objects_are_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    entries = [Sealed("2026-11-21T10", "a"), Stopped("2026-11-21T10"), Sealed("2026-11-21T10", "b")]
+    with Log(path, "cam1", KEY) as made:
+        made.append(*entries)
+        assert list(made.entries()) == entries
+        assert list(made.entries({"b"})) == entries[1:]
+        assert list(made.entries(frozenset())) == entries[1:2]
+
+
+@pytest.mark.parametrize("kind", ["fifo", "folder", "endless"])
+def test_what_is_no_log_hangs_and_fills_nothing(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    if kind == "fifo":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        with path.open("wb") as file:
+            file.truncate(1 << 40)  # sparse
+    with pytest.raises((SealError, LogError), match="log"):
+        list(lines_in(path))

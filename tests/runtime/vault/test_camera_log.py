@@ -10,7 +10,7 @@ import pytest
 
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.seal.entries import Alive, Entry, Purged, Sealed, Started, Stopped
-from sealshot.runtime.seal.log import entries_of
+from sealshot.runtime.seal.log import entries_of, lines_in
 from sealshot.runtime.seal.times import format_hour, utc_now
 from sealshot.runtime.vault import caretaker
 from sealshot.runtime.vault.keeper import Keeper, Sealing
@@ -25,7 +25,7 @@ def each_tick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def entries(vault: Path) -> list[Entry]:
-    return list(entries_of((vault / LOG).read_bytes()))
+    return list(entries_of(lines_in(vault / LOG)))
 
 
 def test_nobody_came_is_not_switched_off(

@@ -145,7 +145,8 @@ def test_a_hold_that_cannot_be_verified_stops_the_quota_and_deletion_after_uploa
 ) -> None:
     class Sink:
         def deliver(self, name: str, data: bytes) -> None:
-            stored.add(name)
+            if not name.startswith("checkpoints/"):
+                stored.add(name)
 
     stored: set[str] = set()
     with Keeper(vault, parties.sealing()) as keeper:

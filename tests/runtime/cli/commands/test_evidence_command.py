@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -257,6 +259,22 @@ def test_what_would_not_stand_is_not_written(
     assert court.export(output, late / shot.name, answers=one, options=log) == 0
     assert court.export(output, shot, answers=one) == 2  # not overwritten
     assert "exists" in capsys.readouterr().err
+
+
+def test_a_full_disk_leaves_nothing(
+    court: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    answers = court.answers("disk", court.shots[0])
+    monkeypatch.chdir(tmp_path)
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    capsys.readouterr()
+    assert court.export(tmp_path / "case.zip", court.shots[0], answers=answers) == 1
+    assert "No space left" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_oldest_kept_checkpoint_proves_it(
