@@ -19,7 +19,7 @@ class Tally(Sink):
     """Counts over all the watches of a camera.
 
     Args:
-        on_person: called once for each person, when it is sure that it is one.
+        on_person: called once for each person, when the first shot of it is due: then it is sure.
     """
 
     def __init__(self, on_person: Callable[[], None]) -> None:
@@ -32,13 +32,11 @@ class Tally(Sink):
         """The best of each of the last people."""
         self._best: dict[int, float] = {}
         self._today: tuple[str, int] = ("", 0)
-        self._people_of_watch = 0
         self._marks: deque[tuple[float, int]] = deque()
 
     def begin(self) -> None:
-        """Take that a new watch begins: its tracks and its people count from 0."""
+        """Take that a new watch begins: its tracks count from 0."""
         self._best.clear()
-        self._people_of_watch = 0
         self.moved_at = time.monotonic()
 
     def seen(self, seen: Seen) -> None:
@@ -78,14 +76,11 @@ class Tally(Sink):
     def _take(self, item: Seen | Beat | End) -> None:
         self.moved_at = time.monotonic()
         for shot in item.due:
-            self._best[shot.track] = shot.score
-        new = item.people - self._people_of_watch
-        if new > 0:
-            self._people_of_watch = item.people
-            self.people += new
-            self._today = (_day(), self.people_today() + new)
-            for _ in range(new):
+            if shot.track not in self._best:
+                self.people += 1
+                self._today = (_day(), self.people_today() + 1)
                 self._on_person()
+            self._best[shot.track] = shot.score
 
     def _rate(self, track: int) -> None:
         score = self._best.pop(track, None)

@@ -49,12 +49,13 @@ class Cameras:
         live = settings.source not in self.recorded
         source = SimpleNamespace(name=settings.source, dropped=0, live=live)
         stages = SimpleNamespace(engine=SimpleNamespace(description="an engine"))
-        sinks, people = connect(source, stages, lambda *_: ""), 1
+        sinks, due = connect(source, stages, lambda *_: ""), (shot(1),)
         if not live:
             return SimpleNamespace(failure=self.recorded[settings.source])
         while not stop.is_set():
             for sink in sinks:
-                sink.beat(Beat(0.0, (), (), people))
+                sink.beat(Beat(0.0, (), due, 1))
+            due = ()
             time.sleep(0.01)
         return SimpleNamespace(failure=None)
 
