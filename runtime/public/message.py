@@ -39,7 +39,7 @@ NAL_HEADERS = {"h264": b"\x06", "h265": b"\x4e\x01"}
 USER_DATA_UNREGISTERED = 5
 
 Part = tuple[int, tuple[int, ...]]
-"""A sealed part: its number, and the tracks that it shows, ascending."""
+"""A sealed part: its number, and the track that it shows; no track where it shows several."""
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """Keeping what is covered: the original blocks of each track, without loss, part by part.
 
 The regions of a picture are widened to blocks of 16x16 pixels. Blocks that only one track touches
-go into parts of that track; blocks that several touch go into parts of these together, so that a
-part of one track never shows another. A part is a small FFV1 video; it ends after a minute, with
+go into parts of that track; blocks that several touch go into parts of their own, so that a part of
+one track never shows another. A part is a small FFV1 video; it ends after a minute, with
 the hour, when it is large, or when its track has gone. The codec was chosen by measuring:
 ``benchmarks/RESULTS.md``.
 """
@@ -26,7 +26,7 @@ from sealshot.runtime.seal.originals import BLOCK_PX, LONGEST_S, Originals, Piec
 PART_BYTES = 4 * 1024 * 1024
 ALL_BYTES = 16 * 1024 * 1024
 """Of all open parts together; above it the largest is closed."""
-IDLE_S = 5.0
+IDLE_S = 2.0
 """A part whose track was not seen for so long is closed."""
 CODEC = {"level": "1", "g": "300"}
 """Of FFV1: a picture starts from what was learnt of those before it."""
@@ -39,7 +39,7 @@ Box = tuple[int, int, int, int]
 def blocks_of(regions: Iterable[Region], width: int, height: int) -> dict[Tracks, Mask]:
     """Return the blocks ``bool [rows, columns]`` that tracks touch, each block once.
 
-    The key is all tracks that touch a block, ascending.
+    The key is the track that touches them alone, or nothing for those that several touch.
     """
     shape = -(-height // BLOCK_PX), -(-width // BLOCK_PX)
     touched: dict[int, Mask] = {}
@@ -55,9 +55,8 @@ def blocks_of(regions: Iterable[Region], width: int, height: int) -> dict[Tracks
         alone = mask & (count == 1)
         if alone.any():
             found[(track,)] = alone
-    for row, column in np.argwhere(count > 1).tolist():
-        tracks = tuple(sorted(track for track, mask in touched.items() if mask[row, column]))
-        found.setdefault(tracks, np.zeros(shape, bool))[row, column] = True
+    if (count > 1).any():
+        found[()] = count > 1
     return found
 
 

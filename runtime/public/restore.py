@@ -55,16 +55,8 @@ class Survey:
         return {
             part: object_id(self.stream, *part)
             for part in sorted(self.parts)
-            if not tracks or tracks.issuperset(part[1])
+            if not tracks or tracks.intersection(part[1])
         }
-
-    def shared(self, tracks: frozenset[int]) -> int:
-        """Return in how many pictures, at most, one of ``tracks`` shares blocks with others."""
-        return sum(
-            count
-            for (_, owners), count in self.parts.items()
-            if tracks.intersection(owners) and not tracks.issuperset(owners)
-        )
 
 
 def survey(path: Path) -> Survey:

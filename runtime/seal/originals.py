@@ -3,8 +3,8 @@
     originals.json    Metadata, always first
     originals.mkv     FFV1, one picture a piece: the piece in the upper left corner, the rest is 0
 
-One such part holds what one track alone showed, or what several showed together where their regions
-share blocks, of at most a minute. As everywhere in a seal, the reader takes nothing on trust.
+One such part holds what one track alone showed, or what was seen where the regions of several share
+blocks, of at most a minute. As everywhere in a seal, the reader takes nothing on trust.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class Originals:
     part: int
     """Number in the stream."""
     tracks: tuple[int, ...]
-    """Whose regions the blocks belong to, all of them to each; ascending."""
+    """Whose the blocks are: one track; none where several touch each of them."""
     width: int
     height: int
     """Of the pictures of the stream."""
@@ -177,8 +177,8 @@ def unpack_originals(data: bytes) -> OpenedOriginals:
 def _problem(originals: Originals) -> str:
     """Return what is wrong with a part, or nothing."""
     tracks, pieces = originals.tracks, originals.pieces
-    if not tracks or list(tracks) != sorted(set(tracks)) or tracks[-1] >= 2**32:
-        return "its tracks are not in order"
+    if len(tracks) > 1 or any(track >= 2**32 for track in tracks):
+        return "it is not of one track"
     pictures = [piece.picture for piece in pieces]
     if not pieces or pictures != sorted(set(pictures)):
         return "its pieces are not in order"

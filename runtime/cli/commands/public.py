@@ -16,8 +16,8 @@ USAGE = """
 usage: sealshot public read VIDEO [--json]
 
 Say what a public stream carries: which stream it is, which pictures of it are there, and what is
-covered in them, by track; in how many of them its originals are sealed, and in how many others
-share blocks with it (see `sealshot restore`). It is read out of the video itself (H.264 and
+covered in them, by track, and in how many of them originals of it alone are sealed (see `sealshot
+restore`). It is read out of the video itself (H.264 and
 H.265), so a file that was cut or copied says it too; one that was encoded again does only where it
 has the strip of `--message strip`, which tells stream, picture and sealed parts, and no boxes.
 
@@ -70,11 +70,8 @@ def _read(argv: list[str]) -> int:
             for track in {region[0] for region in message.regions}:
                 seen.setdefault(track, []).append(time_s)
         sealed = Counter(tracks for _, message in own for _, tracks in message.parts)
-        shared = Counter(
-            track for _, m in own for track in {t for _, ts in m.parts if len(ts) > 1 for t in ts}
-        )
         table(
-            (">track", ">pictures", ">from", ">to", ">sealed", ">shared"),
+            (">track", ">pictures", ">from", ">to", ">sealed"),
             (
                 (
                     str(track),
@@ -82,7 +79,6 @@ def _read(argv: list[str]) -> int:
                     f"{at[0]:.2f} s",
                     f"{at[-1]:.2f} s",
                     str(sealed[(track,)]),
-                    str(shared[track]),
                 )
                 for track, at in sorted(seen.items())
             ),

@@ -302,7 +302,6 @@ def _as(planes: Sequence[Plane], format: str, originals: Originals) -> Sequence[
 def _tell(
     given: argparse.Namespace, found: Survey, restorer: Restorer, written: int, codec: str
 ) -> int:
-    shared = found.shared(frozenset(given.track))
     if given.json:
         say_json(
             {
@@ -311,7 +310,6 @@ def _tell(
                 "pictures": written,
                 "restored": restorer.restored,
                 "tracks": given.track,
-                "shared_pieces": shared,
                 "outside_of_time": restorer.outside,
                 "elsewhere": codec,
             }
@@ -320,8 +318,8 @@ def _tell(
     who = "track " + ", ".join(map(str, given.track)) if given.track else "everybody"
     say(f"{given.output}: {written} pictures, {who} is back in {restorer.restored}")
     note(f"bit for bit what was there; elsewhere the picture is what {codec} left of it")
-    if shared:
-        note(f"{shared} pieces that show others too stay covered")
+    if given.track:
+        note("where blocks of 16x16 pixels touch somebody else's region they stay covered")
     if restorer.outside:
         note(f"{restorer.outside} pieces from outside of the warrant's time stay covered")
     return 0
