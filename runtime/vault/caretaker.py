@@ -1,8 +1,9 @@
 """What a vault needs while time goes on: what is over goes, what is on hold stays, quota is kept.
 
-What leaves the vault leaves for one of four reasons, and each is logged: a better shot of the
-person came; its retention time is over; the quota is reached (see `quota.py`); a server has
-it and ``--after-upload delete`` was chosen. The last three spare what is on legal hold.
+What leaves the vault leaves for one of five reasons, and each is logged: a better shot of the
+person came; its retention time is over; the quota is reached (see `quota.py`), or the rate (see
+`rate.py`); a server has it and ``--after-upload delete`` was chosen. The last four spare what is on
+legal hold.
 
 It runs on the heartbeat of the source (:meth:`Caretaker.tick`), not on its frames.
 """
@@ -22,6 +23,7 @@ from sealshot.runtime.vault.clock import RunningClock
 from sealshot.runtime.vault.holds import Holds, read_holds
 from sealshot.runtime.vault.notices import Notices
 from sealshot.runtime.vault.quota import Quota
+from sealshot.runtime.vault.rate import Rate
 from sealshot.runtime.vault.record import Record
 from sealshot.runtime.vault.retention import ahead_of, find_over, has_ended
 from sealshot.runtime.vault.sealer import SealedShot
@@ -41,6 +43,8 @@ class Rules:
     """Legal holds are verified by it."""
     retention: timedelta | None = None
     quota_bytes: int | None = None
+    rate: int | None = None
+    """People a minute."""
 
 
 class Caretaker:
@@ -67,6 +71,7 @@ class Caretaker:
         self._vault, self._record, self._clock = vault, record, clock
         self._rules, self._uploads, self._notices = rules, uploads, notices
         self._quota = Quota(rules.quota_bytes) if rules.quota_bytes else None
+        self._rate = Rate(rules.rate) if rules.rate else None
         self._holds: Holds | None = None  # where one cannot be used: nothing may be deleted then
         self._tick_at = 0.0
 
@@ -101,8 +106,7 @@ class Caretaker:
                 self._record.log_holds(self._holds, self._clock.earliest())
             self._record.log_alive(self._clock.now())
             self._clock.remember()  # last: a disk that was full may have room to remember it now
-            if self._quota:
-                self._quota.tell_pushed_out()
+            self._tell_gone()
         if self._uploads:
             self._acknowledge(self._uploads)
 
@@ -116,11 +120,18 @@ class Caretaker:
         if self._uploads:
             self._uploads.drain()
             self._acknowledge(self._uploads)
+        self._tell_gone()
+
+    def _tell_gone(self) -> None:
         if self._quota:
             self._quota.tell_pushed_out()
+        if self._rate:
+            self._rate.tell()
 
     @contextmanager
-    def room_for(self, sealed: SealedShot, replaces: str | None) -> Iterator[None]:
+    def room_for(
+        self, sealed: SealedShot, replaces: str | None, score: float | None
+    ) -> Iterator[None]:
         """Make room for a shot that the block stores, then count and upload it.
 
         Raises:
@@ -133,6 +144,8 @@ class Caretaker:
         if self._quota:
             self._quota.add(sealed.name, len(sealed.data), self._clock.now())
             self._quota.remove([replaces] if replaces else [])
+        if score is not None:  # a shot, and no part of what a public stream covered
+            self._keep_rate(sealed.name, score, replaces)
         if self._uploads:
             self._uploads.enqueue(sealed.name)
 
@@ -183,6 +196,18 @@ class Caretaker:
         self._record.purge(gone, "quota", self._clock.now())
         quota.remove(gone)
         quota.note_pushed_out(len(gone), lost)
+
+    def _keep_rate(self, object_id: str, score: float, replaces: str | None) -> None:
+        """Keep to the rate; never unsaid."""
+        holds = self._holds
+        if self._rate is None or holds is None:
+            return
+        over = self._rate.over(object_id, score, replaces, time.monotonic())
+        if gone := [one for one in over if holds.of(one) is None]:
+            self._record.purge(gone, "rate", self._clock.now())
+            self._rate.note_gone(len(gone))
+            if self._quota:
+                self._quota.remove(gone)
 
     def _not_uploaded(self, object_ids: Sequence[str]) -> int:
         return len(set(waiting(self._vault.path)) & set(object_ids)) if self._uploads else 0

@@ -48,6 +48,8 @@ class Sealing:
     """After the end of its epoch a shot is deleted here. None keeps it."""
     quota_bytes: int | None = None
     """Above it shots go, those that wait for their upload last."""
+    rate: int | None = None
+    """People a minute; above it those with the lowest scores go at once. None takes all."""
     delivery: Delivery | None = None
     """Where sealed shots are sent in the background."""
     clock_is_right: bool = False
@@ -57,7 +59,8 @@ class Sealing:
     def deletes(self) -> bool:
         """Whether shots may be deleted that are not replaced."""
         delivered = self.delivery is not None and self.delivery.delete
-        return delivered or self.retention is not None or self.quota_bytes is not None
+        limits = (self.retention, self.quota_bytes, self.rate)
+        return delivered or any(limit is not None for limit in limits)
 
 
 class Keeper:
@@ -96,6 +99,7 @@ class Keeper:
                 policy=sealing.policy or (camera.policy if camera else None),
                 retention=sealing.retention,
                 quota_bytes=sealing.quota_bytes,
+                rate=sealing.rate,
             )
             self._caretaker = Caretaker(
                 vault, self._record, self._clock, rules, self._uploads, notices
@@ -125,7 +129,7 @@ class Keeper:
         utc = datetime.fromisoformat(shot.utc.replace("Z", "+00:00"))
         times = self._times_of(shot.time_s, utc, origin)
         plain = pack(shot, origin, times, picture=picture)
-        return self._store(self._sealer.seal(plain, times), times, replaces)
+        return self._store(self._sealer.seal(plain, times), times, replaces, shot.score)
 
     def put_originals(self, originals: Originals, origin: Origin, utc: datetime) -> str:
         """Seal a part of what a public stream covered, store it durably and return its id.
@@ -145,8 +149,14 @@ class Keeper:
         plain = pack_originals(originals, origin, times)
         return self._store(self._sealer.seal(plain, times, CONTENT, originals.id), times)
 
-    def _store(self, sealed: SealedShot, times: Times, replaces: str | None = None) -> str:
-        with self._caretaker.room_for(sealed, replaces):
+    def _store(
+        self,
+        sealed: SealedShot,
+        times: Times,
+        replaces: str | None = None,
+        score: float | None = None,
+    ) -> str:
+        with self._caretaker.room_for(sealed, replaces, score):
             self._record.admit(sealed, replaces, times.sealed)
         return sealed.name
 

@@ -72,6 +72,7 @@ examples:
   sealshot evidence verify case.zip --policy policy.toml --camera cam1.pub
 """
 
+SHOT = "shot"
 EVIDENCE_LIMIT = 1024 * 1024 * 1024  # bytes; a shot takes about 60 kB of it
 
 
@@ -110,6 +111,9 @@ def _export(argv: list[str]) -> int:
         with named(path):
             sealed = read_object(path)
             header = read_container(sealed).header
+            if header.content != SHOT:
+                note(f"{path.name} left out: it is no shot, but {header.content}")
+                continue
             log = given.log or path.resolve().parent.parent / LOG
             if log not in logs:
                 logs[log] = _read_log(log, header, kept)

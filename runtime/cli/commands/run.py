@@ -12,6 +12,7 @@ from sealshot.runtime.cli.arguments import (
     Arguments,
     duration,
     output_file,
+    positive_int,
     seconds,
     size,
     start_time,
@@ -56,6 +57,8 @@ address, or a GStreamer pipeline.
   --quota SIZE        as 500M or 20G: above it the fullest hour gives its oldest, with a warning;
                       what waits for its upload goes last, what is on legal hold never (default:
                       none)
+  --rate N            above N people in a minute those with the lowest scores go at once, with a
+                      warning: against made-up faces on a screen (default: none)
   --upload URL        send shots to https://.../{{name}} (PUT), to the address that the service
                       presign+https://.../{{name}} answers with, or to s3://bucket/prefix
   --after-upload DO   keep (default) or delete them here once the server has acknowledged them
@@ -101,6 +104,7 @@ def main(argv: list[str]) -> int:
     add("--policy", type=Path)
     add("--retention", type=duration)
     add("--quota", type=size)
+    add("--rate", type=positive_int)
     add("--upload")
     add("--after-upload", choices=("keep", "delete"))
     add("--clock-is-right", action="store_true")
@@ -190,6 +194,7 @@ def _sealing(arguments: Arguments, given: argparse.Namespace) -> Sealing:
         given.to or (),
         retention=given.retention,
         quota_bytes=given.quota,
+        rate=given.rate,
         delivery=open_delivery(given.upload, given.after_upload),
         clock_is_right=given.clock_is_right,
     )

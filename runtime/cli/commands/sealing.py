@@ -30,6 +30,7 @@ def sealing_for(
     *,
     retention: timedelta | None,
     quota_bytes: int | None,
+    rate: int | None = None,
     delivery: Delivery | None,
     clock_is_right: bool = False,
 ) -> Sealing:
@@ -43,6 +44,7 @@ def sealing_for(
             recipients=tuple(parse_recipients(list(recipients))),
             retention=retention,
             quota_bytes=quota_bytes,
+            rate=rate,
             delivery=delivery,
             clock_is_right=clock_is_right,
         )
@@ -52,6 +54,7 @@ def sealing_for(
         epoch_keys=EpochKeys(camera.policy, folder / "epochs", folder),
         retention=camera.policy.retention_time,
         quota_bytes=quota_bytes,
+        rate=rate,
         delivery=delivery,
         clock_is_right=clock_is_right,
     )
