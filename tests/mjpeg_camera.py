@@ -1,4 +1,4 @@
-"""A network camera that shows a clip for ever: ``python mjpeg_camera.py CLIP``, on port 8090."""
+"""A network camera that shows a clip for ever: ``python mjpeg_camera.py CLIP [PORT]``."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ def main() -> None:
     while (read := clip.read())[0]:
         pictures.append(cv2.imencode(".jpg", read[1])[1].tobytes())
     Handler.pictures = pictures + pictures[::-1]
-    ThreadingHTTPServer(("127.0.0.1", 8090), Handler).serve_forever()
+    port = int(sys.argv[2]) if len(sys.argv) > 2 else 8090
+    ThreadingHTTPServer(("127.0.0.1", port), Handler).serve_forever()
 
 
 if __name__ == "__main__":
