@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import av
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -202,21 +203,19 @@ class OriginalsWriter:
         height, width = planes[0].shape
         self._size, hour = (width, height), self._hour_of(time_s)
         kept = []
-        for tracks, mask in blocks_of(regions, width, height).items():
-            box = _around(mask)
-            left, top, columns, rows = box
-            mask = mask[top : top + rows, left : left + columns]
-            part = self._part_for(tracks, time_s, hour, box)
-            cut = cut_out(planes, box, mask, part.size)
-            blocks = "" if mask.all() else np.packbits(mask).tobytes().hex()
-            part.add(Piece(picture, time_s, box, blocks, digest(planes, box, cut)), cut)
-            kept.append((part.number, tracks))
+        for tracks, whole in blocks_of(regions, width, height).items():
+            for box, mask in _pieces(whole):
+                part = self._part_for(tracks, time_s, hour, box)
+                cut = cut_out(planes, box, mask, part.size)
+                blocks = "" if mask.all() else np.packbits(mask).tobytes().hex()
+                part.add(Piece(picture, time_s, box, blocks, digest(planes, box, cut)), cut)
+                kept.append((part.number, tracks))
         for tracks, part in tuple(self._open.items()):
             if time_s - part.pieces[-1].time_s > IDLE_S:
                 self._close(tracks)
         while sum(part.size_bytes for part in self._open.values()) > ALL_BYTES:
             self._close(max(self._open, key=lambda tracks: self._open[tracks].size_bytes))
-        return tuple(kept)
+        return tuple(dict.fromkeys(kept))
 
     def finish(self) -> None:
         """Give out what is left."""
@@ -250,10 +249,15 @@ class OriginalsWriter:
         )
 
 
-def _around(mask: Mask) -> Box:
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    left, top = int(columns[0]), int(rows[0])
-    return left, top, int(columns[-1]) - left + 1, int(rows[-1]) - top + 1
+def _pieces(mask: Mask) -> list[tuple[Box, Mask]]:
+    """Return blocks as rectangles around what hangs together, the largest first."""
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
+    found: list[tuple[Box, Mask]] = []
+    for label in range(1, count):
+        left, top, columns, rows = (int(side) for side in stats[label, :4])
+        mine = labels[top : top + rows, left : left + columns] == label
+        found.append(((left, top, columns, rows), mine))
+    return sorted(found, key=lambda piece: -piece[0][2] * piece[0][3])
 
 
 def frames_of(originals: Originals) -> Iterable[list[Plane]]:

@@ -215,14 +215,16 @@ class _Reader:
         self.pictures = frozenset(piece.picture for piece in pieces)
         self.first, self.last = pieces[0].picture, pieces[-1].picture
         self._pieces = self._read()
+        self._next = next(self._pieces, None)
 
     def put(self, picture: int, planes: Sequence[Plane]) -> bool:
-        """Put back the piece of a picture; say whether the warrant is for it."""
-        piece, cut = next(pair for pair in self._pieces if pair[0].picture == picture)
-        if digest(planes, piece.box, cut) != piece.sha256:
-            raise SealError(f"the pixels of picture {picture} in {self._name} are not the sealed")
-        if picture in self._inside:
-            put_back(planes, piece.box, mask_of(piece), cut)
+        """Put back the pieces of a picture; say whether the warrant is for it."""
+        while self._next is not None and self._next[0].picture <= picture:
+            (piece, cut), self._next = self._next, next(self._pieces, None)
+            if digest(planes, piece.box, cut) != piece.sha256:
+                raise SealError(f"the pixels of {self._name} are not those that were sealed")
+            if piece.picture == picture and picture in self._inside:
+                put_back(planes, piece.box, mask_of(piece), cut)
         return picture in self._inside
 
     def _read(self) -> Iterator[tuple[Piece, list[Plane]]]:

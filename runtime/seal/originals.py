@@ -50,7 +50,7 @@ PIXELS = "yuv420p|yuv422p|yuv444p|yuv420p10le|yuv422p10le|yuv444p10le"
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """What one picture showed in some blocks of 16x16 pixels of its first plane."""
+    """What a picture showed in blocks of 16x16 pixels of its first plane that lie together."""
 
     picture: int
     """Number in the stream, from 0."""
@@ -180,7 +180,7 @@ def _problem(originals: Originals) -> str:
     if len(tracks) > 1 or any(track >= 2**32 for track in tracks):
         return "it is not of one track"
     pictures = [piece.picture for piece in pieces]
-    if not pieces or pictures != sorted(set(pictures)):
+    if not pieces or pictures != sorted(pictures):
         return "its pieces are not in order"
     if not 0 <= pieces[-1].time_s - pieces[0].time_s <= LONGEST_S:
         return "it is longer than a part may be"

@@ -61,7 +61,7 @@ UNFIT = {
     "a box of nothing": {"pieces": (replace(PIECES[0], box=(1, 1, 0, 2)),)},
     "blocks of another box": {"pieces": (replace(PIECES[0], blocks="fcfc"),)},
     "no piece": {"pieces": ()},
-    "a picture twice": {"pieces": (PIECES[0], PIECES[0])},
+    "pictures that run back": {"pieces": (PIECES[1], PIECES[0])},
     "longer than a minute": {"pieces": (PIECES[0], replace(PIECES[1], time_s=61.0))},
     "two tracks": {"tracks": (3, 8)},
     "a picture without size": {"width": 0},
