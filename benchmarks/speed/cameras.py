@@ -7,6 +7,7 @@ counted.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -70,8 +71,9 @@ class One:
     """Frames a second that were followed to their end."""
     dropped: float
     """Share of the frames that were not taken in time."""
-    p95_ms: float
-    """From the arrival of a frame to when all was done with it: of 95 of 100 frames no more."""
+    p95_ms: float | None
+    """From the arrival of a frame to when all was done with it: of 95 of 100 frames no more. None
+    where no frame was done."""
     people: int
     failure: str | None
 
@@ -215,15 +217,15 @@ def run_once(clips: Sequence[Path], fps: int, length_s: float) -> Row:
         for source in sources:
             source.close()
     frames = sum(one.frames for one in done)
-    if not all(sink.late_s for sink in sinks):
-        raise InputError("a camera got no frame done in that time", hint="give more --seconds")
+    if not frames:
+        raise InputError("no frame was done in that time", hint="give more --seconds")
     return Row(
         cameras=tuple(
             One(
                 clip=clip.name,
                 fps=one.frames / passed_s,
-                dropped=source.dropped / (one.frames + source.dropped),
-                p95_ms=1e3 * float(np.percentile(sink.late_s, 95)),
+                dropped=source.dropped / max(one.frames + source.dropped, 1),
+                p95_ms=1e3 * float(np.percentile(sink.late_s, 95)) if sink.late_s else None,
                 people=sink.people,
                 failure=str(one.failure) if one.failure else None,
             )
@@ -245,7 +247,7 @@ def show(result: Result) -> None:
                 str(len(row.cameras)),
                 _range([one.fps for one in row.cameras], "{:.1f}"),
                 _range([100 * one.dropped for one in row.cameras], "{:.0f}") + " %",
-                _range([one.p95_ms for one in row.cameras], "{:.0f}"),
+                _range([one.p95_ms or math.inf for one in row.cameras], "{:.0f}"),
                 f"{row.cpu_ms:.1f}",
                 f"{row.busy:.2f}",
                 f"{row.peak_mb:.0f}",
