@@ -128,7 +128,7 @@ def _print(cameras: dict[str, CameraReport], others: dict[str, tuple[Party, Part
     if cameras:
         columns = ("camera", ">watched", ">starts", ">sealed", ">gave way", ">for age")
         table(
-            (*columns, ">quota", ">uploaded", ">there"),
+            (*columns, ">quota, rate", ">uploaded", ">there"),
             [
                 (
                     name,
@@ -137,7 +137,7 @@ def _print(cameras: dict[str, CameraReport], others: dict[str, tuple[Party, Part
                     str(one.sealed),
                     str(one.purged.get(BETTER, 0)),
                     str(one.purged.get("retention", 0)),
-                    str(one.purged.get("quota", 0)),
+                    str(one.purged.get("quota", 0) + one.purged.get("rate", 0)),
                     str(one.uploaded),
                     str(one.there),
                 )
