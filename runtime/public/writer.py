@@ -29,7 +29,10 @@ CONTAINERS: dict[str, tuple[str, tuple[Codec, ...]]] = {
 }
 # codec -> FFmpeg's encoder and its options
 ENCODERS: dict[Codec, tuple[str, dict[str, str]]] = {
-    "h264": ("libx264", {"preset": "veryfast", "crf": "20"}),
+    "h264": (
+        "libx264",  # what it holds back to look ahead is most of its memory
+        {"preset": "veryfast", "crf": "20", "x264-params": "sync-lookahead=0:rc-lookahead=4"},
+    ),
     "h265": ("libx265", {"preset": "veryfast", "crf": "22", "x265-params": "log-level=none"}),
     "ffv1": ("ffv1", {"level": "3"}),
     "mjpeg": ("mjpeg", {"qmin": "2", "qmax": "4", "strict": "unofficial"}),
