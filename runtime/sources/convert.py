@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, TypeVar, cast
@@ -15,10 +16,14 @@ from numpy.typing import NDArray
 
 from sealshot.runtime.types import Image
 
+logger = logging.getLogger(__name__)
+
 Pixels = TypeVar("Pixels", bound=NDArray[Any])
 
-UNSPECIFIED = 2  # AVCOL_SPC_UNSPECIFIED
 BT709, BT601 = 1, 5  # as PyAV and swscale number them
+MATRICES = frozenset({BT709, 4, BT601, 6, 7, 9})
+"""ITU-T H.273 matrix coefficients that swscale can convert; others end in EOPNOTSUPP."""
+RGB, UNSPECIFIED = 0, 2
 HD_WIDTH, SD_HEIGHT = 1280, 576
 MOST_OBLONG = 4
 """A pixel more oblong than this is a mistake of whoever wrote the file."""
@@ -31,27 +36,41 @@ class Converter:
         self._reformatter = VideoReformatter()
         self._turn_key: tuple[int, int, int] | None = None
         self._turn = Turn()
+        self._told = False
 
     def picture(self, frame: av.VideoFrame, pixel_aspect: Fraction) -> Image:
         """Return ``uint8 [h, w, 3]`` BGR, upright, with square pixels.
 
-        Matrix and range are those of the stream. Where it names no matrix, it is BT.709 from 1280
-        pixels of width or 577 of height on and BT.601 below, as players do; where it names no
-        range, the limited one.
+        Matrix and range are those of the stream. Where it names no matrix, or one that FFmpeg
+        cannot convert (YCgCo, ICtCp; told), it is BT.709 from 1280 pixels of width or 577 of height
+        on and BT.601 below, as players do; where it names no range, the limited one.
 
         Args:
             frame: as it was decoded.
             pixel_aspect: width over height of its pixels.
+
+        Raises:
+            FFmpegError: FFmpeg cannot convert it.
         """
         width, height = squared(frame.width, frame.height, pixel_aspect)
         matrix = None
-        if frame.colorspace == UNSPECIFIED and not frame.format.is_rgb:
+        if frame.colorspace not in MATRICES and not frame.format.is_rgb:
             large = frame.width >= HD_WIDTH or frame.height > SD_HEIGHT
             matrix = BT709 if large else BT601
+            self._tell_of(frame.colorspace)
         shown = self._reformatter.reformat(
             frame, width, height, "bgr24", src_colorspace=matrix, dst_colorspace=matrix, threads=1
         )  # more threads wait for each other longer than they work
         return self.turn(frame)(np.asarray(shown.to_ndarray(), np.uint8))
+
+    def _tell_of(self, matrix: int) -> None:
+        if matrix not in (RGB, UNSPECIFIED) and not self._told:
+            self._told = True
+            logger.warning(
+                "FFmpeg cannot convert the colours of this video (matrix %d of H.273): they are"
+                " taken for usual ones and come out wrong",
+                matrix,
+            )
 
     def turn(self, frame: av.VideoFrame) -> Turn:
         """Return what the display matrix of a frame asks for, as :func:`turn_of` does."""

@@ -153,10 +153,21 @@ class Media:
         self._stream.thread_type = "SLICE" if self.live else "AUTO"
         self._stream.codec_context.thread_count = processors()
         for frame in self._decode():
-            for done in self._deinterlacer.push(frame):
-                yield self._picture(done)
-        for done in self._deinterlacer.flush():
-            yield self._picture(done)
+            yield from self._pictures_of(self._deinterlacer.push(frame))
+        yield from self._pictures_of(self._deinterlacer.flush())
+
+    def _pictures_of(self, frames: Iterator[av.VideoFrame]) -> Iterator[Picture]:
+        """Yield what can be shown; damage may give a frame a form that cannot."""
+        while True:
+            try:
+                frame = next(frames, None)
+                if frame is None:
+                    return
+                picture = self._picture(frame)
+            except FFmpegError:
+                self.damaged += 1
+                continue
+            yield picture
 
     def _picture(self, frame: av.VideoFrame) -> Picture:
         stamp = frame.pts if frame.pts is not None else frame.dts

@@ -53,7 +53,9 @@ class _Session(socketserver.StreamRequestHandler):
     server: Camera
 
     def handle(self) -> None:
-        while self.server.answers() and (request := self.rfile.readline().decode()):
+        if not self.server.answers():
+            return
+        while request := self.rfile.readline().decode():
             method, headers = request.split()[0], {}
             while ":" in (line := self.rfile.readline().decode()):
                 name, _, value = line.partition(":")

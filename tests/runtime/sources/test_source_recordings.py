@@ -8,8 +8,10 @@ import shutil
 import subprocess
 import threading
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -18,6 +20,7 @@ from av.sidedata.sidedata import SideDataContainer
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.sources import open_source
 from sealshot.runtime.sources.capture import as_bgr
+from sealshot.runtime.sources.convert import Converter
 from sealshot.runtime.sources.reader import Picture
 from sealshot.runtime.sources.video import Video
 from sealshot.runtime.types import Frame
@@ -273,6 +276,43 @@ def test_a_file_whose_frames_change_size_does_not_freeze(tmp_path, reports) -> N
     with open_source(str(path)) as source:
         levels = [float(f.image.mean()) for f in source]
     assert levels == pytest.approx([0, 40, 80, 120, 160], abs=2)
+
+
+@pytest.mark.parametrize("matrix", [8, 10, 14])  # YCgCo, BT.2020 constant luminance, ICtCp
+def test_a_matrix_that_ffmpeg_cannot_convert_is_told_and_shown(tmp_path, reports, matrix) -> None:
+    path = tmp_path / "clip.mp4"
+    with av.open(str(path), "w") as container:
+        video = container.add_stream("libx264", rate=10)
+        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+        video.codec_context.colorspace, video.options = matrix, {"crf": "4"}
+        for index in range(5):
+            picture = np.full((48, 64, 3), 60 + 20 * index, np.uint8)
+            frame = av.VideoFrame.from_ndarray(picture, format="bgr24").reformat(format="yuv420p")
+            frame.colorspace = matrix
+            container.mux(video.encode(frame))
+        container.mux(video.encode(None))
+    with open_source(str(path)) as source:
+        levels = [frame.image.mean() for frame in source]
+    assert levels == pytest.approx([60, 80, 100, 120, 140], abs=3)
+    (report,) = reports
+    assert f"matrix {matrix} of H.273" in report
+
+
+def test_a_frame_that_cannot_be_shown_is_passed_over_and_counted(
+    make_video, reports, monkeypatch
+) -> None:
+    shown = Converter.picture
+
+    def picture(self: Converter, frame: av.VideoFrame, aspect: Fraction) -> np.ndarray:
+        if frame.pts == 7:
+            raise av.error.OSError(95, "Operation not supported")
+        return shown(self, frame, aspect)
+
+    monkeypatch.setattr(Converter, "picture", picture)
+    with open_source(str(make_video())) as source:
+        assert [frame_level(frame) for frame in source] == [i for i in range(20) if i != 7]
+    (report,) = reports
+    assert report.endswith("passed over: 1")
 
 
 def test_grey_and_bgra_captures_become_bgr() -> None:
