@@ -40,7 +40,7 @@ Quality scores have a command of their own: `sealshot erc`.
   tracking     trackers side by side on the same detections, judged by hand labels
   deid         what a face matcher still makes of covered faces
   uncovered    which faces of a video its public version still shows
-  fpga         the scorer's hardware in simulation: against its model, its lines, its netlist
+  fpga         the scorer's hardware in simulation: against its model, over its lines
   report       make one page of results
   compare      set two results side by side; exit 1 on a regression
   all          throughput, energy and kernels, and the page of them

@@ -40,6 +40,7 @@ from sealshot.benchmarks.speed.throughput.gather import (
 from sealshot.runtime.age.x25519 import X25519Identity
 from sealshot.runtime.cli.arguments import Arguments, output_file, positive_int, seconds
 from sealshot.runtime.cli.terminal import note, progress, say, say_json, table
+from sealshot.runtime.engines.fpga import Board, FpgaRunner
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.pipeline.run import run
 from sealshot.runtime.pipeline.settings import Settings
@@ -47,6 +48,8 @@ from sealshot.runtime.vault.keeper import Sealing
 from sealshot.runtime.weights import SCORES, score_graph
 
 FACES = 64
+REPEATS = 1024
+"""Of one face on an FPGA: half a second."""
 
 USAGE = f"""
 usage: sealshot bench energy [options]
@@ -61,6 +64,9 @@ loaded, in windows that take turns. Where there is no meter it says "not measure
   --score NAME,...    {", ".join(SCORES)}, or score graphs FILE.onnx (default: both)
   --batch N           faces in a call (default 16)
   --threads N         threads of an engine on the CPU, each pinned to a core (default 1)
+  --fpga PORT         also the scorer in an FPGA, as of --engine fpga:PORT, once with faces over its
+                      line (linked) and once with one face again and again (repeat)
+  --stream FILE       what it is loaded with: FILE.fpga
   --clip FILE         where faces and frames come from (default: the clip of `sealshot demo`)
   -o, --output FILE   write the figures as JSON
   --json              print them as JSON instead of tables
@@ -175,6 +181,29 @@ def scoring(contender: Contender, score: Score, crops: Crops, threads: int) -> W
     return Work(contender.name, "face", len(crops), threads, work)
 
 
+def on_board(board: Board, crops: Crops) -> list[Work]:
+    """Return scoring in an FPGA with its line at work, and with its line at rest."""
+
+    def linked(window_s: float) -> int:
+        count, start = 0, time.monotonic()
+        while time.monotonic() - start < window_s:
+            board.score(crops)
+            count += len(crops)
+        return count
+
+    def repeat(window_s: float) -> int:
+        count, start = 0, time.monotonic()
+        while time.monotonic() - start < window_s:
+            board.repeat(crops[0], REPEATS)
+            count += REPEATS
+        return count
+
+    return [
+        Work("FPGA, linked", "face", len(crops), 0, linked),
+        Work("FPGA, repeat", "face", 1, 0, repeat),
+    ]
+
+
 def watching(settings: Settings) -> Work:
     """Return the whole pipeline, from the clip to sealed shots, again and again."""
 
@@ -203,10 +232,16 @@ def main(argv: list[str]) -> int:
     add("--score", default=",".join(SCORES))
     add("--batch", type=positive_int, default=16)
     add("--threads", type=positive_int, default=1)
+    add("--fpga")
+    add("--stream", type=Path)
     add("--clip")
     add("-o", "--output", type=output_file)
     add("--json", action="store_true")
     given = arguments.parse_args(argv)
+    if (given.fpga is None) != (given.stream is None):
+        raise InputError(
+            "--fpga and --stream go together", hint="name the port, and the FILE.fpga for it"
+        )
     meter, where = open_meter(given.meter), environment()
     engines, scores = named_engines(given.engines), given.score.split(",")
     models = [score_graph(score) for score in scores]
@@ -233,6 +268,8 @@ def main(argv: list[str]) -> int:
                         left_out.append(left_out_because(contender.name, contender.model, error))
                     except ImportError as error:
                         left_out.append(LeftOut(contender.name, str(error)))
+                if given.fpga:
+                    works += on_board(FpgaRunner(given.stream, given.fpga).board, crops)
                 works += [watching(Settings(source=clip, score=score)) for score in scores]
                 loads = measure(works, meter, given.seconds, given.windows)
     result = Result(

@@ -50,30 +50,6 @@ def top_at_its_pins(folder: Path) -> Path:
     return verilate(folder, WHOLE, "top.v", str(SOURCES / "sim" / "pins.cpp"))
 
 
-def netlist_board(folder: Path) -> Path:
-    """Build the board of `sim/board.cpp` around the netlist that synthesis makes; return it.
-
-    Raises:
-        BuildError: a tool is missing, or failed.
-    """
-    from sealshot.kernels.rtl.place import SYNTHESIS
-    from sealshot.kernels.rtl.primitives import Ecp5
-
-    (folder / f"{TOP}.il").write_text(rtlil(Ecp5()))
-    cells = str(SOURCES / "sim" / "ecp5_cells.v")
-    script = (
-        *(step.format(top=TOP) for step in SYNTHESIS),
-        "delete =A:blackbox",
-        "read_verilog +/lattice/cells_sim_ecp5.v",
-        f"read_verilog -overwrite {cells}",
-        f"hierarchy -top {TOP}",
-        "proc",
-        f"write_verilog -noattr {TOP}.v",
-    )
-    run(folder, "yosys", "-p", "; ".join(script))
-    return verilate(folder, TOP, f"{TOP}.v", str(SOURCES / "sim" / "board.cpp"), optimise="-O1")
-
-
 def rtl_sha256() -> str:
     """Return the hash of all that the hardware is made of."""
     files = [SOURCES / f"{name}.py" for name in HARDWARE] + [SOURCES / "sim" / "board.cpp"]
@@ -110,7 +86,7 @@ def simulated_board(folder: Path) -> Path:
     return program
 
 
-def verilate(folder: Path, top: str, *sources: str, optimise: str = "-O2") -> Path:
+def verilate(folder: Path, top: str, *sources: str) -> Path:
     """Compile Verilog and a C++ program around it; return the program.
 
     Raises:
@@ -130,7 +106,7 @@ def verilate(folder: Path, top: str, *sources: str, optimise: str = "-O2") -> Pa
         folder / "obj", "make",
         [
             "make", "-s", "-f", f"V{top}.mk", "CFG_CXXFLAGS_PCH_I=-include", "OPT_SLOW=-O0",
-            f"OPT_FAST={optimise}", f"OPT_GLOBAL={optimise}", f"V{top}",
+            "OPT_FAST=-O2", "OPT_GLOBAL=-O2", f"V{top}",
         ],
         VERILATOR_ROOT=str(root),
     )  # fmt: skip

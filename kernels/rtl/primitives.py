@@ -2,7 +2,7 @@
 
 Yosys infers neither the output register of DP16KD nor the pipeline registers of MULT18X18D, and
 without them neither reaches 100 MHz; so for an ECP5 both are named. The simulator sees the plain
-form; a netlist of the ECP5 form is simulated against it (`sim/ecp5_cells.v`).
+form; that both are the same is not simulated yet.
 """
 
 from __future__ import annotations

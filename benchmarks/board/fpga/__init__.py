@@ -1,1 +1,1 @@
-"""What is checked of the scorer's hardware: equality, its lines, its netlist."""
+"""What is checked of the scorer's hardware: equality, its lines."""

@@ -1,4 +1,4 @@
-"""`sealshot bench fpga`: the scorer's hardware against its model, its lines, its netlist."""
+"""`sealshot bench fpga`: the scorer's hardware against its model, its lines."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from sealshot.benchmarks.conditions.environment import environment
 from sealshot.benchmarks.conditions.result_file import write_result
-from sealshot.kernels.rtl.build import netlist_board, top_at_its_pins
+from sealshot.kernels.rtl.build import top_at_its_pins
 from sealshot.kernels.rtl.place import LIKELIHOOD, place, rtlil_likelihood, synthesise
 from sealshot.kernels.rtl.tools import BuildError, versions
 from sealshot.runtime.cli.arguments import Arguments, output_file, positive_int
@@ -22,7 +22,7 @@ from sealshot.runtime.engines.bytepipe import open_program
 from sealshot.runtime.engines.fpga import SIMULATED_ANSWER_S, Board, read_stream, simulation
 from sealshot.runtime.errors import InputError
 
-STEPS = ("equality", "links", "netlist", "likelihood")
+STEPS = ("equality", "links", "likelihood")
 SEEDS = (1, 2, 3)
 LIKELIHOOD_MHZ = 160
 USAGE = f"""
@@ -34,13 +34,11 @@ with its integer graph beside it; DATA folders of face pictures, or FILE.npz wit
   equality   scores by RTL, NumPy and ONNX Runtime, of faces, black, white, noise and a
              checkerboard; and every layer's output of some
   links      faces a second over UART and SPI at their real rates, at the pins of the top
-  netlist    scores by what synthesis makes of the RTL, gate by gate
   likelihood place and route of the likelihood unit, alone: clock by seed, cells
 
   --steps LIST        some of {",".join(STEPS)} (default equality,links)
   --crops N           faces compared (default 60; four hard pictures come on top)
   --every-layer N     of which every layer is compared (default 3, and a hard one)
-  --gates N           faces scored by the netlist (default 2)
   -o, --output FILE   write the figures as JSON
   --json              print them as JSON
 
@@ -58,7 +56,6 @@ def main(argv: list[str]) -> int:
     add("--steps", default="equality,links")
     add("--crops", type=positive_int, default=60)
     add("--every-layer", type=positive_int, default=3)
-    add("--gates", type=positive_int, default=2)
     add("-o", "--output", type=output_file)
     add("--json", action="store_true")
     given = arguments.parse_args(argv)
@@ -76,8 +73,6 @@ def main(argv: list[str]) -> int:
             found["equality"] = asdict(_equality(given.stream, faces, given.every_layer))
         if "links" in steps:
             found["links"] = _links(faces[:6])
-        if "netlist" in steps:
-            found["netlist"] = _netlist(given.stream, faces[: given.gates])
         if "likelihood" in steps:
             found["likelihood"] = _likelihood()
     except BuildError as error:
@@ -89,8 +84,8 @@ def main(argv: list[str]) -> int:
         say_json(result)
     else:
         _print(found)
-    apart = found.get("equality", {}), found.get("netlist", {})
-    return int(any(value for part in apart for key, value in part.items() if "apart" in key))
+    apart = found.get("equality", {})
+    return int(any(value for key, value in apart.items() if key.endswith("apart")))
 
 
 def hard_pictures() -> NDArray[np.uint8]:
@@ -124,20 +119,6 @@ def _links(faces: NDArray[np.uint8]) -> list[dict[str, Any]]:
         return [asdict(rate) for rate in rates(top_at_its_pins(Path(folder)), faces)]
 
 
-def _netlist(stream: Path, faces: NDArray[np.uint8]) -> dict[str, int]:
-    from sealshot.runtime.engines import open_onnxruntime
-    from sealshot.runtime.engines.fpga import same_graph
-
-    expected = open_onnxruntime(same_graph(stream)).score(faces)
-    with tempfile.TemporaryDirectory(prefix="sealshot-gates-") as folder:
-        board = _board(netlist_board(Path(folder)), stream)
-        try:
-            found = board.score(faces)
-        finally:
-            board.close()
-    return {"crops": len(faces), "scores_apart": int((found != expected).sum())}
-
-
 def _likelihood() -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="sealshot-likelihood-") as scratch:
         folder = Path(scratch)
@@ -157,8 +138,6 @@ def _print(found: dict[str, Any]) -> None:
             f"{equality['scores_apart']} scores apart; every layer of {equality['layers_of']} "
             f"crops: {equality['layers_apart']} layers apart"
         )
-    if netlist := found.get("netlist"):
-        say(f"{netlist['crops']} crops by the netlist: {netlist['scores_apart']} scores apart")
     if likelihood := found.get("likelihood"):
         by_seed = ", ".join(f"{s}: {mhz:.1f}" for s, mhz in likelihood["mhz_by_seed"].items())
         used = ", ".join(f"{cells['used']} {name}" for name, cells in likelihood["used"].items())

@@ -30,6 +30,8 @@ class FakeBoard:
     version: int = protocol.VERSION
     drop: int = -1
     pictures: int = 0
+    repeats: list[int] = field(default_factory=list)
+    """What each SETUP asked for."""
     packed: int = 0
     """Of the pictures, those that came packed."""
     loads: int = 0
@@ -70,6 +72,8 @@ class FakeBoard:
         if command == Command.HELLO:
             answer = bytes((self.version,)) + SHAPE_ID.to_bytes(4, "little") + self.identity
             return self._frame(command, tag, Status.DONE, answer + bytes(4))
+        if command == Command.SETUP:
+            self.repeats.append(int.from_bytes(payload[1:], "little"))
         if command == Command.IDENTITY:
             self.identity, self.loads = payload, self.loads + 1
         if command in (Command.PICTURE, Command.PACKED):

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from fake_board import FakeBoard
 
+from sealshot.benchmarks.energy.command import on_board
 from sealshot.kernels.rtl.protocol import SHAPE_ID
 from sealshot.runtime.engines import fpga, open_engine
 from sealshot.runtime.engines.fpga import Board, Stream, read_stream
@@ -63,6 +64,18 @@ def test_pictures_that_pack_well_go_packed_and_the_others_as_they_are() -> None:
     expected = 0.5 * crops.reshape(4, -1).sum(1)
     np.testing.assert_array_equal(board(fake, packs=True).score(crops), expected)
     assert (fake.pictures, fake.packed) == (4, 2)
+
+
+def test_a_face_is_repeated_on_the_board_and_then_no_more() -> None:
+    fake = FakeBoard()
+    found = board(fake)
+    assert found.repeat(CROPS[3], 1024) == SCORES[3]
+    np.testing.assert_array_equal(found.score(CROPS[:2]), SCORES[:2])
+    assert fake.repeats == [1023, 0]
+    linked, repeat = on_board(found, CROPS)
+    assert linked.do(0.01) % len(CROPS) == 0
+    assert repeat.do(0.01) % 1024 == 0
+    assert fake.repeats[-2:] == [1023, 0]
 
 
 def test_no_crop_is_no_score() -> None:
