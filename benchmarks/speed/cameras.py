@@ -115,7 +115,7 @@ class Played:
             NoVideoError: there is no video in it.
         """
         self._path, self._step_s = path, 1 / fps
-        self._media = Media(str(path))
+        self._media = self._open()
         self._due_s: float | None = None
         self.fps, self.frames, self.end_s, self.created = fps, None, None, None
         self.first_s = 0.0
@@ -136,7 +136,7 @@ class Played:
         picture = self._media.read()
         if picture is None:
             self._media.close()
-            self._media = Media(str(self._path))
+            self._media = self._open()
             picture = self._media.read()
         now_s = time.monotonic()
         if self._due_s is None:
@@ -144,6 +144,11 @@ class Played:
         time.sleep(max(0.0, self._due_s - now_s))
         self._due_s += self._step_s
         return picture
+
+    def _open(self) -> Media:
+        media = Media(str(self._path))
+        media.live = True  # decoded as a stream is
+        return media
 
     def close(self) -> None:
         """Close the file."""
