@@ -25,8 +25,8 @@ from sealshot.runtime.types import Face, Floats, Image
 
 NEARLY_ALL = 0.8
 """Of a look: with so much due or more the whole picture is looked at."""
-LEAST, MOST = 1e-6, 0.25
-"""Of a look: less is what rounding left, and more at once takes much memory."""
+LEAST = 1e-6
+"""Of a look: less is what rounding left."""
 KNOWN_IOU, SAME_IOU = 0.4, 0.2
 FOLLOW_SCORE = 0.3
 """Least score of a face where one is expected."""
@@ -107,7 +107,7 @@ class Search:
         if whole:
             start, left = 0.0, 1.0
         while left > LEAST:
-            end = min(start + min(left, MOST), 1.0)
+            end = min(start + left, 1.0)
             parts.append((self._even, _band(views, self._even, there, start, end)))
             left -= end - start
             self._even ^= end == 1

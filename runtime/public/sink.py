@@ -28,7 +28,7 @@ from sealshot.runtime.types import Face, Frame
 
 TICKS_A_SECOND = 1000
 FRAMES_AHEAD = 2
-SEARCH_S = 0.3
+SEARCH_S = 0.2
 """What the watch does not find is looked for so often: looking back covers what lies between."""
 
 
