@@ -8,6 +8,7 @@ import os
 import stat
 from functools import cache
 from pathlib import Path
+from typing import BinaryIO
 
 from sealshot.runtime.errors import InputError, SealshotError
 
@@ -89,15 +90,25 @@ def read_regular(path: Path, limit: int, *, follow: bool = False) -> bytes:
     Raises OSError: also for what would hang (a FIFO), lead elsewhere (a symbolic link), or fill the
     memory (a sparse terabyte).
     """
-    links = 0 if follow else os.O_NOFOLLOW
-    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | links)
-    with os.fdopen(fd, "rb") as file:
-        status = os.fstat(fd)
-        if not stat.S_ISREG(status.st_mode):
-            raise OSError(errno.EINVAL, "it is no regular file")
-        if status.st_size > limit:
+    with _open_regular(path, follow=follow) as file:
+        if os.fstat(file.fileno()).st_size > limit:
             raise OSError(errno.EFBIG, f"it is larger than {limit:,} bytes")
         return file.read(limit)
+
+
+def read_head(path: Path, size: int) -> bytes:
+    """Read the first ``size`` bytes of a regular file, under its own name; OSError as above."""
+    with _open_regular(path) as file:
+        return file.read(size)
+
+
+def _open_regular(path: Path, *, follow: bool = False) -> BinaryIO:
+    links = 0 if follow else os.O_NOFOLLOW
+    file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | links), "rb")
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(errno.EINVAL, "it is no regular file")
+    return file
 
 
 def make_folder(folder: Path, hint: str) -> None:

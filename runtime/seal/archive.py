@@ -71,6 +71,21 @@ def read_zip(data: bytes, limit: int) -> dict[str, bytes]:
             raise ValueError("it is not a readable ZIP") from error
 
 
+def first_member(head: bytes) -> bytes:
+    """Return the first member of an archive as :func:`write_zip` makes it, from its first bytes.
+
+    Raises:
+        ValueError: it is none, or the member is longer than ``head``.
+    """
+    if len(head) < _MEMBER.size or not head.startswith(b"PK\x03\x04"):
+        raise ValueError("it is not a readable ZIP")
+    *_, size, name, extra = _MEMBER.unpack_from(head)
+    start = _MEMBER.size + name + extra
+    if len(head) < start + size:
+        raise ValueError("its first part is too long")
+    return head[start : start + size]
+
+
 def _members(data: bytes) -> int:
     """Return how many members the end record of a plain ZIP counts: it is the last 22 bytes.
 

@@ -20,7 +20,7 @@ from functools import cached_property
 from typing import Any
 
 from sealshot.runtime.errors import SealError
-from sealshot.runtime.seal.archive import read_zip, write_zip
+from sealshot.runtime.seal.archive import first_member, read_zip, write_zip
 from sealshot.runtime.seal.documents import canonical
 from sealshot.runtime.seal.fields import (
     Check,
@@ -52,6 +52,7 @@ HEADER, EPOCH, PAYLOAD, SUMS, SIGNATURE = (
     "signature",
 )
 HEADER_LIMIT = 256 * 1024  # bytes; 255 authorities take some 40 kB
+HEAD_LIMIT = HEADER_LIMIT + 512  # with what a ZIP puts before it
 
 _DAMAGED = "fetch the object again from where it was first stored"
 
@@ -155,6 +156,20 @@ def read_container(data: bytes) -> Container:
     if write_zip(members) != data:
         raise _altered("there are other bytes around its parts")
     return Container(header, members)
+
+
+def content_of(head: bytes) -> str:
+    """Return what a container says that it holds, by its first ``HEAD_LIMIT`` bytes.
+
+    Nothing is verified: it serves to choose what goes first where room is short.
+
+    Raises:
+        SealError: it is no container.
+    """
+    try:
+        return _read_header(first_member(head)).content
+    except ValueError as error:
+        raise _foreign(str(error)) from error
 
 
 def strip(container: Container) -> bytes:

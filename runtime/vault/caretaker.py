@@ -17,7 +17,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sealshot.runtime.errors import VaultError
+from sealshot.runtime.errors import SealError, VaultError
+from sealshot.runtime.files import read_head
+from sealshot.runtime.seal.container import HEAD_LIMIT, content_of
 from sealshot.runtime.seal.policy import Policy
 from sealshot.runtime.vault.clock import RunningClock
 from sealshot.runtime.vault.holds import Holds, read_holds
@@ -73,6 +75,8 @@ class Caretaker:
         self._quota = Quota(rules.quota_bytes) if rules.quota_bytes else None
         self._rate = Rate(rules.rate) if rules.rate else None
         self._holds: Holds | None = None  # where one cannot be used: nothing may be deleted then
+        self._shots: dict[str, bool] = {}
+        """Which objects are shots, as far as it was asked."""
         self._tick_at = 0.0
 
     def begin(self) -> None:
@@ -144,6 +148,7 @@ class Caretaker:
         if self._quota:
             self._quota.add(sealed.name, len(sealed.data), self._clock.now())
             self._quota.remove([replaces] if replaces else [])
+            self._shots[sealed.name] = score is not None
         if score is not None:  # a shot, and no part of what a public stream covered
             self._keep_rate(sealed.name, score, replaces)
         if self._uploads:
@@ -178,6 +183,8 @@ class Caretaker:
         self._vault.sweep(lambda epoch: has_ended(epoch, now))
         if self._quota:
             self._quota.load(objects)
+            there = {found.id for found in objects}
+            self._shots = {one: shot for one, shot in self._shots.items() if one in there}
 
     def _make_room(self, size: int, replaces: str | None) -> None:
         """Keep to the quota; never unsaid."""
@@ -189,6 +196,7 @@ class Caretaker:
             replaces,
             uploads.is_pending if uploads else lambda _: False,
             (lambda object_id: holds.of(object_id) is not None) if holds else None,
+            self._is_shot,
         )
         if not gone:
             return
@@ -196,6 +204,15 @@ class Caretaker:
         self._record.purge(gone, "quota", self._clock.now())
         quota.remove(gone)
         quota.note_pushed_out(len(gone), lost)
+
+    def _is_shot(self, object_id: str) -> bool:
+        if object_id not in self._shots:
+            try:
+                head = read_head(self._vault.path / object_id, HEAD_LIMIT)
+                self._shots[object_id] = content_of(head) == "shot"
+            except (SealError, OSError):  # sealed to recipients, or nothing that can be read
+                self._shots[object_id] = True
+        return self._shots[object_id]
 
     def _keep_rate(self, object_id: str, score: float, replaces: str | None) -> None:
         """Keep to the rate; never unsaid."""

@@ -1,13 +1,14 @@
 """The quota of a vault, and who goes when it is reached.
 
-First the shots that a server has acknowledged, or that were never to be uploaded; then those that
-wait for their upload. Of either, the hour that takes most of the room gives its oldest: a burst, as
-of a hundred made-up faces, pushes out itself and not the evidence of the days before. Shots on
-legal hold never go, and do not count.
+First what a server has acknowledged, or what was never to be uploaded; then what waits for its
+upload. Of either, what a public stream covered goes before any shot; and then the hour that takes
+most of the room gives its oldest: a burst, as of a hundred made-up faces, pushes out itself and not
+the evidence of the days before. What is on legal hold never goes, and does not count.
 """
 
 from __future__ import annotations
 
+import itertools
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -81,6 +82,7 @@ class Quota:
         replaces: str | None,
         is_pending: Callable[[str], bool],
         is_held: Callable[[str], bool] | None = None,
+        is_shot: Callable[[str], bool] = lambda _: True,
     ) -> list[str]:
         """Return the objects that have to go before one of ``size`` bytes comes.
 
@@ -89,6 +91,7 @@ class Quota:
             replaces: an object that goes anyway.
             is_pending: whether an object waits for its upload.
             is_held: whether an object is on legal hold; None where none is.
+            is_shot: whether an object is a shot, and no part of what a public stream covered.
 
         Raises:
             VaultError: it cannot fit, whatever goes.
@@ -104,11 +107,12 @@ class Quota:
         held = {object_id for object_id in self._sizes if is_held and is_held(object_id)}
         excess -= sum(self._sizes[object_id] for object_id in held - {replaces})
         free = [i for i in self._sizes if i != replaces and i not in held]
+        ranks = {object_id: (is_pending(object_id), is_shot(object_id)) for object_id in free}
         gone: list[str] = []
-        for waits in (False, True):
+        for rank in itertools.product((False, True), repeat=2):
             hours: dict[datetime, deque[str]] = {}
             for object_id in free:
-                if is_pending(object_id) == waits:
+                if ranks[object_id] == rank:
                     hours.setdefault(self._hours[object_id], deque()).append(object_id)
             weights = {hour: sum(self._sizes[i] for i in ids) for hour, ids in hours.items()}
             while excess > 0 and hours:

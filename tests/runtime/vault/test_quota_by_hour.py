@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
+from sealshot.runtime.seal.originals import Originals, Piece
+from sealshot.runtime.seal.times import utc_now
+from sealshot.runtime.vault.keeper import Keeper
 from sealshot.runtime.vault.quota import Quota
-from sealshot.runtime.vault.store import VaultObject
+from sealshot.runtime.vault.store import VaultObject, list_objects
 
 NOON, H = datetime(2026, 11, 21, 12, 20, tzinfo=timezone.utc), timedelta(hours=1)
 
@@ -54,3 +58,28 @@ def test_the_order_within_an_hour_is_kept_where_files_tell_the_hour_alone() -> N
     hour = NOON.replace(minute=0)
     quota.load(VaultObject(name, Path(), 10, hour) for name in ("a", "b", "c"))
     assert quota.over(10, None, nothing) == ["c"]
+
+
+def test_what_a_public_stream_covered_goes_before_any_shot(
+    tmp_path: Path, parties, shot, origin
+) -> None:
+    vault, pieces = tmp_path / "vault", (Piece(4, 0.2, (1, 1, 3, 2), "fc", "ab" * 32),)
+    part = Originals("5f" * 16, 2, (3,), 160, 128, "yuv420p", pieces, bytes(50_000))
+    with Keeper(vault, parties.sealing()) as keeper:
+        shots = [keeper.put(shot, origin)]
+        covered = [
+            keeper.put_originals(replace(part, part=number), origin, utc_now())
+            for number in range(3)
+        ]
+        shots.append(keeper.put(shot, origin))
+    sizes = {found.id: found.bytes for found in list_objects(vault)}
+    room = sum(sizes.values()) + sizes[shots[0]] // 2  # one more shot does not fit
+    with Keeper(vault, replace(parties.sealing(), quota_bytes=room)) as keeper:
+        shots.append(keeper.put(shot, origin))
+        left = {found.id for found in list_objects(vault)} - set(shots)
+        assert len(left & set(covered)) == 2
+        newest = keeper.put_originals(replace(part, part=3), origin, utc_now())
+    left = {found.id for found in list_objects(vault)}
+    assert set(shots) < left
+    assert left - set(shots) - set(covered) == {newest}
+    assert len(left) == len(shots) + 2

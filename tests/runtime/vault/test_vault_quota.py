@@ -21,6 +21,7 @@ from sealshot.runtime.vault.store import VaultObject
     limit=st.integers(1, 200),
     pending=st.sets(st.integers(0, 11)),
     held=st.sets(st.integers(0, 11)),
+    originals=st.sets(st.integers(0, 11)),
     replaced=st.none() | st.integers(0, 11),
 )
 def test_the_quota_takes_as_few_as_it_must_in_the_order_that_is_stated(
@@ -29,6 +30,7 @@ def test_the_quota_takes_as_few_as_it_must_in_the_order_that_is_stated(
     limit: int,
     pending: set[int],
     held: set[int],
+    originals: set[int],
     replaced: int | None,
 ) -> None:
     quota = Quota(limit)
@@ -40,6 +42,7 @@ def test_the_quota_takes_as_few_as_it_must_in_the_order_that_is_stated(
         None if replaced is None else str(replaced),
         lambda i: int(i) in pending,
         lambda i: int(i) in held,
+        lambda i: int(i) not in originals,
     )
     if size > limit:
         with pytest.raises(VaultError, match="larger than the quota"):
@@ -47,7 +50,7 @@ def test_the_quota_takes_as_few_as_it_must_in_the_order_that_is_stated(
         return
     gone = [int(i) for i in over()]
     free = [i for i in range(len(sizes)) if i not in held and i != replaced]
-    order = [i for i in free if i not in pending] + [i for i in free if i in pending]
+    order = sorted(free, key=lambda i: (i in pending, i not in originals))
     assert gone == order[: len(gone)]
     left = sum(sizes[i] for i in free if i not in gone) + size
     assert left <= limit
