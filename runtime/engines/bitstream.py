@@ -26,9 +26,14 @@ def read_report(folder: Path) -> dict[str, Any]:
                 f"{folder / BITSTREAM} is not the one that {REPORT} describes",
                 hint="build both again with `sealshot export quality --engine fpga --board ulx3s`",
             )
-    except (OSError, ValueError, KeyError) as error:
+    except OSError as error:
         raise InputError(
-            f"{folder} holds no bitstream: {error}",
+            f"{folder} holds no bitstream: {error.filename}: {error.strerror}",
+            hint="`sealshot export quality --engine fpga --board ulx3s` makes one",
+        ) from error
+    except (ValueError, KeyError) as error:
+        raise InputError(
+            f"{folder / REPORT} is damaged",
             hint="`sealshot export quality --engine fpga --board ulx3s` makes one",
         ) from error
     return figures
