@@ -199,6 +199,8 @@ class Media:
                     return
             except (av.EOFError, av.ExitError, ConnectionError, TimeoutError):
                 break
+            except IndexError:  # PyAV at the end of what has more streams than at its beginning
+                break
             except FFmpegError:  # a packet that cannot be read; the next may be
                 self.damaged += 1
                 failed += 1

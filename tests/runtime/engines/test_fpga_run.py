@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from sealshot.export.fpga.files import export_fpga
 from sealshot.export.golden import draw_faces
 from sealshot.runtime.cli.main import main
 from sealshot.runtime.weights import score_graph
@@ -18,6 +17,9 @@ from sealshot.runtime.weights import score_graph
 def test_a_clip_gives_the_same_shots_by_the_rtl_and_by_its_integer_graph(
     data: Path, tmp_path: Path
 ) -> None:
+    pytest.importorskip("torch", reason="pip install 'sealshot[export]'")
+    from sealshot.export.fpga.files import export_fpga
+
     files = export_fpga(score_graph("quality"), draw_faces(240), "drawn", tmp_path)
     clip = str(data / "clips" / "three-walk-up.gif")
 

@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from sealshot.runtime.errors import InputError
 from sealshot.runtime.sources import open_source
 from sealshot.runtime.sources.capture import as_bgr
 from sealshot.runtime.sources.convert import Converter
+from sealshot.runtime.sources.media import Media
 from sealshot.runtime.sources.reader import Picture
 from sealshot.runtime.sources.video import Video
 from sealshot.runtime.types import Frame
@@ -313,6 +314,24 @@ def test_a_frame_that_cannot_be_shown_is_passed_over_and_counted(
         assert [frame_level(frame) for frame in source] == [i for i in range(20) if i != 7]
     (report,) = reports
     assert report.endswith("passed over: 1")
+
+
+def test_a_recording_that_gains_a_stream_ends_as_others_do(make_video, reports) -> None:
+    media = Media(str(make_video()))
+    real = media._container
+
+    class Gained:
+        """What PyAV 18 does at the end of some files in which a stream appears later."""
+
+        def demux(self, stream: av.VideoStream) -> Iterator[av.Packet]:
+            yield from (packet for packet in real.demux(stream) if packet.size)
+            raise IndexError("list index out of range")
+
+    media._container = Gained()
+    pictures = list(iter(media.read, None))
+    media._container = real
+    media.close()
+    assert len(pictures) == 20
 
 
 def test_grey_and_bgra_captures_become_bgr() -> None:
