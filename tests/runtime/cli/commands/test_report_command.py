@@ -15,8 +15,8 @@ from sealshot.runtime.vault.record import LOG
 
 
 @pytest.fixture
-def vault(parties, shot, origin, tmp_path: Path) -> Path:
-    with Keeper(tmp_path / "vault", parties.sealing()) as keeper:
+def vault(fresh_parties, shot, origin, tmp_path: Path) -> Path:
+    with Keeper(tmp_path / "vault", fresh_parties.sealing()) as keeper:
         now = replace(shot, utc=format_time(utc_now()))
         first = keeper.put(now, origin)
         keeper.put(now, origin, "jpg", first)
@@ -24,9 +24,16 @@ def vault(parties, shot, origin, tmp_path: Path) -> Path:
     return tmp_path / "vault"
 
 
-def test_a_month(vault: Path, parties, capsys: pytest.CaptureFixture[str]) -> None:
-    logs = [str(vault / LOG), str(parties.custodian / LOG)]
-    ask = ["report", *logs, "--policy", str(parties.policy), "--camera", str(parties.camera_pub)]
+def test_a_month(vault: Path, fresh_parties, capsys: pytest.CaptureFixture[str]) -> None:
+    logs = [str(vault / LOG), str(fresh_parties.custodian / LOG)]
+    ask = [
+        "report",
+        *logs,
+        "--policy",
+        str(fresh_parties.policy),
+        "--camera",
+        str(fresh_parties.camera_pub),
+    ]
     capsys.readouterr()
     assert main([*ask, "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
@@ -46,10 +53,10 @@ def test_a_month(vault: Path, parties, capsys: pytest.CaptureFixture[str]) -> No
 
 
 def test_what_is_refused(
-    vault: Path, parties, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    vault: Path, fresh_parties, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    log, policy = str(vault / LOG), ["--policy", str(parties.policy)]
-    camera = ["--camera", str(parties.camera_pub)]
+    log, policy = str(vault / LOG), ["--policy", str(fresh_parties.policy)]
+    camera = ["--camera", str(fresh_parties.camera_pub)]
     altered = tmp_path / "altered"
     altered.mkdir()
     (altered / LOG).write_bytes((vault / LOG).read_bytes().replace(b'"sealed"', b'"Sealed"'))
