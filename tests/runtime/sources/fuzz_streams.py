@@ -206,7 +206,13 @@ class View:
     box: Floats
     since_s: float
     until_s: float
+    frames: int = 0
     tracks: set[int] = field(default_factory=set)
+
+    @property
+    def seconds(self) -> float:
+        """For how long it was decoded; a frame that nothing follows does not stand for minutes."""
+        return self.frames / FPS
 
 
 class Watcher(Sink):
@@ -248,7 +254,7 @@ class Watcher(Sink):
                 self.views.append(view := View(face.box, time_s, time_s))
             else:
                 self._open.remove(view)
-            view.box, view.until_s = face.box, time_s
+            view.box, view.until_s, view.frames = face.box, time_s, view.frames + 1
             view.tracks.update(
                 one.id for one in seen.tracks.seen if iou(one.face.box, face.box) >= SAME_IOU
             )
@@ -264,9 +270,9 @@ class Watcher(Sink):
             self.faults.append(f"no item for {self.longest_s:.2f} s")
         if self.longest_outage_s > LONGEST_OUTAGE_S:
             self.faults.append(f"no frame for {self.longest_outage_s:.0f} s")
-        self.views = [one for one in self.views if one.until_s - one.since_s >= IN_VIEW_S]
+        self.views = [one for one in self.views if one.seconds >= IN_VIEW_S]
         self.faults += [
-            f"no shot of a face in view from {one.since_s:.2f} to {one.until_s:.2f} s"
+            f"no shot of a face in {one.frames} frames, {one.since_s:.2f} to {one.until_s:.2f} s"
             for one in self.views
             if not one.tracks & self._shots
         ]
