@@ -88,9 +88,9 @@ class _States(Collector):
 
 def exposition(state: State) -> bytes:
     """Return the metrics of a state in Prometheus' text format."""
-    registry = CollectorRegistry(auto_describe=False)
-    registry.register(_States(state))
-    return generate_latest(registry)
+    collectors = CollectorRegistry(auto_describe=False)
+    collectors.register(_States(state))
+    return generate_latest(collectors)
 
 
 def _gauge(name: str, text: str, values: Iterator[tuple[str, float | None]]) -> Metric:
