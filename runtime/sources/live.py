@@ -11,6 +11,7 @@ from collections.abc import Callable, Generator, Iterator
 from sealshot.runtime.errors import InputError, SourceError
 from sealshot.runtime.sources.reader import NoVideoError, Picture, Reader
 from sealshot.runtime.sources.source import HEARTBEAT_S, Source
+from sealshot.runtime.sources.stamps import Arrivals
 from sealshot.runtime.types import Frame, Heartbeat
 
 logger = logging.getLogger(__name__)
@@ -111,8 +112,9 @@ class Live(Source):
 
     A thread reads all the time, so that nothing queues up in the driver or on the network; what
     nobody asked for in time is replaced and counted in ``dropped``. Indexes count every frame that
-    was read, dropped ones included. ``time_s`` is the monotonic clock at the frame's arrival, from
-    0 at the first frame or heartbeat, and runs on while the camera is away, told by heartbeats.
+    was read, dropped ones included. ``time_s`` is the monotonic clock at the frame's arrival (what
+    a stalled line gives at once is laid out by its stamps, see :class:`Arrivals`), from 0 at the
+    first frame or heartbeat, and runs on while the camera is away, told by heartbeats.
     """
 
     def __init__(
@@ -139,7 +141,9 @@ class Live(Source):
         """
         super().__init__(name, live=True, frames=None, fps=None)
         self._connect, self._clock = connect, clock
+        self._arrivals = Arrivals()
         self._start_s: float | None = None
+        self._last_s = 0.0
         self._changed = threading.Condition()
         self._newest: tuple[int, float, Picture] | None = None
         self._error: Exception | None = None
@@ -175,7 +179,8 @@ class Live(Source):
                     if picture is not None:
                         self.dropped += self._newest is not None
                         # the clock is read under the lock, so no heartbeat overtakes the frame
-                        self._newest = index, self._clock(), picture
+                        time_s = self._arrivals.time_s(self._clock(), picture.stamp_s)
+                        self._newest = index, time_s, picture
                         index += 1
                     self._changed.notify_all()
         except Exception as error:
@@ -200,7 +205,8 @@ class Live(Source):
                 return None
             now_s = self._clock() if newest is None else newest[1]
             self._start_s = now_s if self._start_s is None else self._start_s
-            time_s = now_s - self._start_s
+            # a frame may be ahead of the clock, which the next heartbeat is not
+            self._last_s = time_s = max(now_s - self._start_s, self._last_s)
         if newest is None:
             return Heartbeat(time_s)
         index, _, picture = newest

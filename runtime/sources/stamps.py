@@ -1,4 +1,4 @@
-"""From the time stamps of a container to times that never run back."""
+"""From the time stamps of a container, or a frame's arrival, to times that never run back."""
 
 from __future__ import annotations
 
@@ -17,6 +17,10 @@ JUMP_STEPS = 10
 LOOK_AHEAD = 8
 """Pictures that are read ahead of a stamp that is in doubt."""
 STEPS_KEPT = 9
+LEAD_S = 1.0
+"""How far a live frame's time may be ahead of its arrival."""
+CATCH_UP = 0.1
+"""Share of each step by which a time that is ahead comes back towards the arrivals."""
 
 
 def timed(
@@ -73,6 +77,30 @@ def timed(
         time_s = now
         yield Frame(index, time_s, picture.image, picture.decoded)
         index += 1
+
+
+class Arrivals:
+    """Times of live frames: when they arrived, but those that a stalled line gives at once apart.
+
+    Whoever was in view while nothing came would otherwise have been seen for no time at all. Such
+    frames follow each other at the distance that their stamps give, up to ``LEAD_S`` ahead of
+    their arrival, and come back to it over the next ones. A stamp that runs back or jumps says
+    nothing.
+    """
+
+    def __init__(self) -> None:
+        self._time_s, self._stamp_s = -math.inf, math.nan
+
+    def time_s(self, arrival_s: float, stamp_s: float | None) -> float:
+        """Return the time, s, of a frame that arrived now; never less than the one before."""
+        stamp_s = math.nan if stamp_s is None else stamp_s
+        step_s = stamp_s - self._stamp_s
+        if not 0 < step_s < JUMP_S:  # a stamp that is no number compares false
+            step_s = 0.0
+        laid_out_s = self._time_s + (1 - CATCH_UP) * step_s
+        self._stamp_s = stamp_s
+        self._time_s = max(arrival_s, min(laid_out_s, arrival_s + LEAD_S))
+        return self._time_s
 
 
 def _finite(stamp_s: float | None) -> float | None:

@@ -190,6 +190,27 @@ def test_times_are_the_clock_at_arrival(reports) -> None:
         permits.release()  # lets the reader go
 
 
+class Stalled(Camera):
+    """A camera on the real clock whose line holds back half a second and then gives it at once."""
+
+    def read(self) -> Picture | None:
+        picture = super().read()
+        if picture is None:
+            return None
+        time.sleep(0.5 if self.left == 5 else 0.005)
+        return Picture(picture.image, 0.1 * (10 - self.left))
+
+
+def test_frames_that_come_at_once_after_a_stall_keep_their_distance(reports) -> None:
+    with Live(connections([Stalled(World(), 10)]), "cam", sleep=lambda _: True) as source:
+        frames = list(frames_of(source))
+    times = [frame.time_s for frame in frames]
+    assert times == sorted(times)
+    after = [frame for frame in frames if frame.index >= 5]
+    steps = after[-1].index - after[0].index
+    assert after[-1].time_s - after[0].time_s == pytest.approx(0.09 * steps, abs=0.03)
+
+
 def test_indexes_run_on_after_an_outage_which_is_told(reports) -> None:
     connect = connections([Camera(World(), 1), None, Camera(World(), 1, width=8)])
 
