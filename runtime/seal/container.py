@@ -158,16 +158,16 @@ def read_container(data: bytes) -> Container:
     return Container(header, members)
 
 
-def content_of(head: bytes) -> str:
-    """Return what a container says that it holds, by its first ``HEAD_LIMIT`` bytes.
+def read_header(head: bytes) -> Header:
+    """Return the header of a container by its first ``HEAD_LIMIT`` bytes, or fewer if they do.
 
-    Nothing is verified: it serves to choose what goes first where room is short.
+    Nothing is verified: it serves to choose what is fetched, or goes first where room is short.
 
     Raises:
         SealError: it is no container.
     """
     try:
-        return _read_header(first_member(head)).content
+        return _read_header(first_member(head))
     except ValueError as error:
         raise _foreign(str(error)) from error
 

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from sealshot.runtime.errors import InputError, SealError
-from sealshot.runtime.seal.container import Container
+from sealshot.runtime.seal.container import Container, Header
 from sealshot.runtime.seal.documents import Document, kind_of, named, parse_document, read_file
 from sealshot.runtime.seal.fields import (
     Check,
@@ -283,7 +283,11 @@ def check_scope(warrant: Warrant, container: Container, policy: Policy) -> None:
     Raises:
         RefusedError: it is not; the reason is named.
     """
-    header = container.header
+    check_header(warrant, container.header, policy)
+
+
+def check_header(warrant: Warrant, header: Header, policy: Policy) -> None:
+    """Check the same by a header alone, which nobody has verified: to choose what is fetched."""
     if header.policy != policy.digest:
         raise RefusedError(
             "other-policy", "it was sealed under another policy", hint="give that policy"

@@ -19,7 +19,7 @@ from datetime import timedelta
 
 from sealshot.runtime.errors import SealError, VaultError
 from sealshot.runtime.files import read_head
-from sealshot.runtime.seal.container import HEAD_LIMIT, content_of
+from sealshot.runtime.seal.container import HEAD_LIMIT, read_header
 from sealshot.runtime.seal.policy import Policy
 from sealshot.runtime.vault.clock import RunningClock
 from sealshot.runtime.vault.holds import Holds, read_holds
@@ -209,7 +209,7 @@ class Caretaker:
         if object_id not in self._shots:
             try:
                 head = read_head(self._vault.path / object_id, HEAD_LIMIT)
-                self._shots[object_id] = content_of(head) == "shot"
+                self._shots[object_id] = read_header(head).content == "shot"
             except (SealError, OSError):  # sealed to recipients, or nothing that can be read
                 self._shots[object_id] = True
         return self._shots[object_id]

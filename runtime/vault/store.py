@@ -25,7 +25,7 @@ from pathlib import Path
 from types import TracebackType
 
 from sealshot.runtime.errors import InputError, VaultError
-from sealshot.runtime.files import PART, fsync_folder, write_atomic
+from sealshot.runtime.files import PART, fsync_folder, read_regular, write_atomic
 from sealshot.runtime.seal.times import EPOCH_PATTERN, epoch_of, utc_now
 
 AGE, SEALED = ".age", ".sealed"
@@ -216,6 +216,11 @@ def list_objects(path: Path) -> list[VaultObject]:
             f"cannot read the vault {path}: {error.strerror}", hint="check the path"
         ) from error
     return sorted(objects, key=lambda o: (o.sealed_at, o.id))
+
+
+def read_object(path: Path, object_id: str) -> bytes:
+    """Return the bytes of an object of a vault; raises OSError."""
+    return read_regular(path / object_id, OBJECT_LIMIT)
 
 
 def _describe(file: Path) -> VaultObject:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import http.client
-import importlib
 import os
 import re
 import urllib.error
@@ -14,23 +13,14 @@ import urllib.request
 from typing import Any, Protocol
 
 from sealshot.runtime.errors import InputError, SealshotError
+from sealshot.runtime.vault.s3 import BucketError, open_store, plain
 
 NAME = "{name}"
 TIMEOUT_S = 30.0
-"""To connect, and to be answered; for an object its bytes by ``SLOWEST`` are added."""
+"""To be answered; for an object its bytes by ``SLOWEST`` are added."""
 SLOWEST = 8000.0
 """Bytes a second: what is sent lies in buffers, and the answer comes when all has arrived."""
-S3_TIMEOUT_S = 900.0
-"""For one object: 7 MB at that speed."""
 ANSWER_LIMIT = 16 * 1024
-
-_CREDENTIALS = (
-    "AWS_ACCESS_KEY_ID",
-    "AWS_WEB_IDENTITY_TOKEN_FILE",
-    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-    "AWS_SKIP_SIGNATURE",
-)
 
 
 class UploadError(SealshotError):
@@ -100,62 +90,16 @@ class S3:
     """
 
     def __init__(self, url: str, *, prove: bool = False) -> None:
-        self._prove = prove
-        try:
-            self._obstore = importlib.import_module("obstore")
-            self._errors = importlib.import_module("obstore.exceptions")
-            store = importlib.import_module("obstore.store")
-        except ModuleNotFoundError as error:
-            raise InputError(
-                "uploading to s3:// needs obstore, which is not installed",
-                hint="pip install 'sealshot[s3]'",
-            ) from error
-        url = "s3://" + urllib.parse.quote(url.removeprefix("s3://"), safe="/%")
-        self._bucket = urllib.parse.urlsplit(url).netloc
-        if not self._bucket:
-            raise InputError(
-                f"{url} names no bucket", hint="give s3://BUCKET or s3://BUCKET/PREFIX"
-            )
-        if not any(os.environ.get(name) for name in _CREDENTIALS):
-            raise InputError(
-                "there are no credentials for S3 in the environment",
-                hint="set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION, and for a "
-                "server of your own AWS_ENDPOINT_URL",
-            )
-        http = os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://")
-        options = {
-            "connect_timeout": f"{TIMEOUT_S:.0f}s",
-            "timeout": f"{S3_TIMEOUT_S:.0f}s",
-            "allow_http": http,
-        }
-        try:
-            self._store = store.from_url(
-                url, client_options=options, retry_config={"max_retries": 0}
-            )
-        except Exception as error:
-            raise InputError(
-                f"the bucket cannot be used: {_reason(error)}",
-                hint="check the address and the AWS_ variables of the environment",
-            ) from error
+        self._prove, self._store = prove, open_store(url, retries=0)
 
     def deliver(self, name: str, data: bytes) -> None:
         """Store an object."""
         try:
-            self._obstore.put(self._store, name, data, use_multipart=False)
-            back = self._obstore.get(self._store, name).bytes() if self._prove else data
-        except FileNotFoundError as error:
-            raise UploadError(
-                f"the server has no bucket '{self._bucket}'", hint="make it, or check its name"
-            ) from error
-        except (self._errors.PermissionDeniedError, self._errors.UnauthenticatedError) as error:
-            raise UploadError(
-                f"the server refuses these credentials for the bucket '{self._bucket}'",
-                hint="check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION, and the "
-                "clock of this machine",
-            ) from error
-        except Exception as error:  # obstore raises types of its own
-            raise UploadError(f"the bucket did not take it: {_reason(error)}") from error
-        if bytes(back) != data:
+            self._store.put(name, data)
+            back = self._store.get(name) if self._prove else data
+        except BucketError as error:
+            raise UploadError(error.fact, error.hint) from error
+        if back != data:
             raise _not_kept()
 
 
@@ -267,19 +211,8 @@ def _ask(
     except urllib.error.HTTPError as error:
         error.close()
         hint = "check the address and what it allows" if error.code in (401, 403, 404) else ""
-        raise UploadError(f"{host} answered {error.code} {_plain(error.reason)}", hint) from None
+        raise UploadError(f"{host} answered {error.code} {plain(error.reason)}", hint) from None
     except (OSError, ValueError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", error)
         text = getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
-        raise UploadError(f"{host} cannot be reached: {_plain(text)}") from None
-
-
-def _reason(error: Exception) -> str:
-    """What an error of obstore says, without the address, how long it took, and XML."""
-    line = str(error).partition("\n")[0]
-    return _plain(line.rpartition(" - ")[2].partition(": <")[0])
-
-
-def _plain(text: str) -> str:
-    """One short line that is safe on a terminal: a server wrote it."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:200]
+        raise UploadError(f"{host} cannot be reached: {plain(text)}") from None

@@ -302,19 +302,21 @@ def waiting(vault: Path) -> list[str]:
 
 
 def mark_all(vault: Path, objects: Iterable[VaultObject]) -> None:
-    """Mark all objects of a vault that has no spool yet as waiting for their upload.
+    """Mark all objects of a vault as waiting for their upload.
 
     Raises:
-        VaultError: the spool cannot be made.
+        VaultError: the spool cannot be made or written to.
     """
     spool, part = vault / SPOOL, vault / (SPOOL + PART)
+    folder = spool if spool.is_dir() else part
     try:
-        part.mkdir(exist_ok=True)
+        folder.mkdir(exist_ok=True)
         for found in objects:
-            (part / found.id.replace("/", "_", 1)).touch()
-        fsync_folder(part)
-        part.replace(spool)  # all or none: a spool that is there says that the rest was sent
-        fsync_folder(vault)
+            (folder / found.id.replace("/", "_", 1)).touch()
+        fsync_folder(folder)
+        if folder == part:
+            part.replace(spool)  # all or none: a spool that is there says that the rest was sent
+            fsync_folder(vault)
     except OSError as error:
         raise _spool_error(spool, error) from error
 

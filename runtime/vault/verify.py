@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
+from typing import Protocol
 
 from sealshot.runtime.age import age
 from sealshot.runtime.errors import SealError
-from sealshot.runtime.files import read_regular
 from sealshot.runtime.seal.container import HEADER, PAYLOAD, Container, read_container
 from sealshot.runtime.seal.documents import read_file
 from sealshot.runtime.seal.entries import Purged, Sealed, Started, Uploaded
@@ -27,7 +27,7 @@ from sealshot.runtime.seal.policy import Party, Policy
 from sealshot.runtime.seal.times import epoch_end, parse_time
 from sealshot.runtime.vault.holds import Holds
 from sealshot.runtime.vault.record import BETTER
-from sealshot.runtime.vault.store import OBJECT_LIMIT, SEALED, VaultObject
+from sealshot.runtime.vault.store import SEALED
 
 PRESENT, UNSIGNED, PURGED = "present", "unsigned", "purged"
 """In order: whole, signed and logged; an age file, which nobody signs; gone, and logged as such."""
@@ -42,6 +42,22 @@ ALTERED, FOREIGN, MISPLACED, UNKNOWN, MISSING, LEFT, OVERDUE, UNEXPLAINED = (
     "unexplained",
 )
 WRONG = (ALTERED, FOREIGN, MISPLACED, UNKNOWN, MISSING, LEFT, OVERDUE, UNEXPLAINED)
+
+
+class Listed(Protocol):
+    """What a listing of a vault or of a bucket tells of an object."""
+
+    @property
+    def id(self) -> str:
+        """``<epoch>/<name>``."""
+
+    @property
+    def bytes(self) -> int:
+        """Its size."""
+
+    @property
+    def epoch(self) -> str:
+        """The UTC day or hour whose folder it is in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +87,8 @@ class Logged:
     """Id to reason."""
     unexplained: dict[str, str] = field(default_factory=dict)
     """Id of what was purged for a reason that the log itself contradicts, to what is wrong."""
+    uploaded: frozenset[str] = frozenset()
+    """What a server has acknowledged."""
 
     def differs(self, object_id: str, data: bytes) -> str:
         """Return what is wrong with the bytes of an object by this log, or nothing."""
@@ -143,7 +161,7 @@ def read_logged(
             purged[entry.id] = entry.reason
             if strict and (wrong := _contradicts(entry, sealed, uploaded, retention)):
                 unexplained[entry.id] = wrong
-    return Logged(keeper.name, tree.size, sealed, purged, unexplained)
+    return Logged(keeper.name, tree.size, sealed, purged, unexplained, frozenset(uploaded))
 
 
 def _contradicts(
@@ -175,12 +193,22 @@ def _keeper(checkpoint: bytes, cameras: Sequence[Party]) -> Party:
 
 
 def check_objects(
-    objects: Iterable[VaultObject], rules: Rules, done: Callable[[], None] = lambda: None
+    objects: Iterable[Listed],
+    read: Callable[[str], bytes],
+    rules: Rules,
+    done: Callable[[], None] = lambda: None,
 ) -> Checked:
-    """Check each object on its own: form, hashes, signature, signer, place, time."""
+    """Check each object on its own: form, hashes, signature, signer, place, time.
+
+    Args:
+        objects: which.
+        read: returns the bytes of one, by its id; raises OSError.
+        rules: what they are checked against.
+        done: called after each.
+    """
     checked = Checked()
     for found in objects:
-        state, what, camera, digest = _check(found, rules)
+        state, what, camera, digest = _check(found, read, rules)
         checked.findings[found.id] = Finding(found.id, state, what, found.bytes)
         if camera:
             checked.cameras[found.id] = camera
@@ -227,10 +255,44 @@ def compare(
     return list(findings.values())
 
 
-def _check(found: VaultObject, rules: Rules) -> tuple[str, str, str, str]:
+def compare_copy(checked: Checked, log: Logged, rules: Rules) -> list[Finding]:
+    """Compare a copy of the objects, as uploads made it, with the log of their camera.
+
+    What left the vault for another reason than its age may stay there. What was not uploaded, and
+    what is over its time, need not be there.
+    """
+    findings = dict(checked.findings)
+    for object_id, finding in checked.findings.items():
+        if finding.state != PRESENT or checked.cameras[object_id] != log.camera:
+            continue
+        if object_id not in log.sealed:
+            wrong = UNKNOWN, "the log does not know it"
+        elif log.sealed[object_id] not in ("", checked.digests[object_id]):
+            wrong = ALTERED, "it is not the shot that was logged"
+        elif log.purged.get(object_id) == "retention":
+            wrong = LEFT, "the log has it as purged: retention"
+        else:
+            continue
+        findings[object_id] = Finding(object_id, *wrong, finding.bytes)
+    for object_id in sorted(log.uploaded - checked.findings.keys()):
+        if log.purged.get(object_id) == "retention" or _is_over(object_id, rules):
+            findings[object_id] = Finding(object_id, PURGED, "its time is over")
+        else:
+            what = "the log has it as uploaded, and it is not there"
+            findings[object_id] = Finding(object_id, MISSING, what)
+    return list(findings.values())
+
+
+def _is_over(object_id: str, rules: Rules) -> bool:
+    if rules.retention is None or rules.now is None:
+        return False
+    return epoch_end(object_id.partition("/")[0]) + rules.retention <= rules.now
+
+
+def _check(found: Listed, read: Callable[[str], bytes], rules: Rules) -> tuple[str, str, str, str]:
     """Return state, what is to be said of it, the camera, and the hash of the bytes."""
     try:
-        data = read_regular(found.path, OBJECT_LIMIT)
+        data = read(found.id)
         if not found.id.endswith(SEALED):
             _check_age(data)
             return (*_check_time(found, rules, UNSIGNED), "", "")
@@ -260,7 +322,7 @@ def _foreign(container: Container, rules: Rules) -> str:
     return ""
 
 
-def _check_time(found: VaultObject, rules: Rules, state: str) -> tuple[str, str]:
+def _check_time(found: Listed, rules: Rules, state: str) -> tuple[str, str]:
     if rules.retention is None or rules.now is None:
         return state, ""
     end = epoch_end(found.epoch) + rules.retention

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sealshot.runtime.age import age
 from sealshot.runtime.cli.arguments import Arguments, output_file, run_action
-from sealshot.runtime.cli.commands.objects import expand, in_scope, read_object
+from sealshot.runtime.cli.commands.objects import expand, in_scope
 from sealshot.runtime.cli.terminal import fail, note, say, say_json, table, warn
 from sealshot.runtime.errors import InputError, SealError
 from sealshot.runtime.seal.ceremony import parse_answer
@@ -103,13 +103,14 @@ def _export(argv: list[str]) -> int:
     with named(given.warrant):
         warrant = parse_warrant(warrant_file)
     answers = [_answer(path, warrant, policy, identities) for path in given.answer]
-    objects = dict.fromkeys(path for place in given.objects for path in expand(place))
+    objects = {one.name: one for place in given.objects for one in expand(place)}
     kept = [read_file(path, "checkpoint", CHECKPOINT_LIMIT) for path in given.checkpoint]
     logs: dict[Path, _Log] = {}
     shots = {}
-    for path in in_scope(list(objects), warrant, policy):
+    for one in in_scope(list(objects.values()), warrant, policy):
+        path = Path(one.name)
         with named(path):
-            sealed = read_object(path)
+            sealed = one.read()
             header = read_container(sealed).header
             if header.content != SHOT:
                 note(f"{path.name} left out: it is no shot, but {header.content}")

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
 from sealshot.runtime.age import age
-from sealshot.runtime.cli.arguments import Arguments
-from sealshot.runtime.cli.commands.objects import expand, in_scope, read_object
+from sealshot.runtime.cli.arguments import Arguments, duration
+from sealshot.runtime.cli.commands.objects import LATE, Found, expand, expand_bucket, in_scope
 from sealshot.runtime.cli.terminal import fail, note, progress, say_json, table
-from sealshot.runtime.cli.words import PERCENTILE
+from sealshot.runtime.cli.words import PERCENTILE, counted
 from sealshot.runtime.errors import InputError, SealError, SealshotError
 from sealshot.runtime.files import make_folder, write_atomic
 from sealshot.runtime.seal import container
@@ -31,14 +31,16 @@ from sealshot.runtime.seal.warrant import (
     check_warrant,
     read_warrant,
 )
+from sealshot.runtime.vault.bucket import Bucket, open_bucket
 from sealshot.runtime.vault.record import LOG
+from sealshot.runtime.vault.s3 import SCHEME
 from sealshot.runtime.vault.verify import Logged, read_logged
 
 USAGE = """\
 usage: sealshot open OBJECT... --identity FILE -o DIR [--force] [--json]
-       sealshot open OBJECT... --warrant FILE --policy FILE --request FILE
+       sealshot open OBJECT... --warrant FILE --policy FILE --request FILE [--late TIME]
        sealshot open OBJECT... --warrant FILE --policy FILE --identity FILE --answer FILE...
-                     [--checkpoint FILE]... -o DIR [--force] [--json]
+                     [--checkpoint FILE]... [--late TIME] -o DIR [--force] [--json]
 
 Open sealed shots. Of each OBJECT, the picture (.jpg or .png), what is known about it (.json) and
 its clip (.mjpeg) are written to DIR, readable by you only. What cannot be opened is reported, the
@@ -49,13 +51,18 @@ authority and the custodian answer on their own machines (`sealshot authority an
 custodian answer`); the second opens with their answers. What the warrant is not for is left out.
 Where the camera's log lies beside the shots, one that is not the shot that was logged is refused.
 
-OBJECT           a sealed object, or a vault (or a day of it) for all that is in it
+OBJECT           a sealed object; a vault (or a day of it) for all that is in it; or
+                 s3://BUCKET/PREFIX, as uploads filled it: only what the warrant may cover is listed
+                 and read by its header, and only what it covers is fetched. Credentials come from
+                 the environment
 --identity FILE  the private key; - reads it from standard input; may be given several times
 --warrant FILE   a warrant that a quorum has signed
 --policy FILE    the policy of the cameras
 --request FILE   write the request for the shots that the warrant is for
 --answer FILE    the answer of an authority or of the custodian; may be repeated
 --checkpoint FILE  of the camera's log, kept elsewhere; may be repeated
+--late TIME      in a bucket, how long after it was taken a shot was sealed at most (default 1h):
+                 who stayed in view for longer, and recordings, were sealed later
 -o DIR           the folder to write to; made where it is absent
 --force          overwrite files in DIR
 --json           print what was opened, and what was not, for machines
@@ -65,6 +72,7 @@ examples:
   sealshot open vault/ --warrant w.json --policy policy.toml --request request.zip
   sealshot open vault/ --warrant w.json --policy policy.toml --identity me.key \\
       --answer judge.answer --answer police.answer --answer custodian.answer -o out/
+  sealshot open s3://bucket/cam1 --warrant w.json --policy policy.toml --request request.zip
 """
 
 Opener = Callable[[bytes], Opened]
@@ -74,7 +82,7 @@ Opener = Callable[[bytes], Opened]
 class Result:
     """What became of one object."""
 
-    path: Path
+    name: str
     metadata: Metadata
     files: tuple[Path, ...]
     """What was written, picture first."""
@@ -83,7 +91,7 @@ class Result:
 def main(argv: list[str]) -> int:
     """Run `sealshot open`."""
     arguments = Arguments("open", USAGE)
-    arguments.add_argument("objects", metavar="OBJECT", nargs="+", type=Path)
+    arguments.add_argument("objects", metavar="OBJECT", nargs="+")
     arguments.add_argument("--identity", action="append", metavar="FILE", default=[])
     arguments.add_argument("-o", dest="folder", type=Path, metavar="DIR")
     arguments.add_argument("--warrant", type=Path)
@@ -91,6 +99,7 @@ def main(argv: list[str]) -> int:
     arguments.add_argument("--request", type=Path)
     arguments.add_argument("--answer", action="append", type=Path, default=[])
     arguments.add_argument("--checkpoint", action="append", type=Path, default=[])
+    arguments.add_argument("--late", type=duration)
     arguments.add_argument("--force", action="store_true")
     arguments.add_argument("--json", action="store_true")
     given = arguments.parse_args(argv)
@@ -99,19 +108,36 @@ def main(argv: list[str]) -> int:
     if given.request is None and (given.folder is None or not given.identity):
         arguments.error("the following arguments are required: --identity, -o")
 
+    buckets = {place: open_bucket(place) for place in given.objects if place.startswith(SCHEME)}
+    if given.late and not (buckets and given.warrant):
+        arguments.error("--late is for a warrant and a bucket (s3://...)")
+
     identities = [identity for file in given.identity for identity in read_identities(file)]
-    objects = list(dict.fromkeys(path for place in given.objects for path in expand(place)))
-    count = len(objects)
     opener: Opener = partial(_open_alone, identities)
-    changed: list[tuple[Path, InputError]] = []
+    changed: list[tuple[Found, InputError]] = []
+    warrant = policy = None
     if given.warrant is not None:
         warrant, policy = read_warrant(given.warrant), read_policy(given.policy)
         purpose = warrant.purpose if given.request else "open"  # a hold takes a request too
         check_warrant(warrant, policy, utc_now(), purpose)
+    found = {
+        one.name: one
+        for place in given.objects
+        for one in (
+            expand_bucket(place, buckets[place], warrant, given.late or LATE)
+            if place in buckets
+            else expand(Path(place))
+        )
+    }
+    objects = list(found.values())
+    count = len(objects)
+    if warrant and policy:
         objects = in_scope(objects, warrant, policy)
         count = len(objects)
         if given.request is not None:
-            return _request(objects, given.request)
+            lacking = _request(objects, given.request)
+            _tell_requests(buckets)
+            return 2 if lacking else 0
         answers = [
             _told(path, read_answer, read_file(path, "answer"), warrant, policy, identities)
             for path in given.answer
@@ -121,43 +147,43 @@ def main(argv: list[str]) -> int:
         opener = partial(_open_together, warrant, policy, answers)
     make_folder(given.folder, "name another with -o")
     opened: list[Result] = []
-    failed: list[tuple[Path, InputError]] = list(changed)
+    failed: list[tuple[Found, InputError]] = list(changed)
     names: set[str] = set()
     with progress("opening", len(objects)) as bar:
-        for number, path in enumerate(objects):
+        for number, one in enumerate(objects):
             bar.update(number)
-            name = path.stem
+            name = one.stem
             try:
-                shot = opener(read_object(path))
+                shot = opener(one.read())
                 files = _write(shot, given.folder, name, force=given.force and name not in names)
             except InputError as error:
-                failed.append((path, error))
+                failed.append((one, error))
             else:
-                opened.append(Result(path, shot.metadata, files))
+                opened.append(Result(one.name, shot.metadata, files))
                 names.add(name)
 
-    for path, why in failed:
-        fail(InputError(f"{path}: {why.fact}", hint=why.hint))
+    for one, why in failed:
+        fail(InputError(f"{one.name}: {why.fact}", hint=why.hint))
     if given.json:
         say_json(
             {
                 "opened": [
                     {
-                        "object": str(result.path),
+                        "object": result.name,
                         "files": [str(file) for file in result.files],
                         **asdict(result.metadata),
                     }
                     for result in opened
                 ],
                 "failed": [
-                    {"object": str(path), "error": why.fact, "hint": why.hint}
-                    for path, why in failed
+                    {"object": one.name, "error": why.fact, "hint": why.hint} for one, why in failed
                 ],
             }
         )
     elif opened:
         table(("picture", ">track", "taken at", ">score", ">percentile"), map(_row, opened))
         note(PERCENTILE)
+    _tell_requests(buckets)
     note(f"{len(opened)} of {count} opened")
     return 2 if failed else 0
 
@@ -178,48 +204,62 @@ def _open_together(
 
 
 def _as_logged(
-    objects: list[Path], warrant: Warrant, kept: Sequence[bytes]
-) -> tuple[list[Path], list[tuple[Path, InputError]]]:
+    objects: list[Found], warrant: Warrant, kept: Sequence[bytes]
+) -> tuple[list[Found], list[tuple[Found, InputError]]]:
     """Part the objects into those that are what their vault's log says, and those that are not."""
     cameras = [
         Party("camera", name, parse_verify_key(key)) for name, key in warrant.cameras.items()
     ]
-    logged: dict[Path, Logged | None] = {}
+    logged: dict[Path | None, Logged | None] = {}
     same, changed = [], []
-    for path in objects:
-        vault = path.parent.parent
+    for one in objects:
+        vault = one.path.parent.parent if one.path else None
         if vault not in logged:
-            there = (vault / LOG).exists()
-            logged[vault] = read_logged(vault / LOG, cameras, kept) if there else None
+            there = vault is not None and (vault / LOG).exists()
+            logged[vault] = read_logged(vault / LOG, cameras, kept) if vault and there else None
             if not there:
-                note(f"there is no log in {vault}: whether a shot was replaced is not checked")
+                place = vault or "a bucket"
+                note(f"there is no log in {place}: whether a shot was replaced is not checked")
         log = logged[vault]
         try:
-            wrong = log.differs(f"{path.parent.name}/{path.name}", read_object(path)) if log else ""
+            wrong = (
+                log.differs("/".join(one.path.parts[-2:]), one.read()) if log and one.path else ""
+            )
         except InputError as error:
-            changed.append((path, error))
+            changed.append((one, error))
             continue
         if wrong:
             changed.append(
-                (path, SealError(wrong, "the camera's key may be stolen: ask its keeper"))
+                (one, SealError(wrong, "the camera's key may be stolen: ask its keeper"))
             )
         else:
-            same.append(path)
+            same.append(one)
     return same, changed
 
 
-def _request(objects: list[Path], output: Path) -> int:
+def _request(objects: list[Found], output: Path) -> int:
+    """Write a request; return how many objects cannot be in it."""
     containers = []
     failed = 0
-    for path in objects:
+    for one in objects:
         try:
-            containers.append(read_container(read_object(path)))
+            containers.append(read_container(one.read()))
         except InputError as error:
             failed += 1
-            fail(InputError(f"{path}: {error.fact}", hint=error.hint))
+            fail(InputError(f"{one.name}: {error.fact}", hint=error.hint))
     write_file(output, write_request(containers))
-    note(f"a request for {len(containers)} shots: {output}")
-    return 2 if failed else 0
+    note(f"a request for {counted(len(containers), 'shot')}: {output}")
+    return failed
+
+
+def _tell_requests(buckets: Mapping[str, Bucket]) -> None:
+    """Say what the server was asked: it is what one pays for."""
+    for url, bucket in buckets.items():
+        asked = bucket.requests
+        note(
+            f"{url}: {counted(asked.total(), 'request')} ({counted(asked['list'], 'listing')}, "
+            f"{counted(asked['header'], 'header')}, {counted(asked['object'], 'object')})"
+        )
 
 
 def _told(path: Path, read: Callable[..., Answer], *arguments: object) -> Answer:

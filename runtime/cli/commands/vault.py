@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 from sealshot.runtime.cli.arguments import Arguments, run_action
+from sealshot.runtime.cli.commands.vault_bucket import list_bucket, stats_bucket, verify_bucket
 from sealshot.runtime.cli.commands.vault_holds import holds
 from sealshot.runtime.cli.commands.vault_purge import hold, purge
 from sealshot.runtime.cli.commands.vault_upload import TRIES, upload
@@ -13,6 +15,7 @@ from sealshot.runtime.cli.commands.vault_verify import stats, verify
 from sealshot.runtime.cli.terminal import note, say_json, table
 from sealshot.runtime.cli.words import counted
 from sealshot.runtime.seal.times import format_time
+from sealshot.runtime.vault.s3 import SCHEME
 from sealshot.runtime.vault.store import list_objects
 
 USAGE = f"""\
@@ -21,11 +24,16 @@ usage: sealshot vault list   VAULT [--json]
                              [--checkpoint FILE]... [--json]
        sealshot vault stats  VAULT [--quota SIZE] [--json]
        sealshot vault upload VAULT URL [--policy FILE | --retention TIME] [--after-upload DO]
-                             [--tries N] [--clock-is-right] [--json]
+                             [--all] [--tries N] [--clock-is-right] [--json]
        sealshot vault purge  VAULT --policy FILE | --retention TIME [--dry-run]
                              [--clock-is-right] [--json]
        sealshot vault hold   VAULT --warrant FILE --policy FILE [--until TIME]
        sealshot vault holds  VAULT --policy FILE [--json]
+
+list, verify and stats take s3://BUCKET/PREFIX for VAULT, too: what uploads brought there, with
+credentials from the environment. list and stats ask once for 1000 objects; verify fetches each, and
+takes --log FILE of the camera, or --no-log: what the log has as uploaded must be there until its
+time is over.
 
 None of them needs a key that opens anything, and what is inside stays unknown.
 
@@ -54,6 +62,7 @@ holds   Show the holds that are in force, and those that the log has as over: th
 --checkpoint FILE  one that was kept elsewhere: finds a log that was cut or written anew
 --retention TIME   as 30d, counted from the end of the day or hour that a shot was sealed in
 --after-upload DO  keep (default) or delete them here once the server has acknowledged them
+--all              send all shots, also what was sent before: to another server
 --tries N          failures in a row to give up after (default {TRIES}); the waits between them
                    double, from 1 s to 10 minutes
 --dry-run          say what would go, and change nothing
@@ -67,12 +76,15 @@ examples:
 """
 
 
+Action = Callable[[Arguments, list[str]], int]
+
+
 def main(argv: list[str]) -> int:
     """Run `sealshot vault`."""
-    actions = {
-        "list": _list,
-        "verify": verify,
-        "stats": stats,
+    actions: dict[str, Action] = {
+        "list": partial(_either, _list, list_bucket),
+        "verify": partial(_either, verify, verify_bucket),
+        "stats": partial(_either, stats, stats_bucket),
         "upload": upload,
         "purge": purge,
         "hold": hold,
@@ -82,6 +94,11 @@ def main(argv: list[str]) -> int:
         name: partial(action, Arguments(f"vault {name}", USAGE)) for name, action in actions.items()
     }
     return run_action("vault", USAGE, bound, argv)
+
+
+def _either(folder: Action, bucket: Action, arguments: Arguments, argv: list[str]) -> int:
+    """Act on a vault that is a folder, or on what uploads brought to a bucket."""
+    return (bucket if any(a.startswith(SCHEME) for a in argv) else folder)(arguments, argv)
 
 
 def _list(arguments: Arguments, argv: list[str]) -> int:

@@ -28,6 +28,7 @@ def upload(arguments: Arguments, argv: list[str]) -> int:
     add("--policy", type=Path)
     add("--retention", type=duration)
     add("--after-upload", choices=("keep", "delete"), default="keep")
+    add("--all", action="store_true")
     add("--tries", type=positive_int, default=TRIES)
     add("--clock-is-right", action="store_true")
     add("--json", action="store_true")
@@ -46,7 +47,7 @@ def upload(arguments: Arguments, argv: list[str]) -> int:
         delivery=delivery,
         clock_is_right=given.clock_is_right,
     )
-    interrupted, end = _send(vault, sealing, given.tries)
+    interrupted, end = _send(vault, sealing, given.tries, every=given.all)
     if given.json:
         say_json({"uploaded": end.sent, "left": end.waiting, "interrupted": interrupted})
     else:
@@ -63,9 +64,11 @@ def upload(arguments: Arguments, argv: list[str]) -> int:
     return 0
 
 
-def _send(vault: Path, sealing: Sealing, tries: int) -> tuple[bool, Standing]:
+def _send(vault: Path, sealing: Sealing, tries: int, *, every: bool) -> tuple[bool, Standing]:
     """Return whether Ctrl-C ended it, and how far it came."""
-    if not (vault / SPOOL).is_dir():
+    if every:
+        mark_all(vault, list_objects(vault))
+    elif not (vault / SPOOL).is_dir():
         objects = list_objects(vault)
         if not objects:
             note("nothing waits here, and there is no shot to send")

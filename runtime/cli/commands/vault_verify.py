@@ -6,6 +6,7 @@ import argparse
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,12 @@ from sealshot.runtime.seal.times import epoch_start
 from sealshot.runtime.vault.clock import CLOCK, TrustedClock
 from sealshot.runtime.vault.holds import read_holds
 from sealshot.runtime.vault.record import LOG
-from sealshot.runtime.vault.store import SEALED, list_objects
+from sealshot.runtime.vault.store import SEALED, list_objects, read_object
 from sealshot.runtime.vault.upload import waiting
 from sealshot.runtime.vault.verify import (
     Checked,
     Finding,
+    Logged,
     Rules,
     check_objects,
     compare,
@@ -55,24 +57,38 @@ def verify(arguments: Arguments, argv: list[str]) -> int:
     sealed = any(found.id.endswith(SEALED) for found in objects)
     logged = None
     if not given.no_log and (given.log or log.exists() or sealed):
-        _need_cameras(rules.cameras, log)
+        need_cameras(rules.cameras, log)
         logged = read_logged(log, rules.cameras, kept, rules.retention)
         objects = list_objects(given.vault)
     with progress("checking", len(objects)) as bar:
         count = iter(range(1, len(objects) + 1))
-        checked = check_objects(objects, rules, lambda: bar.update(next(count)))
+        checked = check_objects(
+            objects, partial(read_object, given.vault), rules, lambda: bar.update(next(count))
+        )
     findings = list(checked.findings.values())
     if logged:
         after = read_logged(log, rules.cameras, kept, rules.retention)
         findings = compare(checked, logged, after, lambda i: (given.vault / i).exists())
+    return tell(findings, logged, len(kept), rules.cameras, json=given.json)
+
+
+def tell(
+    findings: Sequence[Finding],
+    logged: Logged | None,
+    kept: int,
+    cameras: Sequence[Party],
+    *,
+    json: bool,
+) -> int:
+    """Say what was found; 1 if something is wrong."""
     wrong = [finding for finding in findings if finding.is_wrong]
     counts = Counter(finding.state for finding in findings)
     entries = logged.entries if logged else None
-    if given.json:
+    if json:
         bad = [asdict(finding) for finding in wrong]
         say_json({"ok": not wrong, "counts": counts, "log_entries": entries, "wrong": bad})
     else:
-        _print(findings, wrong, counts, entries, len(kept), rules.cameras)
+        _print(findings, wrong, counts, entries, kept, cameras)
     return 1 if wrong else 0
 
 
@@ -85,7 +101,9 @@ def stats(arguments: Arguments, argv: list[str]) -> int:
     objects = list_objects(given.vault)
     with progress("counting", len(objects)) as bar:
         count = iter(range(1, len(objects) + 1))
-        checked = check_objects(objects, Rules(), lambda: bar.update(next(count)))
+        checked = check_objects(
+            objects, partial(read_object, given.vault), Rules(), lambda: bar.update(next(count))
+        )
     groups = _groups(checked)
     total = sum(found.bytes for found in objects)
     epochs = sorted((found.epoch for found in objects), key=epoch_start)
@@ -136,7 +154,7 @@ def _groups(checked: Checked) -> list[dict[str, Any]]:
 
 def _rules(given: argparse.Namespace) -> Rules:
     policy = read_policy(given.policy) if given.policy else None
-    cameras = [read_party(path, "camera") for path in given.camera or _beside(given.policy)]
+    cameras = [read_party(path, "camera") for path in given.camera or beside(given.policy)]
     trusted = TrustedClock(given.vault / CLOCK).peek()
     if trusted.warning:
         warn(trusted.warning)
@@ -149,13 +167,14 @@ def _rules(given: argparse.Namespace) -> Rules:
     )
 
 
-def _beside(policy: Path | None) -> list[Path]:
+def beside(policy: Path | None) -> list[Path]:
     """Return the .pub file that `sealshot camera enrol` wrote beside a camera's policy."""
     enrolled = policy is not None and (policy.parent / "camera.key").exists()
     return sorted(policy.parent.glob("*.pub")) if policy is not None and enrolled else []
 
 
-def _need_cameras(cameras: Sequence[Party], log: Path) -> None:
+def need_cameras(cameras: Sequence[Party], log: Path) -> None:
+    """Refuse a log that is not there, or cannot be verified."""
     if not log.exists():
         raise InputError(
             f"there is no log {log}: what is missing cannot be known",

@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from sealshot.runtime.seal.policy import read_party, read_policy
 from sealshot.runtime.seal.times import utc_now
 from sealshot.runtime.vault.keeper import Keeper
 from sealshot.runtime.vault.record import BETTER, LOG
-from sealshot.runtime.vault.store import Vault, list_objects
+from sealshot.runtime.vault.store import Vault, list_objects, read_object
 from sealshot.runtime.vault.verify import (
     ALTERED,
     FOREIGN,
@@ -208,7 +209,7 @@ def test_a_shot_that_is_over_its_time(vault: Path, parties) -> None:
             retention=policy.retention_time,
             now=utc_now() + timedelta(days=days),
         )
-        findings = check_objects(objects, rules).findings.values()
+        findings = check_objects(objects, partial(read_object, vault), rules).findings.values()
         assert sum(finding.state == OVERDUE for finding in findings) == count
 
 

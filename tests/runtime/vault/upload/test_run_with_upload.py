@@ -18,8 +18,8 @@ import pytest
 from sealshot.runtime.seal.log import parse_checkpoint
 from sealshot.runtime.seal.policy import read_party
 from sealshot.runtime.vault.record import LOG
+from sealshot.runtime.vault.s3 import CREDENTIALS
 from sealshot.runtime.vault.store import list_objects
-from sealshot.runtime.vault.targets import _CREDENTIALS
 from sealshot.runtime.vault.upload import SPOOL, waiting
 from sealshot.runtime.vault.verify import read_logged
 
@@ -27,7 +27,7 @@ RUN = (sys.executable, "-m", "sealshot", "run")
 
 
 def environment(**variables: str) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if name not in _CREDENTIALS}
+    kept = {name: value for name, value in os.environ.items() if name not in CREDENTIALS}
     return {**kept, **variables}
 
 

@@ -16,6 +16,7 @@ import pytest
 
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.vault import targets as upload_targets
+from sealshot.runtime.vault.s3 import CREDENTIALS
 from sealshot.runtime.vault.targets import UploadError, open_target
 
 NAME = f"2026-11-21/{'5f' * 16}.sealed"
@@ -143,7 +144,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> Environment:
     """Set the AWS_ variables, and no others."""
 
     def use(**variables: str) -> None:
-        for name in upload_targets._CREDENTIALS:
+        for name in CREDENTIALS:
             monkeypatch.delenv(name, raising=False)
         for name, value in variables.items():
             monkeypatch.setenv(name, value)
