@@ -30,8 +30,8 @@ from sealshot.runtime.types import Track
 Held = TypeVar("Held")
 
 LOOK_S = 1.0
-DEVIATIONS = 2.0
-MOST_DRIFT = 1.0
+DEVIATIONS = 1.0
+MOST_DRIFT = 0.5
 """Most that is added for not knowing where a face is, as a share of its larger side."""
 FINDS_BEHIND = 8
 """Finds from which the motion before them is told; more do not change it."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
+from collections import deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, TypeVar
@@ -27,11 +29,12 @@ CONTAINERS: dict[str, tuple[str, tuple[Codec, ...]]] = {
     ".mov": ("mov", ("h264", "h265", "mjpeg")),
     ".mkv": ("matroska", ("h264", "h265", "ffv1", "mjpeg")),
 }
+LOOKS_NOT_AHEAD = "rc-lookahead=0:sync-lookahead=0:bframes=0"
 # codec -> FFmpeg's encoder and its options
 ENCODERS: dict[Codec, tuple[str, dict[str, str]]] = {
     "h264": (
-        "libx264",  # what it holds back to look ahead is most of its memory
-        {"preset": "veryfast", "crf": "20", "x264-params": "sync-lookahead=0:rc-lookahead=4"},
+        "libx264",  # pictures that it holds back to look ahead would be most of its memory
+        {"preset": "superfast", "crf": "22", "x264-params": LOOKS_NOT_AHEAD},
     ),
     "h265": ("libx265", {"preset": "veryfast", "crf": "22", "x265-params": "log-level=none"}),
     "ffv1": ("ffv1", {"level": "3"}),
@@ -39,6 +42,8 @@ ENCODERS: dict[Codec, tuple[str, dict[str, str]]] = {
 }
 CODECS: tuple[Codec, ...] = tuple(ENCODERS)
 NEED_EVEN_SIDES = ("h264", "h265")
+AHEAD = 2
+"""Pictures that wait for the encoder; each later one waits for the first of them."""
 
 
 def check_output(path: Path, codec: Codec | None) -> Codec:
@@ -63,6 +68,7 @@ def check_output(path: Path, codec: Codec | None) -> Codec:
 class VideoWriter:
     """Writes to ``path.part``, which becomes ``path`` when :meth:`keep` was called.
 
+    A thread of its own encodes, so that what went wrong with a picture is told with a later one.
     Use it in a ``with`` block: at its end a file that was not kept is deleted.
     """
 
@@ -93,6 +99,8 @@ class VideoWriter:
         self._path, self._part = path, path.with_name(path.name + PART)
         self._kept, self._codec, self._below = False, codec, below
         self._messages: dict[int, bytes] = {}
+        self._encoding = ThreadPoolExecutor(1, "encoder")
+        self._ahead: deque[Future[None]] = deque()
         self._file = self._do(lambda: _File(self._part, 0o600 if private else 0o666))
         try:
             self._do(lambda: self._open(form, codec, audio))
@@ -160,8 +168,18 @@ class VideoWriter:
         if context.pix_fmt != self._format:
             frame = frame.reformat(format=context.pix_fmt)
         frame.pts, frame.time_base = ticks, self._time_base_s
-        self._messages[ticks] = message
-        self._do(lambda: self._mux(frame))
+
+        def encode() -> None:
+            self._messages[ticks] = message
+            self._mux(frame)
+
+        self._later(encode)
+
+    def _later(self, work: Callable[[], None]) -> None:
+        """Do what writes in the thread of the encoder, in order."""
+        while len(self._ahead) >= AHEAD:
+            self._ahead.popleft().result()
+        self._ahead.append(self._encoding.submit(self._do, work))
 
     def _mux(self, frame: av.VideoFrame | None) -> None:
         for packet in self._stream.encode(frame):
@@ -175,7 +193,7 @@ class VideoWriter:
         """Write a packet of the sound."""
         if self._audio is not None and packet.size:  # an empty one only flushes a decoder
             packet.stream = self._audio
-            self._do(lambda: self._container.mux(packet))
+            self._later(lambda: self._container.mux(packet))
 
     def keep(self) -> None:
         """Finish the file, and give it its name.
@@ -191,11 +209,14 @@ class VideoWriter:
             self._part.replace(self._path)
             fsync_folder(self._path.parent)
 
+        while self._ahead:
+            self._ahead.popleft().result()
         self._do(finish)
         self._kept = True
 
     def discard(self) -> None:
         """Delete what was written, unless it was kept. A second call does nothing."""
+        self._encoding.shutdown(cancel_futures=True)
         if not self._kept:
             self._file.close()
             self._part.unlink(missing_ok=True)
