@@ -29,6 +29,10 @@ COMMANDS = {
         "sealshot.runtime.cli.commands.run",
         "watch a source; seal the best shot of each person",
     ),
+    "archive": (
+        "sealshot.runtime.cli.commands.archive",
+        "watch many recordings with several workers; seal as run does",
+    ),
     "serve": (
         "sealshot.runtime.cli.commands.serve",
         "watch all cameras of a box, as a file says",

@@ -117,8 +117,16 @@ class Keeper:
         origin: Origin,
         picture: PictureType = "jpg",
         replaces: str | None = None,
+        name: str | None = None,
     ) -> str:
         """Seal a shot, store it durably and return its id; it takes the place of ``replaces``.
+
+        Args:
+            shot: the shot.
+            origin: where it comes from.
+            picture: how it is encoded.
+            replaces: the id of a lesser one.
+            name: 32 hexadecimal digits that its id is made of; None takes random ones.
 
         Raises:
             VaultError: it could not be stored. What was stored before is kept.
@@ -129,7 +137,8 @@ class Keeper:
         utc = datetime.fromisoformat(shot.utc.replace("Z", "+00:00"))
         times = self._times_of(shot.time_s, utc, origin)
         plain = pack(shot, origin, times, picture=picture)
-        return self._store(self._sealer.seal(plain, times), times, replaces, shot.score)
+        sealed = self._sealer.seal(plain, times, id=name)
+        return self._store(sealed, times, replaces, shot.score)
 
     def put_originals(self, originals: Originals, origin: Origin, utc: datetime) -> str:
         """Seal a part of what a public stream covered, store it durably and return its id.
