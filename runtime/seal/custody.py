@@ -13,6 +13,7 @@ from html import escape
 
 from sealshot.runtime.seal.container import Header
 from sealshot.runtime.seal.log import Checkpoint
+from sealshot.runtime.seal.page import write_html, write_table
 from sealshot.runtime.seal.payload import Opened
 from sealshot.runtime.seal.policy import Policy
 from sealshot.runtime.seal.times import format_time
@@ -26,6 +27,15 @@ CLOCKS = {
     "given": "whoever ran the camera's program",
     "processing": "the clock while a recording was processed: not when it was taken",
 }
+
+
+STYLE = """\
+body { max-width: 46em; }
+th { width: 13em; }
+pre { white-space: pre-wrap; font-size: 8pt; }
+img { max-width: 14em; max-height: 14em; }
+section { break-inside: avoid; }
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +83,7 @@ def write_page(account: Account) -> str:
         "<code>sealshot evidence verify</code> prints of the file that this page came in; the page "
         "says it in words.</p>",
         "<h2>The order</h2>",
-        _table(
+        write_table(
             ("Case", warrant.case),
             ("Shots of", ", ".join(name for name, _ in cameras)),
             ("Taken", f"from {_time(warrant.start)} to before {_time(warrant.end)}"),
@@ -84,10 +94,10 @@ def write_page(account: Account) -> str:
             ("Digest of the policy", policy.digest),
         ),
         "<h2>Who released the secrets</h2>",
-        _table(*((f"{name} ({role})", _time(when)) for name, role, when in account.answers)),
+        write_table(*((f"{name} ({role})", _time(when)) for name, role, when in account.answers)),
         *(_exhibit(number, one) for number, one in enumerate(account.exhibits, 1)),
         "<h2>Keys</h2>",
-        _table(
+        write_table(
             *((f"camera {name}", key) for name, key in cameras),
             *((f"{a.name} ({a.role})", str(a.verify_key)) for a in policy.authorities),
             (f"{policy.custodian.name} (custodian)", str(policy.custodian.verify_key)),
@@ -101,7 +111,7 @@ def write_page(account: Account) -> str:
         f"<p>Exported at {_time(account.exported)}, as the exporter says, by sealshot "
         f"{escape(account.sealshot)}.</p>",
     ]
-    return _PAGE.format(title=f"Case {escape(warrant.case)}", body="\n".join(body))
+    return write_html(f"Case {warrant.case}", STYLE, "\n".join(body))
 
 
 def _exhibit(number: int, exhibit: Exhibit) -> str:
@@ -110,7 +120,7 @@ def _exhibit(number: int, exhibit: Exhibit) -> str:
     logged = f"entry {exhibit.entry} of {exhibit.checkpoint.size}, in the hour {exhibit.entry_time}"
     if not exhibit.has_hash:
         logged += "; the log has its name only, as version 0.1 wrote it"
-    rows = _table(
+    rows = write_table(
         ("Collected", f"by camera {header.camera} from {known.source}"),
         ("Taken at", f"{known.utc}, by {CLOCKS.get(known.clock, known.clock)}"),
         ("Sealed", f"{known.sealed or header.hour}, key of epoch {header.epoch}"),
@@ -132,38 +142,9 @@ def _clip(opened: Opened) -> Iterable[str]:
     return (f"clip {_sha256(opened.clip)}",) if opened.clip else ()
 
 
-def _table(*rows: tuple[str, str]) -> str:
-    lines = (f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in rows)
-    return "<table>" + "".join(lines) + "</table>"
-
-
 def _time(time: datetime) -> str:
     return format_time(time)
 
 
 def _sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
-
-
-_PAGE = """\
-<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<title>{title}</title>
-<style>
-body {{ font: 11pt/1.4 serif; max-width: 46em; margin: 2em auto; padding: 0 1em; }}
-table {{ border-collapse: collapse; width: 100%; margin: 1em 0; }}
-th, td {{ border: 1px solid #999; padding: 0.3em 0.5em; text-align: left; vertical-align: top; }}
-th {{ width: 13em; font-weight: normal; background: #f3f3f3; }}
-td, code, pre {{ overflow-wrap: anywhere; }}
-pre {{ white-space: pre-wrap; font-size: 8pt; }}
-img {{ max-width: 14em; max-height: 14em; }}
-section {{ break-inside: avoid; }}
-</style>
-</head>
-<body>
-{body}
-</body>
-</html>
-"""

@@ -15,6 +15,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -51,6 +52,7 @@ def origin() -> Origin:
 def shot() -> Shot:
     """A shot with a picture of noise, so that a JPEG of it is large, and a clip of two frames."""
     image = np.random.default_rng(7).integers(0, 256, (90, 70, 3), dtype=np.uint8)
+    frames = [cv2.imencode(".jpg", np.full((16, 24, 3), grey, np.uint8))[1] for grey in (60, 190)]
     return Shot(
         track=3,
         frame=88,
@@ -62,7 +64,7 @@ def shot() -> Shot:
         frames_seen=41,
         reason="highest score of 41 frames",
         image=image,
-        clip=((3.48, b"\xff\xd8\xff first"), (3.52, b"\xff\xd8\xff second")),
+        clip=tuple(zip((3.48, 3.52), (frame.tobytes() for frame in frames), strict=True)),
     )
 
 

@@ -20,10 +20,12 @@ from sealshot.runtime.seal.ceremony import Answer, open_with_answers, read_answe
 from sealshot.runtime.seal.container import read_container
 from sealshot.runtime.seal.documents import named, read_file, write_file
 from sealshot.runtime.seal.envelope import unseal
+from sealshot.runtime.seal.footage import write_footage
 from sealshot.runtime.seal.keys import read_identities
 from sealshot.runtime.seal.log import CHECKPOINT_LIMIT
 from sealshot.runtime.seal.payload import Metadata, Opened
 from sealshot.runtime.seal.policy import Party, Policy, read_policy
+from sealshot.runtime.seal.sheet import write_sheet
 from sealshot.runtime.seal.signing import parse_verify_key
 from sealshot.runtime.seal.times import utc_now
 from sealshot.runtime.seal.warrant import (
@@ -37,13 +39,13 @@ from sealshot.runtime.vault.s3 import SCHEME
 from sealshot.runtime.vault.verify import Logged, read_logged
 
 USAGE = """\
-usage: sealshot open OBJECT... --identity FILE -o DIR [--force] [--json]
+usage: sealshot open OBJECT... --identity FILE -o DIR [--sheet] [--force] [--json]
        sealshot open OBJECT... --warrant FILE --policy FILE --request FILE [--late TIME]
        sealshot open OBJECT... --warrant FILE --policy FILE --identity FILE --answer FILE...
-                     [--checkpoint FILE]... [--late TIME] -o DIR [--force] [--json]
+                     [--checkpoint FILE]... [--late TIME] -o DIR [--sheet] [--force] [--json]
 
 Open sealed shots. Of each OBJECT, the picture (.jpg or .png), what is known about it (.json) and
-its clip (.mjpeg) are written to DIR, readable by you only. What cannot be opened is reported, the
+its clip (.mkv) are written to DIR, readable by you only. What cannot be opened is reported, the
 rest is opened, and the exit code is 2.
 
 What was sealed under a policy takes a warrant: the first step writes a request, which each
@@ -64,6 +66,7 @@ OBJECT           a sealed object; a vault (or a day of it) for all that is in it
 --late TIME      in a bucket, how long after it was taken a shot was sealed at most (default 1h):
                  who stayed in view for longer, and recordings, were sealed later
 -o DIR           the folder to write to; made where it is absent
+--sheet          write DIR/sheet.html too: all pictures on one page
 --force          overwrite files in DIR
 --json           print what was opened, and what was not, for machines
 
@@ -75,6 +78,7 @@ examples:
   sealshot open s3://bucket/cam1 --warrant w.json --policy policy.toml --request request.zip
 """
 
+SHEET = "sheet.html"
 Opener = Callable[[bytes], Opened]
 
 
@@ -100,6 +104,7 @@ def main(argv: list[str]) -> int:
     arguments.add_argument("--answer", action="append", type=Path, default=[])
     arguments.add_argument("--checkpoint", action="append", type=Path, default=[])
     arguments.add_argument("--late", type=duration)
+    arguments.add_argument("--sheet", action="store_true")
     arguments.add_argument("--force", action="store_true")
     arguments.add_argument("--json", action="store_true")
     given = arguments.parse_args(argv)
@@ -146,6 +151,8 @@ def main(argv: list[str]) -> int:
         objects, changed = _as_logged(objects, warrant, kept)
         opener = partial(_open_together, warrant, policy, answers)
     make_folder(given.folder, "name another with -o")
+    if given.sheet and not given.force:
+        _must_be_new(given.folder / SHEET)
     opened: list[Result] = []
     failed: list[tuple[Found, InputError]] = list(changed)
     names: set[str] = set()
@@ -162,8 +169,10 @@ def main(argv: list[str]) -> int:
                 opened.append(Result(one.name, shot.metadata, files))
                 names.add(name)
 
-    for one, why in failed:
-        fail(InputError(f"{one.name}: {why.fact}", hint=why.hint))
+    if given.sheet:
+        shots = [(result.metadata, [file.name for file in result.files]) for result in opened]
+        _write_all(given.folder, {SHEET: write_sheet(shots).encode()})
+    _tell_failed(failed)
     if given.json:
         say_json(
             {
@@ -271,13 +280,20 @@ def _write(shot: Opened, folder: Path, name: str, *, force: bool) -> tuple[Path,
     """Write the parts of a shot, all or none, readable by the owner only."""
     parts = {f"{name}.{shot.metadata.picture}": shot.picture}
     if shot.clip:
-        parts[f"{name}.mjpeg"] = shot.clip
+        parts[f"{name}.mkv"] = write_footage(shot)
     parts[f"{name}.json"] = shot.metadata_json
-    there = [part for part in parts if os.path.lexists(folder / part)]
-    if there and not force:
-        raise InputError(
-            f"{folder / there[0]} exists", hint="--force overwrites it, -o gives another folder"
-        )
+    if not force:
+        for part in parts:
+            _must_be_new(folder / part)
+    return _write_all(folder, parts)
+
+
+def _must_be_new(path: Path) -> None:
+    if os.path.lexists(path):
+        raise InputError(f"{path} exists", hint="--force overwrites it, -o gives another folder")
+
+
+def _write_all(folder: Path, parts: Mapping[str, bytes]) -> tuple[Path, ...]:
     written: list[Path] = []
     try:
         for part, data in parts.items():
@@ -288,6 +304,16 @@ def _write(shot: Opened, folder: Path, name: str, *, force: bool) -> tuple[Path,
             file.unlink()
         raise _cannot_write(folder, error) from error
     return tuple(written)
+
+
+def _tell_failed(failed: Sequence[tuple[Found, InputError]]) -> None:
+    """Say what could not be opened, in one sentence where many have the same reason."""
+    reasons: dict[tuple[str, str], list[str]] = {}
+    for one, why in failed:
+        reasons.setdefault((why.fact, why.hint), []).append(one.name)
+    for (fact, hint), (first, *others) in reasons.items():
+        more = f" and {counted(len(others), 'other')}" if others else ""
+        fail(InputError(f"{first}{more}: {fact}", hint=hint))
 
 
 def _cannot_write(folder: Path, error: OSError) -> SealshotError:

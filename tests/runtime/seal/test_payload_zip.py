@@ -54,9 +54,9 @@ def test_everything_known_of_a_shot_comes_back(shot: Shot, origin: Origin) -> No
         "sealshot": __version__,
         "picture": "jpg",
         "clip_times_s": (3.48, 3.52),
-        "clip_bytes": (9, 10),
+        "clip_bytes": tuple(len(frame) for _, frame in shot.clip),
     }
-    assert opened.clip == b"\xff\xd8\xff first\xff\xd8\xff second"
+    assert opened.clip == b"".join(frame for _, frame in shot.clip)
     assert json.loads(opened.metadata_json)["track"] == shot.track
 
 

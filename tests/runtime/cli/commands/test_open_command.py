@@ -6,11 +6,15 @@ import dataclasses
 import io
 import json
 import os
+import re
 import stat
 import sys
 from collections.abc import Callable
+from html import unescape
 from pathlib import Path
+from urllib.parse import unquote
 
+import av
 import pytest
 
 from sealshot.runtime.age import age
@@ -62,10 +66,13 @@ def test_an_object_becomes_private_files(
     finally:
         os.umask(before)
     opened, out = unseal(sealed, [identity]), tmp_path / "out"
-    assert _names(out) == ["one.jpg", "one.json", "one.mjpeg"]
+    assert _names(out) == ["one.jpg", "one.json", "one.mkv"]
     assert (out / "one.jpg").read_bytes() == opened.picture
     assert (out / "one.json").read_bytes() == opened.metadata_json
-    assert (out / "one.mjpeg").read_bytes() == opened.clip
+    with av.open(str(out / "one.mkv")) as clip:
+        packets = [packet for packet in clip.demux(video=0) if packet.size]
+    assert b"".join(map(bytes, packets)) == opened.clip  # the frames that were sealed, untouched
+    assert [float(packet.pts * packet.time_base) for packet in packets] == [0, 0.04]
     assert {stat.S_IMODE(path.stat().st_mode) for path in out.iterdir()} == {0o600}
 
 
@@ -133,7 +140,52 @@ def test_what_cannot_be_opened_is_told_and_the_rest_is_opened(
     assert hint.startswith("hint: ")
     assert percentile == PERCENTILE
     assert count == "1 of 2 opened"
-    assert _names(tmp_path / "out") == ["one.jpg", "one.json", "one.mjpeg"]
+    assert _names(tmp_path / "out") == ["one.jpg", "one.json", "one.mkv"]
+
+
+def test_one_sentence_tells_what_cannot_be_opened_for_one_reason(
+    open_: Open, one: Path, tmp_path: Path, capsys
+) -> None:
+    bad = [tmp_path / f"bad{i}.age" for i in range(5)]
+    for path in bad:
+        path.write_bytes(b"not sealed")
+    assert open_(*bad, one) == 2
+    errors = [x for x in capsys.readouterr().err.splitlines() if x.startswith("error: ")]
+    assert len(errors) == 1
+    assert errors[0].startswith(f"error: {bad[0]} and 4 others: ")
+
+
+def test_a_clip_that_is_none_is_refused(
+    open_: Open, shot: Shot, origin: Origin, identity: X25519Identity, tmp_path: Path, capsys
+) -> None:
+    bad = tmp_path / "bad.age"
+    odd = dataclasses.replace(shot, clip=((3.48, b"no picture"),))
+    bad.write_bytes(seal(odd, [identity.recipient], origin))
+    assert open_(bad) == 2
+    assert "its clip does not begin with a JPEG picture" in capsys.readouterr().err
+    assert _names(tmp_path / "out") == []
+
+
+def test_a_sheet_shows_all_and_names_no_place_outside(
+    open_: Open, one: Path, shot: Shot, origin: Origin, identity: X25519Identity, tmp_path: Path,
+    capsys,
+) -> None:  # fmt: skip
+    odd = tmp_path / "a&b #2.age"
+    hostile = dataclasses.replace(origin, source="<script>alert(1)</script>")
+    odd.write_bytes(seal(shot, [identity.recipient], hostile))
+    assert open_(one, odd, "--sheet") == 0
+    sheet = tmp_path / "out" / "sheet.html"
+    page = sheet.read_text()
+    assert stat.S_IMODE(sheet.stat().st_mode) == 0o600
+    assert page.count("<figure>") == 2
+    assert "<script" not in page
+    linked = {unquote(unescape(x)) for x in re.findall(r'(?:href|src)="([^"]*)"', page)}
+    assert linked == {f"./{name}" for name in _names(sheet.parent) if name != sheet.name}
+    capsys.readouterr()
+    assert open_(one, "--sheet") == 2
+    assert f"{sheet} exists" in capsys.readouterr().err
+    assert open_(one, "--sheet", "--force") == 0
+    assert sheet.read_text().count("<figure>") == 1
 
 
 def test_failures_are_told_to_machines(open_: Open, one: Path, tmp_path: Path, capsys) -> None:
@@ -146,7 +198,7 @@ def test_failures_are_told_to_machines(open_: Open, one: Path, tmp_path: Path, c
     assert failure["hint"]
 
 
-@pytest.mark.parametrize("there", ["one.jpg", "one.json", "one.mjpeg"])
+@pytest.mark.parametrize("there", ["one.jpg", "one.json", "one.mkv"])
 def test_files_are_overwritten_only_when_told(
     there: str, open_: Open, one: Path, tmp_path: Path, capsys
 ) -> None:
@@ -157,7 +209,7 @@ def test_files_are_overwritten_only_when_told(
     assert "--force" in capsys.readouterr().err
     assert {path.name: path.read_text() for path in out.iterdir()} == {there: "precious"}
     assert open_(one, "--force") == 0
-    assert _names(out) == ["one.jpg", "one.json", "one.mjpeg"]
+    assert _names(out) == ["one.jpg", "one.json", "one.mkv"]
     assert (out / there).read_bytes() != b"precious"
 
 

@@ -77,7 +77,9 @@ def test_what_is_opened_is_what_was_said(demo, tmp_path):
         assert (shot["frame"], shot["score"]) == (person["frame"], person["score"])
         assert shot["source"] == str(demo.clip)
     assert len(list((tmp_path / "out").glob("*.png"))) == 2
-    for clip in (tmp_path / "out").glob("*.mjpeg"):
+    clips = list((tmp_path / "out").glob("*.mkv"))
+    assert len(clips) == 2
+    for clip in clips:
         assert 20 <= clip.read_bytes().count(b"\xff\xd8\xff") <= 30  # a second at 25 fps
 
 
