@@ -269,9 +269,9 @@ class TimedMtcnn(Mtcnn):
         super().__init__(
             min_face_px=MIN_FACE_PX, threads=threads, settings=replace(settings, sampler=sampler)
         )
-        self._pnet, self._coarse_pnet = (
-            _TimedRunner(net, "P-net", self.spent) for net in (self._pnet, self._coarse_pnet)
-        )
+        self._pnets = {
+            stride: _TimedRunner(net, "P-net", self.spent) for stride, net in self._pnets.items()
+        }
         self._rnet = _TimedRunner(self._rnet, "R-net", self.spent)
         self._onet = _TimedRunner(self._onet, "O-net", self.spent)
 

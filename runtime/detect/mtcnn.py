@@ -8,27 +8,34 @@ too: boxes count pixels from 1 and include both ends.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sealshot.runtime.detect.boxes import iou, square, suppress, suppress_nested
-from sealshot.runtime.detect.changes import MOST, Places, rectangles, windows
+from sealshot.runtime.detect.changes import MOST, Places
 from sealshot.runtime.detect.image import checked
-from sealshot.runtime.detect.sampling import ALL, MeanSampler, MipSampler, Sampler
+from sealshot.runtime.detect.pyramid import (
+    COARSE_STRIDE_PX,
+    STRIDE_PX,
+    WINDOW_PX,
+    Level,
+    levels,
+    parts,
+    slide,
+)
+from sealshot.runtime.detect.sampling import MeanSampler, MipSampler, Sampler
 from sealshot.runtime.engines.onnxruntime import OnnxRuntimeRunner
 from sealshot.runtime.engines.runner import Arrays, Runner
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.types import Face, Floats, Image
 from sealshot.runtime.weights import FOLDER
 
-WINDOW_PX, RNET_PX, ONET_PX = 12, 24, 48  # what the networks look at
-PNET_CHUNK_PX, RNET_CHUNK, ONET_CHUNK = 80_000, 32, 16  # larger ones leave the processor's cache
-STRIDE_PX, COARSE_STRIDE_PX = 2, 4
-LEAST_GAP_PX = 2 * WINDOW_PX  # between parts of a level: nearer ones cost less as one
-LEVEL_OVERLAP, PYRAMID_OVERLAP, RNET_OVERLAP, ONET_OVERLAP = 0.5, 0.7, 0.7, 0.7
+RNET_PX, ONET_PX = 24, 48  # what the networks look at
+RNET_CHUNK, ONET_CHUNK = 32, 16  # larger ones leave the processor's cache
+PYRAMID_OVERLAP, RNET_OVERLAP, ONET_OVERLAP = 0.7, 0.7, 0.7
 SAME_FACE_IOU = 0.5
 
 
@@ -44,6 +51,8 @@ class Settings:
     """Levels, from the largest on, where the P-net looks at a window every 4 pixels, not 2."""
     average: bool = False
     """Whether a face is the mean of all boxes that the O-net gave for it, or the best of them."""
+    together_px: int = 0
+    """Parts of levels with fewer pixels share a call."""
     sampler: Callable[[Image], Sampler] = MeanSampler
     """How the image is shrunk to the levels and cut to crops."""
     glances: bool = False
@@ -57,32 +66,11 @@ FAST = Settings(
     thresholds=(0.7, 0.7, 0.7),
     coarse_levels=1,
     average=True,
+    together_px=30_000,
     sampler=MipSampler,
     glances=True,
 )
 """A third of the time; `benchmarks/accuracy/detection.py` measures what it costs in recall."""
-
-
-@dataclass(frozen=True)
-class _Level:
-    """An image at one size, and the windows that the P-net looks at there."""
-
-    scale: float
-    """Its size over that of the image."""
-    width: int
-    height: int
-    stride: int
-    """Pixels from a window to the next."""
-
-    @property
-    def rows(self) -> int:
-        """Of windows."""
-        return (self.height - WINDOW_PX) // self.stride + 1
-
-    @property
-    def columns(self) -> int:
-        """Of windows."""
-        return (self.width - WINDOW_PX) // self.stride + 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,7 +130,8 @@ class Mtcnn:
             OnnxRuntimeRunner(FOLDER / f"mtcnn_{name}.onnx", threads=threads)
             for name in ("pnet", "pnet_stride4", "rnet", "onet")
         )
-        self._pnet, self._coarse_pnet, self._rnet, self._onet = networks
+        fine, coarse, self._rnet, self._onet = networks
+        self._pnets: dict[int, Runner] = {COARSE_STRIDE_PX: coarse, STRIDE_PX: fine}
 
     def detect(self, image: Image) -> list[Face]:
         """Return the faces of ``image`` (uint8 ``[h, w, 3]``, BGR), best score first.
@@ -181,59 +170,31 @@ class Mtcnn:
             settings: where they are not the detector's own.
         """
         settings = settings or self.settings
-        if where is not None and where.mean() > MOST:
+        if where is not None and np.count_nonzero(where) > MOST * where.size:
             where = None
-        found = [np.empty((0, 9), np.float32)]  # box, score, offsets
-        for level in self._levels(view.size, settings):
-            rows = slice(int(start * level.rows), int(end * level.rows))
-            if rows.start == rows.stop:
-                continue
-            parts: Iterable[tuple[slice, slice]] = [(rows, slice(0, level.columns))]
-            if where is not None:
-                reach = WINDOW_PX / level.height, WINDOW_PX / level.width
-                wanted = windows(where, rows, (level.rows, level.columns), reach)
-                parts = rectangles(wanted, rows.start, LEAST_GAP_PX // level.stride)
-            boxes = [self._slide(view, level, *part, settings.thresholds[0]) for part in parts]
-            if boxes:
-                of_level = np.concatenate(boxes)
-                found.append(of_level[suppress(of_level[:, :4], of_level[:, 4], LEVEL_OVERLAP)])
-        boxes_ = np.concatenate(found)
-        boxes_ = boxes_[suppress(boxes_[:, :4], boxes_[:, 4], PYRAMID_OVERLAP)]
-        return _touching(square(_move(boxes_[:, :4], boxes_[:, 5:], 0)), view.size)
-
-    def _levels(self, size: NDArray[np.int64], settings: Settings) -> Iterator[_Level]:
-        scale, index = WINDOW_PX / self.min_face_px, 0
-        while size.min() * scale >= WINDOW_PX:
-            width, height = (size * scale + 1).astype(int).tolist()
-            coarse = index < settings.coarse_levels
-            yield _Level(scale, width, height, COARSE_STRIDE_PX if coarse else STRIDE_PX)
-            scale, index = scale * settings.factor, index + 1
-
-    def _slide(
-        self, view: View, level: _Level, rows: slice, columns: slice, least: float
-    ) -> Floats:
-        """P-net over windows of a level: box, score and offsets ``[n, 9]`` of those that pass."""
-        seen = view.sampler.level(
-            level.width,
-            level.height,
-            _pixels(rows, level.rows, level.stride),
-            _pixels(columns, level.columns, level.stride),
+        looked_at = [
+            part
+            for level in self._levels(view.size, settings)
+            for part in parts(level, start, end, where)
+        ]
+        boxes = np.concatenate(
+            [
+                slide(
+                    pnet,
+                    view.sampler,
+                    [part for part in looked_at if part.level.stride == stride],
+                    settings.thresholds[0],
+                    settings.together_px,
+                )
+                for stride, pnet in self._pnets.items()
+            ]
         )
-        pnet = self._coarse_pnet if level.stride == COARSE_STRIDE_PX else self._pnet
-        found = []
-        step = max(1, PNET_CHUNK_PX // seen.shape[1] // level.stride)
-        for top in range(rows.start, rows.stop, step):
-            start = (top - rows.start) * level.stride
-            end = start + (step - 1) * level.stride + WINDOW_PX
-            last = top + step >= rows.stop
-            given = pnet.run({"image": seen[None, start : None if last else end]})
-            score, offsets = given["score"][0], given["box"][0]
-            y, x = np.nonzero(score >= least)
-            corner = np.stack([x + columns.start, y + top], axis=1) * level.stride
-            window = np.concatenate([corner + 1, corner + WINDOW_PX], axis=1).astype(np.float32)
-            boxes = np.floor(window / np.float32(level.scale))
-            found.append(np.concatenate([boxes, score[y, x][:, None], offsets[:, y, x].T], axis=1))
-        return np.concatenate(found)
+        boxes = boxes[suppress(boxes[:, :4], boxes[:, 4], PYRAMID_OVERLAP)]
+        return _touching(square(_move(boxes[:, :4], boxes[:, 5:], 0)), view.size)
+
+    def _levels(self, size: NDArray[np.int64], settings: Settings) -> tuple[Level, ...]:
+        width, height = size.tolist()
+        return levels(width, height, self.min_face_px, settings.factor, settings.coarse_levels)
 
     def refine(self, view: View, boxes: Floats) -> Floats:
         """R-net: the boxes that may be faces, moved and squared [m, 4]."""
@@ -271,13 +232,6 @@ class Mtcnn:
                 boxes_kept, score[kept].tolist(), points_kept, strict=True
             )
         ]
-
-
-def _pixels(windows: slice, count: int, stride: int) -> slice:
-    """Return the rows or columns of pixels that some of ``count`` windows see."""
-    if (windows.start, windows.stop) == (0, count):
-        return ALL  # with a last row that no window reaches, but rounding feels
-    return slice(windows.start * stride, (windows.stop - 1) * stride + WINDOW_PX)
 
 
 def _run(runner: Runner, chunk: int, sampler: Sampler, regions: Floats, side: int) -> Arrays:

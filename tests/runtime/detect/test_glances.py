@@ -144,14 +144,13 @@ def test_what_is_found_does_not_depend_on_how_far_ahead_frames_are_looked_at(det
 def test_less_is_looked_at_between(detector, portrait, monkeypatch):
     """Counts pixels that the P-net sees, not time."""
     seen = []
-    for name in ("_pnet", "_coarse_pnet"):
-        run = getattr(detector, name).run
+    for pnet in detector._pnets.values():
 
-        def counted(inputs, run=run):
+        def counted(inputs, run=pnet.run):
             seen.append(inputs["image"].size)
             return run(inputs)
 
-        monkeypatch.setattr(getattr(detector, name), "run", counted)
+        monkeypatch.setattr(pnet, "run", counted)
     view, _ = scene(portrait, (500, 300))
     finder = open_finder(detector)
     finder.look(0.0, view)()
@@ -181,14 +180,13 @@ def test_every_place_is_looked_at_once_a_round(start, steps):
 def test_what_stands_still_is_hardly_looked_at(detector, portrait, monkeypatch):
     """Counts pixels that the P-net sees; once a second every place is looked at all the same."""
     seen = []
-    for name in ("_pnet", "_coarse_pnet"):
-        run = getattr(detector, name).run
+    for pnet in detector._pnets.values():
 
-        def counted(inputs, run=run):
+        def counted(inputs, run=pnet.run):
             seen.append(inputs["image"].size)
             return run(inputs)
 
-        monkeypatch.setattr(getattr(detector, name), "run", counted)
+        monkeypatch.setattr(pnet, "run", counted)
     view, (box,) = scene(portrait, (500, 300))
     finder = open_finder(detector)
     finder.look(0.0, view)()

@@ -1,0 +1,87 @@
+"""Parts of levels that share a call of the P-net: what is found in them, and in how many calls."""
+
+import itertools
+
+import cv2
+import numpy as np
+import pytest
+
+from sealshot.runtime.demo.clip import PORTRAIT
+from sealshot.runtime.detect.mtcnn import FAST, Mtcnn
+from sealshot.runtime.detect.pyramid import Part, levels, slide
+from sealshot.runtime.detect.sampling import MipSampler
+
+ALONE, TOGETHER = 0, 10**9
+
+
+@pytest.fixture(scope="module")
+def detector():
+    return Mtcnn(threads=1)
+
+
+@pytest.fixture(scope="module")
+def wall():
+    wall = np.full((420, 640, 3), 110, np.uint8)
+    face = cv2.imread(str(PORTRAIT))
+    for scale, (y, x) in {0.8: (20, 30), 0.4: (250, 300), 0.25: (60, 500)}.items():
+        small = cv2.resize(face, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        wall[y : y + small.shape[0], x : x + small.shape[1]] = small
+    return wall
+
+
+def looked(detector, image, parts, together_px, stride, least=0.3):
+    pnet = detector._pnets[stride]
+    return slide(pnet, MipSampler(image), parts, least, together_px)
+
+
+def all_parts(image, coarse):
+    return [
+        Part(level, slice(0, level.rows), slice(0, level.columns))
+        for level in levels(image.shape[1], image.shape[0], 36, FAST.factor, coarse)
+    ]
+
+
+@pytest.mark.parametrize("stride", [2, 4])
+def test_inside_a_level_the_same_is_found(detector, wall, stride):
+    """At an odd border half a window is another one: what lies beyond it is made up."""
+    for size in ((420, 640), (419, 637), (301, 640)):
+        image = np.ascontiguousarray(wall[: size[0], : size[1]])
+        parts = all_parts(image, 9 if stride == 4 else 0)
+        alone = looked(detector, image, parts, ALONE, stride)
+        together = looked(detector, image, parts, TOGETHER, stride)
+        assert len(alone) > 5
+        inside = (alone[:, 2] < size[1] - 40) & (alone[:, 3] < size[0] - 40)
+        for row in alone[inside]:
+            assert np.abs(together - row).max(axis=1).min() < 1e-3
+
+
+def test_parts_of_levels_are_where_they_are(detector, wall):
+    halves = [
+        Part(part.level, slice(*rows), slice(*columns))
+        for part in all_parts(wall, 0)
+        for rows, columns in itertools.product(
+            itertools.pairwise((0, part.level.rows // 2, part.level.rows)),
+            itertools.pairwise((0, part.level.columns // 3, part.level.columns)),
+        )
+        if rows[0] < rows[1] and columns[0] < columns[1]
+    ]
+    alone = looked(detector, wall, halves, ALONE, 2)
+    together = looked(detector, wall, halves, TOGETHER, 2)
+    assert len(together) == len(alone) > 5
+    order = [np.lexsort(np.round(found, 2).T) for found in (alone, together)]
+    assert together[order[1]] == pytest.approx(alone[order[0]], abs=1e-2)
+
+
+def test_few_calls_are_made(detector, wall, monkeypatch):
+    calls = []
+    for pnet in detector._pnets.values():
+        monkeypatch.setattr(
+            pnet, "run", lambda x, run=pnet.run: calls.append(x["image"].shape) or run(x)
+        )
+    assert len(detector.propose(detector.open(wall))) > 0
+    assert len(levels(640, 420, 36, FAST.factor, 1)) > 4
+    assert len(calls) <= 2
+
+
+def test_nothing_to_look_at_gives_nothing(detector, wall):
+    assert looked(detector, wall, [], TOGETHER, 2).shape == (0, 9)
