@@ -109,6 +109,8 @@ class Result:
 def measure_against(commit: str, clip: str, *, frames: int, rounds: int, cores: int) -> Result:
     """Run both builds on a clip, in turns.
 
+    Ctrl-C ends it with the rounds that both have done.
+
     Args:
         commit: of this repository.
         clip: a video file.
@@ -129,18 +131,25 @@ def measure_against(commit: str, clip: str, *, frames: int, rounds: int, cores: 
     ):
         source = repeated(Path(clip), frames, Path(folder)) if frames else Path(clip)
         with progress("runs", 2 * rounds) as bar, conditions() as watch:
-            for i in range(2 * rounds):
-                which = (i + i // 2) % 2  # the one that starts a round changes
-                done[which].append(_run(builds[which], source, Path(folder) / str(i)))
-                last = done[which][-1]
-                bar.update(i + 1, f"{builds[which].name} {last.frames / last.seconds:.1f} fps")
-    old, new = done
+            try:
+                for i in range(2 * rounds):
+                    which = (i + i // 2) % 2  # the one that starts a round changes
+                    done[which].append(_run(builds[which], source, Path(folder) / str(i)))
+                    last = done[which][-1]
+                    bar.update(i + 1, f"{builds[which].name} {last.frames / last.seconds:.1f} fps")
+            except KeyboardInterrupt:
+                if not all(done):
+                    raise
+    whole = min(map(len, done))
+    if whole < rounds:
+        note(f"stopped after {whole} of {rounds} rounds")
+    old, new = done[0][:whole], done[1][:whole]
     return Result(
         kind="against",
         clip=told,
         frames=new[0].frames,
         cores=used,
-        rounds=rounds,
+        rounds=whole,
         builds=(_figures(builds[0], old), _figures(builds[1], new)),
         fps_ratio=_ratio(old, new, lambda o: o.frames / o.seconds),
         run_fps_ratio=_ratio(old, new, lambda o: o.frames / o.run_seconds),

@@ -64,6 +64,8 @@ examples:
   sealshot bench throughput --against v0.1 --clip crowd.mp4 --frames 1050 --cores 1
 """
 
+INTERRUPTED = 130
+
 
 def main(argv: list[str]) -> int:
     """Run the command."""
@@ -131,7 +133,8 @@ def _against(given: argparse.Namespace, arguments: Arguments) -> int:
             rounds=given.runs,
             cores=given.cores,
         )
-    return _finish(asdict(result), given, lambda: print_against(result))
+    done = _finish(asdict(result), given, lambda: print_against(result))
+    return done if result.rounds == given.runs else INTERRUPTED
 
 
 def _finish(fields: dict[str, Any], given: argparse.Namespace, show: Callable[[], None]) -> int:

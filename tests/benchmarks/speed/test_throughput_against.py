@@ -64,6 +64,32 @@ def test_a_run_that_fails_ends_it(demo, two_builds):
         measure_against("x", str(demo.clip), frames=0, rounds=1, cores=0)
 
 
+@pytest.mark.parametrize(("runs_done", "rounds"), [(0, 0), (1, 0), (3, 1), (4, 2)])
+def test_an_interrupt_leaves_the_rounds_that_both_have_done(
+    demo, two_builds, tmp_path, monkeypatch, capsys, runs_done, rounds
+):
+    two_builds()
+    run, left = against._run, iter(range(runs_done))
+
+    def interrupted(*given):
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+        return run(*given)
+
+    monkeypatch.setattr(against, "_run", interrupted)
+    if not rounds:
+        with pytest.raises(KeyboardInterrupt):
+            measure_against("x", str(demo.clip), frames=0, rounds=9, cores=0)
+        return
+    out = tmp_path / "stopped.json"
+    argv = ["--against", "x", "--clip", str(demo.clip), "--runs", "9", "-o", str(out)]
+    assert main(argv) == 130
+    found = json.loads(out.read_text())
+    assert found["rounds"] == rounds
+    assert [len(build["people"]) for build in found["builds"]] == [rounds, rounds]
+    assert f"stopped after {rounds} of 9 rounds" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("commit", ["no-such-commit", "--help"])
 def test_a_commit_that_is_not_there_is_told(demo, commit):
     with pytest.raises(InputError, match="no commit"):
