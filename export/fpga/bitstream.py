@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -29,7 +28,7 @@ from sealshot.kernels.rtl.place import (
 )
 from sealshot.kernels.rtl.primitives import Ecp5
 from sealshot.kernels.rtl.protocol import Command
-from sealshot.kernels.rtl.tools import BuildError
+from sealshot.kernels.rtl.tools import BuildError, versions
 from sealshot.kernels.rtl.ulx3s import CLOCK_MHZ, constraints
 from sealshot.runtime.cli.terminal import note, say, table
 from sealshot.runtime.engines.bitstream import BITSTREAM, REPORT
@@ -118,23 +117,26 @@ def _has(kept: Path, seeds: Sequence[int]) -> bool:
 
 
 def _build(fpga: Fpga, rtlil: str, kept: Path, seeds: Sequence[int]) -> None:
-    with tempfile.TemporaryDirectory(prefix="sealshot-place-") as scratch:
-        work = Path(scratch)
+    work, tools = kept / "work", json.dumps(versions())
+    known = work / "versions.json"
+    if not known.exists() or known.read_text() != tools:
+        shutil.rmtree(work, ignore_errors=True)
+        work.mkdir(parents=True)
         note("synthesis, a minute or two")
         (work / f"{TOP}.lpf").write_text(constraints())
         synthesise(work, TOP, rtlil)
-        note(f"place and route, about ten minutes for each of {len(seeds)} seed(s)")
-        placement = place(work, TOP, CLOCK_MHZ, seeds)
-        if placement.best.mhz < placement.clock_mhz:
-            raise BuildError(
-                f"no seed reaches the clock of {placement.clock_mhz:g} MHz; the best is "
-                f"{placement.best.mhz:g}"
-            )
-        bitstream = pack_bitstream(work, placement.best.config)
-        figures = _figures(fpga, placement, bitstream.read_bytes(), cycles_of_a_face())
-        kept.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(bitstream, kept / BITSTREAM)
-        write_atomic(kept / REPORT, (json.dumps(figures, indent=1) + "\n").encode())
+        known.write_text(tools)
+    note(f"place and route, about ten minutes for each of {len(seeds)} seed(s)")
+    placement = place(work, TOP, CLOCK_MHZ, seeds)
+    if placement.best.mhz < placement.clock_mhz:
+        raise BuildError(
+            f"no seed reaches the clock of {placement.clock_mhz:g} MHz; the best is "
+            f"{placement.best.mhz:g}"
+        )
+    bitstream = pack_bitstream(work, placement.best.config)
+    figures = _figures(fpga, placement, bitstream.read_bytes(), cycles_of_a_face())
+    shutil.copy2(bitstream, kept / BITSTREAM)
+    write_atomic(kept / REPORT, (json.dumps(figures, indent=1) + "\n").encode())
 
 
 def _figures(fpga: Fpga, placement: Placement, bitstream: bytes, cycles: int) -> dict[str, Any]:

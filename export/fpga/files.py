@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnx.utils
 from numpy.typing import NDArray
 from onnx import numpy_helper
 from scipy.stats import spearmanr
@@ -16,7 +17,7 @@ from sealshot.export.fpga.graph import OPSET, integer_graph
 from sealshot.export.fpga.proofs import LayerBounds, prove
 from sealshot.export.fpga.quantise import quantise, spoiled
 from sealshot.kernels.rtl.protocol import SHAPE_ID
-from sealshot.kernels.rtl.reference import IntegerNet, float_layers
+from sealshot.kernels.rtl.reference import FloatLayer, IntegerNet, float_layers
 from sealshot.kernels.rtl.words import parameter_words, weight_words
 from sealshot.runtime.cli.terminal import say
 from sealshot.runtime.engines import open_onnxruntime
@@ -30,6 +31,7 @@ PRECISION = "w8a9"
 FITTED_CROPS = 320
 """As many again of them are made worse."""
 COMPARED = 32
+OUTPUT = "score"
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,8 @@ class FpgaFiles:
     spread: float
     """Standard deviation of the scores by fp32, on the crops that were not fitted on."""
     bounds: tuple[LayerBounds, ...]
+    others: tuple[str, ...]
+    """Outputs of the trained model beside the score, which the hardware does not compute."""
 
 
 def export_fpga(
@@ -64,9 +68,8 @@ def export_fpga(
         SealshotError: graph and integer model differ: a fault of this program.
     """
     manifest = load_manifest(model)
-    tensors = {t.name: numpy_helper.to_array(t) for t in onnx.load(model).graph.initializer}
     try:
-        layers = float_layers(tensors)
+        layers, others = score_alone(onnx.load(model))
     except ValueError as error:
         raise InputError(
             f"{model} is not of the shape that the hardware runs: {error}",
@@ -94,7 +97,24 @@ def export_fpga(
         rms=float(np.sqrt(np.mean((exact - found) ** 2))),
         spread=float(exact.std()),
         bounds=bounds,
+        others=others,
     )
+
+
+def score_alone(model: onnx.ModelProto) -> tuple[tuple[FloatLayer, ...], tuple[str, ...]]:
+    """Return the layers that a model's score takes, and the names of its other outputs.
+
+    Raises:
+        ValueError: the score takes other layers than the hardware has.
+    """
+    outputs = [output.name for output in model.graph.output]
+    inputs = [value.name for value in model.graph.input]
+    part = onnx.utils.Extractor(model).extract_model(inputs, [OUTPUT])
+    tensors = {t.name: numpy_helper.to_array(t) for t in part.graph.initializer}
+    layers = float_layers(tensors)
+    if (count := sum(t.ndim > 1 for t in tensors.values())) != len(layers):
+        raise ValueError(f"its score takes {count} layers, not {len(layers)}")
+    return layers, tuple(name for name in outputs if name != OUTPUT)
 
 
 def _write(
@@ -153,3 +173,5 @@ def tell(files: FpgaFiles) -> None:
         f"{files.spread:.3g}; no sum leaves {max(b.sum_bits for b in files.bounds):.1f} bits, "
         f"no multiplier {max(b.multiplier for b in files.bounds)}"
     )
+    if files.others:
+        say(f"the score alone: {', '.join(files.others)} of the model only other engines compute")

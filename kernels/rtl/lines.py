@@ -73,7 +73,7 @@ class Uart(Elaboratable):
 
 
 class SpiSlave(Elaboratable):
-    """Mode 0, highest bit first, sampled by a clock six times as fast as the line's or more.
+    """Mode 0, highest bit first, sampled by a clock five times as fast as the line's or more.
 
     A master clocks bytes both ways at once; one that has nothing to say sends END, and where the
     board has nothing to say it sends END too: to SLIP that is nothing. The slave's bit changes two

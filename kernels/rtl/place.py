@@ -19,7 +19,7 @@ SYNTHESIS = (
     "read_rtlil {top}.il",
     "hierarchy -top {top}",
     "setattr -mod -set keep_hierarchy 1 *.copy_*",
-    "synth_ecp5 -top {top} -json {top}.json",
+    "synth_ecp5 -top {top} -json netlist.json",
 )
 """`keep_hierarchy`: see :class:`~.primitives.Copy`."""
 PLACE_AND_ROUTE = (
@@ -114,13 +114,13 @@ def synthesise(folder: Path, top: str, rtlil: str, told: Told | None = None) -> 
     """
     (folder / f"{top}.il").write_text(rtlil)
     run(folder, "yosys", "-p", "; ".join(SYNTHESIS).format(top=top), told=told)
-    return folder / f"{top}.json"
+    return (folder / "netlist.json").replace(folder / f"{top}.json")
 
 
 def place(
     folder: Path, top: str, clock_mhz: float, seeds: Sequence[int], told: Told | None = None
 ) -> Placement:
-    """Place and route the netlist `TOP.json` in a folder, once a seed.
+    """Place and route the netlist `TOP.json` in a folder, once a seed; what is there is kept.
 
     Args:
         folder: where it is, with `TOP.lpf` where pins and oscillator are fixed.
@@ -136,14 +136,19 @@ def place(
     routed: list[Routed] = []
     used: dict[str, Used] = {}
     for seed in seeds:
-        report, config = f"{top}-{seed}.report.json", f"{top}-{seed}.config"
-        run(
-            folder, "nextpnr-ecp5", *PLACE_AND_ROUTE, "--json", f"{top}.json", *pins,
-            "--freq", f"{clock_mhz:g}", "--seed", str(seed), "--report", report,
-            "--textcfg", config, told=told,
-        )  # fmt: skip
-        used, mhz = read_report((folder / report).read_text())
-        routed.append(Routed(seed, mhz, folder / config))
+        report, config, log = (
+            folder / f"{top}-{seed}.{end}" for end in ("report.json", "config", "log")
+        )
+        if not report.exists():
+            run(
+                folder, "nextpnr-ecp5", *PLACE_AND_ROUTE, "--json", f"{top}.json", *pins,
+                "--freq", f"{clock_mhz:g}", "--seed", str(seed), "--report", "report",
+                "--textcfg", "config", told=told,
+            )  # fmt: skip
+            for name, kept in (("nextpnr-ecp5.log", log), ("config", config), ("report", report)):
+                (folder / name).replace(kept)
+        used, mhz = read_report(report.read_text())
+        routed.append(Routed(seed, mhz, config))
     design = design_sha256((folder / f"{top}.il").read_text())
     return Placement(PART, design, clock_mhz, used, tuple(routed), versions())
 

@@ -133,13 +133,17 @@ class _Lane(Elaboratable):
         product = multiplier.product
         five = Signal(signed(40))
         same = Signal(signed(36))
-        sloped = Signal(signed(44))
-        rounded = Signal(signed(44 - DOWN + 1))
+        thirteen = Signal(signed(40))
+        straight = Signal(signed(43))
+        sloped = Signal(signed(43))
+        rounded = Signal(signed(43 - DOWN + 1))
         assert SLOPES == (128, 5 + 8)
+        m.d.comb += sloped.eq(Mux(straight < 0, thirteen, straight))
         m.d.sync += [
             five.eq(product + (product << 2)),
             same.eq(product),
-            sloped.eq(Mux(same < 0, five + (same << 3), same << 7)),
+            thirteen.eq(five + (same << 3)),
+            straight.eq(same << 7),
             rounded.eq((sloped[DOWN - 1 :].as_signed() + 1) >> 1),
             self.activation.eq(_clip(rounded, ACTIVATION_BITS)),
         ]

@@ -239,16 +239,15 @@ class Runner(Elaboratable):
         run = Signal(7)
         single = Signal()
         left = Signal(7)
-        at_end = Signal()  # left == 0, known an edge before it is needed
         rows = Signal(2)
         wait = Signal(2)
-        goes = Signal()
+        # left == 0, rows == 0, busy and wait == 0, each known an edge before it is needed
+        at_end, at_last_row, goes = Signal(), Signal(), Signal()
         ends_run = Signal()
         ends = Signal()
         m.d.comb += [
-            goes.eq(busy & (wait == 0)),
             ends_run.eq(goes & at_end),
-            ends.eq(ends_run & (rows == 0)),
+            ends.eq(ends_run & at_last_row),
             self.take.eq(self.ready & (ends | ~busy)),
         ]
         m.d.sync += [
@@ -267,18 +266,19 @@ class Runner(Elaboratable):
                 address.eq(job.start), row_address.eq(job.start + line.pitch),
                 weight.eq(job.weight), row_weight.eq(job.weight + line.row),
                 run.eq(job.run), left.eq(job.run), rows.eq(job.rows),
-                single.eq(job.single), at_end.eq(job.single), wait.eq(job.wait),
+                single.eq(job.single), at_end.eq(job.single), at_last_row.eq(job.rows == 0),
+                wait.eq(job.wait), goes.eq(job.wait == 0),
             ]  # fmt: skip
         with m.Elif(ends):
-            m.d.sync += busy.eq(0)
+            m.d.sync += [busy.eq(0), goes.eq(0)]
         with m.Elif(ends_run):
             m.d.sync += [
                 address.eq(row_address), row_address.eq(row_address + line.pitch),
                 weight.eq(row_weight), row_weight.eq(row_weight + line.row),
-                left.eq(run), at_end.eq(single), rows.eq(rows - 1),
+                left.eq(run), at_end.eq(single), rows.eq(rows - 1), at_last_row.eq(rows == 1),
             ]  # fmt: skip
         with m.Elif(busy & ~goes):
-            m.d.sync += wait.eq(wait - 1)
+            m.d.sync += [wait.eq(wait - 1), goes.eq(wait == 1)]
         with m.Else():
             m.d.sync += [address.eq(address + 1), weight.eq(weight + 1)]
             m.d.sync += [left.eq(left - 1), at_end.eq(left == 1)]

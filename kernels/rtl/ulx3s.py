@@ -14,9 +14,10 @@ from sealshot.kernels.rtl.link import Link
 from sealshot.kernels.rtl.primitives import Ecp5
 
 OSCILLATOR_MHZ = 25
-CLOCK_MHZ = 150
-VCO_MHZ = 600
-"""Of the PLL, which runs between 400 and 800."""
+DIVIDE_IN, MULTIPLY, DIVIDE_OUT = 1, 5, 5
+"""Of the PLL: its comparator sees the oscillator divided by the first, its output is that times the
+second, and its own oscillator runs at the output times the third."""
+CLOCK_MHZ = OSCILLATOR_MHZ * MULTIPLY / DIVIDE_IN
 PINS = {
     "clk_25mhz": "G2",
     "ftdi_rxd": "L4",
@@ -81,10 +82,10 @@ class Ulx3s(Elaboratable):
         fast, locked = Signal(), Signal()
         m.submodules.pll = Instance(
             "EHXPLLL",
-            p_CLKI_DIV=1,
-            p_CLKFB_DIV=CLOCK_MHZ // OSCILLATOR_MHZ,
-            p_CLKOP_DIV=VCO_MHZ // CLOCK_MHZ,
-            p_CLKOP_CPHASE=VCO_MHZ // CLOCK_MHZ // 2,
+            p_CLKI_DIV=DIVIDE_IN,
+            p_CLKFB_DIV=MULTIPLY,
+            p_CLKOP_DIV=DIVIDE_OUT,
+            p_CLKOP_CPHASE=DIVIDE_OUT // 2,
             p_CLKOP_ENABLE="ENABLED",
             p_FEEDBK_PATH="CLKOP",
             p_PLLRST_ENA="DISABLED",

@@ -56,7 +56,7 @@ class Unpacker(Elaboratable):
         before, above, above_left = history[:8], history[-16:-8], history[-8:]
         least, most, slope = Signal(8), Signal(8), Signal(8)
         error, foretold = Signal(8), Signal(8)
-        m.d.comb += [
+        m.d.sync += [  # in good time: no pixel's bits are all here the edge after the last one
             w.eq(Mux(first_column, above, before)),
             n.eq(Mux(first_row, before, above)),
             nw.eq(Mux(first_column, above, Mux(first_row, before, above_left))),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,31 +40,36 @@ def rates(pins: Path, crops: NDArray[np.uint8]) -> list[Rate]:
     Raises:
         SealshotError: a score is missing.
     """
-    clock = 1e6 * CLOCK_MHZ
-    lines = (
-        ("UART", UART_BAUD, ("uart", str(round(clock / UART_BAUD)))),
-        ("SPI", SPI_HZ, ("spi", str(round(clock / SPI_HZ / 2)))),
-    )
     return [
-        _rate(pins, name, bits_per_s, arguments, crops, packed)
-        for name, bits_per_s, arguments in lines
+        _rate(pins, name, bits_per_s, crops, packed)
+        for name, bits_per_s in (("UART", UART_BAUD), ("SPI", SPI_HZ))
         for packed in (False, True)
     ]
+
+
+def at_pins(pins: Path, line: str, bits_per_s: int, sent: bytes) -> str:
+    """Return what the program of `sim/pins.cpp` prints: each byte that comes back, and when.
+
+    Args:
+        pins: the program.
+        line: UART or SPI.
+        bits_per_s: of the line, whose clock is not the board's.
+        sent: to the board, one byte behind the other.
+    """
+    cycles = 1e6 * CLOCK_MHZ / bits_per_s
+    command = [pins, line.lower(), f"{cycles:.6f}"]
+    return subprocess.run(command, input=sent, stdout=subprocess.PIPE, check=True).stdout.decode()
 
 
 def _rate(
     pins: Path,
     name: str,
     bits_per_s: int,
-    arguments: Sequence[str],
     crops: NDArray[np.uint8],
     packed: bool,
 ) -> Rate:
     frames = [_frame(tag, crop, packed) for tag, crop in enumerate(crops[:, 0])]
-    out = subprocess.run(
-        [pins, *arguments], input=b"".join(frames), stdout=subprocess.PIPE, check=True
-    ).stdout
-    answers = whole_answers(out.decode(), len(crops))
+    answers = whole_answers(at_pins(pins, name, bits_per_s, b"".join(frames)), len(crops))
     cycles = answers[-1] - answers[0]
     return Rate(
         line=name,
@@ -86,21 +91,26 @@ def whole_answers(text: str, count: int) -> list[int]:
         SealshotError: one is missing, or none to a picture that was scored.
     """
     found: list[int] = []
+    for cycle, body in answers_at_pins(text):
+        expected = bytes((Command.PICTURE | ANSWER, len(found), Status.DONE))
+        if body is None or body[:3] != expected:
+            raise SealshotError(f"picture {len(found)} of {count} got no score, but {body!r}")
+        found.append(cycle)
+    if len(found) != count:
+        raise SealshotError(f"{len(found)} of {count} pictures were answered")
+    return found
+
+
+def answers_at_pins(text: str) -> Iterator[tuple[int, bytes | None]]:
+    """Give the cycle at which each answer was whole, and its body; None where it is damaged."""
     packet = bytearray()
     for line in text.splitlines():
         cycle, byte = map(int, line.split())
         if byte != END:
             packet.append(byte)
         elif packet:
-            body = whole(bytes(packet))
+            yield cycle, whole(bytes(packet))
             packet.clear()
-            expected = bytes((Command.PICTURE | ANSWER, len(found), Status.DONE))
-            if body is None or body[:3] != expected:
-                raise SealshotError(f"picture {len(found)} of {count} got no score, but {body!r}")
-            found.append(cycle)
-    if len(found) != count:
-        raise SealshotError(f"{len(found)} of {count} pictures were answered")
-    return found
 
 
 def _frame(tag: int, crop: NDArray[np.uint8], packed: bool) -> bytes:

@@ -1,7 +1,7 @@
 // The whole top at its pins, spoken to at the rate of a line, and when each answer was whole.
 //
-//   pins uart DIVISOR      cycles of a bit
-//   pins spi HALF          cycles of half a bit
+//   pins uart CYCLES      of a bit: a number with a fraction, as the two clocks are their own
+//   pins spi CYCLES
 //
 // All bytes of standard input go to the board one behind the other; SPI then goes on with END. For
 // each byte that comes back, `CYCLE BYTE` goes to standard output; of an END behind an END, nothing.
@@ -34,29 +34,26 @@ static void tell(int byte) {
   before = byte;
 }
 
-static void uart(const std::vector<uint8_t>& bytes, long divisor) {
+static void uart(const std::vector<uint8_t>& bytes, double cycles) {
+  const long start = now;
   size_t at = 0;
-  long sent = 0, got = -1, last = 0;
-  int came = 0;
+  long got = -1, last = 0;
+  int came = 0, next = 1;
   while (at < bytes.size() || now < last + SETTLE) {
+    const long sent = static_cast<long>((now - start) / cycles), bit = sent % 10;
+    at = sent / 10;
     if (at < bytes.size()) {
-      const long bit = sent / divisor;
       top->ftdi_txd = bit == 0 ? 0 : bit <= 8 ? bytes[at] >> (bit - 1) & 1 : 1;
-      if (++sent == 10 * divisor) {
-        sent = 0;
-        ++at;
-        last = now;
-      }
+      last = now;
     }
     edge();
     if (got < 0 && !top->ftdi_rxd) {
-      got = 0;
+      got = now;
       came = 0;
-    } else if (got >= 0) {
-      ++got;
-      const long bit = got / divisor;
-      if (got % divisor == divisor / 2 && bit >= 1 && bit <= 8) came |= top->ftdi_rxd << (bit - 1);
-      if (got == 9 * divisor + divisor / 2) {
+      next = 1;
+    } else if (got >= 0 && now - got >= (next + .5) * cycles) {  // the middle of a bit
+      if (next <= 8) came |= top->ftdi_rxd << (next - 1);
+      if (next++ == 9) {
         tell(came);
         got = -1;
       }
@@ -64,19 +61,24 @@ static void uart(const std::vector<uint8_t>& bytes, long divisor) {
   }
 }
 
-static void spi(const std::vector<uint8_t>& bytes, long half) {
+static void spi(const std::vector<uint8_t>& bytes, double cycles) {
   top->spi_cs_n = 0;
   for (int i = 0; i < 8; ++i) edge();
+  const long start = now;
+  long halves = 0;
+  const auto wait = [&] {
+    for (++halves; now < start + halves * cycles / 2;) edge();
+  };
   long last = 0;
   for (size_t at = 0; at < bytes.size() || now < last + SETTLE; ++at) {
     const int byte = at < bytes.size() ? bytes[at] : END;
     int came = 0;
     for (int bit = 7; bit >= 0; --bit) {
       top->spi_mosi = byte >> bit & 1;
-      for (long i = 0; i < half; ++i) edge();
+      wait();
       came = came << 1 | top->spi_miso;
       top->spi_sck = 1;
-      for (long i = 0; i < half; ++i) edge();
+      wait();
       top->spi_sck = 0;
     }
     tell(came);
@@ -94,6 +96,6 @@ int main(int argc, char** argv) {
   top->ftdi_txd = 1;
   top->spi_cs_n = 1;
   for (int i = 0; i < 100; ++i) edge();
-  (std::strcmp(argv[1], "spi") ? uart : spi)(bytes, std::atol(argv[2]));
+  (std::strcmp(argv[1], "spi") ? uart : spi)(bytes, std::atof(argv[2]));
   return 0;
 }

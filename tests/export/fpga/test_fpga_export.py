@@ -4,9 +4,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
+from onnx import helper, numpy_helper
 
-from sealshot.export.fpga.files import export_fpga
+from sealshot.export.fpga.files import export_fpga, score_alone
 from sealshot.export.fpga.proofs import prove
 from sealshot.export.golden import draw_faces
 from sealshot.kernels.rtl.reference import IntegerNet
@@ -49,3 +51,34 @@ def test_a_sum_that_may_leave_24_bits_is_refused() -> None:
         prove(IntegerNet((layer, layer), 1.0))
     fine = replace(layer, weights=weights // 2)
     assert len(prove(IntegerNet((fine, fine), 1.0))) == 2
+
+
+def with_head(name: str, *, in_score: bool) -> onnx.ModelProto:
+    """Return `quality` with one more head on what its own head reads."""
+    model = onnx.load(score_graph("quality"))
+    graph = model.graph
+    first = next(node for node in graph.node if "head.0.weight" in node.input)
+    graph.initializer.append(numpy_helper.from_array(np.zeros((512, 1), np.float32), f"{name}.w"))
+    graph.node.append(helper.make_node("MatMul", [first.input[0], f"{name}.w"], [name]))
+    if in_score:
+        graph.node.append(helper.make_node("Add", ["score", name], ["both"]))
+        graph.output[0].name = "both"
+        for node in graph.node:
+            for names in (node.input, node.output):
+                names[:] = [{"score": "own", "both": "score"}.get(one, one) for one in names]
+        graph.output[0].name = "score"
+    else:
+        graph.output.append(helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["n", 1]))
+    return model
+
+
+def test_of_a_model_with_more_heads_the_hardware_takes_the_score_and_names_the_rest() -> None:
+    layers, others = score_alone(with_head("eyes_open", in_score=False))
+    assert others == ("eyes_open",)
+    for own, alone in zip(layers, score_alone(onnx.load(score_graph("quality")))[0], strict=True):
+        np.testing.assert_array_equal(own.weights, alone.weights)
+
+
+def test_a_score_that_takes_one_more_head_is_refused() -> None:
+    with pytest.raises(ValueError, match="takes 11 layers, not 10"):
+        score_alone(with_head("eyes_open", in_score=True))
