@@ -57,7 +57,7 @@ def at_pins(pins: Path, line: str, bits_per_s: int, sent: bytes) -> str:
         sent: to the board, one byte behind the other.
     """
     cycles = 1e6 * CLOCK_MHZ / bits_per_s
-    command = [pins, line.lower(), f"{cycles:.6f}"]
+    command = [str(pins), line.lower(), f"{cycles:.6f}"]
     return subprocess.run(command, input=sent, stdout=subprocess.PIPE, check=True).stdout.decode()
 
 
