@@ -42,6 +42,7 @@ USAGE = f"""
 usage: sealshot export MODEL -o DIR [--precision LIST] [--calibrate DATA...] [options]
        sealshot export MODEL.onnx --engine tensorrt [--board NAME] [-o DIR] [options]
        sealshot export MODEL --engine fpga --calibrate DATA... -o DIR [--board ulx3s] [--json]
+       sealshot export deid CHECKPOINT -o FILE.onnx
 
 Write a trained score as DIR/NAME.onnx (fp32), DIR/NAME.fp16.onnx and DIR/NAME.int8.onnx, each with
 its manifest, and compare each with the trained model in float64; below a rank correlation of
@@ -86,6 +87,10 @@ examples:
 
 def main(argv: list[str]) -> int:
     """Run the command."""
+    if argv[:1] == ["deid"]:
+        from sealshot.export.deid.command import export as export_deid
+
+        return export_deid(argv[1:])
     arguments = Arguments("export", USAGE)
     add = arguments.add_argument
     add("model")

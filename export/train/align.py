@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from sealshot.runtime.public.placing import similarity
 from sealshot.runtime.types import Floats, Image
 
 ALIGNED_PX = 32
@@ -31,24 +32,3 @@ def align(image: Image, landmarks: Floats) -> NDArray[np.uint8]:
     grey = cv2.cvtColor(fine, cv2.COLOR_BGR2GRAY)
     small = cv2.resize(grey, (ALIGNED_PX, ALIGNED_PX), interpolation=cv2.INTER_AREA)
     return np.asarray(small, np.uint8)
-
-
-def similarity(source: Floats, target: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the least-squares similarity (turn, scale, shift; no mirror) from points to points.
-
-    In complex numbers the map is ``a z + b``, and the two normal equations solve themselves.
-
-    Args:
-        source: ``[n, 2]``, n of 2 or more.
-        target: ``[n, 2]``.
-
-    Returns:
-        ``float64 [2, 3]``, as ``cv2.warpAffine`` takes it.
-    """
-    z = np.asarray(source, float) @ [1, 1j]
-    w = np.asarray(target, float) @ [1, 1j]
-    centred = z - z.mean()
-    spread = float((centred * centred.conj()).real.sum())
-    a = (w * centred.conj()).sum() / spread if spread > 0 else complex(1)
-    b = w.mean() - a * z.mean()
-    return np.array([[a.real, -a.imag, b.real], [a.imag, a.real, b.imag]])

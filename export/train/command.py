@@ -11,6 +11,7 @@ from sealshot.runtime.cli.extras import needs
 
 USAGE = f"""
 usage: sealshot train DATA... -o DIR [options]
+       sealshot train deid FACES... -o DIR [options]
 
 Train the two scores on folders of face pictures and write DIR/rp.onnx and DIR/quality.onnx, each
 with its manifest, DIR/rp-pixels.onnx (rp up to the Gaussians of the pixels, for engines that do the

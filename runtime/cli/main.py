@@ -78,7 +78,7 @@ COMMANDS = {
         "sealshot.benchmarks.inspection.command",
         "draw tracks, scores and choices (writes plain faces)",
     ),
-    "train": ("sealshot.export.train.command", "train the model on a folder of faces"),
+    "train": ("sealshot.export.teaching", "train the model on a folder of faces"),
     "export": ("sealshot.export.command", "write a score as fp32, fp16, int8, or a TensorRT plan"),
     "erc": (
         "sealshot.benchmarks.accuracy.erc.command",

@@ -17,14 +17,17 @@ from sealshot.runtime.public.legs import Cuts, Legs
 from sealshot.runtime.public.lookback import LOOK_S, LookBack
 from sealshot.runtime.public.message import Part, message_of, to_bytes
 from sealshot.runtime.public.originals import OriginalsWriter
+from sealshot.runtime.public.painter import Painter
 from sealshot.runtime.public.picture import Picture
 from sealshot.runtime.public.search import Search
 from sealshot.runtime.public.strip import Announcer, strip_px, with_strip
 from sealshot.runtime.public.writer import VideoWriter
 from sealshot.runtime.track.likelihood import LikelihoodTracker
-from sealshot.runtime.types import Face, Image
+from sealshot.runtime.types import Face, Image, Track
 
 Keep = Callable[[bytes], OriginalsWriter]
+Held = tuple[Picture, tuple[Track, ...]]
+"""A picture and who was found in it."""
 
 Carrier = Literal["sei", "strip"]
 CARRIERS: tuple[Carrier, ...] = ("sei", "strip")
@@ -47,6 +50,8 @@ class Hiding:
     """Width of the smallest face that is looked for."""
     message: Carrier = "sei"
     """What says which picture it is, see :data:`CARRIERS`."""
+    painter: Painter | None = None
+    """Draws faces of nobody over what is covered; one for each stream."""
 
     def below(self, width: int) -> int:
         """Return how many rows the message takes below a picture.
@@ -101,7 +106,7 @@ class PublicStream:
         self._searches = [Search(detector, search_s) for detector in detectors]
         self._cuts = Cuts()
         self._tracker = LikelihoodTracker(lost_s=hiding.look_s, sure_score=0.0)
-        self._look_back: LookBack[Picture] = LookBack(hiding.look_s)
+        self._look_back: LookBack[Held] = LookBack(hiding.look_s)
         self._legs = Legs()
         self.id = secrets.token_bytes(16)
         """What the stream is called in its own messages."""
@@ -131,7 +136,7 @@ class PublicStream:
         ]
         seen = self._tracker.update(picture.time_s, scaled).seen
         self._legs.update(picture.time_s, seen, cut=cut)
-        self._write(self._look_back.add(picture.time_s, seen, picture))
+        self._write(self._look_back.add(picture.time_s, seen, (picture, seen)))
 
     def advance(self, time_s: float) -> None:
         """Take that time went on without a picture."""
@@ -149,8 +154,8 @@ class PublicStream:
         if self._originals:
             self._originals.finish()
 
-    def _write(self, ready: Iterable[tuple[Picture, list[Region]]]) -> None:
-        for picture, found in ready:
+    def _write(self, ready: Iterable[tuple[Held, list[Region]]]) -> None:
+        for (picture, seen), found in ready:
             time_s, planes = picture.time_s, self._writer.fit(picture.planes)
             regions = [replace(one, track=self._legs.at(one.track, time_s)) for one in found]
             self._legs.forget_before(time_s - self._hiding.look_s)
@@ -159,6 +164,9 @@ class PublicStream:
                 parts = self._originals.take(self.pictures, time_s, planes, regions)
             message = message_of(self.id, self.pictures, regions, parts)
             shown: Sequence[Plane] = cover(planes, regions, self._hiding.style)
+            if self._hiding.painter:
+                people = [(self._legs.at(one.id, time_s), one.face) for one in seen]
+                self._hiding.painter.paint(planes, shown, people)
             if self._announcer:
                 height, width = shown[0].shape
                 shown = with_strip(shown, self._announcer.note(message, width, height))

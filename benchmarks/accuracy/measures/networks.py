@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from sealshot.benchmarks.accuracy.measures.measure import Doubles
 from sealshot.benchmarks.data.cache import file_sha256
 from sealshot.benchmarks.data.faces import View
-from sealshot.export.train.align import similarity
 from sealshot.runtime.engines.identity import model_sha256
 from sealshot.runtime.engines.manifest import load_manifest, sidecar
 from sealshot.runtime.engines.onnx_session import open_session
 from sealshot.runtime.errors import InputError
+from sealshot.runtime.public.placing import similarity
 from sealshot.runtime.types import Floats
 
 

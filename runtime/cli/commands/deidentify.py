@@ -8,11 +8,13 @@ from pathlib import Path
 import av
 
 from sealshot.runtime.cli.arguments import Arguments, output_file, positive_int, seconds
+from sealshot.runtime.cli.commands.styles import NOT_MEASURED, style
 from sealshot.runtime.cli.terminal import note, progress, say, say_json
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.pipeline.stop import Stop
-from sealshot.runtime.public.cover import DEFAULT_STYLE, STYLES
+from sealshot.runtime.public.cover import DEFAULT_STYLE
 from sealshot.runtime.public.lookback import LOOK_S
+from sealshot.runtime.public.painter import Painter
 from sealshot.runtime.public.recording import Recording
 from sealshot.runtime.public.stream import (
     CARRIERS,
@@ -40,7 +42,8 @@ FILE appears when it is whole. Ctrl-C ends it well: what was looked at so far is
 
   -o FILE             {", ".join(CONTAINERS)}; not overwritten
   --style STYLE       mosaic (default), blur or solid. Blur shows no more than mosaic does; solid
-                      shows nothing
+                      shows nothing. face:FILE.onnx draws faces of nobody over the blur, with a net
+                      of `sealshot train deid`; `sealshot bench deid --drawn` says what it hides
   --codec NAME        {", ".join(CODECS)} (default: h264)
   --keep-audio        copy the sound. A voice tells who speaks: it is left out unless asked for
   --min-face PX       width of the smallest face to look for (default {MIN_FACE_PX}); smaller ones
@@ -65,7 +68,7 @@ def main(argv: list[str]) -> int:
     add = arguments.add_argument
     add("video", type=Path)
     add("-o", dest="output", type=output_file, required=True)
-    add("--style", choices=STYLES, default=DEFAULT_STYLE)
+    add("--style", type=style, default=(DEFAULT_STYLE, None))
     add("--codec", choices=CODECS)
     add("--keep-audio", action="store_true")
     add("--min-face", type=positive_int, default=MIN_FACE_PX)
@@ -80,7 +83,9 @@ def main(argv: list[str]) -> int:
             f"there is no video file {given.video}",
             hint="a camera is watched by `sealshot run --public FILE`",
         )
-    hiding = Hiding(given.style, given.look_back, given.min_face, given.message)
+    covered, drawn = given.style
+    painter = Painter(drawn) if drawn else None
+    hiding = Hiding(covered, given.look_back, given.min_face, given.message, painter)
     detectors = open_detectors(given.detector or ["mtcnn"], hiding.min_face_px)
     stop, start_s = Stop(), time.perf_counter()
     with (
@@ -119,7 +124,7 @@ def main(argv: list[str]) -> int:
                 "output": str(given.output),
                 "pictures": stream.pictures,
                 "regions": stream.covered,
-                "style": hiding.style,
+                "style": "face" if drawn else covered,
                 "min_face_px": hiding.min_face_px,
                 "damaged_packets": recording.damaged,
                 "seconds": done_s,
@@ -129,9 +134,11 @@ def main(argv: list[str]) -> int:
     else:
         say(
             f"{given.output}: {stream.pictures} pictures, {stream.covered} regions covered "
-            f"({hiding.style}), {stream.pictures / done_s:.1f} fps"
+            f"({'face' if drawn else covered}), {stream.pictures / done_s:.1f} fps"
             + (", interrupted" if stop.is_set() else "")
         )
+    if drawn:
+        note(NOT_MEASURED)
     note(f"faces narrower than {hiding.min_face_px} px were not looked for (--min-face)")
     if stop.is_set():
         note(f"{taken - stream.pictures} pictures were left out: what comes after them is unknown")

@@ -18,6 +18,7 @@ from sealshot.runtime.cli.arguments import (
     start_time,
 )
 from sealshot.runtime.cli.commands.sealing import open_delivery, sealing_for
+from sealshot.runtime.cli.commands.styles import NOT_MEASURED, style
 from sealshot.runtime.cli.commands.watching import USAGE as WATCHING
 from sealshot.runtime.cli.commands.watching import BarSink, add_watching, watching
 from sealshot.runtime.cli.terminal import fail, note, progress, say, say_json, table
@@ -28,7 +29,8 @@ from sealshot.runtime.pipeline.settings import Choice, Emit, Settings
 from sealshot.runtime.pipeline.sinks import Sink
 from sealshot.runtime.pipeline.stages import Stages
 from sealshot.runtime.pipeline.stop import SIGNALS, Stop
-from sealshot.runtime.public.cover import DEFAULT_STYLE, STYLES
+from sealshot.runtime.public.cover import DEFAULT_STYLE
+from sealshot.runtime.public.painter import Painter
 from sealshot.runtime.public.sink import PublicSink
 from sealshot.runtime.public.stream import CARRIERS, MIN_FACE_PX, Hiding, open_detectors
 from sealshot.runtime.public.writer import CONTAINERS, check_output
@@ -73,7 +75,8 @@ address, or a GStreamer pipeline.
   --public FILE       write the video too, {", ".join(CONTAINERS)}, with every face covered as by
                       `sealshot deidentify`; it appears when the run ends. It is looked at once more
                       for it, for faces from {MIN_FACE_PX} px on, or from --min-face if that is less
-  --style STYLE       of --public: mosaic (default), blur or solid
+  --style STYLE       of --public: mosaic (default), blur, solid, or face:FILE.onnx (see
+                      `sealshot deidentify --help`)
   --message CARRIER   of --public: sei (default), or strip: cells below the picture, which outlive
                       encoding and scaling, say which picture it is too
   --no-originals      with --public and --policy: do not seal what is covered. Otherwise it goes
@@ -115,7 +118,7 @@ def main(argv: list[str]) -> int:
     add("--margin", type=float, default=Choice().margin)
     add("--picture", choices=("jpg", "png"), default="jpg")
     add("--public", type=output_file)
-    add("--style", choices=STYLES)
+    add("--style", type=style)
     add("--message", choices=CARRIERS)
     add("--no-originals", action="store_true")
     add("--board")
@@ -133,11 +136,15 @@ def main(argv: list[str]) -> int:
     codec = check_output(given.public, None) if given.public else None
     if given.no_originals and (not given.public or given.to):
         arguments.error("--no-originals goes with --public and --policy")
+    covered, drawn = given.style or (DEFAULT_STYLE, None)
     hiding = Hiding(
-        style=given.style or DEFAULT_STYLE,
+        style=covered,
         min_face_px=min(MIN_FACE_PX, given.min_face),
         message=given.message or CARRIERS[0],
+        painter=Painter(drawn) if drawn else None,
     )
+    if drawn:
+        note(NOT_MEASURED)
     detector = given.detector or Settings.detector
     detectors = open_detectors([detector], hiding.min_face_px) if codec else []
     sealing = _sealing(arguments, given)

@@ -1,0 +1,117 @@
+"""`sealshot train deid` and `sealshot export deid`: the net that draws faces of nobody."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from sealshot.runtime.cli.arguments import Arguments, positive_int
+from sealshot.runtime.cli.extras import needs
+from sealshot.runtime.cli.terminal import note, say
+from sealshot.runtime.errors import InputError
+from sealshot.runtime.files import make_folder
+
+TRAIN = f"""
+usage: sealshot train deid FACES... -o DIR [options]
+
+Train the net that draws faces of nobody over covered ones (style `face`; UU-Net, Proença 2020) on
+folders of face pictures, and write DIR/faces.onnx. The net sees of a person the means of 4x4 cells
+and where eyes, nose and mouth are; nothing is trained to bring the person back.
+{needs("export")}
+
+Who is who stands in the column `identity` of FACES/faces.csv or of a label file; without both, each
+folder of pictures is one person. Two critics learn that first; people they never saw tell how well.
+Deceiving them proves nothing: what a face matcher still knows is for `sealshot bench deid` to say.
+
+Stop it whenever you like: the same command goes on where it was. What is kept in DIR shows faces.
+
+  -o DIR              where everything is written
+  --labels FILE       CSV with the columns file, identity, Male, Young, ... (CelebA's); any of them;
+                      may be repeated
+  --critic-steps N    (default 4000)
+  --steps N           of the net that draws (default 20000)
+  --seed N            of weights, order and noise (default 1)
+  --device NAME       of PyTorch: cpu (default), cuda
+
+example:
+  sealshot train deid faces/ --labels attributes.csv -o deid/
+"""
+EXPORT = f"""
+usage: sealshot export deid CHECKPOINT -o FILE.onnx
+
+Write the net that draws faces, with its manifest, from the operator.ckpt of `sealshot train deid`,
+finished or not.
+{needs("export")}
+
+example:
+  sealshot export deid deid/operator.ckpt -o faces.onnx
+"""
+
+
+def train(argv: list[str]) -> int:
+    """Run `sealshot train deid`."""
+    arguments = Arguments("train deid", TRAIN)
+    add = arguments.add_argument
+    add("faces", nargs="+", type=Path)
+    add("-o", dest="out", type=Path, required=True)
+    add("--labels", type=Path, action="append", default=[])
+    add("--critic-steps", type=positive_int)
+    add("--steps", type=positive_int)
+    add("--seed", type=positive_int)
+    add("--device", default="cpu")
+    given = arguments.parse_args(argv)
+    import torch
+
+    from sealshot.export.deid.export import export_operator
+    from sealshot.export.deid.faces import cut_faces, load_faces
+    from sealshot.export.deid.training import Plan
+    from sealshot.export.deid.training import train as train_all
+
+    try:
+        torch.zeros(1, device=given.device)
+    except Exception as error:  # PyTorch's own, of many kinds
+        raise InputError(
+            f"PyTorch has no device '{given.device}' here", hint="leave --device out"
+        ) from error
+    for folder in given.faces:
+        if not folder.is_dir():
+            raise InputError(f"there is no folder {folder}", hint="name a folder of face pictures")
+    make_folder(given.out, "name another with -o")
+    kept = given.out / "faces.npz"
+    if kept.exists():
+        note(f"taking the faces cut before: {kept}")
+    else:
+        cut_faces(given.faces, given.labels).save(kept)
+    chosen = {
+        name: value
+        for name in ("critic_steps", "steps", "seed")
+        if (value := getattr(given, name)) is not None
+    }
+    plan = replace(Plan(), **chosen)
+    name = ", ".join(folder.resolve().name for folder in given.faces)
+    trained = train_all(load_faces(kept), plan, given.out, given.device, name)
+    path = given.out / "faces.onnx"
+    manifest = export_operator(trained.operator, path, name, trained.auc)
+    say(f"written: {path}, {manifest.parameters:,} parameters, {manifest.macs_per_face:,} MACs")
+    note(f"measure what it hides: sealshot bench deid FACES --recognizer FILE --drawn {path}")
+    return 0
+
+
+def export(argv: list[str]) -> int:
+    """Run `sealshot export deid`."""
+    arguments = Arguments("export deid", EXPORT)
+    arguments.add_argument("checkpoint", type=Path)
+    arguments.add_argument("-o", dest="out", type=Path, required=True)
+    given = arguments.parse_args(argv)
+    from sealshot.export.deid.export import export_operator, load_operator
+
+    if given.out.suffix != ".onnx":
+        raise InputError(f"{given.out} is no name of a model", hint="let it end with .onnx")
+    if not given.checkpoint.is_file():
+        raise InputError(f"there is no file {given.checkpoint}", hint="check the path")
+    operator, training_set, critics = load_operator(given.checkpoint)
+    manifest = export_operator(operator, given.out, training_set, critics)
+    say(
+        f"written: {given.out}, {manifest.parameters:,} parameters, {manifest.macs_per_face:,} MACs"
+    )
+    return 0
