@@ -13,6 +13,7 @@ from sealshot.export.golden import golden_crops
 from sealshot.runtime.cli.arguments import Arguments, positive_int
 from sealshot.runtime.cli.extras import needs
 from sealshot.runtime.cli.terminal import say, say_json, table
+from sealshot.runtime.engines.eyes import copy_eyes
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.files import make_folder, write_atomic
 from sealshot.runtime.sources.board import find_board
@@ -171,6 +172,8 @@ def _export(given: argparse.Namespace, wanted: tuple[str, ...]) -> int:
             exported.append(replace(form, path=given.out / path.name))
             if given.pixels and precision != "int8":
                 export_pixels(graph, manifest, precision, made / f"{manifest.name}-pixels{suffix}")
+        if not given.model.endswith(".ckpt"):
+            copy_eyes(score_graph(given.model), manifest, given.out)
         for file in sorted(made.iterdir(), key=lambda f: f.suffix == ".json"):  # manifests last
             write_atomic(given.out / file.name, file.read_bytes())
     costs = sensitivity(graph, calibration, judged) if given.sensitivity and calibration else ()

@@ -21,6 +21,7 @@ from sealshot.kernels.rtl.reference import FloatLayer, IntegerNet, float_layers
 from sealshot.kernels.rtl.words import parameter_words, weight_words
 from sealshot.runtime.cli.terminal import say
 from sealshot.runtime.engines import open_onnxruntime
+from sealshot.runtime.engines.eyes import copy_eyes
 from sealshot.runtime.engines.fpga import STREAM
 from sealshot.runtime.engines.identity import model_sha256
 from sealshot.runtime.engines.manifest import ScoreManifest, load_manifest, quantiles
@@ -82,6 +83,7 @@ def export_fpga(
     net = quantise(layers, fitted, seed)
     bounds = prove(net)
     files = _write(net, manifest, folder, fitted, set_name)
+    copy_eyes(model, manifest, folder)
     graph = open_onnxruntime(files[0])
     check = np.concatenate([judged[:COMPARED], spoiled(judged[:COMPARED], seed + 1), _hard()])
     if not np.array_equal(graph.score(check), net.score(check)):

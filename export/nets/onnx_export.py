@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from sealshot.export.nets.eyes import Eyes
 from sealshot.export.nets.forms import FloatRp
 from sealshot.export.nets.vae import RpScore
 from sealshot.runtime.engines.choice import open_onnxruntime
-from sealshot.runtime.engines.manifest import ScoreManifest, quantiles
+from sealshot.runtime.engines.manifest import Manifest, ScoreManifest, quantiles
 from sealshot.runtime.files import write_atomic
 
 OPSET = 17
@@ -37,6 +38,7 @@ class Origin:
     seed: int
     training_set: str
     training_set_sha256: str
+    eyes_weight: float = 0.0
 
 
 def export_score_graph(
@@ -67,11 +69,29 @@ def export_score_graph(
         opset=OPSET,
         versions={"torch": torch.__version__, "onnx": onnx.__version__},
         score_quantiles=(0.0,) * 101,
+        eyes_weight=origin.eyes_weight,
     )
     manifest.write(path)  # the engine wants one, and it gives the distribution
     engine = open_onnxruntime(path)
     scores = np.concatenate([engine.score(c) for c in np.array_split(training_crops, 64)])
     manifest = ScoreManifest(**{**vars(manifest), "score_quantiles": quantiles(scores)})
+    manifest.write(path)
+    return manifest
+
+
+def export_eyes(eyes: Eyes, path: Path) -> Manifest:
+    """Write the network of the eyes, ``crops`` -> ``open`` float32 [n], and its manifest."""
+    data = to_onnx(fold(eyes), ["crops"], ["open"])
+    write_atomic(path, data)
+    manifest = Manifest(
+        name="eyes",
+        sha256=hashlib.sha256(data).hexdigest(),
+        architecture="3 convolutions over the band of the eyes, taught by lids that are drawn",
+        parameters=sum(p.numel() for p in eyes.parameters()),
+        precision="fp32",
+        opset=OPSET,
+        versions={"torch": torch.__version__, "onnx": onnx.__version__},
+    )
     manifest.write(path)
     return manifest
 

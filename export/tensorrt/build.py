@@ -19,6 +19,7 @@ from typing import TypeVar
 from sealshot.export.tensorrt.progress import BuildProgress
 from sealshot.runtime.cli.terminal import note, progress
 from sealshot.runtime.engines.choice import KINDS
+from sealshot.runtime.engines.eyes import copy_eyes
 from sealshot.runtime.engines.manifest import load_manifest
 from sealshot.runtime.engines.plans import (
     DEFAULT_BATCH,
@@ -117,6 +118,7 @@ def build(
         build_s=round(time.monotonic() - start, 1),
     )
     # the manifest last: a plan without one is never loaded
+    copy_eyes(model, manifest, folder)
     _write(plan, data)
     done.write(plan)
     if measured:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from sealshot.export.train.schedules import QUALITY, RP
+from sealshot.export.train.schedules import EYES, QUALITY, RP
 from sealshot.runtime.cli.arguments import Arguments, positive_int
 from sealshot.runtime.cli.extras import needs
 
@@ -13,9 +13,10 @@ USAGE = f"""
 usage: sealshot train DATA... -o DIR [options]
        sealshot train deid FACES... -o DIR [options]
 
-Train the two scores on folders of face pictures and write DIR/rp.onnx and DIR/quality.onnx, each
-with its manifest, DIR/rp-pixels.onnx (rp up to the Gaussians of the pixels, for engines that do the
-likelihood themselves) and DIR/loss.svg. No labels are read. The folders are standardised one by
+Train the two scores on folders of face pictures and write DIR/rp.onnx, DIR/quality.onnx and
+DIR/eyes.onnx, whose network tells closed eyes for `quality`, each with its manifest,
+DIR/rp-pixels.onnx (rp up to the Gaussians of the pixels, for engines that do the likelihood
+themselves) and DIR/loss.svg. No labels are read. The folders are standardised one by
 one, so give sharp and soft pictures as separate folders.
 {needs("export")}
 
@@ -25,6 +26,7 @@ training are kept in DIR; they show faces.
   -o DIR              where everything is written
   --rp-epochs N       of the variational autoencoder (default {RP.epochs})
   --quality-epochs N  of the student (default {QUALITY.epochs})
+  --only-eyes         train the network of the eyes alone: a minute, once the faces are cut
   --seed N            of weights, order and noise (default {RP.seed})
   --threads N         (default: one a core)
 
@@ -40,6 +42,7 @@ def main(argv: list[str]) -> int:
     arguments.add_argument("-o", dest="out", type=Path, required=True)
     arguments.add_argument("--rp-epochs", type=positive_int, default=RP.epochs)
     arguments.add_argument("--quality-epochs", type=positive_int, default=QUALITY.epochs)
+    arguments.add_argument("--only-eyes", action="store_true")
     arguments.add_argument("--seed", type=positive_int, default=RP.seed)
     arguments.add_argument("--threads", type=positive_int)
     given = arguments.parse_args(argv)
@@ -54,5 +57,7 @@ def main(argv: list[str]) -> int:
         given.out,
         replace(RP, epochs=given.rp_epochs, seed=given.seed),
         replace(QUALITY, epochs=given.quality_epochs, seed=given.seed),
+        replace(EYES, seed=given.seed),
+        only_eyes=given.only_eyes,
     )
     return 0

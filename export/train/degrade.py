@@ -153,7 +153,14 @@ def occlude(context: Grey, severity: float, rng: np.random.Generator) -> Worse:
     return _unmoved(crop)
 
 
-def _moved(context: Grey, turn_deg: float, size: float, right: float, down: float) -> Worse:
+def recut(
+    context: Grey, turn_deg: float, size: float, right: float, down: float
+) -> tuple[Grey, NDArray[np.float64]]:
+    """Cut another crop: turned, ``size`` times as wide, and so many pixels off the middle.
+
+    Returns:
+        ``uint8 [64, 64]``, and the matrix ``[2, 3]`` from its pixels to those of the context.
+    """
     a = math.radians(turn_deg)
     cos, sin = math.cos(a) * size, math.sin(a) * size
     half, middle = (CROP_PX - 1) / 2, (len(context) - 1) / 2
@@ -163,16 +170,19 @@ def _moved(context: Grey, turn_deg: float, size: float, right: float, down: floa
             [sin, cos, middle + down - (sin + cos) * half],
         ]
     )
-    crop = np.asarray(
-        cv2.warpAffine(
-            context,
-            to_context,
-            (CROP_PX, CROP_PX),
-            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-            borderMode=cv2.BORDER_REPLICATE,
-        ),
-        np.uint8,
+    crop = cv2.warpAffine(
+        context,
+        to_context,
+        (CROP_PX, CROP_PX),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REPLICATE,
     )
+    return np.asarray(crop, np.uint8), to_context
+
+
+def _moved(context: Grey, turn_deg: float, size: float, right: float, down: float) -> Worse:
+    crop, to_context = recut(context, turn_deg, size, right, down)
+    half, middle = (CROP_PX - 1) / 2, (len(context) - 1) / 2
     to_centre = to_context - [[0, 0, middle - half], [0, 0, middle - half]]
     in_place = cv2.warpAffine(
         crop,

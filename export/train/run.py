@@ -12,25 +12,42 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from sealshot.export.nets.onnx_export import Origin, export_score_graph, fold, to_onnx
+from sealshot.export.nets.onnx_export import (
+    Origin,
+    export_eyes,
+    export_score_graph,
+    fold,
+    to_onnx,
+)
 from sealshot.export.nets.vae import SAMPLES, RpPixels, RpScore
 from sealshot.export.train.data import FaceCrops, cut_faces, load_crops, pictures_below
+from sealshot.export.train.eyes import WEIGHT, train_eyes
 from sealshot.export.train.quality import train_quality
 from sealshot.export.train.rp import train_rp
 from sealshot.export.train.schedules import Schedule
 from sealshot.export.train.training import Losses
 from sealshot.runtime.cli.terminal import note, say, table
+from sealshot.runtime.engines.eyes import EYES
 from sealshot.runtime.files import make_folder, write_atomic
 
 
-def train(data: Sequence[Path], out: Path, for_rp: Schedule, for_quality: Schedule) -> None:
-    """Train both scores and write all that belongs to them into a folder, made if absent.
+def train(
+    data: Sequence[Path],
+    out: Path,
+    for_rp: Schedule,
+    for_quality: Schedule,
+    for_eyes: Schedule,
+    only_eyes: bool = False,
+) -> None:
+    """Train both scores and the network of the eyes, and write all into a folder, made if absent.
 
     Args:
         data: folders of face pictures.
         out: the folder.
         for_rp: schedule of the variational autoencoder; its seed is that of both.
         for_quality: schedule of the student.
+        for_eyes: schedule of the network of the eyes.
+        only_eyes: leave the scores out.
 
     Raises:
         InputError: a folder of pictures is missing or shows no face, or ``out`` holds something
@@ -42,6 +59,11 @@ def train(data: Sequence[Path], out: Path, for_rp: Schedule, for_quality: Schedu
     make_folder(out, "name another with -o")
 
     sets = [_faces(folder, out) for folder in data]
+    eyes, eyes_losses = train_eyes(sets, for_eyes, out / "eyes.ckpt")
+    export_eyes(eyes, out / EYES)
+    say(f"written: {out / EYES}; its held-out loss is {min(eyes_losses.validation):.4f}")
+    if only_eyes:
+        return
     crops = np.concatenate([faces.crops for faces in sets])
     origin = Origin(
         name="rp",
@@ -62,10 +84,11 @@ def train(data: Sequence[Path], out: Path, for_rp: Schedule, for_quality: Schedu
         name="quality",
         architecture="8 convolutions, taught by robustness, typicality, detail, pose, degradations",
         samples=0,
+        eyes_weight=WEIGHT,
     )
     quality = export_score_graph(student, out / "quality.onnx", origin, crops)
 
-    plot({"rp": rp_losses, "quality": quality_losses}, out / "loss.svg")
+    plot({"rp": rp_losses, "quality": quality_losses, "eyes": eyes_losses}, out / "loss.svg")
     table(
         ("score", ">parameters", ">MACs a face", ">held-out loss"),
         (

@@ -1,4 +1,4 @@
-"""How long and how fast the two scores are trained."""
+"""How long and how fast the scores and the eyes' network are trained."""
 
 from __future__ import annotations
 
@@ -22,3 +22,4 @@ class Schedule:
 
 RP = Schedule(epochs=60, batch=144, learning_rate=2e-3, seed=1)
 QUALITY = Schedule(epochs=24, batch=96, learning_rate=2e-3, seed=1, averaging=0.995)
+EYES = Schedule(epochs=8, batch=24, learning_rate=4e-3, seed=1, averaging=0.99)

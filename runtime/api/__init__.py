@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sealshot.runtime.crops import crop_resize_grey
 from sealshot.runtime.detect import open_detector
-from sealshot.runtime.engines import Scorer, open_engine
+from sealshot.runtime.engines import Scorer, open_for_tracks
 from sealshot.runtime.errors import InputError, SealshotError
 from sealshot.runtime.pipeline.settings import Choice, Emit, Settings
 from sealshot.runtime.pipeline.sinks import Beat, End, Seen, Sink
@@ -84,7 +84,7 @@ def open_scorer(
     Raises:
         InputError: there is no such score, engine or precision, or its file is wrong.
     """
-    return open_engine(score_graph(score), engine, precision, threads=threads)
+    return open_for_tracks(score_graph(score), engine, precision, threads=threads)
 
 
 def open_shot(sealed: bytes | Path, identity_file: Path) -> Opened:

@@ -21,6 +21,8 @@ pixel it takes about 3.3 ns for that (AMD EPYC with AVX2), and some 0.2 to 0.5 n
 class DeviceScorer(GraphScorer):
     """A score graph as a TensorRT plan, with the fused crop kernel before it."""
 
+    cuts = True
+
     def __init__(self, runner: TensorRtRunner) -> None:
         """Take a plan that is open, and warm it up.
 

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 REMEDY = "export the model again with `sealshot train`, or copy both files again"
-FORMAT = 2
+FORMAT = 3
 """Of what is written: the core, and the part of the kind under its name. Version 0.1 wrote no
-format, and all fields side by side."""
+format, and all fields side by side; format 2 knew nothing of eyes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,10 +113,17 @@ class ScoreManifest(Manifest):
     between the errors, fp32 less int8, of one and of the other are at most this. So far may a crop
     lie behind another by int8 and yet be better by fp32 (`engines/screen.py`). None: not known."""
 
+    eyes_weight: float = 0.0
+    """What the choice of a frame takes off for closed eyes, in units of the score for each factor e
+    by which they are surer to be closed (`engines/eyes.py`); 0: it does not look at them."""
+
     def __post_init__(self) -> None:
         margin: object = self.screen_margin  # out of a file: it may be anything
         if not (margin is None or (isinstance(margin, int | float) and _is_margin(margin))):
             raise ValueError(f"screen_margin is {margin!r}, not a number of 0 or more")
+        weight: object = self.eyes_weight
+        if not (isinstance(weight, int | float) and _is_margin(weight)):
+            raise ValueError(f"eyes_weight is {weight!r}, not a number of 0 or more")
 
     def percentile(self, score: float) -> float:
         """Return the share of the training set with a lower score, 0 to 100."""

@@ -28,6 +28,8 @@ class Scorer(ABC):
     """The engine, the device and the precision in a few words, for people."""
     estimates: bool = False
     """Whether :meth:`score_tracks` only estimates the scores of crops that cannot be the best."""
+    cuts: bool = False
+    """Whether :meth:`score_frame` may cut crops by itself, such as on a GPU."""
     why: str = ""
     """What decided for this engine, where there was a choice."""
 
@@ -66,6 +68,14 @@ class Scorer(ABC):
         """
         boxes = [track.face.box for track in tracks.seen]
         return self.score_tracks(crop_resize_grey(image, boxes), tracks)
+
+    def explain(self, crop: NDArray[np.uint8]) -> str:
+        """Say what else the score looked at in a face that won, for people; empty if nothing.
+
+        Args:
+            crop: ``uint8 [1, 64, 64]``.
+        """
+        return ""
 
 
 class GraphScorer(Scorer):

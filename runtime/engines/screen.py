@@ -62,6 +62,10 @@ class Screen(Scorer):
         """Return the scores of single crops, which only fp32 can tell: see :meth:`Scorer.score`."""
         return self.full.score(crops)
 
+    def explain(self, crop: NDArray[np.uint8]) -> str:
+        """See :meth:`Scorer.explain`."""
+        return self.full.explain(crop)
+
     def score_tracks(self, crops: NDArray[np.uint8], tracks: Tracks) -> Floats:
         """See :meth:`Scorer.score_tracks`.
 

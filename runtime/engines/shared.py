@@ -30,6 +30,11 @@ class Shared(Scorer):
         with self._asked:
             return self._engine.score_frame(image, tracks)
 
+    def explain(self, crop: NDArray[np.uint8]) -> str:
+        """See :meth:`Scorer.explain`."""
+        with self._asked:
+            return self._engine.explain(crop)
+
 
 def shared(engine: Scorer, sources: int) -> list[Scorer]:
     """Return a scorer for each of several sources, on one engine; what knows tracks is its own."""

@@ -9,8 +9,9 @@ from datetime import datetime, timezone
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from sealshot.runtime.crops import cut, cut_inside, square
+from sealshot.runtime.crops import crop_resize_grey, cut, cut_inside, square
 from sealshot.runtime.pipeline.presence import Presence
 from sealshot.runtime.pipeline.settings import Choice, Emit
 from sealshot.runtime.types import Frame, Image, Shot, Track, Tracks
@@ -30,6 +31,7 @@ class _Best:
     utc: str = ""
     box: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
     image: Image | None = None
+    crop: NDArray[np.uint8] | None = None
     hits: int = 0
     worst: float = np.inf
     emitted: tuple[int, int] | None = None
@@ -53,6 +55,7 @@ class Selector:
         choice: Choice = Choice(),
         min_seen_s: float = 0.0,
         estimates: bool = False,
+        explain: Callable[[NDArray[np.uint8]], str] = lambda _crop: "",
         now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
     ) -> None:
         """Start with no track.
@@ -64,10 +67,11 @@ class Selector:
             min_seen_s: a track that was in view for less is a passing false alarm, not a person;
                 see :class:`Presence`.
             estimates: whether scores that cannot win are estimates, see ``Scorer.estimates``.
+            explain: what else a score looked at, see ``Scorer.explain``.
             now: the wall clock.
         """
         self._percentile, self._emit, self._choice = percentile, emit, choice
-        self._min_seen_s, self._now = min_seen_s, now
+        self._min_seen_s, self._explain, self._now = min_seen_s, explain, now
         self._about = "about " if estimates else ""
         self._presence = Presence()
         self._tracks: dict[int, _Best] = {}
@@ -142,6 +146,7 @@ class Selector:
             best.box = (x0, y0, x1, y1)
             region = square(track.face.box, self._choice.margin)
             best.image = cut_inside(frame.image, *region).copy()
+            best.crop = crop_resize_grey(frame.image, [track.face.box])[0]
         if self._choice.clip_s:
             self._film(best, frame, track, won)
 
@@ -169,8 +174,10 @@ class Selector:
     def _shot(self, id: int) -> Shot:
         best = self._tracks[id]
         assert best.image is not None
+        assert best.crop is not None
         best.emitted = best.version
         percentile = self._percentile(best.score)
+        more = self._explain(best.crop)
         return Shot(
             track=id,
             frame=best.frame,
@@ -183,7 +190,7 @@ class Selector:
             reason=(
                 f"highest score of {best.hits} frames: {best.score:.1f} "
                 f"(above {percentile:.0f} % of the photographs that the score was trained on); "
-                f"the lowest was {self._about}{best.worst:.1f}"
+                f"the lowest was {self._about}{best.worst:.1f}{more and f'; {more}'}"
             ),
             image=best.image,
             clip=tuple(best.clip),

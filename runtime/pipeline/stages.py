@@ -187,6 +187,7 @@ def _stages(settings: Settings, detector: Detector, engine: Scorer) -> Stages:
         settings.choice,
         0.0 if settings.stills else settings.min_seen_s,
         engine.estimates,
+        engine.explain,
     )
     stopwatch = Stopwatch()
     tracker = Stills() if settings.stills else open_tracker(settings.tracker)

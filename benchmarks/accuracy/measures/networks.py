@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from sealshot.benchmarks.accuracy.measures.measure import Doubles
 from sealshot.benchmarks.data.cache import file_sha256
 from sealshot.benchmarks.data.faces import View
+from sealshot.runtime.engines.eyes import open_eyes
 from sealshot.runtime.engines.identity import model_sha256
 from sealshot.runtime.engines.manifest import load_manifest, sidecar
 from sealshot.runtime.engines.onnx_session import open_session
@@ -35,7 +36,12 @@ class ScoreGraph:
         self._session = _crops_session(path, threads)
         self._output = self._session.get_outputs()[0].name
         self.key = f"score graph {model_sha256(path)}"
-        self.macs = load_manifest(path).macs_per_face if sidecar(path).is_file() else None
+        manifest = load_manifest(path) if sidecar(path).is_file() else None
+        self.macs = manifest.macs_per_face if manifest else None
+        self._eyes = open_eyes(path, manifest, threads=threads) if manifest else None
+        if manifest and self._eyes:
+            self._weight = manifest.eyes_weight
+            self.key += f" eyes {self._eyes.manifest.sha256} {self._weight}"
         shape = self._run(np.zeros((1, 1, 64, 64), np.uint8)).shape
         if shape not in ((1,), (1, 1)):
             raise InputError(
@@ -46,7 +52,9 @@ class ScoreGraph:
 
     def rate(self, views: Sequence[View]) -> Doubles:
         """See :class:`Measure`."""
-        return self._run(stack_crops(views)).reshape(len(views)).astype(float)
+        crops = stack_crops(views)
+        scores = self._run(crops).reshape(len(views)).astype(float)
+        return scores - self._weight * self._eyes.cost(crops) if self._eyes else scores
 
     def _run(self, crops: NDArray[np.uint8]) -> Floats:
         (scores,) = self._session.run([self._output], {"crops": crops})

@@ -123,7 +123,7 @@ def test_a_manifest_has_a_core_that_all_models_share_and_a_part_of_its_kind(mode
     fields = json.loads(model.with_suffix(".json").read_text())
     assert fields["score"].keys() == {
         "macs_per_face", "samples", "seed", "training_set", "training_set_sha256",
-        "score_quantiles", "screen_margin",
+        "score_quantiles", "screen_margin", "eyes_weight",
     }  # fmt: skip
     core = read_manifest(model, Manifest)
     assert (core.name, core.sha256, core.precision) == ("rp", MANIFEST.sha256, "fp32")
@@ -131,7 +131,7 @@ def test_a_manifest_has_a_core_that_all_models_share_and_a_part_of_its_kind(mode
 
 def test_a_manifest_of_a_later_version_is_refused_and_says_so(model):
     damage(model, format=FORMAT + 1)
-    with pytest.raises(InputError, match=r"is of format 3, and this version reads up to 2") as it:
+    with pytest.raises(InputError, match=r"is of format 4, and this version reads up to 3") as it:
         load_manifest(model)
     assert it.value.hint == "update sealshot"
 

@@ -69,6 +69,15 @@ def test_the_reason_says_what_the_numbers_are(estimates, about):
     )
 
 
+def test_the_reason_says_what_else_was_seen_in_the_frame_that_won():
+    selector = Selector(lambda _: 2.0, explain=lambda crop: f"grey {crop.mean():.0f}")
+    face = Face(np.array([0, 0, 20, 20], np.float32), 0.9, np.zeros((5, 2), np.float32))
+    for index, (score, grey) in enumerate(((1.0, 10), (3.0, 20), (2.0, 30))):
+        frame = Frame(index, index / 25, np.full((50, 50, 3), grey, np.uint8))
+        selector.update(frame, Tracks((Track(1, face, index + 1),), ()), [score])
+    assert selector.finish()[0].reason.endswith("the lowest was 1.0; grey 20")
+
+
 def test_the_first_of_equal_scores_stays():
     scene = Scene()
     for _ in range(3):
