@@ -19,6 +19,8 @@ LOOK_AHEAD = 8
 STEPS_KEPT = 9
 LEAD_S = 1.0
 """How far a live frame's time may be ahead of its arrival."""
+LEAST_STEP_S = 0.001
+"""Between two live frames, whatever clock and stamps say: their times increase."""
 CATCH_UP = 0.1
 """Share of each step by which a time that is ahead comes back towards the arrivals."""
 
@@ -92,14 +94,15 @@ class Arrivals:
         self._time_s, self._stamp_s = -math.inf, math.nan
 
     def time_s(self, arrival_s: float, stamp_s: float | None) -> float:
-        """Return the time, s, of a frame that arrived now; never less than the one before."""
+        """Return the time, s, of a frame that arrived now; always later than the one before."""
         stamp_s = math.nan if stamp_s is None else stamp_s
         step_s = stamp_s - self._stamp_s
         if not 0 < step_s < JUMP_S:  # a stamp that is no number compares false
             step_s = 0.0
         laid_out_s = self._time_s + (1 - CATCH_UP) * step_s
+        next_s = self._time_s + LEAST_STEP_S
         self._stamp_s = stamp_s
-        self._time_s = max(arrival_s, min(laid_out_s, arrival_s + LEAD_S))
+        self._time_s = max(arrival_s, min(laid_out_s, arrival_s + LEAD_S), next_s)
         return self._time_s
 
 
