@@ -181,6 +181,6 @@ def pack_bitstream(folder: Path, config: Path) -> Path:
     Raises:
         BuildError: a tool is missing, or failed.
     """
-    bitstream = folder / f"{TOP}.bit"
-    run(folder, "ecppack", "--compress", "--input", str(config), "--bit", str(bitstream))
-    return bitstream
+    names = str(config.relative_to(folder)), f"{TOP}.bit"  # YoWASP has a /tmp of its own
+    run(folder, "ecppack", "--compress", "--input", names[0], "--bit", names[1])
+    return folder / names[1]

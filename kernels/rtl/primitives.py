@@ -127,9 +127,9 @@ class Multiplier(Elaboratable):
             ports[f"p_REG_{register}_CLK"] = "CLK0"
         for side in "AB":
             ports |= {f"i_SIGNED{side}": Const(1, 1), f"i_SOURCE{side}": Const(0, 1)}
-        m.submodules.cell = Instance(
-            "MULT18X18D", p_GSR="DISABLED", p_RESETMODE="SYNC", p_SOURCEB_MODE="B_INPUT", **ports
-        )
+        # SOURCEB_MODE stays as it is: with SOURCEB low it takes the input, and ecppack ends in an
+        # exception without a word where it is given a value that it does not know
+        m.submodules.cell = Instance("MULT18X18D", p_GSR="DISABLED", p_RESETMODE="SYNC", **ports)
         return m
 
 

