@@ -24,7 +24,7 @@ from sealshot.runtime.types import Floats, Image, Tracks
 EYES = "eyes.onnx"
 """Lies beside the score graph."""
 DOUBT = np.float32(0.1)
-"""Of the faces that it was taught with, 1 to 2 % lie below: what is above may well be open."""
+"""Of the faces that it was taught with, 1 % lie below: what is above may well be open."""
 SUREST = np.float32(0.005)
 """Nothing is taken for closed more surely than that."""
 

@@ -132,3 +132,15 @@ def test_each_kind_of_cell_that_is_named_packs(tmp_path: Path) -> None:
     assert placement.used["MULT18X18D"].used == 1
     packed = place.pack_bitstream(tmp_path, placement.best.config)
     assert b"Part: LFE5U-85F" in packed.read_bytes()[:200]
+
+
+def test_the_report_that_is_committed_is_of_this_rtl() -> None:
+    amaranth = pytest.importorskip("amaranth")
+    from sealshot.kernels.rtl.primitives import Ecp5
+
+    report = json.loads((RESULTS / "fpga-ulx3s.json").read_text())
+    if report["versions"]["amaranth"] != amaranth.__version__:
+        pytest.skip(f"another Amaranth writes the same RTL otherwise: {amaranth.__version__}")
+    same = design_sha256(place.rtlil_top(Ecp5())) == report["design_sha256"]
+    assert same, "build it again: `sealshot export quality --engine fpga --board ulx3s ...`"
+    assert min(report["mhz_by_seed"].values()) >= report["clock_mhz"] == CLOCK_MHZ
