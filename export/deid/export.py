@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import io
-import warnings
 from pathlib import Path
-from typing import Any
 
 import onnx
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from sealshot.export.nets.deid import NOISE, Operator
-from sealshot.export.nets.onnx_export import OPSET
+from sealshot.export.nets.onnx_export import OPSET, count_macs, to_onnx
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.files import write_atomic
 from sealshot.runtime.public.painter import DrawingManifest
@@ -26,24 +23,8 @@ def export_operator(
     operator: Operator, path: Path, training_set: str, critics_auc: tuple[float, ...]
 ) -> DrawingManifest:
     """Write ``path`` and its manifest; the batch is dynamic."""
-    example = _example(2)
-    buffer: Any = io.BytesIO()  # the annotation of torch.onnx.export knows paths alone
-    names = ["crops", "landmarks", "noise"]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the tracing exporter is announced as deprecated
-        torch.onnx.export(
-            operator.cpu().eval(),
-            example,
-            buffer,
-            dynamo=False,
-            opset_version=OPSET,
-            input_names=names,
-            output_names=[NAME],
-            dynamic_axes={name: {0: "n"} for name in (*names, NAME)},
-        )
-    model = onnx.load_from_string(buffer.getvalue())
-    onnx.checker.check_model(model, full_check=True)
-    data = bytes(model.SerializeToString())
+    operator = operator.cpu()
+    data = to_onnx(operator, ["crops", "landmarks", "noise"], [NAME], _example)
     write_atomic(path, data)
     manifest = DrawingManifest(
         name=NAME,
@@ -53,7 +34,7 @@ def export_operator(
         precision="fp32",
         opset=OPSET,
         versions={"torch": torch.__version__, "onnx": onnx.__version__},
-        macs_per_face=count_macs(operator),
+        macs_per_face=count_macs(operator, _example),
         training_set=training_set,
         critics_auc=critics_auc,
     )
@@ -78,27 +59,6 @@ def load_operator(checkpoint: Path) -> tuple[Operator, str, tuple[float, ...]]:
             hint="give DIR/operator.ckpt",
         ) from error
     return operator, *told
-
-
-def count_macs(operator: Operator) -> int:
-    """Return the multiply-accumulates of the convolutions for one face."""
-    total = 0
-
-    def add(layer: nn.Module, _inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        nonlocal total
-        assert isinstance(layer, nn.Conv2d)
-        total += output.numel() * layer.weight[0].numel()
-
-    handles = [
-        layer.register_forward_hook(add)
-        for layer in operator.modules()
-        if isinstance(layer, nn.Conv2d)
-    ]
-    with torch.no_grad():
-        operator(*_example(1))
-    for handle in handles:
-        handle.remove()
-    return total
 
 
 def _example(count: int) -> tuple[Tensor, Tensor, Tensor]:

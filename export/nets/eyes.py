@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pixel_unshuffle
 
+from sealshot.export.nets.student import convolutions
 from sealshot.export.nets.vae import SLOPE
 
 BAND = slice(12, 44)
@@ -27,17 +28,13 @@ class Eyes(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        c_in, layers = 4, []
-        for c_out, stride in LAYERS:
-            layers += [
-                nn.Conv2d(c_in, c_out, 3, stride=stride, padding=1, bias=False),
-                nn.BatchNorm2d(c_out),
-                nn.LeakyReLU(SLOPE),
-            ]
-            c_in = c_out
-        self.body = nn.Sequential(*layers, nn.Flatten())  # [2 * n, 4, 16, 18] -> [2 * n, 960]
+        # [2 * n, 4, 16, 18] -> [2 * n, 960]
+        self.body = nn.Sequential(*convolutions(4, LAYERS), nn.Flatten())
         self.head = nn.Sequential(
-            nn.Dropout(0.2), nn.Linear(c_in * 20, HIDDEN), nn.LeakyReLU(SLOPE), nn.Linear(HIDDEN, 1)
+            nn.Dropout(0.2),
+            nn.Linear(LAYERS[-1][0] * 20, HIDDEN),
+            nn.LeakyReLU(SLOPE),
+            nn.Linear(HIDDEN, 1),
         )
 
     def logits(self, crops: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ import copy
 import hashlib
 import io
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,10 @@ class Origin:
     training_set: str
     training_set_sha256: str
     eyes_weight: float = 0.0
+
+
+def _crops(count: int) -> tuple[Tensor, ...]:
+    return (torch.zeros(count, 1, 64, 64, dtype=torch.uint8),)
 
 
 def export_score_graph(
@@ -96,14 +101,26 @@ def export_eyes(eyes: Eyes, path: Path) -> Manifest:
     return manifest
 
 
-def to_onnx(graph: nn.Module, inputs: list[str], outputs: list[str]) -> bytes:
-    """Trace a graph of crops and return the checked ONNX file; the batch is dynamic."""
+def to_onnx(
+    graph: nn.Module,
+    inputs: list[str],
+    outputs: list[str],
+    example: Callable[[int], tuple[Tensor, ...]] = _crops,
+) -> bytes:
+    """Trace a graph and return the checked ONNX file; the batch is dynamic.
+
+    Args:
+        graph: the graph.
+        inputs: their names.
+        outputs: their names.
+        example: gives inputs for a batch of so many; without it crops.
+    """
     buffer: Any = io.BytesIO()  # the annotation of torch.onnx.export knows paths alone
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the tracing exporter is announced as deprecated
         torch.onnx.export(
             graph.eval(),
-            (torch.zeros(2, 1, 64, 64, dtype=torch.uint8),),
+            example(2),
             buffer,
             dynamo=False,
             opset_version=OPSET,
@@ -137,8 +154,8 @@ def fold(graph: nn.Module) -> nn.Module:
     return folded
 
 
-def count_macs(graph: nn.Module) -> int:
-    """Return the multiply-accumulates of convolutions and linear layers for one crop."""
+def count_macs(graph: nn.Module, example: Callable[[int], tuple[Tensor, ...]] = _crops) -> int:
+    """Return the multiply-accumulates of convolutions and linear layers for one face."""
     total = 0
 
     def add(layer: nn.Module, _inputs: tuple[Tensor, ...], output: Tensor) -> None:
@@ -152,7 +169,7 @@ def count_macs(graph: nn.Module) -> int:
 
     handles = [m.register_forward_hook(add) for m in graph.modules()]
     with torch.no_grad():
-        graph.eval()(torch.zeros(1, 1, 64, 64, dtype=torch.uint8))
+        graph.eval()(*example(1))
     for handle in handles:
         handle.remove()
     return total

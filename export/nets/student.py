@@ -6,6 +6,8 @@ degradation makes a picture worse; see :mod:`sealshot.export.train.quality`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from torch import Tensor, nn
 
 from sealshot.export.nets.vae import SLOPE
@@ -15,22 +17,34 @@ LAYERS = ((16, 2), (32, 2), (32, 1), (64, 2), (64, 1), (96, 2), (96, 1), (128, 2
 FEATURES = 64
 
 
+def convolutions(channels: int, layers: Sequence[tuple[int, int]]) -> list[nn.Module]:
+    """Return 3x3 convolutions, each with its norm and slope.
+
+    Args:
+        channels: of the input.
+        layers: channels out and stride of each.
+    """
+    stack: list[nn.Module] = []
+    for c_out, stride in layers:
+        stack += [
+            nn.Conv2d(channels, c_out, 3, stride=stride, padding=1, bias=False),
+            nn.BatchNorm2d(c_out),
+            nn.LeakyReLU(SLOPE),
+        ]
+        channels = c_out
+    return stack
+
+
 class Student(nn.Module):
     """A score graph of eight small convolutions; 0.4 M parameters, 10 MMACs a face."""
 
     def __init__(self) -> None:
         super().__init__()
-        c_in, layers = 1, []
-        for c_out, stride in LAYERS:
-            layers += [
-                nn.Conv2d(c_in, c_out, 3, stride=stride, padding=1, bias=False),
-                nn.BatchNorm2d(c_out),
-                nn.LeakyReLU(SLOPE),
-            ]
-            c_in = c_out
-        self.body = nn.Sequential(*layers, nn.Flatten())  # [n, 1, 64, 64] -> [n, 512]
+        self.body = nn.Sequential(
+            *convolutions(1, LAYERS), nn.Flatten()
+        )  # [n, 1, 64, 64] -> [n, 512]
         self.head = nn.Sequential(
-            nn.Linear(c_in * 4, FEATURES), nn.LeakyReLU(SLOPE), nn.Linear(FEATURES, 1)
+            nn.Linear(LAYERS[-1][0] * 4, FEATURES), nn.LeakyReLU(SLOPE), nn.Linear(FEATURES, 1)
         )
 
     def features(self, crops: Tensor) -> Tensor:

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import errno
 from collections import Counter
-from pathlib import Path
 
-from sealshot.runtime.cli.arguments import Arguments, duration, size
-from sealshot.runtime.cli.commands.vault_verify import beside, need_cameras, tell
+from sealshot.runtime.cli.arguments import Arguments, size
+from sealshot.runtime.cli.commands.vault_verify import add_checks, need_cameras, read_rules, tell
 from sealshot.runtime.cli.terminal import note, progress, say, say_json, table
 from sealshot.runtime.cli.words import counted
 from sealshot.runtime.seal.documents import read_file
 from sealshot.runtime.seal.log import CHECKPOINT_LIMIT
-from sealshot.runtime.seal.policy import read_party, read_policy
 from sealshot.runtime.seal.times import epoch_start, format_time, utc_now
 from sealshot.runtime.vault.bucket import Bucket, open_bucket
 from sealshot.runtime.vault.s3 import BucketError
 from sealshot.runtime.vault.store import OBJECT_LIMIT
-from sealshot.runtime.vault.verify import Rules, check_objects, compare_copy, read_logged
+from sealshot.runtime.vault.verify import check_objects, compare_copy, read_logged
 
 
 def list_bucket(arguments: Arguments, argv: list[str]) -> int:
@@ -38,26 +36,13 @@ def list_bucket(arguments: Arguments, argv: list[str]) -> int:
 
 def verify_bucket(arguments: Arguments, argv: list[str]) -> int:
     """Check what is there; 1 if something is wrong."""
-    add = arguments.add_argument
-    add("vault", metavar="VAULT")
-    add("--camera", action="append", type=Path)
-    add("--policy", type=Path)
-    add("--log", type=Path)
-    add("--no-log", action="store_true")
-    add("--checkpoint", action="append", type=Path, default=[])
-    add("--retention", type=duration)
-    add("--json", action="store_true")
+    arguments.add_argument("vault", metavar="VAULT")
+    add_checks(arguments)
     given = arguments.parse_args(argv)
     if given.no_log == bool(given.log) or (given.no_log and given.checkpoint):
         arguments.error("of a bucket give the --log FILE of its camera, or --no-log, and not both")
     bucket = open_bucket(given.vault)
-    policy = read_policy(given.policy) if given.policy else None
-    rules = Rules(
-        cameras=[read_party(path, "camera") for path in given.camera or beside(given.policy)],
-        policy=policy,
-        retention=given.retention or (policy.retention_time if policy else None),
-        now=utc_now(),
-    )
+    rules = read_rules(given, utc_now())
     kept = [read_file(path, "checkpoint", CHECKPOINT_LIMIT) for path in given.checkpoint]
     objects = bucket.objects(bucket.epochs())  # first: what is uploaded meanwhile, the log knows
     logged = None

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -38,15 +39,8 @@ UNKNOWN_CAMERA = "(no camera)"
 
 def verify(arguments: Arguments, argv: list[str]) -> int:
     """Check a vault; 1 if something is wrong."""
-    add = arguments.add_argument
-    add("vault", metavar="VAULT", type=Path)
-    add("--camera", action="append", type=Path)
-    add("--policy", type=Path)
-    add("--log", type=Path)
-    add("--no-log", action="store_true")
-    add("--checkpoint", action="append", type=Path, default=[])
-    add("--retention", type=duration)
-    add("--json", action="store_true")
+    arguments.add_argument("vault", metavar="VAULT", type=Path)
+    add_checks(arguments)
     given = arguments.parse_args(argv)
     if given.no_log and (given.log or given.checkpoint):
         arguments.error("--no-log does not go with --log or --checkpoint")
@@ -153,21 +147,43 @@ def _groups(checked: Checked) -> list[dict[str, Any]]:
 
 
 def _rules(given: argparse.Namespace) -> Rules:
-    policy = read_policy(given.policy) if given.policy else None
-    cameras = [read_party(path, "camera") for path in given.camera or beside(given.policy)]
     trusted = TrustedClock(given.vault / CLOCK).peek()
+    rules = read_rules(given, trusted.time)
     if trusted.warning:
         warn(trusted.warning)
+    if rules.policy:
+        rules = replace(rules, holds=read_holds(given.vault, rules.policy, trusted.time))
+    return rules
+
+
+def add_checks(arguments: Arguments) -> None:
+    """Add what says what is checked, and against what."""
+    add = arguments.add_argument
+    add("--camera", action="append", type=Path)
+    add("--policy", type=Path)
+    add("--log", type=Path)
+    add("--no-log", action="store_true")
+    add("--checkpoint", action="append", type=Path, default=[])
+    add("--retention", type=duration)
+    add("--json", action="store_true")
+
+
+def read_rules(given: argparse.Namespace, now: datetime) -> Rules:
+    """Return what was given of :func:`add_checks`, read; holds are a vault's own.
+
+    Raises:
+        InputError: a file is missing or wrong.
+    """
+    policy = read_policy(given.policy) if given.policy else None
     return Rules(
-        cameras=cameras,
+        cameras=[read_party(path, "camera") for path in given.camera or _beside(given.policy)],
         policy=policy,
         retention=given.retention or (policy.retention_time if policy else None),
-        now=trusted.time,
-        holds=read_holds(given.vault, policy, trusted.time) if policy else None,
+        now=now,
     )
 
 
-def beside(policy: Path | None) -> list[Path]:
+def _beside(policy: Path | None) -> list[Path]:
     """Return the .pub file that `sealshot camera enrol` wrote beside a camera's policy."""
     enrolled = policy is not None and (policy.parent / "camera.key").exists()
     return sorted(policy.parent.glob("*.pub")) if policy is not None and enrolled else []
