@@ -10,8 +10,9 @@ between two frames that are near in time
 - where more than half of the known faces are lost at once, the whole picture is looked at again.
 
 Time between frames decides, not their number: a source that gives a frame every ``LOOK_EVERY_S``
-or less often is looked at everywhere in every frame. What is found depends on the frames and their
-times alone, not on how fast the machine is.
+or less often is looked at everywhere in every frame, and a known face that such a look misses goes
+to the O-net all the same. What is found depends on the frames and their times alone, not on how
+fast the machine is.
 """
 
 from __future__ import annotations
@@ -45,6 +46,8 @@ AGAIN = 0.85
 """Size of the window for that, over the size of the face."""
 REMEMBERED_S = 0.16
 """How long a lost face is still looked for where it would be."""
+FOLLOWED_S = 0.3
+"""Between frames further apart nobody knows where a face would be."""
 GIST = 32, 18
 CUT_LEVELS = 18.0
 """Mean difference of two frames shrunk to ``GIST`` that is a cut: they are above 25, crowds at 5
@@ -84,7 +87,8 @@ class Glances:
         cells = shrunk(image, self._net.min_face_px / CELLS_A_FACE)
         gist = cv2.resize(cells, GIST, interpolation=cv2.INTER_AREA).astype(np.float32)
         cut = self._gist is None or np.abs(gist - self._gist).mean() > CUT_LEVELS
-        everywhere = passed > NEARLY_ALL or cut or image.shape != self._size
+        other = cut or image.shape != self._size or time_s - self._at_s > FOLLOWED_S
+        everywhere = passed > NEARLY_ALL or other
         self._at_s, self._size, self._gist = time_s, image.shape, gist
         if everywhere or self._changes is None:
             self._looked, self._changes = 0.0, Changes(cells, at=0.0)
@@ -95,7 +99,7 @@ class Glances:
             self._changes.add(cells, at=self._looked)
             boxes = np.concatenate([self._take(view, part) for part in due(start, self._looked)])
             changed = self._changes.after(start)
-        return lambda: self._find(time_s, view, boxes, changed, everywhere)
+        return lambda: self._find(time_s, view, boxes, changed, everywhere, other)
 
     def _take(self, view: View, part: Part) -> Floats:
         """Take a part of a look: the P-net's boxes."""
@@ -105,15 +109,40 @@ class Glances:
         return self._net.propose(view, part.first, part.last, where=where, settings=settings)
 
     def _find(
-        self, time_s: float, view: View, proposed: Floats, changed: Places, everywhere: bool
+        self,
+        time_s: float,
+        view: View,
+        proposed: Floats,
+        changed: Places,
+        everywhere: bool,
+        other: bool,
     ) -> list[Face]:
         """Find the faces of a frame among the P-net's boxes and where known faces should be."""
-        known = [] if everywhere else self._known
+        known = [] if other else self._known
         expected = _boxes(
             [one.box + np.tile(one.speed, 2) * (time_s - one.seen_s) for one in known]
         )
-        followed = self._net.judge(view, square(expected))
         there = np.array([one.seen_s == self._last_s for one in known], bool)
+        if everywhere:
+            found = self._look(view, proposed, expected)
+        else:
+            found = self._follow(view, proposed, changed, expected, there)
+        faces = self._net.merge(found)
+        self._remember(time_s, known, expected, faces)
+        return faces
+
+    def _look(self, view: View, proposed: Floats, expected: Floats) -> Found:
+        """Find the faces of a whole look, and where it missed a known one, that one."""
+        least = self._net.settings.thresholds[2]
+        found = self._net.judge(view, self._net.refine(view, proposed)).over(least)
+        missed = expected[iou(expected, found.boxes).max(axis=1, initial=0) < MOVED_IOU]
+        return Found.join([found, self._net.judge(view, square(missed)).over(least)])
+
+    def _follow(
+        self, view: View, proposed: Floats, changed: Places, expected: Floats, there: Places
+    ) -> Found:
+        """Find known faces where they should be, and new ones elsewhere."""
+        followed = self._net.judge(view, square(expected))
         least = self._net.settings.thresholds[2]
         held = followed.score > least
         if 2 * (there & ~held).sum() > there.sum():
@@ -123,9 +152,7 @@ class Glances:
         elsewhere = iou(proposed, followed.boxes[held]).max(axis=1, initial=0) < SAME_IOU
         new = self._net.refine(view, proposed[elsewhere])
         found = Found.join([followed, self._net.judge(view, np.concatenate([again, new]))])
-        faces = self._net.merge(found.over(least))
-        self._remember(time_s, known, expected, faces)
-        return faces
+        return found.over(least)
 
     def _remember(
         self, time_s: float, known: Sequence[_Known], expected: Floats, faces: Sequence[Face]

@@ -72,6 +72,20 @@ def test_a_slow_source_is_looked_at_everywhere_in_every_frame(detector, portrait
         assert same(faces, detector.detect(view))
 
 
+def test_a_known_face_that_a_whole_look_misses_is_found_where_it_was(detector, portrait):
+    """Between frames that are near; after a longer pause nobody knows where it would be."""
+    size = portrait.shape[1::-1]
+    turn = cv2.getRotationMatrix2D((size[0] / 2, size[1] / 2), 36, 1)
+    turned = cv2.warpAffine(portrait, turn, size, borderValue=(110, 110, 110))
+    before, (box,) = scene(portrait, (200, 50), size=(240, 480))
+    after, _ = scene(cv2.GaussianBlur(turned, (0, 0), 3), (200, 50), size=(240, 480))
+    assert not detector.detect(after)
+    seen = {pause: watched(open_finder(detector), 1 / pause, [before, after]) for pause in (0.2, 1)}
+    assert len(seen[0.2][1]) == 1
+    assert iou(seen[0.2][1][0].box[None], box[None])[0, 0] > 0.4
+    assert not seen[1][1]
+
+
 def test_a_face_that_moves_is_found_in_every_frame(detector, portrait):
     finder = open_finder(detector)
     assert isinstance(finder, Glances)
