@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
 from queue import Queue, SimpleQueue
@@ -30,6 +31,8 @@ TICKS_A_SECOND = 1000
 FRAMES_AHEAD = 2
 SEARCH_S = 0.2
 """What the watch does not find is looked for so often: looking back covers what lies between."""
+LEAST_S = 60.0
+"""A file lasts for so long at least, though an hour ends in it."""
 
 
 class PublicSink(Sink):
@@ -39,7 +42,7 @@ class PublicSink(Sink):
     detectors of its own, so that the shots are the same with it and without it. Where it cannot
     keep up it holds the watch up: a live source then drops frames, and none goes out uncovered.
 
-    The originals are sealed in the thread that calls, as shots are; the file gets its name when the
+    The originals are sealed in the thread that calls, as shots are; a file gets its name when the
     last of them is.
     """
 
@@ -51,28 +54,34 @@ class PublicSink(Sink):
         hiding: Hiding = Hiding(),
         fps: float | None = None,
         seal: Seal | None = None,
+        hourly: Callable[[datetime], Path] | None = None,
     ) -> None:
         """Start; the file is begun with the first frame.
 
         Args:
-            path: of the file, which appears at the end.
+            path: of the file, which appears at the end of it.
             codec: as :func:`sealshot.runtime.public.writer.check_output` returned it.
             detectors: used for this alone.
             hiding: how faces are hidden.
             fps: frames per second of the source, where that is known.
             seal: None keeps no originals.
+            hourly: names the file that begins with an hour of UTC; None writes one file of all.
         """
         self._path, self._codec, self._fps = path, codec, fps
         self._detectors, self._hiding, self._seal = detectors, hiding, seal
+        self._hourly = hourly
         self._items: Queue[tuple[Frame, list[Face]] | Beat | End] = Queue(FRAMES_AHEAD)
-        self._parts: SimpleQueue[Originals] = SimpleQueue()
+        self._done: SimpleQueue[Originals | VideoWriter] = SimpleQueue()
+        """Parts to be sealed, and after those of each file but the last the file, to be kept."""
         self._began = utc_now()
         self._writer: VideoWriter | None = None
+        self._shown = 0
+        """Pictures in the last file, once the end was taken."""
         self._failure: Exception | None = None
         self._thread = Thread(target=self._work, name="public stream", daemon=True)
         self._thread.start()
         self.pictures = 0
-        """Written, once the end was taken."""
+        """Written so far, in all files."""
 
     def seen(self, seen: Seen) -> None:
         """Take a frame; raise what went wrong with one before it."""
@@ -92,19 +101,23 @@ class PublicSink(Sink):
             return
         with self._writer:
             self._raise()
-            self._seal_parts()
-            if self.pictures:
+            self._take_done()
+            if self._shown:
                 self._writer.keep()
 
     def _give(self, item: tuple[Frame, list[Face]] | Beat) -> None:
+        self._take_done()
         self._raise()
-        self._seal_parts()
         self._items.put(item)
 
-    def _seal_parts(self) -> None:
-        while self._seal is not None and not self._parts.empty():
-            part = self._parts.get()
-            self._seal(part, self._began + timedelta(seconds=part.pieces[0].time_s))
+    def _take_done(self) -> None:
+        while not self._done.empty():
+            done = self._done.get()
+            if isinstance(done, VideoWriter):
+                with done:
+                    done.keep()
+            elif self._seal is not None:
+                self._seal(done, self._began + timedelta(seconds=done.pieces[0].time_s))
 
     def _raise(self) -> None:
         failure, self._failure = self._failure, None
@@ -129,29 +142,47 @@ class PublicSink(Sink):
     def _write(self, frame: Frame, faces: list[Face]) -> None:
         planes_of_frame = _Planes(frame, self._fps)
         form = planes_of_frame.form
-        below = self._hiding.below(form.width)
-        self._writer = VideoWriter(self._path, form, self._codec, below=below)
+
+        def begin(path: Path) -> VideoWriter:
+            below = self._hiding.below(form.width)
+            return VideoWriter(path, form, self._codec, below=below)
 
         def keep(stream: bytes) -> OriginalsWriter:
-            return OriginalsWriter(stream, form.format, self._parts.put, self._hour_of)
+            return OriginalsWriter(stream, form.format, self._done.put, self._hour_of)
 
+        self._writer = begin(self._path)
         stream = PublicStream(
             self._writer, self._detectors, self._hiding, keep if self._seal else None, SEARCH_S
         )
+        before, since_s = 0, frame.time_s
         last: Picture | None = None
         item: tuple[Frame, list[Face]] | Beat | End = (frame, faces)
         while not isinstance(item, End):
             if isinstance(item, Beat):
                 stream.advance(item.time_s)
             else:
+                now_s = item[0].time_s
+                if self._hourly and stream.pictures and self._is_over(since_s, now_s):
+                    before, since_s, whole = before + stream.pictures, now_s, self._writer
+                    self._writer = begin(self._hourly(self._taken(now_s)))
+                    stream.turn(self._writer)
+                    self._done.put(whole)
                 last = planes_of_frame.picture(item[0], last)
                 stream.take(last, item[0].image, item[1])
+            self.pictures = before + stream.pictures
             item = self._items.get()
         stream.finish(whole=not item.interrupted and item.failure is None)
-        self.pictures = stream.pictures
+        self.pictures, self._shown = before + stream.pictures, stream.pictures
+
+    def _taken(self, time_s: float) -> datetime:
+        return self._began + timedelta(seconds=time_s)
+
+    def _is_over(self, since_s: float, now_s: float) -> bool:
+        """Whether the hour in which a file began is over; a clock that trembles ends none."""
+        return now_s - since_s > LEAST_S and self._hour_of(since_s) != self._hour_of(now_s)
 
     def _hour_of(self, time_s: float) -> str:
-        return format_hour(self._began + timedelta(seconds=time_s))
+        return format_hour(self._taken(time_s))
 
 
 class _Planes:

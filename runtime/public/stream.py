@@ -102,20 +102,24 @@ class PublicStream:
             keep: starts to keep what is covered, given the identifier of the stream; None keeps
                 nothing.
         """
-        self._writer, self._hiding = writer, hiding
+        self._hiding, self._keep = hiding, keep
         self._searches = [Search(detector, search_s) for detector in detectors]
         self._cuts = Cuts()
         self._tracker = LikelihoodTracker(lost_s=hiding.look_s, sure_score=0.0)
         self._look_back: LookBack[Held] = LookBack(hiding.look_s)
         self._legs = Legs()
+        self.covered = 0
+        """Regions covered so far, all pictures together."""
+        self._begin(writer, 0)
+
+    def _begin(self, writer: VideoWriter, zero_ticks: int | None) -> None:
+        self._writer, self._zero_ticks = writer, zero_ticks
         self.id = secrets.token_bytes(16)
         """What the stream is called in its own messages."""
-        self._originals = keep(self.id) if keep else None
-        self._announcer = Announcer() if hiding.message == "strip" else None
+        self._originals = self._keep(self.id) if self._keep else None
+        self._announcer = Announcer() if self._hiding.message == "strip" else None
         self.pictures = 0
-        """Written so far."""
-        self.covered = 0
-        """Regions covered in them, all pictures together."""
+        """Given to this writer so far."""
 
     def take(self, picture: Picture, image: Image, known: Sequence[Face] = ()) -> None:
         """Take the next picture.
@@ -141,6 +145,15 @@ class PublicStream:
     def advance(self, time_s: float) -> None:
         """Take that time went on without a picture."""
         self._write(self._look_back.advance(time_s))
+
+    def turn(self, writer: VideoWriter) -> None:
+        """Go on in another file as a stream of its own; nobody is lost, and what waits goes there.
+
+        The originals of the file before it are given out.
+        """
+        if self._originals:
+            self._originals.finish()
+        self._begin(writer, None)  # it counts its time from its own first picture
 
     def finish(self, *, whole: bool) -> None:
         """Write what waits.
@@ -170,7 +183,9 @@ class PublicStream:
             if self._announcer:
                 height, width = shown[0].shape
                 shown = with_strip(shown, self._announcer.note(message, width, height))
-            self._writer.write(shown, picture.ticks, to_bytes(message))
+            if self._zero_ticks is None:
+                self._zero_ticks = picture.ticks
+            self._writer.write(shown, picture.ticks - self._zero_ticks, to_bytes(message))
             self.pictures += 1
             self.covered += len(regions)
 

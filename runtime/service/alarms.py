@@ -109,6 +109,8 @@ class Watchman:
         silent_s = (now - last).total_seconds()
         if camera.phase == "running" and silent_s > self.limits.silent:
             yield "camera-silent", f"no picture for {_duration(silent_s)}"
+        if camera.public_problem:
+            yield "public-failing", f"the public stream: {camera.public_problem}"
         yield from self._crowd(camera, memory, running_s)
         yield from self._score(camera, memory)
         vault = camera.vault

@@ -15,7 +15,8 @@ from sealshot.runtime.sources.redact import holds_secret
 LIMIT = 4 * 1024 * 1024  # bytes
 
 Tries = Callable[[Camera], Iterable[tuple[str, Callable[[], object]]]]
-"""Gives keys of a camera, each with what raises SealshotError if what it names is not there."""
+"""Gives keys of a camera, as ``public.style``, each with what raises SealshotError if what it names
+is not there."""
 
 
 def read_config(file: Path) -> Config:
@@ -45,7 +46,7 @@ def check(file: Path, tries: Tries) -> list[Problem]:
             try:
                 attempt()
             except SealshotError as error:
-                line = line_of(text, ("camera", name, key))
+                line = line_of(text, ("camera", name, *key.split(".")))
                 found.append(Problem(line, f"camera.{name}.{key}: {error.fact}", error.hint))
     for where, _, attempt in parts_of(config, file.parent):
         try:
@@ -77,7 +78,7 @@ def _parse(file: Path, text: str) -> Config:
 
 
 def _rules(config: Config, base: Path) -> Iterator[tuple[Where, str, str]]:
-    vaults: dict[Path, str] = {}
+    folders: dict[Path, str] = {}
     for name, camera in config.camera.items():
         here, title = ("camera", name), f"camera.{name}"
         for pair in (("source", "source_file"), ("policy", "to")):
@@ -98,14 +99,18 @@ def _rules(config: Config, base: Path) -> Iterator[tuple[Where, str, str]]:
             there = getattr(camera, needed) or (needed == "upload" and camera.upload_file)
             if getattr(camera, key) != default and not there:
                 yield (*here, key), f"{title}: {key} goes with {needed}", ""
-        vault = in_folder(base, camera.vault).absolute()
-        if vault in vaults:
-            yield (
-                (*here, "vault"),
-                f"{title}.vault: it is that of camera.{vaults[vault]}",
-                "give each camera a vault of its own",
-            )
-        vaults[vault] = name
+        own: list[tuple[Where, str]] = [(("vault",), camera.vault)]
+        if camera.public is not None:
+            own.append((("public", "folder"), camera.public.folder))
+        for keys, path in own:
+            folder, key = in_folder(base, path).absolute(), ".".join(map(str, keys))
+            if folder in folders:
+                yield (
+                    (*here, *keys),
+                    f"{title}.{key}: it is that of {folders[folder]}",
+                    "give each camera a vault of its own, and each public stream a folder",
+                )
+            folders[folder] = title
     for number, hook in enumerate(config.webhook):
         if (hook.url is None) == (hook.url_file is None):
             yield ("webhook", number), f"webhook.{number}: give one of url and url_file", ""

@@ -13,6 +13,8 @@ from msgspec import Meta, Struct
 
 from sealshot.runtime.detect import MIN_FACE_PX
 from sealshot.runtime.pipeline.settings import Choice, Emit, Settings
+from sealshot.runtime.public.cover import DEFAULT_STYLE
+from sealshot.runtime.public.stream import Carrier
 from sealshot.runtime.seal.payload import PictureType
 from sealshot.runtime.service.schedule import PATTERN as SCHEDULE
 from sealshot.runtime.sources import Tls
@@ -29,6 +31,18 @@ Listen = Annotated[str, Meta(pattern=r"^(\[[0-9a-fA-F:]+\]|[^:\s]+):[0-9]{1,5}$"
 Topic = Annotated[str, Meta(pattern="^[A-Za-z0-9][A-Za-z0-9_/-]{0,99}$")]
 
 EXAMPLE = Path(__file__).parent / "example.toml"
+
+
+class Public(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A stream that everybody may see, as of `sealshot run --public`: a file an hour."""
+
+    folder: Text
+    style: Text = DEFAULT_STYLE
+    message: Carrier = "sei"
+    originals: bool = True
+    """With ``policy``: whether what is covered is sealed, for a quorum to bring back."""
+    quota: Text | None = None
+    """Above it the oldest files go."""
 
 
 class Camera(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -71,6 +85,7 @@ class Camera(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     precision: Text = Settings.precision
     board: Text | None = None
     fps: Above0 | None = None
+    public: Public | None = None
 
     def settings(self, source: str, base: Path = Path()) -> Settings:
         """Return what to run on.

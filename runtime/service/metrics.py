@@ -16,10 +16,11 @@ from sealshot.runtime.service.state import CameraState, Phase, State, VaultState
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 DAY_S = 86400.0
 
-_COUNTERS: dict[str, tuple[str, Callable[[CameraState], float]]] = {
+_COUNTERS: dict[str, tuple[str, Callable[[CameraState], float | None]]] = {
     "frames": ("Frames that were watched.", lambda c: c.frames),
     "frames_dropped": ("Frames that came faster than they could be taken.", lambda c: c.dropped),
     "people": ("People who were seen.", lambda c: c.people),
+    "public_pictures": ("Pictures of the public stream.", lambda c: c.public_pictures),
 }
 _GAUGES: dict[str, tuple[str, Callable[[CameraState], float | None]]] = {
     "frames_per_second": ("Frames a second over the last ten seconds.", lambda c: c.fps),
@@ -64,7 +65,8 @@ class _States(Collector):
         for name, (text, count) in _COUNTERS.items():
             counter = CounterMetricFamily(f"sealshot_{name}", text, labels=["camera"])
             for camera in state.cameras:
-                counter.add_metric([camera.name], count(camera))
+                if (value := count(camera)) is not None:
+                    counter.add_metric([camera.name], value)
             yield counter
         for name, (text, of_camera) in _GAUGES.items():
             yield _gauge(name, text, ((c.name, of_camera(c)) for c in state.cameras))

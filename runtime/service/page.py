@@ -73,6 +73,8 @@ def _camera(camera: CameraState, now: datetime) -> str:
     ]
     if camera.mean_score is not None:
         rows.append(("mean score", f"{camera.mean_score:.2f}"))
+    if camera.public_pictures is not None:
+        rows.append(("public pictures", f"{camera.public_pictures:,}"))
     if vault is not None:
         rows += [
             ("shots in the vault", f"{vault.objects:,}"),

@@ -65,6 +65,10 @@ class CameraState(Struct, frozen=True, kw_only=True):
     engine: str
     vault: VaultState | None
     """None until it was looked at."""
+    public_pictures: int | None = None
+    """Pictures of the public stream that were written since the start; None where there is none."""
+    public_problem: str = ""
+    """Why there are none at present."""
 
 
 class Alarm(Struct, frozen=True):

@@ -16,9 +16,11 @@ from sealshot.runtime.pipeline.settings import Settings
 from sealshot.runtime.pipeline.sinks import Sink
 from sealshot.runtime.pipeline.stages import Stages
 from sealshot.runtime.pipeline.stop import Stop
+from sealshot.runtime.public.sink import PublicSink
 from sealshot.runtime.seal.times import utc_now
 from sealshot.runtime.service.config import Camera
 from sealshot.runtime.service.look import look_at
+from sealshot.runtime.service.public import Public
 from sealshot.runtime.service.schedule import is_on
 from sealshot.runtime.service.state import CameraState, Phase, VaultState
 from sealshot.runtime.service.tally import Tally
@@ -42,6 +44,8 @@ class Opened:
     settings: Settings
     sealing: Sealing
     vault: Path
+    public: Callable[[Source, Seal], PublicSink] | None = None
+    """Makes the sink of a public stream, where there is to be one."""
 
 
 Opener = Callable[[Camera], Opened]
@@ -63,6 +67,7 @@ class Station:
     ) -> None:
         self.name, self.camera = name, camera
         self.tally = Tally(lambda: on_person(name))
+        self._public = Public() if camera.public else None
         self._opener, self._stop = opener, Stop()
         self._rest = Stop()
         """Of the present watch: its hours are over."""
@@ -126,6 +131,8 @@ class Station:
             mean_score=sum(scores) / len(scores) if scores else None,
             engine=self._engine,
             vault=self._vault,
+            public_pictures=self._public.pictures if self._public else None,
+            public_problem=self._public.problem if self._public else "",
         )
 
     def _run(self) -> None:
@@ -188,12 +195,16 @@ class Station:
             self._source = None
         return summary.failure
 
-    def _connect(self, source: Source, stages: Stages, _: Seal) -> Sequence[Sink]:
+    def _connect(self, source: Source, stages: Stages, seal: Seal) -> Sequence[Sink]:
         self._source, self._engine = source, stages.engine.description
         self._recorded = not source.live
         self._enter("running")
         logger.info("camera %s: watching %s on %s", self.name, source.name, self._engine)
-        return [self.tally]
+        make = self._opened.public if self._opened else None
+        if make is None or self._public is None:
+            return [self.tally]
+        self._public.begin(lambda: make(source, seal))
+        return [self.tally, self._public]
 
     def _is_on(self) -> bool:
         return is_on(self.camera.schedule, datetime.now())

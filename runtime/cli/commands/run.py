@@ -18,7 +18,7 @@ from sealshot.runtime.cli.arguments import (
     start_time,
 )
 from sealshot.runtime.cli.commands.sealing import open_delivery, sealing_for
-from sealshot.runtime.cli.commands.styles import NOT_MEASURED, style
+from sealshot.runtime.cli.commands.styles import NOT_MEASURED, beside_a_watch, style
 from sealshot.runtime.cli.commands.watching import USAGE as WATCHING
 from sealshot.runtime.cli.commands.watching import BarSink, add_watching, watching
 from sealshot.runtime.cli.terminal import fail, note, progress, say, say_json, table
@@ -29,10 +29,8 @@ from sealshot.runtime.pipeline.settings import Choice, Emit, Settings
 from sealshot.runtime.pipeline.sinks import Sink
 from sealshot.runtime.pipeline.stages import Stages
 from sealshot.runtime.pipeline.stop import SIGNALS, Stop
-from sealshot.runtime.public.cover import DEFAULT_STYLE
-from sealshot.runtime.public.painter import Painter
 from sealshot.runtime.public.sink import PublicSink
-from sealshot.runtime.public.stream import CARRIERS, MIN_FACE_PX, Hiding, open_detectors
+from sealshot.runtime.public.stream import CARRIERS, MIN_FACE_PX, open_detectors
 from sealshot.runtime.public.writer import CONTAINERS, check_output
 from sealshot.runtime.sources import Source
 from sealshot.runtime.sources.board import board_source, find_board
@@ -136,14 +134,8 @@ def main(argv: list[str]) -> int:
     codec = check_output(given.public, None) if given.public else None
     if given.no_originals and (not given.public or given.to):
         arguments.error("--no-originals goes with --public and --policy")
-    covered, drawn = given.style or (DEFAULT_STYLE, None)
-    hiding = Hiding(
-        style=covered,
-        min_face_px=min(MIN_FACE_PX, given.min_face),
-        message=given.message or CARRIERS[0],
-        painter=Painter(drawn) if drawn else None,
-    )
-    if drawn:
+    hiding = beside_a_watch(given.style, given.message, given.min_face)
+    if hiding.painter:
         note(NOT_MEASURED)
     detector = given.detector or Settings.detector
     detectors = open_detectors([detector], hiding.min_face_px) if codec else []

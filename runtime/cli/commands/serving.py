@@ -10,20 +10,28 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import TypeVar
+from typing import TypeVar, overload
 
 from sealshot.runtime.cli.arguments import duration, size
 from sealshot.runtime.cli.commands.sealing import open_delivery, sealing_for
+from sealshot.runtime.cli.commands.styles import beside_a_watch, style
 from sealshot.runtime.cli.terminal import fail, say
 from sealshot.runtime.detect import open_detector
 from sealshot.runtime.errors import InputError
+from sealshot.runtime.pipeline.run import Seal
 from sealshot.runtime.pipeline.stop import Stop
+from sealshot.runtime.public.sink import PublicSink
+from sealshot.runtime.public.stream import Hiding, open_detectors
+from sealshot.runtime.public.writer import check_output
+from sealshot.runtime.seal.times import utc_now
 from sealshot.runtime.service.check import check, read_config
-from sealshot.runtime.service.config import Camera, Config, in_folder
+from sealshot.runtime.service.config import Camera, Config, Public, in_folder
 from sealshot.runtime.service.decode import ConfigError
+from sealshot.runtime.service.public import PublicFolder
 from sealshot.runtime.service.service import Service
 from sealshot.runtime.service.state import default_file
 from sealshot.runtime.service.station import Opened
+from sealshot.runtime.sources import Source
 from sealshot.runtime.sources.board import board_source, find_board
 from sealshot.runtime.sources.secret import read_secret
 from sealshot.runtime.vault.keeper import Sealing
@@ -81,7 +89,12 @@ class Cameras:
     def __call__(self, camera: Camera) -> Opened:
         """Return what a camera is watched with."""
         settings = camera.settings(self._source(camera), self._base)
-        return Opened(settings, self._sealing(camera), in_folder(self._base, camera.vault))
+        return Opened(
+            settings,
+            self._sealing(camera),
+            in_folder(self._base, camera.vault),
+            self._public(camera, camera.public) if camera.public else None,
+        )
 
     def tries(self, camera: Camera) -> Iterator[tuple[str, Callable[[], object]]]:
         """Yield what may be there in vain."""
@@ -92,6 +105,10 @@ class Cameras:
             yield "quota", lambda: _value(size, camera.quota)
         if camera.retention:
             yield "retention", lambda: _value(duration, camera.retention)
+        if (public := camera.public) is not None:
+            yield "public.style", lambda: self._hiding(camera, public)
+            if public.quota:
+                yield "public.quota", lambda: _value(size, public.quota)
         yield "detector", lambda: open_detector(camera.detector, min_face_px=camera.min_face)
         yield "score", lambda: score_graph(camera.score)
 
@@ -120,6 +137,32 @@ class Cameras:
             delivery=self._delivery(camera) if not alone else None,
         )
 
+    def _public(self, camera: Camera, public: Public) -> Callable[[Source, Seal], PublicSink]:
+        folder = in_folder(self._base, public.folder)
+        files = PublicFolder(folder, _value(size, public.quota))
+
+        def sink(source: Source, seal: Seal) -> PublicSink:
+            hiding = self._hiding(camera, public)
+            detectors = open_detectors([camera.detector], hiding.min_face_px)
+            files.begin()
+            first = files.file(utc_now())
+            return PublicSink(
+                first,
+                check_output(first, None),
+                detectors,
+                hiding,
+                source.fps,
+                seal if camera.policy and public.originals else None,
+                files.file,
+            )
+
+        return sink
+
+    def _hiding(self, camera: Camera, public: Public) -> Hiding:
+        covered, drawn = _value(style, public.style)
+        drawn = in_folder(self._base, str(drawn)) if drawn else None
+        return beside_a_watch((covered, drawn), public.message, camera.min_face)
+
     def _delivery(self, camera: Camera) -> Delivery | None:
         url = camera.upload
         if camera.upload_file:
@@ -127,6 +170,10 @@ class Cameras:
         return open_delivery(url, camera.after_upload)
 
 
+@overload
+def _value(read: Callable[[str], T], text: str) -> T: ...
+@overload
+def _value(read: Callable[[str], T], text: str | None) -> T | None: ...
 def _value(read: Callable[[str], T], text: str | None) -> T | None:
     """Read a value as an option of the command line is read."""
     try:

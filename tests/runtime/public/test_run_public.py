@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import av
@@ -14,6 +15,7 @@ from sealshot.benchmarks.accuracy import uncovered
 from sealshot.runtime.cli.main import main
 from sealshot.runtime.errors import SealshotError
 from sealshot.runtime.pipeline.sinks import Beat, End, Seen
+from sealshot.runtime.public.restore import survey
 from sealshot.runtime.public.sink import PublicSink
 from sealshot.runtime.public.stream import Hiding
 from sealshot.runtime.types import Face, Frame, Image, Tracks
@@ -68,6 +70,7 @@ def give(sink: PublicSink, indexes: range, beat_s: float | None = None) -> None:
         sink.beat(Beat(beat_s, (), (), 0))
 
 
+NOON = datetime(2026, 11, 21, 12, 59, 58, tzinfo=timezone.utc)
 END = End((), (), 0, False, None)
 CTRL_C = End((), (), 0, True, None)
 
@@ -108,6 +111,34 @@ def test_a_source_that_changes_its_size_goes_on_in_the_first_one(tmp_path: Path)
     sink.seen(Seen(Frame(2, 0.08, large), Tracks((), ()), np.empty(0), (), 0))
     sink.end(END)
     assert {luma.shape for luma in lumas(tmp_path / "p.mkv")} == {(128, 160)}
+
+
+def test_a_new_hour_is_a_new_file_and_nobody_is_lost_between_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who was found in the hour before is covered in the next one, where nothing finds him."""
+    sinks = "sealshot.runtime.public.sink"
+    monkeypatch.setattr(f"{sinks}.LEAST_S", 0.5)
+    monkeypatch.setattr(f"{sinks}.utc_now", lambda: NOON)
+    monkeypatch.setattr(PublicSink, "_taken", lambda _, time_s: NOON + timedelta(seconds=time_s))
+
+    def name(begins: datetime) -> Path:
+        return tmp_path / f"{begins:%H-%M-%S}.mkv"
+
+    found = At(set(range(30, 48)))  # the hour ends before picture 50
+    sink = PublicSink(tmp_path / "p.mkv", "h264", [found], Hiding("solid"), hourly=name)
+    give(sink, range(80))
+    sink.end(END)
+    files = [tmp_path / "p.mkv", tmp_path / "13-00-00.mkv"]
+    first, second = (survey(file) for file in files)
+    assert first.stream != second.stream
+    assert (first.pictures + second.pictures, second.missing) == (80, 0) == (sink.pictures, 0)
+    assert min(first.pictures, second.pictures) > 20
+    shown = [luma for file in files for luma in lumas(file)]
+    hidden = [bool(np.ptp(luma[45:85, 65:95]) < 20) for luma in shown]
+    assert (set(hidden[6:72]), set(hidden[75:])) == ({True}, {False})
+    with av.open(str(files[1])) as container:
+        assert [frame.time for frame in container.decode(video=0)][:2] == [0.0, 0.04]
 
 
 def test_no_frame_is_no_file(tmp_path: Path) -> None:

@@ -106,3 +106,21 @@ def test_check_says_what_is_wrong_by_its_line(config, capsys) -> None:
 def test_a_service_that_is_not_there_is_told(tmp_path, capsys) -> None:
     assert main(["status", "--state", str(tmp_path / "state")]) == 2
     assert "no service writes" in capsys.readouterr().err
+
+
+def test_a_public_stream_is_written_beside_the_shots(config, tmp_path, capsys) -> None:
+    text = config.read_text().partition("[camera.masked]")[0]
+    config.write_text(f'{text}public = {{ folder = "p", style = "solid", originals = false }}\n')
+    public = tmp_path / "p"
+    public.mkdir()
+    (public / "2026-11-21T10-00-00Z.mkv.part").write_bytes(b"killed before its first picture")
+    service = serve(config)
+    _, log = service.communicate(timeout=120)
+    assert service.returncode == 0, log
+    assert len(list_objects(tmp_path / "open")) == 2
+    [file] = public.iterdir()
+    assert main(["public", "read", str(file), "--json"]) == 0
+    read = capsys.readouterr().out
+    [state] = status(config, capsys)[1]["cameras"]
+    assert (state["public_pictures"], state["public_problem"]) == (175, "")
+    assert "175" in read
