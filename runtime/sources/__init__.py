@@ -19,6 +19,7 @@ from sealshot.runtime.sources.folder import Folder, is_picture
 from sealshot.runtime.sources.live import Connect, Live
 from sealshot.runtime.sources.loop import Loop
 from sealshot.runtime.sources.media import Media
+from sealshot.runtime.sources.pipeline import Pipeline, gstreamer
 from sealshot.runtime.sources.reader import NoVideoError
 from sealshot.runtime.sources.redact import redact
 from sealshot.runtime.sources.source import Source, frames_of
@@ -97,9 +98,10 @@ def open_source(
         name = f"camera {int(spec)}"
         return live(lambda: Capture(int(spec), cv2.CAP_ANY, aspect=aspect))
     if " ! " in spec:
-        _need_gstreamer()
-        pipeline = video if RECORDED_PIPELINE.search(spec) else live
-        return pipeline(lambda: Capture(spec, cv2.CAP_GSTREAMER, aspect=aspect))
+        gstreamer()
+        recording = bool(RECORDED_PIPELINE.search(spec))
+        pipeline = video if recording else live
+        return pipeline(lambda: Pipeline(spec, recorded=recording, aspect=aspect))
     if "://" in spec:
         return open_address(spec, name, fps=fps, aspect=aspect, tls=tls, video=video, live=live)
     path = Path(spec)
@@ -139,8 +141,9 @@ def _video(connect: Connect, name: str, fps: float | None) -> Video:
     try:
         reader = connect()
     except NoVideoError as error:
+        what = "gives no video" if " ! " in name else "is not a video that FFmpeg can read"
         raise InputError(
-            f"{name} is not a video that FFmpeg can read: {error.why}",
+            f"{name} {what}: {error.why}",
             hint=error.hint
             or "check that it plays elsewhere (an mp4 that was cut off lacks its index)",
         ) from None
@@ -180,12 +183,3 @@ def _check_path(path: Path) -> None:
         )
     if not os.access(path, os.R_OK):
         raise InputError(f"{path} may not be read", hint="check its permissions")
-
-
-def _need_gstreamer() -> None:
-    if not re.search(r"GStreamer:\s+YES", cv2.getBuildInformation()):
-        raise InputError(
-            "this OpenCV is built without GStreamer, which a pipeline needs",
-            hint="use the OpenCV of JetPack or of the distribution (python3-opencv), not the one"
-            " of PyPI, or give an rtsp:// address",
-        )

@@ -1,4 +1,4 @@
-"""Cameras and pipelines through OpenCV: V4L2 devices and GStreamer. Nothing else opens them."""
+"""Cameras through OpenCV: V4L2 devices. Nothing else opens them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Capture:
     created: datetime | None = None
 
     def __init__(self, target: str | int, backend: int, *, aspect: Fraction | None = None) -> None:
-        """Open a device by index or path, or a pipeline.
+        """Open a device by index or path.
 
         Args:
             target: what to open.
@@ -81,7 +81,7 @@ class Capture:
         return None
 
     def close(self) -> None:
-        """Close the device or the pipeline."""
+        """Close the device."""
         self._capture.release()
 
 

@@ -219,13 +219,6 @@ def test_a_name_that_looks_like_a_protocol_is_a_file(make_video, reports, monkey
         assert len(list(source)) == 2
 
 
-def test_a_pipeline_without_gstreamer_is_refused(reports, monkeypatch) -> None:
-    monkeypatch.setattr(cv2, "getBuildInformation", lambda: "  GStreamer:   NO\n")
-    with pytest.raises(InputError, match="without GStreamer") as caught:
-        open_source("videotestsrc ! appsink")
-    assert "python3-opencv" in caught.value.hint
-
-
 @pytest.mark.parametrize("keep", [0.3, 0.7])
 def test_a_truncated_video_gives_its_frames_and_says_so(make_video, reports, capfd, keep) -> None:
     path = make_video(frames=40, size=(640, 480))
