@@ -111,7 +111,7 @@ def test_a_camera_that_is_away_is_waited_for(gst, monkeypatch, reports) -> None:
 def test_a_password_of_a_pipeline_is_not_told(gst) -> None:
     with pytest.raises(InputError) as caught:
         open_source(
-            "rtspsrc location=rtsp://guard:hunter2@127.0.0.1/live user-pw=hunter2 nosuch=1 ! appsink"
+            "rtspsrc location=rtsp://me:hunter2@127.0.0.1/a user-pw=hunter2 nosuch=1 ! appsink"
         )
     assert "hunter2" not in f"{caught.value} {caught.value.hint}"
 
