@@ -8,6 +8,7 @@ EXTRAS = {
     "bench": "pip install 'sealshot[bench]' (a download of 35 MB)",
     "export": "pip install 'sealshot[export]' (a download of 3 GB with the build of PyTorch for "
     "GPUs; of 240 MB if you install PyTorch's CPU build first, as pytorch.org says)",
+    "onvif": "pip install 'sealshot[onvif]' (a download of 10 MB)",
     "fpga": "pip install 'sealshot[fpga]'",
     "service": "pip install 'sealshot[service]' (a download of 1 MB)",
 }
@@ -24,6 +25,7 @@ BROUGHT = {
     "paho": "service",
     "shtab": "service",
     "prometheus_client": "service",
+    "onvif": "onvif",
 }
 """Import name -> the least extra that brings it."""
 

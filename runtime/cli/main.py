@@ -47,7 +47,10 @@ COMMANDS = {
         "bring people back into a public stream, under a warrant",
     ),
     "public": ("sealshot.runtime.cli.commands.public", "say what a public stream carries"),
-    "camera": ("sealshot.runtime.cli.commands.camera", "enrol a camera under a policy"),
+    "camera": (
+        "sealshot.runtime.cli.commands.camera",
+        "enrol a camera under a policy; find cameras by ONVIF",
+    ),
     "keys": ("sealshot.runtime.cli.commands.keys", "make a key pair; show its recipient"),
     "open": ("sealshot.runtime.cli.commands.open", "open sealed shots with an identity"),
     "vault": (

@@ -52,10 +52,10 @@ def open_source(
 
     Args:
         spec: a video file; a folder of images; a camera's index (``0``) or its device
-            (``/dev/video0``); an address (``rtsp://``, ``http://`` ...); or a GStreamer pipeline
-            (has `` ! `` in it). An http address that names its length and a pipeline that reads a
-            file are recordings, read losslessly; one of a single picture is asked for it again
-            and again.
+            (``/dev/video0``); an address (``rtsp://``, ``http://`` ..., or a device's by ONVIF,
+            ``onvif://``); or a GStreamer pipeline (has `` ! `` in it). An http address that names
+            its length and a pipeline that reads a file are recordings, read losslessly; one of a
+            single picture is asked for it again and again.
         fps: frames per second of a folder (1 if not given), or of a recording whose own times are
             to be ignored, or pictures a second to ask a camera for that gives single ones.
         loop: play a recording again and again.

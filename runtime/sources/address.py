@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.sources.live import Connect
 from sealshot.runtime.sources.media import Media
+from sealshot.runtime.sources.onvif import is_onvif, stream_address
 from sealshot.runtime.sources.reader import NoVideoError, Reader
 from sealshot.runtime.sources.snapshot import DEFAULT_FPS, Snapshots
 from sealshot.runtime.sources.source import Source
@@ -48,7 +49,9 @@ def open_address(
     """
 
     def media() -> Media:
-        return Media(spec, aspect=aspect, tls=tls)
+        # a device may name another address each time, and is asked each time
+        address = stream_address(spec) if is_onvif(spec) else spec
+        return Media(address, aspect=aspect, tls=tls)
 
     def as_live(media: Media) -> Reader:
         if media.is_still and media.ends:

@@ -2,33 +2,54 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
-from sealshot.runtime.cli.arguments import Arguments, run_action
+from sealshot.runtime.cli.arguments import Arguments, run_action, seconds
 from sealshot.runtime.cli.commands.parties import (
     add_name,
     read_signing_key,
     write_party,
     write_signing_key,
 )
-from sealshot.runtime.cli.terminal import note, say
+from sealshot.runtime.cli.extras import EXTRAS
+from sealshot.runtime.cli.terminal import note, say, say_json, table
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.files import make_folder, write_new
 from sealshot.runtime.seal.policy import Party, Policy, read_party, read_policy
 from sealshot.runtime.seal.quorum import Camera
 from sealshot.runtime.seal.signing import SigningKey
+from sealshot.runtime.sources.discover import WAIT_S, discover
+from sealshot.runtime.sources.onvif import best, is_onvif, profiles_of
+from sealshot.runtime.sources.reader import NoVideoError
+from sealshot.runtime.sources.redact import redact
+from sealshot.runtime.sources.secret import read_secret
 
-USAGE = """\
+USAGE = f"""\
 usage: sealshot camera enrol DIR --policy FILE [--name NAME]
+       sealshot camera discover [--wait S] [--json]
+       sealshot camera profiles onvif://HOST [--json]
+       sealshot camera profiles --source-file FILE [--json]
 
 enrol  Make the signing key of a camera, on the camera, and copy the policy that it shall trust.
        DIR gets policy.toml for `sealshot run --policy`, camera.key (secret; it signs, and opens
        nothing) and NAME.pub, which warrants name the camera by.
+discover  Ask the networks of this machine which cameras there are (WS-Discovery). What answers
+       says of itself what it likes.
+profiles  Ask a camera by ONVIF which streams it offers: `sealshot run onvif://HOST` takes the one
+       with * before it, `onvif://HOST/TOKEN` another. The password goes as a digest, over HTTP.
 
---name NAME  of the camera (default: DIR)
+--name NAME         of the camera (default: DIR)
+--wait S            for answers, in seconds (default {WAIT_S:.0f})
+--source-file FILE  read the address from a file of one line, or from credential:NAME of systemd:
+                    onvif://USER:PASSWORD@HOST is nothing for a command line
+--json              print what was found as JSON
 
-example:
+`profiles` and onvif:// sources need {EXTRAS["onvif"]}.
+
+examples:
   sealshot camera enrol camera-north --policy policy.toml
+  sealshot camera discover
   sealshot run rtsp://camera/stream --policy camera-north/policy.toml --vault vault/
 """
 
@@ -37,7 +58,8 @@ KEY, POLICY = "camera.key", "policy.toml"
 
 def main(argv: list[str]) -> int:
     """Run `sealshot camera`."""
-    return run_action("camera", USAGE, {"enrol": _enrol}, argv)
+    actions = {"enrol": _enrol, "discover": _discover, "profiles": _profiles}
+    return run_action("camera", USAGE, actions, argv)
 
 
 def _enrol(argv: list[str]) -> int:
@@ -62,6 +84,55 @@ def _enrol(argv: list[str]) -> int:
     write_new(folder / POLICY, policy.encode(), mode=0o644)
     say(str(public))
     note(f"policy {policy.digest}")
+    return 0
+
+
+def _discover(argv: list[str]) -> int:
+    arguments = Arguments("camera discover", USAGE)
+    arguments.add_argument("--wait", type=seconds, default=WAIT_S)
+    arguments.add_argument("--json", action="store_true")
+    given = arguments.parse_args(argv)
+    found = discover(given.wait)
+    if given.json:
+        say_json([asdict(device) for device in found])
+    elif found:
+        table(("source", "name", "model"), [(d.source, d.name, d.model) for d in found])
+    else:
+        note(
+            f"no camera answered within {given.wait:g} s: is ONVIF switched on there, and is it in "
+            "one of this machine's own networks?"
+        )
+    return 0
+
+
+def _profiles(argv: list[str]) -> int:
+    arguments = Arguments("camera profiles", USAGE)
+    arguments.add_argument("source", nargs="?")
+    arguments.add_argument("--source-file")
+    arguments.add_argument("--json", action="store_true")
+    given = arguments.parse_args(argv)
+    if (given.source is None) == (given.source_file is None):
+        arguments.error("give one source: onvif://HOST, or --source-file")
+    source = given.source or read_secret(given.source_file)
+    if not is_onvif(source):
+        raise InputError(
+            f"{redact(source)} is no address of a device by ONVIF", hint="as onvif://10.0.0.7"
+        )
+    try:
+        found = profiles_of(source)
+    except NoVideoError as error:
+        raise InputError(f"{redact(source)}: {error.why}", hint=error.hint) from None
+    taken = best(found) if found else None
+    if given.json:
+        say_json([{**asdict(each), "default": each is taken} for each in found])
+        return 0
+    table(
+        ("", "token", "name", "codec", ">width", ">height"),
+        [
+            ("*" if p is taken else "", p.token, p.name, p.codec, str(p.width), str(p.height))
+            for p in found
+        ],
+    )
     return 0
 
 

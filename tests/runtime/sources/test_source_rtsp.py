@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import av
 import numpy as np
+import onvif_device
 import pytest
 import rtsp_camera
 
@@ -72,6 +73,19 @@ def test_the_first_frame_is_not_held_back_until_a_rate_is_found(serve) -> None:
         # FFmpeg by itself asks for some forty pictures first; they all come at once then
         assert camera.given < FPS * 1.5
         assert first.image.shape == (48, 64, 3)
+
+
+def test_a_device_by_onvif_is_watched_and_asked_anew_when_it_comes_back(serve) -> None:
+    pytest.importorskip("onvif")
+    camera = serve(hangs_up=1)
+    device = onvif_device.Device(stream=camera.address)
+    try:
+        with open_source(device.spec) as source:
+            assert source.live
+            assert next(frames_of(source)).image.shape == (48, 64, 3)
+    finally:
+        device.close()
+    assert device.asked.count("GetStreamUri main") == 2
 
 
 def test_a_camera_that_hangs_up_while_it_starts_is_waited_for(serve, reports) -> None:
