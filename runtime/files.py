@@ -123,6 +123,16 @@ def make_folder(folder: Path, hint: str) -> None:
         raise file_error(f"the folder {folder} cannot be made", error, hint) from error
 
 
+def make_durable_folder(path: Path) -> None:
+    """Make a folder, with its parents, durably; raises OSError."""
+    if path.is_dir():
+        return
+    if path.parent != path:
+        make_durable_folder(path.parent)
+    path.mkdir(exist_ok=True)
+    fsync_folder(path.parent)
+
+
 def cache_folder(part: str = "") -> Path:
     """Return a folder of the cache: :func:`sealshot.kernels.cache_folder.cache_folder`.
 

@@ -13,7 +13,7 @@ import hashlib
 from collections.abc import Sequence
 from datetime import datetime, timezone
 
-from sealshot.runtime.seal.log import CHECKPOINT_LIMIT, ORIGIN
+from sealshot.runtime.seal.checkpoint import CHECKPOINT_LIMIT, ORIGIN
 from sealshot.runtime.seal.policy import Party
 from sealshot.runtime.seal.signing import SIGNATURE_BYTES, SigningKey, VerifyKey
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from html import escape
 
+from sealshot.runtime.seal.checkpoint import Checkpoint
 from sealshot.runtime.seal.container import Header
-from sealshot.runtime.seal.log import Checkpoint
 from sealshot.runtime.seal.page import write_html, write_table
 from sealshot.runtime.seal.payload import Opened
 from sealshot.runtime.seal.policy import Policy

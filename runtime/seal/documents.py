@@ -34,6 +34,10 @@ SIGNATURES_LIMIT = 256
 """More than a policy has parties."""
 DOCUMENT_LIMIT = 64 * 1024 * 1024  # bytes; an answer for 65,535 shots has about 8 MB
 
+_canonical = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+).encode
+
 
 @dataclass(frozen=True, slots=True)
 class Signature:
@@ -98,10 +102,7 @@ def canonical(body: Mapping[str, Any]) -> bytes:
 
     Its keys are ASCII. Floats, which that form writes as JavaScript does, are not for it.
     """
-    text = json.dumps(
-        body, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-    )
-    return text.encode()
+    return _canonical(body).encode()
 
 
 def parse_document(data: bytes, kind: str, checks: Mapping[str, Check]) -> Document:

@@ -8,12 +8,13 @@ a hold that was placed on a vault, and a secret that a custodian kept for a case
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
 from typing import Any, ClassVar
 
 from sealshot.runtime.seal.documents import canonical
-from sealshot.runtime.seal.fields import is_name, is_text, is_whole, parse_json
+from sealshot.runtime.seal.fields import is_name, is_text, is_whole
 from sealshot.runtime.seal.versions import refuse_newer
 
 FORMAT = 2
@@ -31,6 +32,8 @@ class Started:
     """Of the log, from here on."""
     policy: str
     """SHA-256 of the policy that it seals under."""
+    holds: int = -1
+    """How many `hold-stands` are directly before this entry: all in force; -1: it does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,17 @@ class HoldPlaced:
     """A camera saw a legal hold on its vault for the first time."""
 
     event: ClassVar[str] = "hold-placed"
+    time: str
+    warrant: str
+    case: str
+    until: str
+
+
+@dataclass(frozen=True, slots=True)
+class HoldStands:
+    """A legal hold on a vault that is in force when its camera starts."""
+
+    event: ClassVar[str] = "hold-stands"
     time: str
     warrant: str
     case: str
@@ -185,6 +199,7 @@ Entry = (
     | Uploaded
     | Purged
     | HoldPlaced
+    | HoldStands
     | HoldEnded
     | Published
     | Destroyed
@@ -204,6 +219,7 @@ _KINDS: dict[str, type[Any]] = {
         Uploaded,
         Purged,
         HoldPlaced,
+        HoldStands,
         HoldEnded,
         Published,
         Destroyed,
@@ -212,6 +228,15 @@ _KINDS: dict[str, type[Any]] = {
         Refused,
     )
 }
+_FIELDS = {
+    kind: {
+        field.name: (int if field.type == "int" else str, field.default is MISSING)
+        for field in fields(kind)
+    }
+    for kind in _KINDS.values()
+}
+"""Of each kind, name to type and whether it must be there."""
+_NAMES = {"event"}.union(*_FIELDS.values())
 
 
 def write_entry(entry: Entry) -> bytes:
@@ -238,21 +263,22 @@ def read_entry(text: bytes) -> Entry:
         SealError: it is of a log of a newer format.
         ValueError: it is no canonical object of printable texts and whole numbers.
     """
-    values = parse_json(text)
+    try:
+        values = json.loads(text.decode())  # a field that stands twice is not canonical
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None
     fit = isinstance(values, dict) and all(
-        is_name(name) and (is_text(value) or is_whole(value)) for name, value in values.items()
+        (name in _NAMES or is_name(name)) and (is_text(value) or is_whole(value))
+        for name, value in values.items()
     )
     if not fit or canonical(values) != text:
         raise ValueError("it is no entry")
     kind = _kind_of(values)
     if kind is None:
         return Other(values)
-    known = {field.name: field for field in fields(kind)}
-    for name, field in known.items():
-        wanted = int if field.type == "int" else str
-        if (name not in values and field.default is MISSING) or (
-            type(values.get(name, wanted())) is not wanted
-        ):
+    known = _FIELDS[kind]
+    for name, (wanted, needed) in known.items():
+        if (needed and name not in values) or type(values.get(name, wanted())) is not wanted:
             return Other(values)
     entry: Entry = kind(**{name: values[name] for name in known if name in values})
     if isinstance(entry, Started):

@@ -29,12 +29,12 @@ from sealshot import __version__
 from sealshot.runtime.errors import SealError, SealshotError
 from sealshot.runtime.seal.archive import read_zip, write_zip
 from sealshot.runtime.seal.ceremony import Answer, open_with_answers, parse_answer
+from sealshot.runtime.seal.checkpoint import LogError
 from sealshot.runtime.seal.container import Container, read_container
 from sealshot.runtime.seal.custody import Account, Exhibit, write_page
 from sealshot.runtime.seal.documents import canonical
 from sealshot.runtime.seal.entries import Sealed
 from sealshot.runtime.seal.fields import Check, is_text, parse_object, problem
-from sealshot.runtime.seal.log import LogError
 from sealshot.runtime.seal.payload import CLIP_NAME, Opened
 from sealshot.runtime.seal.policy import Policy, parse_policy
 from sealshot.runtime.seal.proof import parse_proof

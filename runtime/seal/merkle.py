@@ -9,7 +9,11 @@ HASH_BYTES = hashlib.sha256().digest_size
 
 
 class Tree:
-    """A Merkle tree that only grows: the hashes of its complete subtrees, largest first."""
+    """A Merkle tree that only grows: the hashes of its complete subtrees, largest first.
+
+    Args:
+        leaves: its first leaves.
+    """
 
     def __init__(self, leaves: Iterable[bytes] = ()) -> None:
         self.size = 0
@@ -17,14 +21,24 @@ class Tree:
         for leaf in leaves:
             self.add(leaf)
 
-    def add(self, leaf: bytes) -> None:
-        """Add a leaf."""
+    @classmethod
+    def of_subtrees(cls, subtrees: Iterable[tuple[int, bytes]]) -> Tree:
+        """Return the tree with these complete subtrees: leaves and hash, largest first."""
+        tree = cls()
+        tree._subtrees = list(subtrees)
+        tree.size = sum(size for size, _ in tree._subtrees)
+        return tree
+
+    def add(self, leaf: bytes) -> bytes:
+        """Add a leaf, and return its hash."""
+        leaf_hash = hash_leaf(leaf)
         self.size += 1
-        self._subtrees.append((1, _leaf(leaf)))
+        self._subtrees.append((1, leaf_hash))
         while len(self._subtrees) > 1 and self._subtrees[-1][0] == self._subtrees[-2][0]:
             size, right = self._subtrees.pop()
             left = self._subtrees.pop()[1]
-            self._subtrees.append((2 * size, _node(left, right)))
+            self._subtrees.append((2 * size, hash_node(left, right)))
+        return leaf_hash
 
     @property
     def root(self) -> bytes:
@@ -33,30 +47,8 @@ class Tree:
             return hashlib.sha256().digest()
         *others, (_, root) = self._subtrees
         for _, left in reversed(others):
-            root = _node(left, root)
+            root = hash_node(left, root)
         return root
-
-
-class FullTree:
-    """A Merkle tree with all of its hashes, to prove leaves with; about 130 bytes a leaf."""
-
-    def __init__(self, leaves: Iterable[bytes]) -> None:
-        level = [_leaf(leaf) for leaf in leaves]
-        self._levels = [level]
-        while len(level) > 1:
-            level = [_node(*pair) for pair in zip(level[::2], level[1::2], strict=False)]
-            self._levels.append(level)
-
-    def proof(self, index: int, size: int) -> list[bytes]:
-        """Return the inclusion proof of a leaf in the tree of the first ``size``: lowest first."""
-        return [self._root(start, end) for start, end in _siblings(index, size)]
-
-    def _root(self, start: int, end: int) -> bytes:
-        height = (end - start - 1).bit_length()
-        if end - start == 1 << height:
-            return self._levels[height][start >> height]
-        middle = start + (1 << height - 1)
-        return _node(self._root(start, middle), self._root(middle, end))
 
 
 def root_of(leaf: bytes, index: int, size: int, proof: Sequence[bytes]) -> bytes:
@@ -67,16 +59,16 @@ def root_of(leaf: bytes, index: int, size: int, proof: Sequence[bytes]) -> bytes
     """
     if not 0 <= index < size:
         raise ValueError("there is no such leaf in the tree")
-    siblings = list(_siblings(index, size))
-    if len(proof) != len(siblings):
+    beside = list(siblings(index, size))
+    if len(proof) != len(beside):
         raise ValueError("the proof is not as long as one of that place is")
-    node = _leaf(leaf)
-    for (start, _), sibling in zip(siblings, proof, strict=True):
-        node = _node(node, sibling) if start > index else _node(sibling, node)
+    node = hash_leaf(leaf)
+    for (start, _), sibling in zip(beside, proof, strict=True):
+        node = hash_node(node, sibling) if start > index else hash_node(sibling, node)
     return node
 
 
-def _siblings(index: int, size: int) -> Iterator[tuple[int, int]]:
+def siblings(index: int, size: int) -> Iterator[tuple[int, int]]:
     """Return the ranges of leaves below the nodes beside the way to a leaf, lowest first."""
     start, end, ranges = 0, size, []
     while end - start > 1:
@@ -90,9 +82,18 @@ def _siblings(index: int, size: int) -> Iterator[tuple[int, int]]:
     return reversed(ranges)
 
 
-def _leaf(leaf: bytes) -> bytes:
+def complete_root(hashes: Sequence[bytes]) -> bytes:
+    """Return the root of a complete subtree whose nodes on one level, a power of two, are these."""
+    while len(hashes) > 1:
+        hashes = [hash_node(*pair) for pair in zip(hashes[::2], hashes[1::2], strict=True)]
+    return hashes[0]
+
+
+def hash_leaf(leaf: bytes) -> bytes:
+    """Return the hash of a leaf."""
     return hashlib.sha256(b"\x00" + leaf).digest()
 
 
-def _node(left: bytes, right: bytes) -> bytes:
+def hash_node(left: bytes, right: bytes) -> bytes:
+    """Return the hash of the node above two."""
     return hashlib.sha256(b"\x01" + left + right).digest()

@@ -10,8 +10,9 @@ import binascii
 from dataclasses import dataclass
 
 from sealshot.runtime.errors import SealError
+from sealshot.runtime.seal.checkpoint import Checkpoint, LogError, parse_checkpoint
 from sealshot.runtime.seal.entries import Entry
-from sealshot.runtime.seal.log import Checkpoint, LogError, parse_checkpoint, verify_line
+from sealshot.runtime.seal.log_lines import verify_line
 from sealshot.runtime.seal.merkle import HASH_BYTES, root_of
 from sealshot.runtime.seal.signing import VerifyKey
 

@@ -7,8 +7,8 @@ import time
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
+from sealshot.runtime.seal.checkpoint import checkpoint_path
 from sealshot.runtime.seal.epochs import EpochKeys
-from sealshot.runtime.seal.log import checkpoint_path
 from sealshot.runtime.seal.policy import Policy
 from sealshot.runtime.seal.times import epoch_end, next_epochs
 from sealshot.runtime.service.state import VaultState

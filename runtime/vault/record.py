@@ -14,6 +14,7 @@ from datetime import datetime
 
 from sealshot.runtime.errors import SealError, VaultError
 from sealshot.runtime.files import read_regular
+from sealshot.runtime.seal.checkpoint import LogError
 from sealshot.runtime.seal.container import read_container
 from sealshot.runtime.seal.entries import (
     FORMAT,
@@ -21,13 +22,14 @@ from sealshot.runtime.seal.entries import (
     Entry,
     HoldEnded,
     HoldPlaced,
+    HoldStands,
     Purged,
     Sealed,
     Started,
     Stopped,
     Uploaded,
 )
-from sealshot.runtime.seal.log import Log, LogError
+from sealshot.runtime.seal.log import Log
 from sealshot.runtime.seal.signing import VerifyKey
 from sealshot.runtime.seal.times import format_hour, format_time, parse_time
 from sealshot.runtime.vault.holds import Holds
@@ -53,7 +55,8 @@ class Record:
 
     def __init__(self, vault: Vault, log: Log | None, key: VerifyKey | None) -> None:
         self._vault, self._log, self._key = vault, log, key
-        self._holds: set[tuple[str, str]] = set()
+        self._holds: dict[tuple[str, str], str] = {}
+        """In force, by the log: warrant and end, to case."""
         self._unlogged: list[str] = []
         self._watching = False
 
@@ -65,19 +68,19 @@ class Record:
         """
         if self._log is None:
             return
-        there = {found.id for found in list_objects(self._vault.path)}
-        sealed, purged = set(), set()
-        for entry in self._log.entries(there):
-            if isinstance(entry, HoldPlaced):
-                self._holds.add((entry.warrant, entry.until))
-            elif isinstance(entry, HoldEnded):
-                self._holds.discard((entry.warrant, entry.until))
-            elif isinstance(entry, Sealed):
-                sealed.add(entry.id)
-            elif isinstance(entry, Purged):
-                purged.add(entry.id)
-        self._unlogged = sorted(there - sealed - purged)
-        self._vault.delete(*sorted(there & purged))
+        self._holds = _holds_in_force(self._log)
+        unlogged = {found.id for found in list_objects(self._vault.path)}
+        purged = []
+        # an object is logged in its epoch or later; in which the oldest began, nothing was before
+        since = min((object_id.partition("/")[0] for object_id in unlogged), default="")
+        for entry in self._log.newest_first(unlogged, since):
+            if isinstance(entry, Sealed | Purged) and entry.id in unlogged:
+                unlogged.discard(entry.id)
+                purged += [entry.id] if isinstance(entry, Purged) else []
+            if not unlogged:
+                break
+        self._unlogged = sorted(unlogged)
+        self._vault.delete(*sorted(purged))
 
     def adopt(self, now: datetime) -> None:
         """Log what a killed run had stored and not logged, as :meth:`finish` found it.
@@ -153,11 +156,11 @@ class Record:
             warrant, until = hold.warrant.digest, format_time(hold.until)
             if (warrant, until) not in self._holds:
                 self._append(HoldPlaced(self._hour(now), warrant, hold.warrant.case, until))
-                self._holds.add((warrant, until))
+                self._holds[warrant, until] = hold.warrant.case
         for warrant, until in sorted(self._holds):
             if parse_time(until) <= now:
                 self._append(HoldEnded(self._hour(now), warrant, until))
-                self._holds.discard((warrant, until))
+                del self._holds[warrant, until]
 
     def check_holds(self, holds: Holds, now: datetime) -> None:
         """Check that each hold that the log has is there: its file may have been taken away.
@@ -175,12 +178,16 @@ class Record:
                 )
 
     def log_start(self, policy: str, now: datetime) -> None:
-        """Log that the camera begins to watch.
+        """Log that the camera begins to watch, and before that each hold that is in force.
+
+        So the next start finds them all without reading what was before this one.
 
         Raises:
             LogError: it could not be logged.
         """
-        self._append(Started(self._hour(now), FORMAT, policy))
+        hour = self._hour(now)
+        holds = [HoldStands(hour, w, case, until) for (w, until), case in self._holds.items()]
+        self._append(*holds, Started(hour, FORMAT, policy, holds=len(holds)))
         self._watching = True
 
     def log_alive(self, now: datetime) -> None:
@@ -221,3 +228,23 @@ class Record:
         same_name = object_id == f"{header.epoch}/{header.id}{SEALED}"
         ours = same_name and container.camera_key == self._key
         return hashlib.sha256(data).hexdigest() if ours else ""
+
+
+def _holds_in_force(log: Log) -> dict[tuple[str, str], str]:
+    """Return the holds that a log has and whose end it has not, back to where it names them all."""
+    holds: dict[tuple[str, str], str] = {}
+    ended, named = set(), -1
+    for entry in log.newest_first(frozenset()):
+        if named == 0:
+            break
+        if isinstance(entry, HoldEnded | HoldPlaced | HoldStands):
+            hold = entry.warrant, entry.until
+            if isinstance(entry, HoldEnded):
+                ended.add(hold)
+            elif hold not in ended:
+                holds[hold] = entry.case
+        if named > 0:
+            named -= 1
+        elif isinstance(entry, Started):
+            named = entry.holds
+    return holds

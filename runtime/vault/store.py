@@ -25,7 +25,13 @@ from pathlib import Path
 from types import TracebackType
 
 from sealshot.runtime.errors import InputError, VaultError
-from sealshot.runtime.files import PART, fsync_folder, read_regular, write_atomic
+from sealshot.runtime.files import (
+    PART,
+    fsync_folder,
+    make_durable_folder,
+    read_regular,
+    write_atomic,
+)
 from sealshot.runtime.seal.times import EPOCH_PATTERN, epoch_of, utc_now
 
 AGE, SEALED = ".age", ".sealed"
@@ -79,7 +85,7 @@ class Vault:
         self.path = path
         _check_folder(path)
         try:
-            _make_folder(path)
+            make_durable_folder(path)
             self._lock = os.open(path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
             try:
                 self._clean()
@@ -126,7 +132,7 @@ class Vault:
             raise ValueError("'name' is not the id of an object")
         path = self.path / object_id
         try:
-            _make_folder(path.parent)
+            make_durable_folder(path.parent)
             write_atomic(path, sealed, time_s=int(time.time()) // 3600 * 3600)  # the hour alone
         except OSError as error:
             raise _vault_error(self.path, error) from error
@@ -239,16 +245,6 @@ def _check_folder(path: Path) -> None:
             raise InputError(
                 f"{part} is not a folder, so the vault {path} cannot be made", "give another"
             )
-
-
-def _make_folder(path: Path) -> None:
-    """Make a folder, with its parents, durably."""
-    if path.is_dir():
-        return
-    if path.parent != path:
-        _make_folder(path.parent)
-    path.mkdir(exist_ok=True)
-    fsync_folder(path.parent)
 
 
 def _vault_error(path: Path, error: OSError) -> VaultError:

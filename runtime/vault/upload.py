@@ -24,7 +24,7 @@ from pathlib import Path
 
 from sealshot.runtime.errors import SealshotError, VaultError
 from sealshot.runtime.files import PART, fsync_folder, read_regular
-from sealshot.runtime.seal.log import CHECKPOINT_LIMIT, checkpoint_path
+from sealshot.runtime.seal.checkpoint import CHECKPOINT_LIMIT, checkpoint_path
 from sealshot.runtime.vault.record import LOG
 from sealshot.runtime.vault.store import OBJECT_ID, OBJECT_LIMIT, Vault, VaultObject
 from sealshot.runtime.vault.targets import Target

@@ -6,23 +6,16 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
 from sealshot.runtime.age import age
 from sealshot.runtime.errors import SealError
+from sealshot.runtime.seal.checkpoint import CHECKPOINT_LIMIT, LogError, checkpoint_path
 from sealshot.runtime.seal.container import HEADER, PAYLOAD, Container, read_container
 from sealshot.runtime.seal.documents import read_file
 from sealshot.runtime.seal.entries import Purged, Sealed, Started, Uploaded
-from sealshot.runtime.seal.log import (
-    CHECKPOINT_LIMIT,
-    LogError,
-    checkpoint_path,
-    entries_of,
-    lines_in,
-    verify_lines,
-)
+from sealshot.runtime.seal.log_lines import verified_entries
 from sealshot.runtime.seal.policy import Party, Policy
 from sealshot.runtime.seal.times import epoch_end, parse_time
 from sealshot.runtime.vault.holds import Holds
@@ -144,13 +137,13 @@ def read_logged(
     newest = read_file(checkpoint_path(path), "newest checkpoint", CHECKPOINT_LIMIT)
     keeper = _keeper(newest, cameras)
     # after the checkpoint: a run may be adding to it, and what it adds meanwhile is left
-    tree = verify_lines(lines_in(path), keeper.name, keeper.verify_key, [newest, *kept])
     sealed: dict[str, str] = {}
     purged: dict[str, str] = {}
     unexplained: dict[str, str] = {}
     uploaded: set[str] = set()
-    strict = False  # version 0.1 named no successor
-    for entry in entries_of(islice(lines_in(path), tree.size)):
+    strict, count = False, 0  # version 0.1 named no successor
+    lines = verified_entries(path, keeper.name, keeper.verify_key, [newest, *kept])
+    for count, (_, entry) in enumerate(lines, 1):  # noqa: B007
         if isinstance(entry, Started):
             strict = True
         elif isinstance(entry, Sealed):
@@ -161,7 +154,7 @@ def read_logged(
             purged[entry.id] = entry.reason
             if strict and (wrong := _contradicts(entry, sealed, uploaded, retention)):
                 unexplained[entry.id] = wrong
-    return Logged(keeper.name, tree.size, sealed, purged, unexplained, frozenset(uploaded))
+    return Logged(keeper.name, count, sealed, purged, unexplained, frozenset(uploaded))
 
 
 def _contradicts(

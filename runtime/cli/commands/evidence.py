@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from sealshot.runtime.age import age
@@ -13,21 +12,16 @@ from sealshot.runtime.cli.commands.objects import expand, in_scope
 from sealshot.runtime.cli.terminal import fail, note, say, say_json, table, warn
 from sealshot.runtime.errors import InputError, SealError
 from sealshot.runtime.seal.ceremony import parse_answer
+from sealshot.runtime.seal.checkpoint import CHECKPOINT_LIMIT, checkpoint_path, parse_checkpoint
 from sealshot.runtime.seal.container import Header, read_container
 from sealshot.runtime.seal.cosign import cosigned
 from sealshot.runtime.seal.custody import CLOCKS, Account, Exhibit
 from sealshot.runtime.seal.documents import named, read_file, write_file
-from sealshot.runtime.seal.entries import Sealed, read_entry
+from sealshot.runtime.seal.entries import Sealed
 from sealshot.runtime.seal.evidence import Checked, check_evidence, write_evidence
 from sealshot.runtime.seal.keys import read_identities
-from sealshot.runtime.seal.log import (
-    CHECKPOINT_LIMIT,
-    checkpoint_path,
-    lines_in,
-    parse_checkpoint,
-    verify_lines,
-)
-from sealshot.runtime.seal.merkle import FullTree
+from sealshot.runtime.seal.log_lines import verified_entries
+from sealshot.runtime.seal.merkle import hash_leaf
 from sealshot.runtime.seal.policy import (
     POLICY_LIMIT,
     Party,
@@ -38,6 +32,7 @@ from sealshot.runtime.seal.policy import (
 )
 from sealshot.runtime.seal.proof import Proof
 from sealshot.runtime.seal.signing import parse_verify_key
+from sealshot.runtime.seal.tiles import Tiles
 from sealshot.runtime.seal.times import format_time, utc_now
 from sealshot.runtime.seal.warrant import WARRANT_LIMIT, Warrant, parse_warrant
 from sealshot.runtime.vault.record import LOG
@@ -105,8 +100,7 @@ def _export(argv: list[str]) -> int:
     answers = [_answer(path, warrant, policy, identities) for path in given.answer]
     objects = {one.name: one for place in given.objects for one in expand(place)}
     kept = [read_file(path, "checkpoint", CHECKPOINT_LIMIT) for path in given.checkpoint]
-    logs: dict[Path, _Log] = {}
-    shots = {}
+    found: dict[Path, dict[str, tuple[Header, bytes]]] = {}
     for one in in_scope(list(objects.values()), warrant, policy):
         path = Path(one.name)
         with named(path):
@@ -115,10 +109,13 @@ def _export(argv: list[str]) -> int:
             if header.content != SHOT:
                 note(f"{path.name} left out: it is no shot, but {header.content}")
                 continue
-            log = given.log or path.resolve().parent.parent / LOG
-            if log not in logs:
-                logs[log] = _read_log(log, header, kept)
-            shots[header.id] = (sealed, logs[log].prove(header, sealed).encode())
+        log = given.log or path.resolve().parent.parent / LOG
+        found.setdefault(log, {})[f"{header.epoch}/{header.id}{SEALED}"] = (header, sealed)
+    shots = {}
+    for log, of_log in found.items():
+        proofs = _prove(log, of_log, kept)
+        for place, (header, sealed) in of_log.items():
+            shots[header.id] = sealed, proofs[place].encode()
     data, account = write_evidence(policy_file, warrant_file, answers, shots, utc_now())
     write_file(given.output, data, mode=0o600)
     warn(f"{given.output} HOLDS PLAIN FACES, and the secrets that open these shots")
@@ -160,56 +157,49 @@ def _verify(argv: list[str]) -> int:
     return 2 if checked.wrong else 0
 
 
-@dataclass(frozen=True)
-class _Log:
-    """A verified log, and the checkpoints that somebody may have of it."""
+def _prove(
+    path: Path, shots: Mapping[str, tuple[Header, bytes]], kept: Sequence[bytes]
+) -> dict[str, Proof]:
+    """Verify the log of a camera by the key that signed the shots, and prove that it has each.
 
-    lines: list[bytes]
-    tree: FullTree
-    places: dict[str, int]
-    """Object to the index of the entry that has it as sealed."""
-    notes: list[tuple[int, bytes]]
-    """Size and text; the newest, and those that were kept."""
+    Args:
+        path: the log.
+        shots: their places in the vault, to header and container.
+        kept: checkpoints of the log that were kept elsewhere.
 
-    def prove(self, header: Header, sealed: bytes) -> Proof:
-        """Prove that the log has a shot.
-
-        Raises:
-            SealError: it has not, or has others bytes under its name.
-        """
-        place = f"{header.epoch}/{header.id}{SEALED}"
-        if place not in self.places:
-            raise SealError("the log of its camera does not know it", "give its camera's --log")
-        index = self.places[place]
-        entry = read_entry(self.lines[index].rpartition(b" ")[0])
-        assert isinstance(entry, Sealed)
-        if entry.sha256 not in ("", hashlib.sha256(sealed).hexdigest()):
-            raise SealError(
-                "it is not the shot that the log of its camera has: other bytes, under its name",
-                hint="the camera's key may be stolen: ask its keeper",
-            )
+    Raises:
+        SealError: it has one not, or has other bytes under its name.
+    """
+    header = next(iter(shots.values()))[0]
+    newest = read_file(checkpoint_path(path), "newest checkpoint", CHECKPOINT_LIMIT)
+    key, notes = parse_verify_key(header.camera_key), [newest, *kept]
+    lines: dict[str, tuple[int, bytes, Sealed]] = {}
+    tiles = Tiles()
+    for line, entry in verified_entries(path, header.camera, key, notes):
+        if isinstance(entry, Sealed) and entry.id in shots:
+            lines[entry.id] = tiles.size, line, entry
+        tiles.add(hash_leaf(line))
+    sizes = [(parse_checkpoint(note, key).size, note) for note in notes]
+    proofs = {}
+    for place, (header, sealed) in shots.items():
+        with named(Path(f"{header.id}{SEALED}")):
+            if place not in lines:
+                raise SealError("the log of its camera does not know it", "give its camera's --log")
+            index, line, entry = lines[place]
+            if entry.sha256 not in ("", hashlib.sha256(sealed).hexdigest()):
+                raise SealError(
+                    "it is not the shot that the log of its camera has: other bytes, under its "
+                    "name",
+                    hint="the camera's key may be stolen: ask its keeper",
+                )
         # the oldest that has it: the earlier the log is known to have had it, the better; of
         # two of one size that with more cosignatures
         size, note = min(
-            (found for found in self.notes if found[0] > index),
+            (found for found in sizes if found[0] > index),
             key=lambda found: (found[0], -len(found[1])),
         )
-        return Proof(self.lines[index], index, tuple(self.tree.proof(index, size)), note)
-
-
-def _read_log(path: Path, header: Header, kept: Sequence[bytes]) -> _Log:
-    """Verify the log of a camera by the key that signed a shot."""
-    newest = read_file(checkpoint_path(path), "newest checkpoint", CHECKPOINT_LIMIT)
-    lines = list(lines_in(path))  # after the checkpoint: a run may be adding to it
-    key, notes = parse_verify_key(header.camera_key), [newest, *kept]
-    verify_lines(lines, header.camera, key, notes)
-    places = {}
-    for index, line in enumerate(lines):
-        entry = read_entry(line.rpartition(b" ")[0])
-        if isinstance(entry, Sealed):
-            places[entry.id] = index
-    sizes = [(parse_checkpoint(note, key).size, note) for note in notes]
-    return _Log(lines, FullTree(lines), places, sizes)
+        proofs[place] = Proof(line, index, tuple(tiles.proof(index, size)), note)
+    return proofs
 
 
 def _answer(

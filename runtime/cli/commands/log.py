@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from itertools import islice
+from collections.abc import Iterator
 from pathlib import Path
 
 from sealshot.runtime.cli.arguments import Arguments, run_action
 from sealshot.runtime.cli.commands.witness import read_keeper
 from sealshot.runtime.cli.terminal import note, say, say_json, table
 from sealshot.runtime.errors import InputError
+from sealshot.runtime.seal.checkpoint import CHECKPOINT_LIMIT, checkpoint_path
 from sealshot.runtime.seal.documents import read_file
-from sealshot.runtime.seal.entries import values_of
-from sealshot.runtime.seal.log import (
-    CHECKPOINT_LIMIT,
-    checkpoint_path,
-    entries_of,
-    lines_in,
-    verify_lines,
-)
+from sealshot.runtime.seal.entries import Entry, values_of
+from sealshot.runtime.seal.log_lines import verified_entries
 
 USAGE = """\
 usage: sealshot log verify LOG --of FILE.pub [--checkpoint FILE]...
@@ -51,7 +46,7 @@ def _verify(argv: list[str]) -> int:
     arguments.add_argument("--checkpoint", action="append", type=Path, default=[])
     given = arguments.parse_args(argv)
     kept = [read_file(path, "checkpoint", CHECKPOINT_LIMIT) for path in given.checkpoint]
-    size = _check(given.log, given.of, kept)
+    size = sum(1 for _ in _entries(given.log, given.of, kept))
     length = given.log.stat().st_size
     say(f"{size} entries, {len(kept) + 1} checkpoints: nothing was changed ({length:,} bytes)")
     return 0
@@ -59,7 +54,8 @@ def _verify(argv: list[str]) -> int:
 
 def _checkpoint(argv: list[str]) -> int:
     given = _arguments("checkpoint").parse_args(argv)
-    _check(given.log, given.of, [])
+    for _ in _entries(given.log, given.of, []):
+        pass
     say(checkpoint_path(given.log).read_text().removesuffix("\n"))
     return 0
 
@@ -68,8 +64,7 @@ def _show(argv: list[str]) -> int:
     arguments = _arguments("show")
     arguments.add_argument("--json", action="store_true")
     given = arguments.parse_args(argv)
-    size = _check(given.log, given.of, [])
-    entries = [values_of(entry) for entry in entries_of(islice(lines_in(given.log), size))]
+    entries = [values_of(entry) for entry in _entries(given.log, given.of, [])]
     if given.json:
         say_json(entries)
     else:
@@ -85,7 +80,7 @@ def _show(argv: list[str]) -> int:
                 for number, entry in enumerate(entries, 1)
             ],
         )
-        note(f"{size} entries")
+        note(f"{len(entries)} entries")
     return 0
 
 
@@ -96,7 +91,8 @@ def _arguments(action: str) -> Arguments:
     return arguments
 
 
-def _check(path: Path, public: Path, kept: list[bytes]) -> int:
+def _entries(path: Path, public: Path, kept: list[bytes]) -> Iterator[Entry]:
+    """Verify a log, and yield its entries on the way."""
     if not path.exists():
         raise InputError(
             f"there is no log {path}",
@@ -105,4 +101,5 @@ def _check(path: Path, public: Path, kept: list[bytes]) -> int:
     party = read_keeper(public)
     newest = read_file(checkpoint_path(path), "newest checkpoint", CHECKPOINT_LIMIT)
     notes = [newest, *kept]
-    return verify_lines(lines_in(path), party.name, party.verify_key, notes).size
+    for _, entry in verified_entries(path, party.name, party.verify_key, notes):
+        yield entry

@@ -17,12 +17,12 @@ from sealshot.runtime.errors import InputError, SealError, SealshotError
 from sealshot.runtime.files import make_folder, write_atomic
 from sealshot.runtime.seal import container
 from sealshot.runtime.seal.ceremony import Answer, open_with_answers, read_answer, write_request
+from sealshot.runtime.seal.checkpoint import CHECKPOINT_LIMIT
 from sealshot.runtime.seal.container import read_container
 from sealshot.runtime.seal.documents import named, read_file, write_file
 from sealshot.runtime.seal.envelope import unseal
 from sealshot.runtime.seal.footage import write_footage
 from sealshot.runtime.seal.keys import read_identities
-from sealshot.runtime.seal.log import CHECKPOINT_LIMIT
 from sealshot.runtime.seal.payload import Metadata, Opened
 from sealshot.runtime.seal.policy import Party, Policy, read_policy
 from sealshot.runtime.seal.sheet import write_sheet

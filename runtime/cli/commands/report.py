@@ -5,21 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import datetime, timedelta
-from itertools import islice
 from pathlib import Path
 
 from sealshot.runtime.cli.arguments import Arguments
 from sealshot.runtime.cli.terminal import note, say, say_json, table, warn
 from sealshot.runtime.errors import InputError
+from sealshot.runtime.seal.checkpoint import CHECKPOINT_LIMIT, checkpoint_path
 from sealshot.runtime.seal.documents import named, read_file
 from sealshot.runtime.seal.entries import Entry
-from sealshot.runtime.seal.log import (
-    CHECKPOINT_LIMIT,
-    checkpoint_path,
-    entries_of,
-    lines_in,
-    verify_lines,
-)
+from sealshot.runtime.seal.log_lines import verified_entries
 from sealshot.runtime.seal.policy import Party, read_party, read_policy
 from sealshot.runtime.seal.times import format_time, parse_time, utc_now
 from sealshot.runtime.vault.record import BETTER
@@ -81,6 +75,8 @@ def main(argv: list[str]) -> int:
             else:
                 found = of_party(entries, period, policy.retention_time)
                 others[keeper.name] = keeper, found
+            for _ in entries:  # what is after the period is verified, too
+                pass
     if given.json:
         say_json(
             {
@@ -110,7 +106,7 @@ def _period(start: datetime | None, end: datetime | None) -> Period:
 
 
 def _read(path: Path, known: dict[str, Party]) -> tuple[Party, Iterator[Entry]]:
-    """Verify a log by the key of whoever its checkpoint says that it is of."""
+    """Verify a log, on the way, by the key of whoever its checkpoint says that it is of."""
     newest = read_file(checkpoint_path(path), "newest checkpoint", CHECKPOINT_LIMIT)
     name = newest.partition(b"\n")[0].rpartition(b"/")[2].decode(errors="replace")
     if name not in known:
@@ -120,8 +116,8 @@ def _read(path: Path, known: dict[str, Party]) -> tuple[Party, Iterator[Entry]]:
         )
     keeper = known[name]
     # after the checkpoint: its keeper may be adding to it, and what it adds meanwhile is left
-    tree = verify_lines(lines_in(path), keeper.name, keeper.verify_key, [newest])
-    return keeper, entries_of(islice(lines_in(path), tree.size))
+    lines = verified_entries(path, keeper.name, keeper.verify_key, [newest])
+    return keeper, (entry for _, entry in lines)
 
 
 def _print(cameras: dict[str, CameraReport], others: dict[str, tuple[Party, PartyReport]]) -> None:

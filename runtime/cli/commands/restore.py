@@ -29,10 +29,10 @@ from sealshot.runtime.public.restore import (
 from sealshot.runtime.public.strip import NARROWEST_PX, strip_px
 from sealshot.runtime.public.writer import VideoWriter, check_output
 from sealshot.runtime.seal.ceremony import Answer, open_originals, read_answer, write_request
+from sealshot.runtime.seal.checkpoint import CHECKPOINT_LIMIT
 from sealshot.runtime.seal.container import Container, read_container
 from sealshot.runtime.seal.documents import named, read_file, write_file
 from sealshot.runtime.seal.keys import read_identities
-from sealshot.runtime.seal.log import CHECKPOINT_LIMIT
 from sealshot.runtime.seal.memory import disable_core_dumps
 from sealshot.runtime.seal.originals import OpenedOriginals, Originals
 from sealshot.runtime.seal.policy import Party, Policy, read_policy

@@ -9,8 +9,8 @@ from sealshot.runtime.cli.arguments import Arguments, size
 from sealshot.runtime.cli.commands.vault_verify import add_checks, need_cameras, read_rules, tell
 from sealshot.runtime.cli.terminal import note, progress, say, say_json, table
 from sealshot.runtime.cli.words import counted
+from sealshot.runtime.seal.checkpoint import CHECKPOINT_LIMIT
 from sealshot.runtime.seal.documents import read_file
-from sealshot.runtime.seal.log import CHECKPOINT_LIMIT
 from sealshot.runtime.seal.times import epoch_start, format_time, utc_now
 from sealshot.runtime.vault.bucket import Bucket, open_bucket
 from sealshot.runtime.vault.s3 import BucketError

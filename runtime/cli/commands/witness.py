@@ -14,16 +14,15 @@ from sealshot.runtime.cli.commands.parties import (
 from sealshot.runtime.cli.terminal import note, say
 from sealshot.runtime.errors import InputError, SealError
 from sealshot.runtime.files import make_folder
-from sealshot.runtime.seal.cosign import cosign
-from sealshot.runtime.seal.documents import named, read_file, write_file
-from sealshot.runtime.seal.log import (
+from sealshot.runtime.seal.checkpoint import (
     CHECKPOINT_LIMIT,
     CHECKPOINT_SUFFIX,
     LogError,
-    lines_in,
     parse_checkpoint,
-    verify_lines,
 )
+from sealshot.runtime.seal.cosign import cosign
+from sealshot.runtime.seal.documents import named, read_file, write_file
+from sealshot.runtime.seal.log_lines import verified_entries
 from sealshot.runtime.seal.policy import Party, read_party
 from sealshot.runtime.seal.signing import SigningKey
 from sealshot.runtime.seal.times import utc_now
@@ -98,7 +97,8 @@ def _cosign(argv: list[str]) -> int:
                 f"the checkpoint has {new.size} entries, and one with {before} was cosigned before",
                 "the log was set back, or this is an old checkpoint: give the newest",
             )
-    verify_lines(lines_in(given.log), keeper.name, keeper.verify_key, notes)
+    for _ in verified_entries(given.log, keeper.name, keeper.verify_key, notes):
+        pass
     signed = cosign(given_note, witness.name, key, utc_now())
     make_folder(folder, "give the key a folder that can be written to")
     write_file(seen, given_note)  # first: what is given out must never be forgotten

@@ -26,13 +26,15 @@ from sealshot.runtime.age import age, x25519
 from sealshot.runtime.age.hybrid import HybridIdentity
 from sealshot.runtime.age.x25519 import X25519Identity
 from sealshot.runtime.seal.ceremony import Give, answer, write_request
+from sealshot.runtime.seal.checkpoint import checkpoint_path
 from sealshot.runtime.seal.container import read_container
 from sealshot.runtime.seal.documents import Document
 from sealshot.runtime.seal.entries import Purged, Sealed, Uploaded
 from sealshot.runtime.seal.epochs import KIND as EPOCH_KIND
 from sealshot.runtime.seal.epochs import EpochKey
 from sealshot.runtime.seal.keys import PrivateKey
-from sealshot.runtime.seal.log import Log, checkpoint_path, verify_log
+from sealshot.runtime.seal.log import Log
+from sealshot.runtime.seal.log_lines import verify_log
 from sealshot.runtime.seal.policy import Party, Policy, make_policy
 from sealshot.runtime.seal.quorum import (
     Camera,

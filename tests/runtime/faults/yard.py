@@ -26,12 +26,16 @@ from sealshot.runtime.age import age
 from sealshot.runtime.errors import SealshotError
 from sealshot.runtime.files import PART
 from sealshot.runtime.seal import quorum
+from sealshot.runtime.seal.checkpoint import LogError, checkpoint_path
 from sealshot.runtime.seal.container import read_container
+from sealshot.runtime.seal.entries import Alive
 from sealshot.runtime.seal.epochs import KEY_SUFFIX
 from sealshot.runtime.seal.keys import read_identities
-from sealshot.runtime.seal.log import LogError, checkpoint_path, verify_log
+from sealshot.runtime.seal.log import Log, tiles_path
+from sealshot.runtime.seal.log_lines import verify_log
 from sealshot.runtime.seal.payload import pack, unpack
-from sealshot.runtime.seal.times import utc_now
+from sealshot.runtime.seal.tiles import WIDTH
+from sealshot.runtime.seal.times import format_hour, utc_now
 from sealshot.runtime.vault.keeper import Keeper
 from sealshot.runtime.vault.record import LOG
 from sealshot.runtime.vault.store import list_objects
@@ -152,10 +156,14 @@ class Yard:
 
     def _make_template(self) -> None:
         """A vault as a killed run may leave it: halves of files, a torn log, an unlogged shot."""
+        camera = self.sealing.camera
+        self.template.mkdir()
+        with Log(self.template / LOG, camera.name, camera.key) as log:  # a tile fills in the trials
+            log.append(*[Alive(format_hour(utc_now()))] * (WIDTH - 8))
         with Keeper(self.template, self.sealing) as keeper:
             oldest = keeper.put(make_shot(*OLDEST), ORIGIN)
             kept = keeper.put(make_shot(*KEPT), ORIGIN)
-        camera, keys = self.sealing.camera, self.sealing.epoch_keys
+        keys = self.sealing.epoch_keys
         shot_id = secrets.token_hex(16)
         plain = pack(make_shot(*UNLOGGED), ORIGIN)
         sealed = quorum.seal_to_quorum(
@@ -285,6 +293,8 @@ class Yard:
         except SealshotError as error:
             return Verdict([], [], [], plain, f"the next run fails: {error.fact}", [])
         found, damaged = self._open_all(order.vault)
+        if not (tiles_path(order.vault / LOG) / "tile/0/000").exists():
+            damaged.append("the first tile of the log")
         log, unexplained = self._check_log(order.vault, [*notes, note.read_bytes()])
         return Verdict(
             lost=_missing(order, told, found),

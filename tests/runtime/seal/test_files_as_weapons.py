@@ -14,8 +14,9 @@ import pytest
 from sealshot.runtime.cli.main import main
 from sealshot.runtime.errors import SealError
 from sealshot.runtime.seal.archive import read_zip, write_zip
+from sealshot.runtime.seal.checkpoint import LogError
 from sealshot.runtime.seal.container import read_container
-from sealshot.runtime.seal.log import Log, LogError
+from sealshot.runtime.seal.log import Log
 from sealshot.runtime.seal.signing import SigningKey
 from sealshot.runtime.seal.warrant import parse_warrant
 from sealshot.runtime.vault.keeper import Keeper

@@ -21,7 +21,7 @@ from sealshot.runtime.seal.container import read_container
 from sealshot.runtime.seal.envelope import unseal
 from sealshot.runtime.seal.epochs import parse_epoch_key
 from sealshot.runtime.seal.keys import parse_identity
-from sealshot.runtime.seal.log import verify_log
+from sealshot.runtime.seal.log_lines import verify_log
 from sealshot.runtime.seal.payload import unpack
 from sealshot.runtime.seal.policy import Policy, parse_policy, read_party
 from sealshot.runtime.seal.quorum import open_epoch, open_share, payload_identity

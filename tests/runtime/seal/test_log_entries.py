@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from sealshot.runtime.errors import SealError
+from sealshot.runtime.seal.checkpoint import LogError
 from sealshot.runtime.seal.documents import canonical
 from sealshot.runtime.seal.entries import (
     FORMAT,
@@ -24,7 +25,7 @@ from sealshot.runtime.seal.entries import (
     read_entry,
     write_entry,
 )
-from sealshot.runtime.seal.log import Log, LogError
+from sealshot.runtime.seal.log import Log
 from sealshot.runtime.seal.signing import SigningKey
 
 HOUR = "2026-11-21T10"

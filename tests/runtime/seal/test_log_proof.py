@@ -12,11 +12,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from sealshot.runtime.errors import SealError
+from sealshot.runtime.seal.checkpoint import LogError, checkpoint_path
 from sealshot.runtime.seal.entries import Sealed
-from sealshot.runtime.seal.log import Log, LogError, checkpoint_path, lines_of
-from sealshot.runtime.seal.merkle import FullTree
+from sealshot.runtime.seal.log import Log
+from sealshot.runtime.seal.log_lines import lines_of
+from sealshot.runtime.seal.merkle import hash_leaf
 from sealshot.runtime.seal.proof import Proof, parse_proof
 from sealshot.runtime.seal.signing import SigningKey
+from sealshot.runtime.seal.tiles import Tiles
 
 KEY, ORIGIN = SigningKey.generate(), "sealshot/cam1"
 ENTRIES = [Sealed("2026-11-21T10", f"2026-11-21/{number:032x}.sealed") for number in range(21)]
@@ -28,7 +31,9 @@ def proofs(tmp_path_factory: pytest.TempPathFactory) -> list[Proof]:
     with Log(path, "cam1", KEY) as log:
         log.append(*ENTRIES)
     lines, note = list(lines_of(path.read_bytes())), checkpoint_path(path).read_bytes()
-    tree = FullTree(lines)
+    tree = Tiles()
+    for line in lines:
+        tree.add(hash_leaf(line))
     return [
         Proof(line, index, tuple(tree.proof(index, len(lines))), note)
         for index, line in enumerate(lines)

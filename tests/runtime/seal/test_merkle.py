@@ -6,9 +6,17 @@ import hashlib
 
 import pytest
 
-from sealshot.runtime.seal.merkle import FullTree, Tree, root_of
+from sealshot.runtime.seal.merkle import Tree, hash_leaf, root_of
+from sealshot.runtime.seal.tiles import Tiles
 
 LEAVES = [b"leaf %d" % number for number in range(70)]
+
+
+def full_tree(leaves: list[bytes]) -> Tiles:
+    tiles = Tiles()
+    for leaf in leaves:
+        tiles.add(hash_leaf(leaf))
+    return tiles
 
 
 def largest_power_below(size: int) -> int:
@@ -40,7 +48,7 @@ def path(index: int, leaves: list[bytes]) -> list[bytes]:
 
 @pytest.mark.parametrize("size", [*range(1, 20), 31, 32, 33, 64, 70])
 def test_each_leaf_of_each_tree_is_proven(size: int) -> None:
-    full = FullTree(LEAVES)
+    full = full_tree(LEAVES)
     root = mth(LEAVES[:size])
     assert Tree(LEAVES[:size]).root == root
     for index in range(size):
@@ -50,7 +58,7 @@ def test_each_leaf_of_each_tree_is_proven(size: int) -> None:
 
 
 def test_nothing_else_is_proven() -> None:
-    root, proof = mth(LEAVES[:21]), FullTree(LEAVES).proof(11, 21)
+    root, proof = mth(LEAVES[:21]), full_tree(LEAVES).proof(11, 21)
     assert root_of(LEAVES[12], 11, 21, proof) != root
     for index in (0, 10, 12, 13):
         assert root_of(LEAVES[11], index, 21, proof) != root

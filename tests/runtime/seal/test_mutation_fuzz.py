@@ -26,11 +26,12 @@ from sealshot.runtime.cli.commands.parties import read_signing_key
 from sealshot.runtime.errors import InputError, SealError
 from sealshot.runtime.seal.archive import read_zip, write_zip
 from sealshot.runtime.seal.ceremony import answer, open_with_answers, read_answer, read_request
+from sealshot.runtime.seal.checkpoint import LogError, parse_checkpoint
 from sealshot.runtime.seal.container import HEADER, PAYLOAD, SIGNATURE, SUMS, read_container
 from sealshot.runtime.seal.documents import Document, canonical
 from sealshot.runtime.seal.epochs import parse_epoch_key
 from sealshot.runtime.seal.keys import parse_identity, read_identities
-from sealshot.runtime.seal.log import LogError, parse_checkpoint, verify_log
+from sealshot.runtime.seal.log_lines import verify_log
 from sealshot.runtime.seal.payload import unpack
 from sealshot.runtime.seal.policy import parse_policy, read_party
 from sealshot.runtime.seal.quorum import open_epoch, open_share

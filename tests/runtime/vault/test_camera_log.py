@@ -10,7 +10,7 @@ import pytest
 
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.seal.entries import Alive, Entry, Purged, Sealed, Started, Stopped
-from sealshot.runtime.seal.log import entries_of, lines_in
+from sealshot.runtime.seal.log_lines import entries_of, lines_in
 from sealshot.runtime.seal.times import format_hour, utc_now
 from sealshot.runtime.vault import caretaker
 from sealshot.runtime.vault.keeper import Keeper, Sealing

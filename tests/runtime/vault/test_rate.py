@@ -9,7 +9,7 @@ import pytest
 
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.seal.entries import Purged, Sealed
-from sealshot.runtime.seal.log import entries_of, lines_in
+from sealshot.runtime.seal.log_lines import entries_of, lines_in
 from sealshot.runtime.vault.keeper import Keeper
 from sealshot.runtime.vault.rate import Rate
 from sealshot.runtime.vault.record import LOG

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from sealshot.runtime.cli.main import main
+from sealshot.runtime.seal.entries import HoldStands, Started
+from sealshot.runtime.seal.log_lines import entries_of, lines_in
 from sealshot.runtime.seal.policy import read_party, read_policy
 from sealshot.runtime.seal.times import format_time, utc_now
 from sealshot.runtime.types import Shot
@@ -89,6 +91,21 @@ def test_a_legal_hold_outlasts_retention_and_quota_until_it_ends(
     assert there(vault) == set()
     view = read_logged(vault / LOG, [read_party(parties.camera_pub, "camera")])
     assert view.purged[kept] == "retention"
+
+
+def test_a_start_knows_the_holds_of_all_runs_by_the_log_of_the_last(
+    vault: Path, kept: str, parties, reports: list[str]
+) -> None:
+    for _ in range(3):
+        Keeper(vault, parties.sealing()).close()
+    entries = list(entries_of(lines_in(vault / LOG)))
+    assert [one.holds for one in entries if isinstance(one, Started)] == [0, 1, 1, 1]
+    assert [one.case for one in entries if isinstance(one, HoldStands)] == ["2026-117"] * 3
+    [hold_file] = (vault / ".holds").glob("*.json")
+    hold_file.unlink()
+    Keeper(vault, replace(parties.sealing(), retention=1 * D)).close()
+    assert any("which the log has, is missing" in told for told in reports)
+    assert there(vault) == {kept}
 
 
 def test_a_privacy_officer_sees_the_holds_and_their_end(

@@ -15,8 +15,8 @@ import pytest
 
 from sealshot.runtime.cli.main import main
 from sealshot.runtime.seal.archive import read_zip, write_zip
+from sealshot.runtime.seal.checkpoint import checkpoint_path, parse_checkpoint
 from sealshot.runtime.seal.evidence import SUMS, check_evidence
-from sealshot.runtime.seal.log import checkpoint_path, parse_checkpoint
 from sealshot.runtime.seal.policy import read_party
 from sealshot.runtime.seal.proof import parse_proof
 from sealshot.runtime.seal.times import format_time, utc_now

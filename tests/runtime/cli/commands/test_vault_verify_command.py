@@ -15,10 +15,11 @@ import pytest
 
 from sealshot.runtime.cli.commands.camera import read_camera
 from sealshot.runtime.cli.main import main
+from sealshot.runtime.seal.checkpoint import checkpoint_path
 from sealshot.runtime.seal.container import read_container, strip
 from sealshot.runtime.seal.entries import Purged
 from sealshot.runtime.seal.envelope import seal
-from sealshot.runtime.seal.log import Log, checkpoint_path
+from sealshot.runtime.seal.log import Log
 from sealshot.runtime.seal.policy import read_party, read_policy
 from sealshot.runtime.seal.times import utc_now
 from sealshot.runtime.vault.keeper import Keeper

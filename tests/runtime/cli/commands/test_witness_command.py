@@ -13,9 +13,10 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from sealshot.runtime.cli.main import main
+from sealshot.runtime.seal.checkpoint import checkpoint_path, parse_checkpoint
 from sealshot.runtime.seal.cosign import cosign, cosigned
 from sealshot.runtime.seal.entries import Alive
-from sealshot.runtime.seal.log import Log, checkpoint_path, parse_checkpoint
+from sealshot.runtime.seal.log import Log
 from sealshot.runtime.seal.policy import Party, read_party
 from sealshot.runtime.seal.signing import SigningKey
 from sealshot.runtime.seal.times import format_time, utc_now

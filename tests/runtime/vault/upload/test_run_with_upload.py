@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import pytest
 
-from sealshot.runtime.seal.log import parse_checkpoint
+from sealshot.runtime.seal.checkpoint import parse_checkpoint
 from sealshot.runtime.seal.policy import read_party
 from sealshot.runtime.vault.record import LOG
 from sealshot.runtime.vault.s3 import CREDENTIALS

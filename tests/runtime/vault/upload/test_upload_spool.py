@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from sealshot.runtime.errors import VaultError
+from sealshot.runtime.seal.checkpoint import parse_checkpoint
 from sealshot.runtime.seal.entries import Alive
-from sealshot.runtime.seal.log import Log, parse_checkpoint
+from sealshot.runtime.seal.log import Log
 from sealshot.runtime.seal.signing import SigningKey
 from sealshot.runtime.vault import targets as upload_targets
 from sealshot.runtime.vault import upload

@@ -1,0 +1,238 @@
+"""The lines of a log: what one says, who wrote it, and whether all of them are what was signed."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import stat
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+from sealshot.runtime.errors import SealError, SealshotError
+from sealshot.runtime.seal.checkpoint import (
+    Checkpoint,
+    LogError,
+    decode_base64,
+    parse_checkpoint,
+)
+from sealshot.runtime.seal.entries import Entry, Started, read_entry
+from sealshot.runtime.seal.merkle import Tree
+from sealshot.runtime.seal.signing import VerifyKey
+
+LINE_LIMIT = 1024 * 1024
+"""Bytes; an entry takes about 250."""
+
+_BLOCK = 256 * 1024
+_KIND = b"sealshot/log/1\n"
+_ID = re.compile(rb'"id":"([^"]*)"')
+_TIME = re.compile(rb'"time":"([^"]*)"')
+
+
+def verified_entries(
+    path: Path, name: str, key: VerifyKey, notes: Sequence[bytes]
+) -> Iterator[tuple[bytes, Entry]]:
+    """Verify a log in a file and yield its entries on the way, in one pass and little memory.
+
+    What was yielded counts only once it has ended without an error.
+
+    Args:
+        path: the log; read after its checkpoints were, it may have more entries than they say.
+        name: of its keeper.
+        key: of its keeper.
+        notes: checkpoints, of any age: the older kept ones say most.
+
+    Yields:
+        Each line, without its line feed, and what it says.
+
+    Raises:
+        LogError: an entry was altered, put in, taken out, moved or cut off; it says where.
+        SealError: it cannot be read, or is of a newer sealshot.
+    """
+    return _verified(partial(lines_in, path), name, key, notes)
+
+
+def verify_log(data: bytes, name: str, key: VerifyKey, notes: Sequence[bytes]) -> Tree:
+    """Verify a log in memory as :func:`verified_entries` does one in a file; return its tree."""
+    return Tree(line for line, _ in _verified(partial(lines_of, data), name, key, notes))
+
+
+def _verified(
+    lines: Callable[[], Iterable[bytes]], name: str, key: VerifyKey, notes: Sequence[bytes]
+) -> Iterator[tuple[bytes, Entry]]:
+    checkpoints = [parse_checkpoint(note, key) for note in notes]
+    for checkpoint in checkpoints:
+        if checkpoint.name != name:
+            raise LogError(f"the checkpoint is of the log of {checkpoint.name}, not of {name}")
+    try:
+        yield from _verified_by_roots(lines(), name, key, checkpoints)
+    except SealshotError:
+        for index, line in enumerate(lines()):
+            verify_line(line, name, index, key)  # says which entry it is
+        raise
+
+
+def _verified_by_roots(
+    lines: Iterable[bytes], name: str, key: VerifyKey, checkpoints: Sequence[Checkpoint]
+) -> Iterator[tuple[bytes, Entry]]:
+    """Check what a checkpoint covers by its root: whoever signed that signed the entries too.
+
+    A signature takes ten times as long as all else of an entry, and those of the entries say
+    nothing that the checkpoint's does not: they are of one key.
+    """
+    roots, tree = {checkpoint.size: b"" for checkpoint in checkpoints}, Tree()
+    covered = max(roots, default=0)
+    timed, latest = False, ""  # version 0.1 let times go back
+    for line in lines:
+        entry = _read(line, tree.size) if tree.size < covered else None
+        entry = entry or verify_line(line, name, tree.size, key)
+        time = entry.time
+        if timed and time < latest:
+            raise LogError(
+                f"the time of entry {tree.size + 1} of the log, {time}, is before that of an "
+                f"earlier one, {latest}",
+                "its keeper's program is not sealshot, or was tampered with",
+            )
+        timed, latest = timed or isinstance(entry, Started), max(latest, time)
+        if tree.size in roots:
+            roots[tree.size] = tree.root
+        tree.add(line)
+        yield line, entry
+    if tree.size in roots:
+        roots[tree.size] = tree.root
+    for checkpoint in checkpoints:
+        _compare(checkpoint, tree.size, roots[checkpoint.size])
+
+
+def _compare(checkpoint: Checkpoint, size: int, root: bytes) -> None:
+    if checkpoint.size > size:
+        raise LogError(
+            f"the log has {size} entries and had {checkpoint.size} when its checkpoint "
+            "was signed: it was cut",
+            "compare with a copy of the log",
+        )
+    if root != checkpoint.root:
+        raise LogError(
+            f"the first {checkpoint.size} entries are not those that were signed: some were "
+            "taken out, put in or replaced",
+            "compare with a copy of the log",
+        )
+
+
+def verify_line(line: bytes, name: str, index: int, key: VerifyKey) -> Entry:
+    """Check the line of one entry, and return what it says.
+
+    Args:
+        line: without its line feed.
+        name: of the keeper.
+        index: how many entries are before it.
+        key: of the keeper.
+
+    Raises:
+        LogError: the keeper did not write it, or not there.
+    """
+    text, _, signature = line.rpartition(b" ")
+    if not key.verifies(message(name, index, text), decode_base64(signature)):
+        raise LogError(
+            f"entry {index + 1} of the log was altered, put in, or moved there",
+            "compare with a copy of the log",
+        )
+    return _read(line, index)
+
+
+def _read(line: bytes, index: int) -> Entry:
+    try:
+        return read_entry(line.rpartition(b" ")[0])
+    except ValueError:
+        raise LogError(
+            f"entry {index + 1} of the log is signed, but is no entry",
+            "its keeper's program is not sealshot, or was tampered with",
+        ) from None
+
+
+def message(name: str, index: int, text: bytes) -> bytes:
+    """Return what the keeper of a log signs of an entry."""
+    return _KIND + f"{name}\n{index}\n".encode() + text
+
+
+def entries_of(lines: Iterable[bytes]) -> Iterator[Entry]:
+    """Return the entries of the lines of a log; nothing is verified."""
+    for line in lines:
+        yield read_entry(line.rpartition(b" ")[0])
+
+
+def time_of(line: bytes) -> str:
+    """Return the time of an entry that was signed as one, without reading the rest."""
+    found = _TIME.search(line)
+    return found[1].decode() if found else ""
+
+
+def object_of(line: bytes) -> str:
+    """Return which object an entry is about, without reading the rest; nothing if about none."""
+    found = _ID.search(line)
+    return found[1].decode() if found else ""
+
+
+def lines_in(path: Path) -> Iterator[bytes]:
+    """Return the lines of a log in a file, a few at a time in memory; what a crash tore is none.
+
+    Raises:
+        SealError: it cannot be read, or is no regular file.
+        LogError: a line is far longer than an entry.
+    """
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(fd, "rb") as file:
+            if not stat.S_ISREG(os.fstat(fd).st_mode):
+                raise OSError(errno.EINVAL, "it is no regular file")
+            while (line := file.readline(LINE_LIMIT)).endswith(b"\n"):
+                yield line[:-1]
+    except OSError as error:
+        fact = f"cannot read the log {path}: {error.strerror}"
+        raise SealError(fact, hint="check the path") from None
+    if len(line) == LINE_LIMIT:
+        raise _too_long(path)
+
+
+def lines_of(data: bytes) -> Iterator[bytes]:
+    """Return the lines; what follows the last line feed was torn by a crash and is none."""
+    start = 0
+    while (end := data.find(b"\n", start)) >= 0:
+        yield data[start:end]
+        start = end + 1
+
+
+def newest_lines(fd: int, path: Path) -> Iterator[bytes]:
+    """Return the lines of an open log, the newest first; what a crash tore is none.
+
+    Raises:
+        LogError: a line is far longer than an entry.
+    """
+    at, rest = whole_bytes(fd) - 1, b""  # without the last line feed
+    if at < 0:
+        return
+    while at:
+        start = max(0, at - _BLOCK)
+        rest, *lines = (os.pread(fd, at - start, start) + rest).split(b"\n")
+        at = start
+        if len(rest) > LINE_LIMIT:
+            raise _too_long(path)
+        yield from reversed(lines)
+    yield rest
+
+
+def whole_bytes(fd: int) -> int:
+    """Return how many bytes of an open log are whole lines: up to its last line feed."""
+    at = os.fstat(fd).st_size
+    while at:
+        start = max(0, at - _BLOCK)
+        found = os.pread(fd, at - start, start).rfind(b"\n")
+        if found >= 0:
+            return start + found + 1
+        at = start
+    return 0
+
+
+def _too_long(path: Path) -> LogError:
+    return LogError(f"a line of the log {path} is no entry: it is too long", "check the path")
