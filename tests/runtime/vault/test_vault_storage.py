@@ -212,7 +212,7 @@ def test_each_failing_step_is_told_and_loses_nothing(
         kept = store.store(b"kept")
         if step == "mkdir":
             (tmp_path / "other").mkdir()
-            monkeypatch.setattr(vault, "_make_folder", lambda _path: _raise(number))
+            monkeypatch.setattr(vault, "make_durable_folder", lambda _path: _raise(number))
         elif step == "write":
             monkeypatch.setattr(os, "fdopen", _failing_file(number))
         elif step == "replace":
