@@ -172,8 +172,8 @@ def _export(given: argparse.Namespace, wanted: tuple[str, ...]) -> int:
             exported.append(replace(form, path=given.out / path.name))
             if given.pixels and precision != "int8":
                 export_pixels(graph, manifest, precision, made / f"{manifest.name}-pixels{suffix}")
-        if not given.model.endswith(".ckpt"):
-            copy_eyes(score_graph(given.model), manifest, given.out)
+        trained = given.model.endswith(".ckpt")
+        copy_eyes(Path(given.model) if trained else score_graph(given.model), manifest, given.out)
         for file in sorted(made.iterdir(), key=lambda f: f.suffix == ".json"):  # manifests last
             write_atomic(given.out / file.name, file.read_bytes())
     costs = sensitivity(graph, calibration, judged) if given.sensitivity and calibration else ()

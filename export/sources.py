@@ -15,10 +15,12 @@ from sealshot.export.nets.student import Student
 from sealshot.export.nets.vae import SAMPLES, RpScore, Vae
 from sealshot.export.rebuild import load_graph
 from sealshot.export.train.data import pictures_below
+from sealshot.export.train.eyes import WEIGHT
 from sealshot.runtime.cli.terminal import progress
 from sealshot.runtime.crops import CROP_PX, crop_resize_grey
 from sealshot.runtime.detect import open_detector
 from sealshot.runtime.detect.subject import main_face
+from sealshot.runtime.engines.eyes import EYES
 from sealshot.runtime.engines.manifest import ScoreManifest, load_manifest, sidecar
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.weights import score_graph
@@ -65,7 +67,10 @@ def open_trained(spec: str, samples: int | None) -> tuple[nn.Module, ScoreManife
 
 
 def _open_checkpoint(path: Path) -> tuple[nn.Module, ScoreManifest]:
-    """The score of a checkpoint; its manifest takes what it can from one that lies beside it."""
+    """The score of a checkpoint; its manifest takes what it can from one that lies beside it.
+
+    It heeds the eyes if that one does, or else if a network of the eyes lies beside it.
+    """
     try:
         state = torch.load(path, weights_only=True)
         weights, seed = state["best"], int(state["schedule"]["seed"])
@@ -88,6 +93,7 @@ def _open_checkpoint(path: Path) -> tuple[nn.Module, ScoreManifest]:
     graph.eval()
     beside = path.with_suffix(".onnx")
     known = load_manifest(beside) if sidecar(beside).is_file() and beside.is_file() else None
+    heeds = not is_vae and path.with_name(EYES).is_file()
     return graph, ScoreManifest(
         name="rp" if is_vae else "quality",
         sha256="",
@@ -100,6 +106,7 @@ def _open_checkpoint(path: Path) -> tuple[nn.Module, ScoreManifest]:
         training_set=known.training_set if known else "not known: exported from a checkpoint",
         training_set_sha256=known.training_set_sha256 if known else "",
         opset=OPSET,
+        eyes_weight=known.eyes_weight if known else WEIGHT * heeds,
     )
 
 

@@ -77,6 +77,27 @@ class Tracks:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Ratings:
+    """What a scorer says of the faces of one frame."""
+
+    quality: Floats
+    """``float32 [n]``: of each picture by itself; higher is better."""
+    eyes: Floats
+    """``float32 [n]``, 0 or less, in units of the quality: how far its eyes are from wide open; 0
+    where the score heeds no eyes. People differ in their eyes, so it is for one track alone."""
+
+    @classmethod
+    def plain(cls, quality: Floats) -> Ratings:
+        """Return ratings of a score that heeds no eyes."""
+        return cls(quality, np.zeros_like(quality))
+
+    @property
+    def order(self) -> Floats:
+        """``float32 [n]``: of the frames of one track the highest is the best."""
+        return self.quality + self.eyes
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Shot:
     """The best view of one person so far. Plain: it lives in memory only, until it is sealed."""
 
@@ -90,7 +111,8 @@ class Shot:
     box: tuple[float, float, float, float]
     """The face, pixels of the frame."""
     score: float
-    """Quality score (log RP, or what the score graph's manifest names). Higher is better."""
+    """Quality score (log RP, or what the score graph's manifest names), less what its eyes are
+    behind the most open ones of the track so far. Higher is better."""
     percentile: float
     """Share of the score graph's training set with a lower score, 0 to 100."""
     frames_seen: int

@@ -45,8 +45,12 @@ def draw_strip(history: History, shot: Shot, margin: float) -> bytes:
     Returns:
         A JPEG: the squares that were scored, in colour; under each its time and score.
     """
-    chosen = Thumb(Point(shot.frame, shot.time_s, shot.score), thumb_of(without(shot, margin)))
-    cells = [_cell(thumb, framed=thumb is chosen) for thumb in spaced(history.thumbs.items, chosen)]
+    point = Point(shot.frame, shot.time_s, shot.score + history.most_open)
+    chosen = Thumb(point, thumb_of(without(shot, margin)))
+    cells = [
+        _cell(thumb, history.score(thumb.point.order), framed=thumb is chosen)
+        for thumb in spaced(history.thumbs.items, chosen)
+    ]
     return encode(np.hstack(cells))
 
 
@@ -85,7 +89,7 @@ def draw_scores(history: History, shot: Shot, name: str) -> bytes:
     drawn = figure(2.4)
     axes = drawn.add_subplot()
     points = history.points.items
-    times, scores = [p.time_s for p in points], [p.score for p in points]
+    times, scores = [p.time_s for p in points], [history.score(p.order) for p in points]
     axes.plot(times, scores, ".-", color=COLOURS[0], lw=1, ms=3)
     axes.plot([shot.time_s], [shot.score], "o", color="#3cc850", ms=10, mfc="none", mew=2.2)
     axes.annotate(
@@ -126,14 +130,14 @@ def draw_scene(scene: Scene, chosen: Mapping[int, int]) -> bytes:
     return encode(image)
 
 
-def _cell(thumb: Thumb, *, framed: bool) -> Image:
+def _cell(thumb: Thumb, score: float, *, framed: bool) -> Image:
     """One crop of a strip with its caption, ``uint8 [.., .., 3]``."""
     edge = 6
     cell = np.full((THUMB_PX + 2 * edge + CAPTION_PX, THUMB_PX + 2 * edge, 3), 255, np.uint8)
     if framed:
         cell[: THUMB_PX + 2 * edge] = CHOSEN
     cell[edge : edge + THUMB_PX, edge : edge + THUMB_PX] = decode(thumb.jpeg)
-    for line, text in enumerate((f"{thumb.point.time_s:.2f} s", f"{thumb.point.score:.5g}")):
+    for line, text in enumerate((f"{thumb.point.time_s:.2f} s", f"{score:.5g}")):
         at = (edge, THUMB_PX + 2 * edge + 13 + 15 * line)
         cv2.putText(cell, text, at, FONT, 0.42, BLACK, 1, cv2.LINE_AA)
     return cell

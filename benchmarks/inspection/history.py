@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -47,11 +47,12 @@ class Thinned(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """The score of a track in one frame."""
+    """A track in one frame."""
 
     frame: int
     time_s: float
-    score: float
+    order: float
+    """See :class:`~sealshot.runtime.types.Ratings`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,7 @@ class Mark:
     box: Floats
     """``float32 [4]``, pixels of the kept picture."""
     score: float
+    """As it stood then."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,20 +91,28 @@ class History:
     first_s: float
     last_s: float = -np.inf
     best: float = -np.inf
+    """The highest order."""
     worst: float = np.inf
+    most_open: float = -np.inf
+    """Of the eyes, see :class:`~sealshot.runtime.types.Ratings`."""
     scene: Scene | None = None
     """The frame with the highest score."""
     points: Thinned[Point] = field(default_factory=lambda: Thinned(POINTS))
     thumbs: Thinned[Thumb] = field(default_factory=lambda: Thinned(THUMBS))
 
-    def add(self, point: Point, image: Image, box: Floats) -> bool:
+    def score(self, order: float) -> float:
+        """Return the score of a frame by its order, as the shot of the track tells it."""
+        return order - self.most_open
+
+    def add(self, point: Point, eyes: float, image: Image, box: Floats) -> bool:
         """Take the track's next frame; return whether it is the best so far."""
         self.points.offer(lambda: point)
         self.thumbs.offer(lambda: Thumb(point, thumb_of(cut(image, *square(box)))))
         self.last_s = point.time_s
-        self.worst = min(self.worst, point.score)
-        is_best = point.score > self.best
-        self.best = max(self.best, point.score)
+        self.worst = min(self.worst, point.order)
+        self.most_open = max(self.most_open, eyes)
+        is_best = point.order > self.best
+        self.best = max(self.best, point.order)
         return is_best
 
 
@@ -116,26 +126,31 @@ class Recorder:
 
     def add(self, seen: Seen) -> None:
         """Take what one frame gave."""
-        frame, scene = seen.frame, None
-        for track, score in zip(seen.tracks.seen, seen.scores.tolist(), strict=True):
+        frame, scores, winners = seen.frame, [], []
+        rated = zip(seen.scores.tolist(), seen.ratings.eyes.tolist(), strict=True)
+        for track, (order, eyes) in zip(seen.tracks.seen, rated, strict=True):
             history = self._open.setdefault(track.id, History(first_s=frame.time_s))
-            point = Point(frame.index, frame.time_s, score)
-            if history.add(point, frame.image, track.face.box):
-                scene = history.scene = scene or scene_of(seen)
+            point = Point(frame.index, frame.time_s, order)
+            if history.add(point, eyes, frame.image, track.face.box):
+                winners.append(history)
+            scores.append(history.score(order))
+        scene = scene_of(seen, scores) if winners else None
+        for history in winners:
+            history.scene = scene
         if seen.tracks.seen:
-            self.scenes.offer(lambda: scene or scene_of(seen))
+            self.scenes.offer(lambda: scene or scene_of(seen, scores))
 
     def take(self, track: int) -> History:
         """Return what is known of a track, and forget it."""
         return self._open.pop(track)
 
 
-def scene_of(seen: Seen) -> Scene:
-    """Shrink a frame and keep where its tracks are."""
+def scene_of(seen: Seen, scores: Sequence[float]) -> Scene:
+    """Shrink a frame and keep where its tracks are, and their scores."""
     image, scale = _shrink(seen.frame)
     marks = tuple(
         Mark(track.id, track.face.box * np.float32(scale), score)
-        for track, score in zip(seen.tracks.seen, seen.scores.tolist(), strict=True)
+        for track, score in zip(seen.tracks.seen, scores, strict=True)
     )
     return Scene(seen.frame.index, seen.frame.time_s, encode(image), marks)
 

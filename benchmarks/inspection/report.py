@@ -143,7 +143,7 @@ def write_track(
         time_s=shot.time_s,
         score=shot.score,
         percentile=shot.percentile,
-        worst_score=history.worst,
+        worst_score=history.score(history.worst),
         box=shot.box,
         reason=shot.reason,
         files=files,

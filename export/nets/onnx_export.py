@@ -22,7 +22,7 @@ from sealshot.export.nets.eyes import Eyes
 from sealshot.export.nets.forms import FloatRp
 from sealshot.export.nets.vae import RpScore
 from sealshot.runtime.engines.choice import open_onnxruntime
-from sealshot.runtime.engines.manifest import Manifest, ScoreManifest, quantiles
+from sealshot.runtime.engines.manifest import EyesManifest, ScoreManifest, quantiles
 from sealshot.runtime.files import write_atomic
 
 OPSET = 17
@@ -31,14 +31,14 @@ OPSET = 17
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a score comes from; goes into the manifest."""
+    """Where a model comes from; goes into the manifest."""
 
     name: str
     architecture: str
-    samples: int
     seed: int
     training_set: str
     training_set_sha256: str
+    samples: int = 0
     eyes_weight: float = 0.0
 
 
@@ -84,16 +84,20 @@ def export_score_graph(
     return manifest
 
 
-def export_eyes(eyes: Eyes, path: Path) -> Manifest:
+def export_eyes(eyes: Eyes, path: Path, origin: Origin) -> EyesManifest:
     """Write the network of the eyes, ``crops`` -> ``open`` float32 [n], and its manifest."""
     data = to_onnx(fold(eyes), ["crops"], ["open"])
     write_atomic(path, data)
-    manifest = Manifest(
-        name="eyes",
+    manifest = EyesManifest(
+        name=origin.name,
         sha256=hashlib.sha256(data).hexdigest(),
-        architecture="3 convolutions over the band of the eyes, taught by lids that are drawn",
+        architecture=origin.architecture,
         parameters=sum(p.numel() for p in eyes.parameters()),
+        macs_per_face=count_macs(eyes),
         precision="fp32",
+        seed=origin.seed,
+        training_set=origin.training_set,
+        training_set_sha256=origin.training_set_sha256,
         opset=OPSET,
         versions={"torch": torch.__version__, "onnx": onnx.__version__},
     )

@@ -1,7 +1,8 @@
 """Lids drawn over open eyes: what teaches the eyes' network, since no picture is labelled.
 
 The skin between brow and upper lid is stretched down to where the lid is to end, and lashes darken
-its edge, as in a blink.
+its edge, as in a blink. Where an eye is squeezed shut, as in a wink or a grimace, the skin below
+comes up to meet it, and the brow comes down.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from sealshot.export.train.degrade import Grey
 from sealshot.runtime.types import Floats
@@ -17,8 +19,12 @@ from sealshot.runtime.types import Floats
 BOTH = (0, 1)
 LEAST_APART_PX = 6.0
 """Between the eyes; nearer ones are those of a profile, where nothing is drawn."""
-REACH = 0.4
+REACH = 0.45
 """Of what is drawn around an eye. All lengths here are shares of the way between the eyes."""
+CHEEK = 0.36
+"""Below an eye; the skin from here on stays where it is."""
+SOFT = 0.02
+"""Half of the width over which a lid's edge fades."""
 
 
 def close(
@@ -28,6 +34,7 @@ def close(
     rng: np.random.Generator,
     which: Sequence[int] = BOTH,
     off: tuple[float, float] = (0.0, 0.0),
+    squeeze: float = 0.0,
 ) -> Grey:
     """Return a face whose lids are lower.
 
@@ -38,6 +45,7 @@ def close(
         rng: of shape, shade and lashes.
         which: the eyes to close, 0 and 1.
         off: right and down of where the eyes are: the same stroke where there is no eye.
+        squeeze: how far the lower lid comes up and the brow down, 0 to 1.
 
     Returns:
         ``uint8 [112, 112]``.
@@ -50,9 +58,11 @@ def close(
     out = context.astype(np.float32)
     wide, low = rng.uniform(0.24, 0.30), rng.uniform(0.06, 0.11)
     brow, top = rng.uniform(-0.26, -0.20), rng.uniform(-0.11, -0.08)
-    lash, thick = rng.uniform(0.15, 0.5), rng.uniform(0.018, 0.035)
+    lash, thick = rng.uniform(0.05, 0.5), rng.uniform(0.018, 0.035)
     light = rng.uniform(-4, 10) * severity
+    frown, meet = rng.uniform(0, 0.1) * squeeze * severity, 1 - rng.uniform(0.3, 0.8) * squeeze
     for eye in which:
+        skin = out.copy()
         x, y = eyes[eye] + apart * (np.asarray(off) + rng.normal(0, 0.015, 2))
         reach = np.array((-REACH * apart, REACH * apart))
         left, right = (int(v) for v in np.clip(x + reach, 0, len(out)))
@@ -62,30 +72,54 @@ def close(
         rows, columns = np.mgrid[upper:lower, left:right].astype(np.float32)
         dx, dy = (columns - x) / apart, (rows - y) / apart
         u, v = dx * along[0] + dy * along[1], dy * along[0] - dx * along[1]  # along, and down
+
         arc = np.clip(1 - (u / wide) ** 2, 0, 1)  # half the outline of an eye
-        opened = top * arc
-        edge = opened + severity * (low * arc - opened)
-        # the skin [brow, opened] goes to [brow, edge]
-        from_v = brow + (v - brow) * (opened - brow) / np.maximum(edge - brow, 1e-3)
-        lid = cv2.remap(
-            out,
-            (x + apart * (u * along[0] - from_v * along[1])).astype(np.float32),
-            (y + apart * (u * along[1] + from_v * along[0])).astype(np.float32),
-            cv2.INTER_LINEAR,
-            borderMode=cv2.BORDER_REPLICATE,
+        above, below = top * arc, low * arc
+        closed = above + meet * (below - above)
+        edge, rim = above + severity * (closed - above), below + severity * (closed - below)
+        lowered = brow + frown * np.clip(1 - (u / REACH) ** 2, 0, 1)
+        # the skin [-REACH, brow, above] goes to [-REACH, lowered, edge], [below, CHEEK] to
+        # [rim, CHEEK]
+        lid_v = np.where(
+            v < lowered,
+            _before(v, -REACH, lowered, -REACH, brow),
+            _before(v, lowered, edge, brow, above),
         )
-        inside = (
-            np.clip((wide - np.abs(u)) / 0.05, 0, 1)
-            * np.clip((edge - v) / 0.02 + 0.5, 0, 1)
-            * np.clip((v - brow) / 0.03, 0, 1)
+        cheek_v = np.where(v > CHEEK, v, _before(v, rim, CHEEK, below, CHEEK))
+        lid, cheek = (
+            _taken(skin, complex(x, y) + apart * complex(*along) * (u + 1j * from_v))
+            for from_v in (lid_v, cheek_v)
         )
+        beside = np.clip((wide - np.abs(u)) / 0.05, 0, 1)
+        under = np.clip((v - rim) / (2 * SOFT) + 0.5, 0, 1)
+        over = np.clip((edge - v) / SOFT + 0.5, 0, 1)
+        drawn = out[upper:lower, left:right]
+        drawn += under * (cheek - drawn)
+        drawn += over * (lid + light * beside * np.clip((v - lowered) / 0.03, 0, 1) - drawn)
         lashes = (
             np.exp(-(((v - edge) / thick) ** 2))
             * np.clip((0.95 * wide - np.abs(u)) / 0.05, 0, 1)
             * lash
             * min(1.0, 2 * severity)
         )
-        area = np.s_[upper:lower, left:right]
-        out[area] = out[area] * (1 - inside) + (lid + light) * inside
-        out[area] *= 1 - 0.65 * lashes
+        drawn *= 1 - 0.65 * lashes
     return np.asarray(np.clip(np.rint(out), 0, 255), np.uint8)
+
+
+def _before(
+    v: Floats,
+    low: Floats | float,
+    high: Floats | float,
+    was_low: Floats | float,
+    was_high: Floats | float,
+) -> Floats:
+    """Where it was what is at ``v``, when [was_low, was_high] was stretched to [low, high]."""
+    share = (v - low) / np.maximum(high - low, 1e-3)
+    return np.asarray(was_low + share * (was_high - was_low), np.float32)
+
+
+def _taken(picture: Floats, at: NDArray[np.complexfloating]) -> Floats:
+    """The picture at some places, x + iy."""
+    x, y = at.real.astype(np.float32), at.imag.astype(np.float32)
+    taken = cv2.remap(picture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(taken, np.float32)

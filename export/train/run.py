@@ -59,19 +59,25 @@ def train(
     make_folder(out, "name another with -o")
 
     sets = [_faces(folder, out) for folder in data]
+    crops = np.concatenate([faces.crops for faces in sets])
+    origin = Origin(
+        name="eyes",
+        architecture="3 convolutions over the band of the eyes, taught by lids that are drawn",
+        seed=for_eyes.seed,
+        training_set=", ".join(name for faces in sets for name in faces.names),
+        training_set_sha256=hashlib.sha256(crops.tobytes()).hexdigest(),
+    )
     eyes, eyes_losses = train_eyes(sets, for_eyes, out / "eyes.ckpt")
-    export_eyes(eyes, out / EYES)
+    export_eyes(eyes, out / EYES, origin)
     say(f"written: {out / EYES}; its held-out loss is {min(eyes_losses.validation):.4f}")
     if only_eyes:
         return
-    crops = np.concatenate([faces.crops for faces in sets])
-    origin = Origin(
+    origin = replace(
+        origin,
         name="rp",
         architecture="VAE, 5 convolutions and 5 transposed convolutions, 128 latents",
         samples=SAMPLES,
         seed=for_rp.seed,
-        training_set=", ".join(name for faces in sets for name in faces.names),
-        training_set_sha256=hashlib.sha256(crops.tobytes()).hexdigest(),
     )
     vae, rp_losses = train_rp(crops, for_rp, out / "rp.ckpt")
     rp = export_score_graph(RpScore(vae, for_rp.seed), out / "rp.onnx", origin, crops)

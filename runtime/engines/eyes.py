@@ -1,4 +1,4 @@
-"""Closed eyes fall below open ones: what the network of the eyes takes off a score.
+"""Closed eyes fall below open ones: what the network of the eyes does to the choice of a frame.
 
 Quality says how well a face can be seen, and shut eyes are seen as well as open ones. So a second,
 small network looks at the band of the eyes, on this processor whatever engine runs the score: the
@@ -13,20 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sealshot.runtime.crops import crop_resize_grey
-from sealshot.runtime.engines.manifest import Manifest, ScoreManifest, read_manifest
+from sealshot.runtime.engines.manifest import EyesManifest, ScoreManifest, read_manifest
 from sealshot.runtime.engines.onnxruntime import OnnxRuntimeRunner
 from sealshot.runtime.engines.runner import Runner
 from sealshot.runtime.engines.scorer import INPUT, MOST_DECODES, Scorer
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.files import write_atomic
-from sealshot.runtime.types import Floats, Image, Tracks
+from sealshot.runtime.types import Floats, Image, Ratings, Tracks
 
 EYES = "eyes.onnx"
 """Lies beside the score graph."""
-DOUBT = np.float32(0.1)
-"""Of the faces that it was taught with, 1 % lie below: what is above may well be open."""
-SUREST = np.float32(0.005)
-"""Nothing is taken for closed more surely than that."""
+SHUT, WIDE = np.float32(-4), np.float32(2)
+"""Log odds of open eyes: nothing is taken for closed or for open more surely than that."""
 
 
 class Eyes:
@@ -42,7 +40,7 @@ class Eyes:
         Raises:
             InputError: the file or its manifest is missing or wrong.
         """
-        self.manifest = read_manifest(model, Manifest)
+        self.manifest = read_manifest(model, EyesManifest)
         self._runner: Runner = OnnxRuntimeRunner(model, threads=threads)
         names = [t.name for t in self._runner.inputs], [t.name for t in self._runner.outputs]
         if names != ([INPUT.name], ["open"]):
@@ -62,15 +60,17 @@ class Eyes:
             opened[part] = self._runner.run({INPUT.name: crops[part]})["open"]
         return opened
 
-    def cost(self, crops: NDArray[np.uint8]) -> Floats:
-        """Return what closed eyes cost, ``float32 [n]``, 0 to 3.
+    def openness(self, crops: NDArray[np.uint8]) -> Floats:
+        """Return how far the eyes are from wide open, ``float32 [n]``, 0 or less.
 
-        By the logarithm of :meth:`open`, and nothing where it is at least :data:`DOUBT`: eyes that
-        are narrow, dark or behind glasses cost nothing. A blink loses against an equal frame with
-        open eyes, and not against one that is blurred or half hidden, which costs quality more.
+        The log odds that :meth:`open` states, less :data:`WIDE`, and :data:`SHUT` less that at
+        least.
         """
-        cost: Floats = np.log(DOUBT / np.clip(self.open(crops), SUREST, DOUBT))
-        return cost
+        opened = self.open(crops)
+        with np.errstate(divide="ignore"):  # 0 and 1 are surer than is believed
+            odds = np.log(opened) - np.log1p(-opened)
+        behind: Floats = np.clip(odds, SHUT, WIDE) - WIDE
+        return behind
 
 
 def open_eyes(model: Path, manifest: ScoreManifest, *, threads: int = 0) -> Eyes | None:
@@ -97,13 +97,20 @@ def copy_eyes(model: Path, manifest: ScoreManifest, folder: Path) -> None:
     """
     source, copy = model.with_name(EYES), folder / EYES
     if manifest.eyes_weight and source.resolve() != copy.resolve():
-        own = read_manifest(source, Manifest)
+        own = read_manifest(source, EyesManifest)
         write_atomic(copy, source.read_bytes())
         own.write(copy)
 
 
 class Heedful(Scorer):
-    """A score that heeds the eyes: less, the surer it is that one of them is closed."""
+    """A score that heeds the eyes where a frame is chosen.
+
+    A frame loses, in units of the score, the manifest's weight times what its log odds of open eyes
+    are below those of the most open frame of its track. So eyes that are narrow, dark or behind
+    glasses cost nobody anything: a person is compared with no one else. Which of two frames is the
+    better does not depend on the most open one, for both are compared with it: a frame that was the
+    best stays so until a better one comes, however far eyes open later.
+    """
 
     def __init__(self, engine: Scorer, eyes: Eyes) -> None:
         """Take an engine, and the network that belongs to its score."""
@@ -117,20 +124,27 @@ class Heedful(Scorer):
         return self._engine.description
 
     def score(self, crops: NDArray[np.uint8]) -> Floats:
-        """See :meth:`Scorer.score`."""
-        return self._engine.score(crops) - self._penalty(crops)
+        """See :meth:`Scorer.score`: the quality alone, for nobody else knows these eyes."""
+        return self._engine.score(crops)
 
-    def score_frame(self, image: Image, tracks: Tracks) -> Floats:
-        """See :meth:`Scorer.score_frame`."""
+    def rate(self, crops: NDArray[np.uint8]) -> Ratings:
+        """See :meth:`Scorer.rate`."""
+        return Ratings(self._engine.score(crops), self._weigh(crops))
+
+    def rate_frame(self, image: Image, tracks: Tracks) -> Ratings:
+        """See :meth:`Scorer.rate_frame`."""
         if not self._engine.cuts:
-            return super().score_frame(image, tracks)
+            return super().rate_frame(image, tracks)
         crops = crop_resize_grey(image, [track.face.box for track in tracks.seen])
-        return self._engine.score_frame(image, tracks) - self._penalty(crops)
+        return Ratings(self._engine.rate_frame(image, tracks).quality, self._weigh(crops))
 
-    def explain(self, crop: NDArray[np.uint8]) -> str:
+    def explain(self, eyes: float, most_open: float) -> str:
         """See :meth:`Scorer.explain`; the component `eyes open` of ISO/IEC 29794-5."""
-        return f"eyes open: {100 * float(self._eyes.open(crop[None])[0]):.0f} of 100"
+        own, most = (
+            100 * (1 + value / float(self._weight * (WIDE - SHUT))) for value in (eyes, most_open)
+        )
+        return f"eyes open: {own:.0f} of 100, at most {most:.0f} in this track"
 
-    def _penalty(self, crops: NDArray[np.uint8]) -> Floats:
-        penalty: Floats = self._weight * self._eyes.cost(crops)
-        return penalty
+    def _weigh(self, crops: NDArray[np.uint8]) -> Floats:
+        weighed: Floats = self._weight * self._eyes.openness(crops)
+        return weighed

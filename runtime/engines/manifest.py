@@ -114,8 +114,9 @@ class ScoreManifest(Manifest):
     lie behind another by int8 and yet be better by fp32 (`engines/screen.py`). None: not known."""
 
     eyes_weight: float = 0.0
-    """What the choice of a frame takes off for closed eyes, in units of the score for each factor e
-    by which they are surer to be closed (`engines/eyes.py`); 0: it does not look at them."""
+    """What the choice of a frame takes off for eyes that are less open than in another frame of the
+    track, in units of the score for each factor e between the odds (`engines/eyes.py`); 0: it does
+    not look at them."""
 
     def __post_init__(self) -> None:
         margin: object = self.screen_margin  # out of a file: it may be anything
@@ -132,6 +133,22 @@ class ScoreManifest(Manifest):
     @classmethod
     def _typed(cls, raw: dict[str, Any]) -> dict[str, Any]:
         return {**raw, "score_quantiles": tuple(raw["score_quantiles"])}
+
+
+@dataclass(frozen=True, kw_only=True)
+class EyesManifest(Manifest):
+    """What a network of the eyes says about itself."""
+
+    KIND: ClassVar[str] = "eyes"
+
+    macs_per_face: int
+    """Multiply-accumulates of one crop."""
+    seed: int
+    """Of training."""
+    training_set: str
+    """Names of the sets, for people."""
+    training_set_sha256: str
+    """Of the crops, in order, as they were cut."""
 
 
 def _is_margin(value: float) -> bool:

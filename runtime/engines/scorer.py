@@ -11,7 +11,7 @@ from sealshot.runtime.crops import CROP_PX, crop_resize_grey
 from sealshot.runtime.engines.manifest import ScoreManifest
 from sealshot.runtime.engines.runner import Runner, Tensor
 from sealshot.runtime.errors import InputError
-from sealshot.runtime.types import Floats, Image, Tracks
+from sealshot.runtime.types import Floats, Image, Ratings, Tracks
 
 INPUT = Tensor("crops", np.dtype(np.uint8), (None, 1, CROP_PX, CROP_PX))
 MOST_DECODES = 20
@@ -27,9 +27,9 @@ class Scorer(ABC):
     description: str
     """The engine, the device and the precision in a few words, for people."""
     estimates: bool = False
-    """Whether :meth:`score_tracks` only estimates the scores of crops that cannot be the best."""
+    """Whether :meth:`rate_tracks` only estimates the quality of crops that cannot be the best."""
     cuts: bool = False
-    """Whether :meth:`score_frame` may cut crops by itself, such as on a GPU."""
+    """Whether :meth:`rate_frame` may cut crops by itself, such as on a GPU."""
     why: str = ""
     """What decided for this engine, where there was a choice."""
 
@@ -47,33 +47,42 @@ class Scorer(ABC):
             SealshotError: the engine failed.
         """
 
-    def score_tracks(self, crops: NDArray[np.uint8], tracks: Tracks) -> Floats:
-        """Return the quality of one frame's faces, of which selection keeps each track's best.
+    def rate(self, crops: NDArray[np.uint8]) -> Ratings:
+        """Return the quality of each crop, and what else counts where a frame is chosen.
+
+        Args:
+            crops: ``uint8 [n, 1, 64, 64]``.
+        """
+        return Ratings.plain(self.score(crops))
+
+    def rate_tracks(self, crops: NDArray[np.uint8], tracks: Tracks) -> Ratings:
+        """Rate one frame's faces, of which selection keeps each track's best.
 
         Args:
             crops: ``uint8 [n, 1, 64, 64]``, one for each of ``tracks.seen``.
             tracks: of one frame; those of a source come in its order.
 
         Returns:
-            ``float32 [n]``; exact for all that may be the best of their track so far.
+            ``n`` ratings; exact for all that may be best of their track so far, in their order.
         """
-        return self.score(crops)
+        return self.rate(crops)
 
-    def score_frame(self, image: Image, tracks: Tracks) -> Floats:
-        """Cut the faces out of a frame, and return :meth:`score_tracks` of them.
+    def rate_frame(self, image: Image, tracks: Tracks) -> Ratings:
+        """Cut the faces out of a frame, and return :meth:`rate_tracks` of them.
 
         Args:
             image: ``uint8 [h, w, 3]`` BGR.
             tracks: of this frame.
         """
         boxes = [track.face.box for track in tracks.seen]
-        return self.score_tracks(crop_resize_grey(image, boxes), tracks)
+        return self.rate_tracks(crop_resize_grey(image, boxes), tracks)
 
-    def explain(self, crop: NDArray[np.uint8]) -> str:
-        """Say what else the score looked at in a face that won, for people; empty if nothing.
+    def explain(self, eyes: float, most_open: float) -> str:
+        """Say for people what else counted beside quality; empty if nothing.
 
         Args:
-            crop: ``uint8 [1, 64, 64]``.
+            eyes: :attr:`Ratings.eyes` of the face that won.
+            most_open: the highest of its track so far.
         """
         return ""
 

@@ -9,6 +9,7 @@ fp32 where it may be the best of its track:
 A crop and the best so far are compared in the same precision, so that what int8 gets wrong in both,
 such as a face darker than all that it was calibrated with, falls out. If for no crop of a track
 ``(fp32 - int8)(crop) - (fp32 - int8)(best so far) > margin``, the best is that of fp32, exactly.
+What the eyes count is added to both, and is the same in both.
 """
 
 from __future__ import annotations
@@ -19,11 +20,11 @@ from numpy.typing import NDArray
 from sealshot.runtime.engines.manifest import ScoreManifest
 from sealshot.runtime.engines.scorer import Scorer
 from sealshot.runtime.errors import InputError
-from sealshot.runtime.types import Floats, Tracks
+from sealshot.runtime.types import Floats, Ratings, Tracks
 
 EXPORT_BOTH = "`sealshot export MODEL --precision fp32,int8 --calibrate FACES -o DIR` makes both"
 NONE_YET = (0.0, float(np.finfo(np.float32).min))
-"""The best of a new track, by fp32 and by int8: any number beats it."""
+"""The best of a new track, by fp32 and by int8, eyes included: any number beats it."""
 
 
 class Screen(Scorer):
@@ -56,28 +57,36 @@ class Screen(Scorer):
         self.again = 0
         """Crops that were scored again so far."""
         self.quick, self.full, self._margin = quick, full, margin
-        self._best: dict[int, tuple[float, float]] = {}  # of each track, by full and by quick
+        self._best: dict[
+            int, tuple[float, float]
+        ] = {}  # of each track, by full and by quick, eyes included
 
     def score(self, crops: NDArray[np.uint8]) -> Floats:
         """Return the scores of single crops, which only fp32 can tell: see :meth:`Scorer.score`."""
         return self.full.score(crops)
 
-    def explain(self, crop: NDArray[np.uint8]) -> str:
-        """See :meth:`Scorer.explain`."""
-        return self.full.explain(crop)
+    def rate(self, crops: NDArray[np.uint8]) -> Ratings:
+        """See :meth:`score`, and :meth:`Scorer.rate`."""
+        return self.full.rate(crops)
 
-    def score_tracks(self, crops: NDArray[np.uint8], tracks: Tracks) -> Floats:
-        """See :meth:`Scorer.score_tracks`.
+    def explain(self, eyes: float, most_open: float) -> str:
+        """See :meth:`Scorer.explain`."""
+        return self.full.explain(eyes, most_open)
+
+    def rate_tracks(self, crops: NDArray[np.uint8], tracks: Tracks) -> Ratings:
+        """See :meth:`Scorer.rate_tracks`.
 
         The score of a crop that was not scored again is an estimate, never above its track's best;
         so is, then, the lowest score that the reason of a shot names, which says "about".
         """
-        quick = self.quick.score(crops)
+        rated = self.quick.rate(crops)
+        quick = rated.order
         best = [self._best.get(track.id, NONE_YET) for track in tracks.seen]
         best_full, best_quick = np.array(best, np.float32).reshape(-1, 2).T
         near = quick + self._margin >= best_quick
         scores: Floats = best_full + (quick - best_quick)
-        scores[near] = self.full.score(crops[near])
+        full = self.full.rate(crops[near])
+        scores[near] = full.order
         self.again += int(near.sum())
         for i in np.flatnonzero(near):
             id = tracks.seen[i].id
@@ -85,7 +94,9 @@ class Screen(Scorer):
                 self._best[id] = float(scores[i]), float(quick[i])
         for id in tracks.ended:
             self._best.pop(id, None)
-        return scores
+        quality = scores - rated.eyes
+        quality[near] = full.quality
+        return Ratings(quality, rated.eyes)
 
 
 def _model(manifest: ScoreManifest) -> tuple[str, int, int, str]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from sealshot.runtime.engines.scorer import Scorer
 from sealshot.runtime.engines.screen import Screen
-from sealshot.runtime.types import Floats, Image, Tracks
+from sealshot.runtime.types import Floats, Image, Ratings, Tracks
 
 
 class Shared(Scorer):
@@ -25,15 +25,19 @@ class Shared(Scorer):
         with self._asked:
             return self._engine.score(crops)
 
-    def score_frame(self, image: Image, tracks: Tracks) -> Floats:
-        """See :meth:`Scorer.score_frame`."""
+    def rate(self, crops: NDArray[np.uint8]) -> Ratings:
+        """See :meth:`Scorer.rate`."""
         with self._asked:
-            return self._engine.score_frame(image, tracks)
+            return self._engine.rate(crops)
 
-    def explain(self, crop: NDArray[np.uint8]) -> str:
-        """See :meth:`Scorer.explain`."""
+    def rate_frame(self, image: Image, tracks: Tracks) -> Ratings:
+        """See :meth:`Scorer.rate_frame`."""
         with self._asked:
-            return self._engine.explain(crop)
+            return self._engine.rate_frame(image, tracks)
+
+    def explain(self, eyes: float, most_open: float) -> str:
+        """See :meth:`Scorer.explain`."""
+        return self._engine.explain(eyes, most_open)
 
 
 def shared(engine: Scorer, sources: int) -> list[Scorer]:

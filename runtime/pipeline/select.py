@@ -1,4 +1,10 @@
-"""Selection: per track the frame with the highest score, never a threshold."""
+"""Selection: per track the frame with the highest score, never a threshold.
+
+A score is the quality, less what the eyes are behind the most open ones of the track so far. What
+frames are compared by, their :attr:`Ratings.order`, leaves that last part out: it is one number for
+all frames of a track, so that the best frame stays the best when it changes. Only what is told of a
+shot takes it in.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +15,11 @@ from datetime import datetime, timezone
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from sealshot.runtime.crops import crop_resize_grey, cut, cut_inside, square
+from sealshot.runtime.crops import cut, cut_inside, square
 from sealshot.runtime.pipeline.presence import Presence
 from sealshot.runtime.pipeline.settings import Choice, Emit
-from sealshot.runtime.types import Frame, Image, Shot, Track, Tracks
+from sealshot.runtime.types import Frame, Image, Ratings, Shot, Track, Tracks
 
 CLIP_PX = 256
 CLIP_JPEG_QUALITY = 85
@@ -25,13 +30,15 @@ class _Best:
     """One track: its best view so far."""
 
     first_s: float
-    score: float = -np.inf
+    order: float = -np.inf
+    eyes: float = -np.inf
+    most_open: float = -np.inf
+    """The highest of ``eyes`` in any frame so far."""
     frame: int = -1
     time_s: float = 0.0
     utc: str = ""
     box: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
     image: Image | None = None
-    crop: NDArray[np.uint8] | None = None
     hits: int = 0
     worst: float = np.inf
     emitted: tuple[int, int] | None = None
@@ -44,6 +51,10 @@ class _Best:
         """The best frame, and how much of the clip around it is there."""
         return self.frame, len(self.clip)
 
+    def score(self, order: float) -> float:
+        """Return the score of a frame by its place in the order."""
+        return order - self.most_open
+
 
 class Selector:
     """Keeps the best view of each track and says when it is due to be sealed."""
@@ -55,7 +66,7 @@ class Selector:
         choice: Choice = Choice(),
         min_seen_s: float = 0.0,
         estimates: bool = False,
-        explain: Callable[[NDArray[np.uint8]], str] = lambda _crop: "",
+        explain: Callable[[float, float], str] = lambda _eyes, _most_open: "",
         now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
     ) -> None:
         """Start with no track.
@@ -67,7 +78,7 @@ class Selector:
             min_seen_s: a track that was in view for less is a passing false alarm, not a person;
                 see :class:`Presence`.
             estimates: whether scores that cannot win are estimates, see ``Scorer.estimates``.
-            explain: what else a score looked at, see ``Scorer.explain``.
+            explain: what else counted beside quality, see ``Scorer.explain``.
             now: the wall clock.
         """
         self._percentile, self._emit, self._choice = percentile, emit, choice
@@ -92,16 +103,17 @@ class Selector:
     def _is_person(self, id: int) -> bool:
         return self._presence.reached(id, self._min_seen_s)
 
-    def update(self, frame: Frame, tracks: Tracks, scores: Sequence[float]) -> list[Shot]:
-        """Take the scores of one frame's tracks and return the shots that are due.
+    def update(self, frame: Frame, tracks: Tracks, ratings: Ratings) -> list[Shot]:
+        """Take the ratings of one frame's tracks and return the shots that are due.
 
         Args:
             frame: the frame.
             tracks: its tracks; ``tracks.ended`` are closed and their memory is freed.
-            scores: one for each of ``tracks.seen``, higher is better.
+            ratings: one for each of ``tracks.seen``.
         """
-        for track, score in zip(tracks.seen, scores, strict=True):
-            self._see(frame, track, float(score))
+        rated = zip(ratings.order.tolist(), ratings.eyes.tolist(), strict=True)
+        for track, (order, eyes) in zip(tracks.seen, rated, strict=True):
+            self._see(frame, track, order, eyes)
         self._presence.add(frame.time_s, {track.id for track in tracks.seen})
         return self.advance(frame.time_s, tracks.ended)
 
@@ -134,19 +146,20 @@ class Selector:
         self._presence.finish()
         return self.close(tuple(self._tracks))
 
-    def _see(self, frame: Frame, track: Track, score: float) -> None:
+    def _see(self, frame: Frame, track: Track, order: float, eyes: float) -> None:
         best = self._tracks.setdefault(track.id, _Best(first_s=frame.time_s))
         best.hits = track.hits
-        best.worst = min(best.worst, score)
-        won = score > best.score
+        best.worst = min(best.worst, order)
+        best.most_open = max(best.most_open, eyes)
+        won = order > best.order
         if won:
-            best.score, best.frame, best.time_s = score, frame.index, frame.time_s
+            best.order, best.eyes = order, eyes
+            best.frame, best.time_s = frame.index, frame.time_s
             best.utc = self._now().isoformat(timespec="milliseconds").replace("+00:00", "Z")
             x0, y0, x1, y1 = (float(v) for v in track.face.box)
             best.box = (x0, y0, x1, y1)
             region = square(track.face.box, self._choice.margin)
             best.image = cut_inside(frame.image, *region).copy()
-            best.crop = crop_resize_grey(frame.image, [track.face.box])[0]
         if self._choice.clip_s:
             self._film(best, frame, track, won)
 
@@ -174,23 +187,23 @@ class Selector:
     def _shot(self, id: int) -> Shot:
         best = self._tracks[id]
         assert best.image is not None
-        assert best.crop is not None
         best.emitted = best.version
-        percentile = self._percentile(best.score)
-        more = self._explain(best.crop)
+        score, worst = best.score(best.order), best.score(best.worst)
+        percentile = self._percentile(score)
+        more = self._explain(best.eyes, best.most_open)
         return Shot(
             track=id,
             frame=best.frame,
             time_s=best.time_s,
             utc=best.utc,
             box=best.box,
-            score=best.score,
+            score=score,
             percentile=percentile,
             frames_seen=best.hits,
             reason=(
-                f"highest score of {best.hits} frames: {best.score:.1f} "
+                f"highest score of {best.hits} frames: {score:.1f} "
                 f"(above {percentile:.0f} % of the photographs that the score was trained on); "
-                f"the lowest was {self._about}{best.worst:.1f}{more and f'; {more}'}"
+                f"the lowest was {self._about}{worst:.1f}{more and f'; {more}'}"
             ),
             image=best.image,
             clip=tuple(best.clip),

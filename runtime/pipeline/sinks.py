@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sealshot.runtime.types import Floats, Frame, Shot, Tracks
+from sealshot.runtime.types import Floats, Frame, Ratings, Shot, Tracks
 
 
 @dataclass(frozen=True, eq=False)
@@ -16,12 +16,17 @@ class Seen:
 
     frame: Frame
     tracks: Tracks
-    scores: Floats
-    """``float32 [n]``, one for each of ``tracks.seen``."""
+    ratings: Ratings
+    """Of each of ``tracks.seen``."""
     due: tuple[Shot, ...]
     """Shots to be sealed now: a person's first, or a better one in its place."""
     people: int
     """People seen so far, those in view included."""
+
+    @property
+    def scores(self) -> Floats:
+        """``float32 [n]``, one for each of ``tracks.seen``: what the choice in a track goes by."""
+        return self.ratings.order
 
 
 @dataclass(frozen=True, eq=False)

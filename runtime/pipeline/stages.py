@@ -75,21 +75,21 @@ class Watcher:
         with self._stopwatch.time("track"):
             tracks = self._tracker.update(frame.time_s, faces)
         with self._stopwatch.time("score"):
-            scores = self._engine.score_frame(frame.image, tracks)
-        if not np.isfinite(scores).all():
+            ratings = self._engine.rate_frame(frame.image, tracks)
+        if not np.isfinite(ratings.order).all():
             raise SealshotError(
                 f"the engine gave a score that is no number in frame {frame.index}",
                 hint="check the model file with `sealshot erc`, or use another --engine",
             )
         with self._stopwatch.time("select"):
-            due = self._selector.update(frame, tracks, scores.tolist())
-        return Seen(frame, tracks, scores, tuple(due), self._selector.people_seen)
+            due = self._selector.update(frame, tracks, ratings)
+        return Seen(frame, tracks, ratings, tuple(due), self._selector.people_seen)
 
     def beat(self, beat: Heartbeat) -> Beat:
         """Take that time went on without a frame."""
         ended = self._tracker.advance(beat.time_s)
         if ended:
-            self._engine.score_tracks(NO_CROPS, Tracks((), ended))  # it may remember each track
+            self._engine.rate_tracks(NO_CROPS, Tracks((), ended))  # it may remember each track
         due = self._selector.advance(beat.time_s, ended)
         return Beat(beat.time_s, ended, tuple(due), self._selector.people_seen)
 

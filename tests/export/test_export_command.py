@@ -15,10 +15,11 @@ from sealshot.export.nets.student import Student  # noqa: E402
 from sealshot.export.nets.vae import SAMPLES, Vae  # noqa: E402
 from sealshot.export.quantise import precisions  # noqa: E402
 from sealshot.export.quantise.precisions import compare, screen_margin  # noqa: E402
+from sealshot.export.train.eyes import WEIGHT  # noqa: E402
 from sealshot.runtime.engines import open_engine, open_onnxruntime  # noqa: E402
 from sealshot.runtime.engines.manifest import load_manifest  # noqa: E402
 from sealshot.runtime.errors import InputError  # noqa: E402
-from sealshot.runtime.weights import SCORES, score_graph  # noqa: E402
+from sealshot.runtime.weights import FOLDER, SCORES, score_graph  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +104,21 @@ def test_a_checkpoint_is_exported(kind, faces, tmp_path, capsys):
     assert manifest.samples == (SAMPLES if kind == "rp" else 0)
     assert manifest.score_quantiles[0] < manifest.score_quantiles[100]
     assert kind in capsys.readouterr().out
+
+
+def test_a_checkpoint_heeds_the_eyes_if_their_network_lies_beside_it(faces, tmp_path):
+    file, out = checkpoint(tmp_path / "quality.ckpt", Student()), tmp_path / "out"
+    argv = [str(file), "-o", str(out), "--calibrate", str(faces)]
+    assert main(argv) == 0
+    assert load_manifest(out / "quality.onnx").eyes_weight == 0
+    for name in ("eyes.onnx", "eyes.json"):
+        (tmp_path / name).write_bytes((FOLDER / name).read_bytes())
+    assert main(argv) == 0
+    assert load_manifest(out / "quality.onnx").eyes_weight == WEIGHT
+    assert (out / "eyes.onnx").read_bytes() == (FOLDER / "eyes.onnx").read_bytes()
+    vae = checkpoint(tmp_path / "rp.ckpt", Vae())
+    assert main([str(vae), "-o", str(out), "--calibrate", str(faces)]) == 0
+    assert load_manifest(out / "rp.onnx").eyes_weight == 0
 
 
 def test_a_checkpoint_without_faces_is_refused(tmp_path):

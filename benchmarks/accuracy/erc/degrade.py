@@ -107,7 +107,7 @@ def main(argv: list[str]) -> int:
     add("--json", action="store_true")
     given = arguments.parse_args(argv)
 
-    measures = open_measures(given.score or DEFAULT_SCORES, threads=given.threads)
+    measures = open_measures(given.score or DEFAULT_SCORES, threads=given.threads, of_track=True)
     matcher = Matcher(given.recognizer, threads=given.threads) if given.recognizer else None
     cache = open_cache(given.cache)
     faces = find_faces(read_folder(given.dataset), given.detector, cache, threads=given.threads)

@@ -100,7 +100,7 @@ def main(argv: list[str]) -> int:
         if _holds_a_folder_a_person(Path(source)):
             raise InputError(f"{source} is no clip: it holds folders", hint="add --photos")
     matcher = Matcher(given.recognizer, threads=given.threads)
-    measures = open_measures(given.score or DEFAULT_SCORES, threads=given.threads)
+    measures = open_measures(given.score or DEFAULT_SCORES, threads=given.threads, of_track=True)
     if given.photos:
         casts = [photographs(Path(s), given, matcher, measures) for s in given.sources]
     else:

@@ -69,7 +69,7 @@ def main(argv: list[str]) -> int:
         raise InputError(f"there is no folder {given.eyes}", hint="name the folder of the labels")
 
     matcher = Matcher(given.recognizer, threads=given.threads)
-    measures = open_measures(given.score or DEFAULT_SCORES, threads=given.threads)
+    measures = open_measures(given.score or DEFAULT_SCORES, threads=given.threads, of_track=True)
     detector = open_detector(given.detector, threads=given.threads)
 
     @cache

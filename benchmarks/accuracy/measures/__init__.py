@@ -35,30 +35,34 @@ HINT = (
 )
 
 
-def open_measure(spec: str, *, threads: int = 0) -> Measure:
+def open_measure(spec: str, *, threads: int = 0, of_track: bool = False) -> Measure:
     """Open the measure that ``spec`` names, ``LABEL=SPEC`` to call it something else.
 
     Args:
         spec: a shipped score graph (``rp``), a file (``student.onnx``), a simple baseline
             (``sharpness``), or a baseline with its file (``lightqnet:FILE.pb``).
         threads: threads of a network; 0 takes one a core.
+        of_track: rate as a choice among pictures of one person goes, which may count more than what
+            a picture is worth among those of all people.
 
     Raises:
         InputError: there is no such measure, or its file is missing or wrong.
     """
     label, equals, rest = spec.partition("=")
     if equals and "/" not in label:
-        return _open(rest, label, threads)
-    return _open(spec, "", threads)
+        return _open(rest, label, threads, of_track)
+    return _open(spec, "", threads, of_track)
 
 
-def open_measures(specs: Sequence[str], *, threads: int = 0) -> list[Measure]:
+def open_measures(
+    specs: Sequence[str], *, threads: int = 0, of_track: bool = False
+) -> list[Measure]:
     """Open several measures.
 
     Raises:
         InputError: see :func:`open_measure`, or two have the same name.
     """
-    measures = [open_measure(spec, threads=threads) for spec in specs]
+    measures = [open_measure(spec, threads=threads, of_track=of_track) for spec in specs]
     names = [measure.name for measure in measures]
     for name in names:
         if names.count(name) > 1:
@@ -68,7 +72,7 @@ def open_measures(specs: Sequence[str], *, threads: int = 0) -> list[Measure]:
     return measures
 
 
-def _open(spec: str, label: str, threads: int) -> Measure:
+def _open(spec: str, label: str, threads: int, of_track: bool) -> Measure:
     kind, _, file = spec.partition(":")
     path = Path(file)
     if spec in SIMPLE:
@@ -81,5 +85,5 @@ def _open(spec: str, label: str, threads: int) -> Measure:
         return networks.Reconstruction(label or "reconstruction", path, threads=threads)
     if spec in SCORES or spec.endswith(".onnx"):
         graph = score_graph(spec)
-        return networks.ScoreGraph(label or graph.stem, graph, threads=threads)
+        return networks.ScoreGraph(label or graph.stem, graph, threads=threads, of_track=of_track)
     raise InputError(f"there is no score '{spec}'", hint=HINT)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sealshot.benchmarks.accuracy.measures.measure import Doubles
 from sealshot.benchmarks.data.cache import file_sha256
 from sealshot.benchmarks.data.faces import View
-from sealshot.runtime.engines.eyes import open_eyes
+from sealshot.runtime.engines.eyes import SHUT, WIDE, open_eyes
 from sealshot.runtime.engines.identity import model_sha256
 from sealshot.runtime.engines.manifest import load_manifest, sidecar
 from sealshot.runtime.engines.onnx_session import open_session
@@ -26,8 +26,8 @@ from sealshot.runtime.types import Floats
 class ScoreGraph:
     """Any ONNX file with the input ``crops`` uint8 [n,1,64,64] and one score a crop."""
 
-    def __init__(self, name: str, path: Path, *, threads: int = 0) -> None:
-        """Open a score graph.
+    def __init__(self, name: str, path: Path, *, threads: int = 0, of_track: bool = False) -> None:
+        """Open a score graph; ``of_track``: with what counts beside it where a frame is chosen.
 
         Raises:
             InputError: the file is missing or is no score graph, or its manifest does not match.
@@ -38,10 +38,11 @@ class ScoreGraph:
         self.key = f"score graph {model_sha256(path)}"
         manifest = load_manifest(path) if sidecar(path).is_file() else None
         self.macs = manifest.macs_per_face if manifest else None
-        self._eyes = open_eyes(path, manifest, threads=threads) if manifest else None
+        self._eyes = open_eyes(path, manifest, threads=threads) if manifest and of_track else None
         if manifest and self._eyes:
             self._weight = manifest.eyes_weight
-            self.key += f" eyes {self._eyes.manifest.sha256} {self._weight}"
+            self.key += f" eyes {self._eyes.manifest.sha256} {self._weight} {SHUT} {WIDE}"
+            self.macs = manifest.macs_per_face + self._eyes.manifest.macs_per_face
         shape = self._run(np.zeros((1, 1, 64, 64), np.uint8)).shape
         if shape not in ((1,), (1, 1)):
             raise InputError(
@@ -54,7 +55,7 @@ class ScoreGraph:
         """See :class:`Measure`."""
         crops = stack_crops(views)
         scores = self._run(crops).reshape(len(views)).astype(float)
-        return scores - self._weight * self._eyes.cost(crops) if self._eyes else scores
+        return scores + self._weight * self._eyes.openness(crops) if self._eyes else scores
 
     def _run(self, crops: NDArray[np.uint8]) -> Floats:
         (scores,) = self._session.run([self._output], {"crops": crops})

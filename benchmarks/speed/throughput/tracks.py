@@ -24,7 +24,7 @@ from sealshot.benchmarks.speed.throughput.gather import NEEDS, LeftOut, gather, 
 from sealshot.benchmarks.speed.throughput.race import Entry, closed_loop, same_score
 from sealshot.runtime.crops import CROP_PX, crop_resize_grey
 from sealshot.runtime.detect import open_detector, open_finder
-from sealshot.runtime.engines import Screen, open_for_tracks
+from sealshot.runtime.engines import Scorer, Screen, open_for_tracks
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.sources import frames_of, open_source
 from sealshot.runtime.track import open_tracker
@@ -116,6 +116,11 @@ def follow(clip: str) -> Footage:
     no_crops = np.empty((0, 1, CROP_PX, CROP_PX), np.uint8)
     frames.append((no_crops, Tracks((), tracker.flush())))
     return Footage(Path(clip).name, tuple(frames))
+
+
+def in_order(engine: Scorer) -> ScoreTracks:
+    """Return what gives the order of a frame's faces, each in its track."""
+    return lambda crops, tracks: engine.rate_tracks(crops, tracks).order
 
 
 def same_choice(
@@ -237,7 +242,7 @@ def _open(contender: Contender, threads: int) -> _Scorer:
         screen = open_for_tracks(contender.model, contender.engine, "int8", threads=threads)
         if not isinstance(screen, Screen):
             raise InputError(screen.why, hint="export fp32 and int8 together")
-        return _Scorer(screen.score_tracks, screen)
+        return _Scorer(in_order(screen), screen)
     score = contender.open(threads)
     at_once = 1 if contender.way == EAGER else MOST_FACES
 

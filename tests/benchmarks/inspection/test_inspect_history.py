@@ -1,5 +1,7 @@
 """What `sealshot inspect` remembers: evenly spaced, in bounded memory, nothing of ended tracks."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -26,7 +28,7 @@ from sealshot.runtime.crops import cut, square
 from sealshot.runtime.pipeline.select import Selector
 from sealshot.runtime.pipeline.settings import Choice
 from sealshot.runtime.pipeline.sinks import Seen
-from sealshot.runtime.types import Face, Frame, Track, Tracks
+from sealshot.runtime.types import Face, Frame, Ratings, Track, Tracks
 
 NO_LANDMARKS = np.zeros((5, 2), np.float32)
 
@@ -37,9 +39,9 @@ def seen(index, scores, image, boxes=None, ended=()):
     for track in scores:
         box = (boxes or {}).get(track, (10, 10, 50, 50))
         tracks.append(Track(track, Face(np.float32(box), 0.9, NO_LANDMARKS), hits=index + 1))
-    values = np.array(list(scores.values()), np.float32)
+    rated = Ratings.plain(np.array(list(scores.values()), np.float32))
     return Seen(
-        Frame(index, index / 25, image), Tracks(tuple(tracks), ended), values, (), len(scores)
+        Frame(index, index / 25, image), Tracks(tuple(tracks), ended), rated, (), len(scores)
     )
 
 
@@ -82,6 +84,18 @@ def test_memory_does_not_grow_with_time(picture):
     assert (track.best, track.worst, track.first_s) == (96, 0, 0)
 
 
+def test_scores_are_told_against_the_most_open_eyes(picture):
+    recorder = Recorder()
+    for index, (quality, eyes) in enumerate([(3.0, -4.0), (1.0, -1.0), (0.0, -2.0)]):
+        frame = seen(index, {1: quality}, picture)
+        recorder.add(replace(frame, ratings=Ratings(frame.ratings.quality, np.float32([eyes]))))
+    track = recorder.take(1)
+    assert [track.score(point.order) for point in track.points.items] == [0, 1, -1]
+    assert (track.score(track.best), track.score(track.worst)) == (1, -1)
+    # a whole frame was labelled before it was known how far the eyes would open
+    assert [scene.marks[0].score for scene in recorder.scenes.items] == [3, 1, -1]
+
+
 def test_a_track_that_was_taken_is_forgotten(picture):
     recorder = Recorder()
     recorder.add(seen(0, {1: 5.0, 2: 1.0}, picture))
@@ -98,7 +112,7 @@ def test_the_scene_of_a_track_is_the_frame_that_is_chosen(picture):
     for index, score in enumerate([1.0, 4.0, 4.0, 2.0, 4.0]):
         frame = seen(index, {7: score}, picture)
         recorder.add(frame)
-        selector.update(frame.frame, frame.tracks, [score])
+        selector.update(frame.frame, frame.tracks, frame.ratings)
     (shot,) = selector.finish()
     assert recorder.take(7).scene.frame == shot.frame == 1
 
@@ -122,7 +136,7 @@ def test_frames_without_a_face_are_not_kept(picture):
 def test_a_frame_is_encoded_once_for_all_its_tracks(picture, monkeypatch):
     scenes = []
     real = history.scene_of
-    monkeypatch.setattr(history, "scene_of", lambda s: scenes.append(s) or real(s))
+    monkeypatch.setattr(history, "scene_of", lambda s, told: scenes.append(s) or real(s, told))
     Recorder().add(seen(0, {1: 1.0, 2: 2.0, 3: 3.0}, picture))
     assert len(scenes) == 1
 
@@ -143,7 +157,7 @@ def test_a_frame_is_encoded_once_for_all_its_tracks(picture, monkeypatch):
 def test_the_scored_square_is_cut_out_of_the_shot(picture, box, margin):
     selector = Selector(lambda score: score, choice=Choice(margin=margin))
     frame = seen(0, {1: 1.0}, picture, {1: box})
-    selector.update(frame.frame, frame.tracks, [1.0])
+    selector.update(frame.frame, frame.tracks, frame.ratings)
     (shot,) = selector.finish()
     expected = cut(picture, *square(np.float32(box)))
     np.testing.assert_array_equal(without(shot, margin), expected)

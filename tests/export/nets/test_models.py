@@ -115,7 +115,7 @@ def test_the_training_loss_is_the_reference(vae, crops):
 def test_the_exported_graph_scores_as_the_model_in_float64(vae, crops, kind, tmp_path):
     torch.manual_seed(1)
     model = RpScore(vae.float(), seed=1) if kind == "rp" else Student().eval()
-    origin = Origin(kind, "test", 10, 1, "noise", "none")
+    origin = Origin(kind, "test", 1, "noise", "none", samples=10)
     manifest = export_score_graph(model, tmp_path / "m.onnx", origin, crops)
     engine = open_onnxruntime(tmp_path / "m.onnx", threads=1)
     with torch.no_grad():

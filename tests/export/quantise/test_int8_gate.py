@@ -12,7 +12,7 @@ from onnx import numpy_helper
 pytest.importorskip("torch")
 
 from sealshot.benchmarks.accuracy.erc.compare import main as compare
-from sealshot.benchmarks.speed.throughput.tracks import follow, same_choice
+from sealshot.benchmarks.speed.throughput.tracks import follow, in_order, same_choice
 from sealshot.export.golden import draw_faces
 from sealshot.export.quantise.precisions import Calibration, int8_graph
 from sealshot.export.rebuild import load_graph
@@ -98,7 +98,7 @@ def footage(data):
 
 def chosen(footage, engine):
     """Scores of the faces of each clip, of which each track's highest is its choice."""
-    return [clip.scores(engine.score_tracks) for clip in footage]
+    return [clip.scores(in_order(engine)) for clip in footage]
 
 
 def test_the_frames_that_int8_chooses_are_as_good(footage):

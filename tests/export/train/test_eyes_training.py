@@ -7,7 +7,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from sealshot.export.nets.eyes import Eyes  # noqa: E402
-from sealshot.export.nets.onnx_export import count_macs, export_eyes  # noqa: E402
+from sealshot.export.nets.onnx_export import Origin, count_macs, export_eyes  # noqa: E402
 from sealshot.export.train.eyes import draw_views  # noqa: E402
 from sealshot.export.train.lids import close  # noqa: E402
 from sealshot.export.train.robustness import Looker  # noqa: E402
@@ -82,8 +82,9 @@ def test_views_are_decided_by_their_seed_and_say_which_eye_is_closed(face):
 def test_the_export_is_small_and_gives_what_the_network_gives(tmp_path):
     torch.manual_seed(0)
     network = Eyes().eval()
-    assert count_macs(network) < 2e6
-    export_eyes(network, tmp_path / "eyes.onnx")
+    origin = Origin("eyes", "test", 1, "noise", "none")
+    manifest = export_eyes(network, tmp_path / "eyes.onnx", origin)
+    assert manifest.macs_per_face == count_macs(network) < 2e6
     crops = np.random.default_rng(0).integers(0, 256, (5, 1, 64, 64), np.uint8)
     with torch.no_grad():
         expected = network(torch.from_numpy(crops)).numpy()

@@ -58,9 +58,9 @@ class Scene:
                 seen.append(Track(id, Face(box, 1, np.zeros((5, 2), np.float32)), hits[id]))
                 number += 1
             tracks = Tracks(tuple(seen), ())
-            scores = engine.score_tracks(crops, tracks)
+            ratings = engine.rate_tracks(crops, tracks)
             image = np.zeros((9, 9, 3), np.uint8)
-            shots += selector.update(Frame(index, index / 10, image), tracks, scores.tolist())
+            shots += selector.update(Frame(index, index / 10, image), tracks, ratings)
         return [(s.track, s.frame, s.score) for s in shots + selector.finish()]
 
 
@@ -121,9 +121,9 @@ def test_an_ended_track_is_forgotten():
     crops = np.zeros((1, 1, 64, 64), np.uint8)
     for ended, number in (((), 0), ((1,), 1), ((), 1)):
         crops[0, 0, 0, 0] = number
-        scores = scene.screen.score_tracks(crops, Tracks((Track(1, face, 1),), ended))
+        ratings = scene.screen.rate_tracks(crops, Tracks((Track(1, face, 1),), ended))
     assert scene.full.asked == [0, 1]
-    assert scores.tolist() == [20]
+    assert ratings.order.tolist() == [20]
 
 
 @pytest.mark.parametrize("pair", [(1, np.nan), (np.nan, 1), (1, -np.inf), (np.inf, 1)])

@@ -286,7 +286,8 @@ def test_the_faces_of_a_frame_are_cut_on_the_gpu_where_that_is_less_work(
         for n in (3, 11):
             boxes = boxes_of(n)
             expected = scorer.score(reference.crop_resize_grey(picture, boxes))
-            assert scorer.score_frame(picture, tracks_of(boxes)) == pytest.approx(expected, abs=0.5)
+            rated = scorer.rate_frame(picture, tracks_of(boxes))
+            assert rated.quality == pytest.approx(expected, abs=0.5)
     assert uploads == ([] if share else [p.shape for p in pictures for _ in range(2)])
 
 
@@ -296,9 +297,9 @@ def test_a_frame_is_copied_when_faces_cover_an_eighth_of_it(trt, score_model, up
     image = np.zeros((80, 160, 3), np.uint8)  # 12,800 pixels: an eighth is a square of 40
     for side, copied in ((39, 0), (40, 1)):
         box = np.array([20, 20, 20 + side, 20 + side], np.float32)
-        scorer.score_frame(image, tracks_of([box]))
+        scorer.rate_frame(image, tracks_of([box]))
         assert len(uploads) == copied
-    assert scorer.score_frame(image, tracks_of([])).shape == (0,)
+    assert scorer.rate_frame(image, tracks_of([])).order.shape == (0,)
     assert len(uploads) == 1
 
 

@@ -19,7 +19,7 @@ from sealshot.runtime.pipeline.sinks import Beat, End, Seen, Sink
 from sealshot.runtime.pipeline.stages import Stages, Stopwatch, Watcher
 from sealshot.runtime.sources import Source
 from sealshot.runtime.track import open_tracker
-from sealshot.runtime.types import Face, Frame, Heartbeat
+from sealshot.runtime.types import Face, Frame, Heartbeat, Ratings
 
 BOTH_IN_VIEW = slice(60, 110)
 """Frames of the demo's clip."""
@@ -72,13 +72,13 @@ class Scorer:
     def __init__(self) -> None:
         self.ended: list[int] = []
 
-    def score_frame(self, image, tracks) -> np.ndarray:
-        return self.score_tracks(np.empty((len(tracks.seen), 1, 64, 64), np.uint8), tracks)
+    def rate_frame(self, image, tracks) -> Ratings:
+        return self.rate_tracks(np.empty((len(tracks.seen), 1, 64, 64), np.uint8), tracks)
 
-    def score_tracks(self, crops, tracks) -> np.ndarray:
+    def rate_tracks(self, crops, tracks) -> Ratings:
         assert len(crops) == len(tracks.seen)
         self.ended += tracks.ended
-        return np.ones(len(crops), np.float32)
+        return Ratings.plain(np.ones(len(crops), np.float32))
 
 
 class Diary(Sink):

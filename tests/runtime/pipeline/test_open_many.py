@@ -64,5 +64,5 @@ def test_a_screen_knows_the_tracks_of_its_own_source_alone(screen) -> None:
     face = Face(np.float32([0, 0, 40, 40]), 0.9, np.zeros((5, 2), np.float32))
     tracks = Tracks((Track(1, face, 1),), ())
     one, other = shared(screen, 2)
-    assert one.score_tracks(np.full((1, 1, 64, 64), 200, np.uint8), tracks) == [205]
-    assert other.score_tracks(np.full((1, 1, 64, 64), 50, np.uint8), tracks) == [55]
+    assert one.rate_tracks(np.full((1, 1, 64, 64), 200, np.uint8), tracks).order == [205]
+    assert other.rate_tracks(np.full((1, 1, 64, 64), 50, np.uint8), tracks).order == [55]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sealshot.runtime.pipeline.select import Selector
 from sealshot.runtime.pipeline.settings import Choice, Emit
-from sealshot.runtime.types import Face, Frame, Track, Tracks
+from sealshot.runtime.types import Face, Frame, Ratings, Track, Tracks
 
 CLOCK = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
 
@@ -39,8 +39,13 @@ class Scene:
         return self.selector.update(
             Frame(self.index, self.index / 10, image),
             Tracks(tuple(seen), ended),
-            list(scores.values()),
+            Ratings.plain(np.array(list(scores.values()), float)),
         )
+
+
+def alone(quality: float, eyes: float = 0.0) -> Ratings:
+    """The ratings of a frame that shows one face."""
+    return Ratings(np.array([quality]), np.array([eyes]))
 
 
 def test_the_best_frame_is_due_when_the_track_ends():
@@ -62,20 +67,54 @@ def test_the_reason_says_what_the_numbers_are(estimates, about):
     face = Face(np.array([0, 0, 20, 20], np.float32), 0.9, np.zeros((5, 2), np.float32))
     for index, score in enumerate((-1.0, -0.25, -3.0)):
         frame = Frame(index, index / 25, np.zeros((50, 50, 3), np.uint8))
-        selector.update(frame, Tracks((Track(1, face, index + 1),), ()), [score])
+        selector.update(frame, Tracks((Track(1, face, index + 1),), ()), alone(score))
     assert selector.finish()[0].reason == (
         "highest score of 3 frames: -0.2 (above 2 % of the photographs that the score was trained "
         f"on); the lowest was {about}-3.0"
     )
 
 
-def test_the_reason_says_what_else_was_seen_in_the_frame_that_won():
-    selector = Selector(lambda _: 2.0, explain=lambda crop: f"grey {crop.mean():.0f}")
+def test_a_score_is_less_by_what_the_eyes_are_behind_the_most_open_of_the_track():
+    """The third frame opens the eyes widest; the second stays the best, and loses what it lacks."""
+    said = []
+    selector = Selector(
+        lambda score: score,
+        Emit("live"),
+        explain=lambda *eyes: said.append(eyes) or "of the eyes",
+    )
+    face, shots = Face(np.array([0, 0, 20, 20], np.float32), 0.9, np.zeros((5, 2), np.float32)), []
+    for index, rated in enumerate([(3.0, -6.0), (2.0, -1.5), (0.0, -1.0), (1.0, -5.0)]):
+        frame = Frame(index, index / 25, np.zeros((50, 50, 3), np.uint8))
+        tracks = Tracks((Track(1, face, index + 1),), ())
+        shots += selector.update(frame, tracks, alone(*rated))
+    shots += selector.close((1,))
+    # the first frame has no other to be compared with
+    assert [(s.frame, s.score, s.percentile) for s in shots] == [(0, 3, 3), (1, 2, 2)]
+    assert said == [(-6, -6), (-1.5, -1.5)]
+    again = Selector(lambda score: score, explain=lambda *eyes: f"eyes {eyes}")
+    for index, rated in enumerate([(3.0, -6.0), (2.0, -1.5), (0.0, -1.0)]):
+        frame = Frame(index, index / 25, np.zeros((50, 50, 3), np.uint8))
+        again.update(frame, Tracks((Track(1, face, index + 1),), ()), alone(*rated))
+    (shot,) = again.finish()
+    assert (shot.frame, shot.score) == (1, 1.5)
+    assert shot.reason.startswith("highest score of 3 frames: 1.5 (above 2 % ")
+    assert shot.reason.endswith("the lowest was -2.0; eyes (-1.5, -1.0)")
+
+
+ratings = st.tuples(st.integers(-9, 9), st.integers(-9, 0))
+
+
+@given(st.lists(ratings, min_size=1, max_size=12))
+def test_no_frame_has_a_higher_score_than_the_chosen_one(rated):
+    """Whatever the order in which eyes open: all scores are against the most open ones."""
+    selector = Selector(lambda score: score)
     face = Face(np.array([0, 0, 20, 20], np.float32), 0.9, np.zeros((5, 2), np.float32))
-    for index, (score, grey) in enumerate(((1.0, 10), (3.0, 20), (2.0, 30))):
-        frame = Frame(index, index / 25, np.full((50, 50, 3), grey, np.uint8))
-        selector.update(frame, Tracks((Track(1, face, index + 1),), ()), [score])
-    assert selector.finish()[0].reason.endswith("the lowest was 1.0; grey 20")
+    for index, pair in enumerate(rated):
+        frame = Frame(index, index / 25, np.zeros((50, 50, 3), np.uint8))
+        selector.update(frame, Tracks((Track(1, face, index + 1),), ()), alone(*pair))
+    (shot,) = selector.finish()
+    scores = [quality - (max(eyes for _, eyes in rated) - eyes) for quality, eyes in rated]
+    assert (shot.frame, shot.score) == (scores.index(max(scores)), max(scores))
 
 
 def test_the_first_of_equal_scores_stays():

@@ -23,11 +23,12 @@ from sealshot.runtime.public.sink import PublicSink
 from sealshot.runtime.public.stream import Hiding
 from sealshot.runtime.seal.payload import Origin
 from sealshot.runtime.seal.times import format_time, utc_now
-from sealshot.runtime.types import Face, Frame, Image, Tracks
+from sealshot.runtime.types import Face, Frame, Image, Ratings, Tracks
 from sealshot.runtime.vault.keeper import Keeper
 
 FRAMES, SIZE = 60, (160, 128)
 SIDE = 32
+NOBODY = Ratings.plain(np.empty(0, np.float32))
 ORIGIN = Origin(source="cam", score_name="rp", model_sha256="0f" * 32)
 
 
@@ -129,7 +130,7 @@ def written(tmp_path_factory: pytest.TempPathFactory, parties) -> Told:
             decoded = av.VideoFrame.from_ndarray(image, "bgr24").reformat(format="yuv420p")
             source.append(planes_of(decoded))
             frame = Frame(index, index / 25, image, decoded)
-            sink.seen(Seen(frame, Tracks((), ()), np.empty(0, np.float32), (), 0))
+            sink.seen(Seen(frame, Tracks((), ()), NOBODY, (), 0))
         sink.end(End((), (), 0, False, None))
     return Told(parties, folder, source)
 

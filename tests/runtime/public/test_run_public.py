@@ -18,9 +18,10 @@ from sealshot.runtime.pipeline.sinks import Beat, End, Seen
 from sealshot.runtime.public.restore import survey
 from sealshot.runtime.public.sink import PublicSink
 from sealshot.runtime.public.stream import Hiding
-from sealshot.runtime.types import Face, Frame, Image, Tracks
+from sealshot.runtime.types import Face, Frame, Image, Ratings, Tracks
 
 MakeClip = Callable[..., Path]
+NOBODY = Ratings.plain(np.empty(0, np.float32))
 
 
 def test_the_shots_are_the_same_and_the_stream_shows_no_eye(
@@ -65,7 +66,7 @@ def give(sink: PublicSink, indexes: range, beat_s: float | None = None) -> None:
     for index in indexes:
         image = rng.integers(0, 255, (128, 160, 3)).astype(np.uint8)
         image[0, 0] = index
-        sink.seen(Seen(Frame(index, index / 25, image), Tracks((), ()), np.empty(0), (), 0))
+        sink.seen(Seen(Frame(index, index / 25, image), Tracks((), ()), NOBODY, (), 0))
     if beat_s is not None:
         sink.beat(Beat(beat_s, (), (), 0))
 
@@ -108,7 +109,7 @@ def test_a_source_that_changes_its_size_goes_on_in_the_first_one(tmp_path: Path)
     sink = PublicSink(tmp_path / "p.mkv", "ffv1", [At(set())])
     give(sink, range(2))
     large = np.zeros((256, 320, 3), np.uint8)
-    sink.seen(Seen(Frame(2, 0.08, large), Tracks((), ()), np.empty(0), (), 0))
+    sink.seen(Seen(Frame(2, 0.08, large), Tracks((), ()), NOBODY, (), 0))
     sink.end(END)
     assert {luma.shape for luma in lumas(tmp_path / "p.mkv")} == {(128, 160)}
 
