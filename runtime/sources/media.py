@@ -63,7 +63,7 @@ class Media:
             # held back to find it, and then come all at once
             options["fpsprobesize"] = "0"
         if _is_rtsp(target):
-            options["rtsp_transport"] = "tcp"
+            options["rtsp_flags"] = "prefer_tcp"  # loses nothing; some cameras have UDP alone
         try:
             self._container = av.open(
                 target,

@@ -25,6 +25,9 @@ class Camera(socketserver.ThreadingTCPServer):
 
     daemon_threads = allow_reuse_address = True
 
+    asked_for = ""
+    """How the last reader wants the packets."""
+
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Session)
 
@@ -67,6 +70,7 @@ class _Session(socketserver.StreamRequestHandler):
                 body = DESCRIPTION
                 more += f"Content-Type: application/sdp\r\nContent-Length: {len(body)}\r\n"
             elif method == "SETUP":
+                self.server.asked_for = headers["transport"]
                 more += "Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n"
             head = f"RTSP/1.0 200 OK\r\nCSeq: {headers.get('cseq', 0)}\r\n{more}\r\n"
             self.wfile.write((head + body).encode())

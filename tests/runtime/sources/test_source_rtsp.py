@@ -73,6 +73,7 @@ def test_the_first_frame_is_not_held_back_until_a_rate_is_found(serve) -> None:
         # FFmpeg by itself asks for some forty pictures first; they all come at once then
         assert camera.given < FPS * 1.5
         assert first.image.shape == (48, 64, 3)
+    assert camera.asked_for.startswith("RTP/AVP/TCP")
 
 
 def test_a_device_by_onvif_is_watched_and_asked_anew_when_it_comes_back(serve) -> None:
