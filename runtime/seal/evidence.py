@@ -7,6 +7,7 @@
     shots/ID.sealed          the shot as the camera sealed it
     shots/ID.tlog-proof      that the camera's log has it
     shots/ID.jpg, .json ...  what was in it
+    shots/ID.c2pa            a C2PA manifest of the picture, where one was asked for
     index.html               all of that in words, to read and to print
     SHA256SUMS               the hash of each
 
@@ -27,7 +28,9 @@ from typing import Any, TypeVar
 
 from sealshot import __version__
 from sealshot.runtime.errors import SealError, SealshotError
+from sealshot.runtime.seal import c2pa
 from sealshot.runtime.seal.archive import read_zip, write_zip
+from sealshot.runtime.seal.c2pa import Manifest
 from sealshot.runtime.seal.ceremony import Answer, open_with_answers, parse_answer
 from sealshot.runtime.seal.checkpoint import LogError
 from sealshot.runtime.seal.container import Container, read_container
@@ -57,7 +60,7 @@ EVIDENCE, POLICY, WARRANT, PAGE, SUMS = (
     "index.html",
     "SHA256SUMS",
 )
-ANSWERS, SHOTS, SEALED, PROOF = "answers/", "shots/", ".sealed", ".tlog-proof"
+ANSWERS, SHOTS, SEALED, PROOF, C2PA = "answers/", "shots/", ".sealed", ".tlog-proof", ".c2pa"
 THE_ZIP = "the ZIP"
 MEMBERS_LIMIT = 65_535
 EVIDENCE_LIMIT = 1024  # bytes of evidence.json
@@ -84,6 +87,8 @@ class Checked:
     """Empty: it is all that it says."""
     page_checked: bool = False
     """Whether its page says what the evidence says: told of one of this version alone."""
+    manifests: dict[str, Manifest | None] = field(default_factory=dict)
+    """By name; None where c2pa-python is not there to check it."""
 
     @contextmanager
     def naming(self, member: str) -> Iterator[None]:
@@ -105,6 +110,7 @@ def write_evidence(
     answers: Sequence[tuple[str, bytes]],
     shots: Mapping[str, tuple[bytes, bytes]],
     now: datetime,
+    manifest: Callable[[Exhibit], bytes] | None = None,
 ) -> tuple[bytes, Account]:
     """Return a file of evidence, and what it says.
 
@@ -114,6 +120,7 @@ def write_evidence(
         answers: name of each party that answered, and the document, out of its seal.
         shots: id of each shot, its container and the proof that the log has it.
         now: when it is written.
+        manifest: returns the C2PA manifest of a picture; None writes none.
 
     Raises:
         SealError: a part is not what it should be: what cannot be verified is not written.
@@ -132,6 +139,9 @@ def write_evidence(
         raise SealError(f"{first.member}: {first.what}", hint=first.hint or "nothing was written")
     for shot in shots:
         members |= _plain(shot, opened[shot])
+    if manifest is not None:
+        for exhibit in checked.account.exhibits:
+            members[f"{SHOTS}{exhibit.header.id}{C2PA}"] = manifest(exhibit)
     members[PAGE] = write_page(checked.account).encode()
     members[SUMS] = _sums(members)
     try:
@@ -158,14 +168,26 @@ def check_evidence(data: bytes) -> Checked:
             checked.add(name, "it is not what was in the sealed shot")
     if checked.wrong or checked.account is None:
         return checked
+    _check_manifests(members, checked.account, checked)
     checked.page_checked = checked.account.sealshot == __version__
     if checked.page_checked and members.get(PAGE) != write_page(checked.account).encode():
         checked.add(PAGE, "it says something else than the evidence")
     known = {EVIDENCE, POLICY, WARRANT, PAGE, SUMS, *plain, *_evidence_of(opened)}
+    known |= checked.manifests.keys()
     for name in members:
         if name not in known and not name.startswith(ANSWERS):
             checked.add(name, "it does not belong here")
     return checked
+
+
+def _check_manifests(members: Mapping[str, bytes], account: Account, checked: Checked) -> None:
+    for exhibit in account.exhibits:
+        name = f"{SHOTS}{exhibit.header.id}{C2PA}"
+        if name in members:
+            checked.manifests[name] = None
+            with checked.naming(name):
+                if c2pa.is_installed():
+                    checked.manifests[name] = c2pa.check_manifest(members[name], exhibit)
 
 
 def _examine(members: Mapping[str, bytes], checked: Checked) -> dict[str, Opened]:

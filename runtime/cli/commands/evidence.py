@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from sealshot.runtime.age import age
@@ -11,6 +12,7 @@ from sealshot.runtime.cli.arguments import Arguments, output_file, run_action
 from sealshot.runtime.cli.commands.objects import expand, in_scope
 from sealshot.runtime.cli.terminal import fail, note, say, say_json, table, warn
 from sealshot.runtime.errors import InputError, SealError
+from sealshot.runtime.seal import c2pa
 from sealshot.runtime.seal.ceremony import parse_answer
 from sealshot.runtime.seal.checkpoint import CHECKPOINT_LIMIT, checkpoint_path, parse_checkpoint
 from sealshot.runtime.seal.container import Header, read_container
@@ -41,6 +43,7 @@ from sealshot.runtime.vault.store import SEALED
 USAGE = """\
 usage: sealshot evidence export OBJECT... --warrant FILE --policy FILE --identity FILE
                                 --answer FILE... -o FILE.zip [--log LOG] [--checkpoint FILE]...
+                                [--c2pa [FILE.pem]]
        sealshot evidence verify FILE.zip [--policy FILE] [--camera FILE.pub]...
                                 [--witness FILE.pub]... [--json]
 
@@ -56,6 +59,10 @@ verify  Check all of that: no secret key, no network, no log and no vault is nee
 OBJECT             a sealed object, or a vault (or a day of it) for all that is in it
 --log LOG          the camera's log (default: `log` in the vault that an OBJECT lies in)
 --checkpoint FILE  of that log, kept elsewhere: the proofs are by the oldest that has the shots
+--c2pa [FILE.pem]  lay a C2PA manifest beside each picture, for tools that show where pictures come
+                   from. FILE.pem signs: a private key and its certificates. Without it a key of
+                   this export does, which no reader trusts: it binds the picture to what is said
+                   of it, and the proof stays the sealed shot. Needs `pip install 'sealshot[c2pa]'`
 --policy FILE      verify: the policy that it must be under
 --camera FILE.pub  verify: the camera that it must be of; may be repeated
 --witness FILE.pub verify: who must have cosigned the checkpoints; may be repeated
@@ -68,6 +75,7 @@ examples:
 """
 
 SHOT = "shot"
+_ONE_TIME = Path()
 EVIDENCE_LIMIT = 1024 * 1024 * 1024  # bytes; a shot takes about 60 kB of it
 
 
@@ -86,6 +94,7 @@ def _export(argv: list[str]) -> int:
     add("--answer", action="append", type=Path, required=True)
     add("--log", type=Path)
     add("--checkpoint", action="append", type=Path, default=[])
+    add("--c2pa", nargs="?", type=Path, const=_ONE_TIME)
     add("-o", dest="output", type=output_file, required=True)
     given = arguments.parse_args(argv)
     if given.output.exists():
@@ -116,7 +125,9 @@ def _export(argv: list[str]) -> int:
         proofs = _prove(log, of_log, kept)
         for place, (header, sealed) in of_log.items():
             shots[header.id] = sealed, proofs[place].encode()
-    data, account = write_evidence(policy_file, warrant_file, answers, shots, utc_now())
+    data, account = write_evidence(
+        policy_file, warrant_file, answers, shots, utc_now(), manifest=_manifests(given.c2pa)
+    )
     write_file(given.output, data, mode=0o600)
     warn(f"{given.output} HOLDS PLAIN FACES, and the secrets that open these shots")
     count, case = len(account.exhibits), warrant.case
@@ -146,15 +157,34 @@ def _verify(argv: list[str]) -> int:
         say_json(_as_json(checked))
     elif checked.account and not checked.wrong:
         _print(checked.account, witnesses)
+        for name, manifest in checked.manifests.items():
+            if manifest:
+                trust = "trusted" if manifest.is_trusted else "whom C2PA's list does not know"
+                say(f"{name}: a valid C2PA manifest, signed by {manifest.signer} ({trust})")
     if not checked.wrong and not checked.page_checked:
         warn(
             "index.html is of another version of sealshot and is not checked: believe this instead"
         )
+    if not checked.wrong and None in checked.manifests.values():
+        warn("its C2PA manifests are not checked: pip install 'sealshot[c2pa]'")
     if not checked.wrong and not (given.policy and given.camera):
         note(
             "by which keys it was made is not checked: compare them, or give --policy and --camera"
         )
     return 2 if checked.wrong else 0
+
+
+def _manifests(place: Path | None) -> Callable[[Exhibit], bytes] | None:
+    """Return what writes C2PA manifests, with the credential in a file, or one made for this."""
+    if place is None:
+        return None
+    if place == _ONE_TIME:
+        credential = c2pa.one_time_credential()
+    else:
+        with named(place):
+            data = read_file(place, "key and certificates", c2pa.CREDENTIAL_LIMIT)
+            credential = c2pa.read_credential(data)
+    return partial(c2pa.write_manifest, credential=credential)
 
 
 def _prove(
@@ -279,6 +309,10 @@ def _as_json(checked: Checked) -> dict[str, object]:
             {"party": name, "role": role, "time": format_time(when)}
             for name, role, when in (account.answers if account else ())
         ],
+        "c2pa": {
+            name: {"signer": manifest.signer, "trusted": manifest.is_trusted} if manifest else None
+            for name, manifest in checked.manifests.items()
+        },
         "exhibits": [
             {
                 "id": one.header.id,
