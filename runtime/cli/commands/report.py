@@ -7,15 +7,17 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from sealshot.runtime.cli.arguments import Arguments
+from sealshot.runtime.cli.arguments import Arguments, output_file
 from sealshot.runtime.cli.terminal import note, say, say_json, table, warn
 from sealshot.runtime.errors import InputError
+from sealshot.runtime.files import write_new
 from sealshot.runtime.seal.checkpoint import CHECKPOINT_LIMIT, checkpoint_path
 from sealshot.runtime.seal.documents import named, read_file
 from sealshot.runtime.seal.entries import Entry
 from sealshot.runtime.seal.log_lines import verified_entries
 from sealshot.runtime.seal.policy import Party, read_party, read_policy
 from sealshot.runtime.seal.times import format_time, parse_time, utc_now
+from sealshot.runtime.vault.dpia import Told, write_dpia
 from sealshot.runtime.vault.record import BETTER
 from sealshot.runtime.vault.report import (
     CameraReport,
@@ -27,7 +29,8 @@ from sealshot.runtime.vault.report import (
 
 USAGE = """\
 usage: sealshot report LOG... --policy FILE [--camera FILE.pub]... [--from TIME] [--to TIME]
-                       [--json]
+                       [--json] [--dpia FILE.html]
+       sealshot report --policy FILE --dpia FILE.html [--camera FILE.pub]...
 
 Tell what was sealed, opened, held and destroyed in a period, and how long cameras watched, as the
 logs of cameras, authorities and custodian say. Each log is verified first; nothing is opened, and
@@ -39,6 +42,9 @@ LOG                `log` in a vault or in the custodian's folder, FILE.log of an
 --from TIME        beginning, UTC, as 2026-11-01 (default: 30 days before --to)
 --to TIME          end, exclusive (default: now)
 --json             print it for machines
+--dpia FILE.html   write a draft of a data protection impact assessment, too: what the policy and
+                   the logs say is filled in, what people must answer and a lawyer must check is
+                   marked. It needs no log
 
 example:
   sealshot report vault/log judge.log custodian/log --policy policy.toml --camera cam1.pub \\
@@ -52,16 +58,20 @@ def main(argv: list[str]) -> int:
     """Run `sealshot report`."""
     arguments = Arguments("report", USAGE)
     add = arguments.add_argument
-    add("logs", nargs="+", type=Path)
+    add("logs", nargs="*", type=Path)
     add("--policy", type=Path, required=True)
     add("--camera", action="append", type=Path, default=[])
     add("--from", dest="start", type=parse_time)
     add("--to", dest="end", type=parse_time)
     add("--json", action="store_true")
+    add("--dpia", type=output_file)
     given = arguments.parse_args(argv)
+    if not given.logs and not given.dpia:
+        arguments.error("give a LOG, or --dpia FILE.html")
     policy = read_policy(given.policy)
     parties = [*policy.authorities, policy.custodian]
-    known = {p.name: p for p in (*(read_party(f, "camera") for f in given.camera), *parties)}
+    of_policy = [read_party(file, "camera") for file in given.camera]
+    known = {party.name: party for party in (*of_policy, *parties)}
     period = _period(given.start, given.end)
     cameras: dict[str, CameraReport] = {}
     others: dict[str, tuple[Party, PartyReport]] = {}
@@ -77,6 +87,12 @@ def main(argv: list[str]) -> int:
                 others[keeper.name] = keeper, found
             for _ in entries:  # what is after the period is verified, too
                 pass
+    if given.dpia:
+        page = write_dpia(policy, of_policy, Told(period, cameras, others), utc_now())
+        write_new(given.dpia, page, mode=0o644, what="the draft")
+        note(f"a draft, to be answered and checked where it is marked: {given.dpia}")
+        if not given.logs:
+            return 0
     if given.json:
         say_json(
             {

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from sealshot.runtime.age.x25519 import X25519Identity
 from sealshot.runtime.cli.main import main
+from sealshot.runtime.seal.policy import read_policy
 from sealshot.runtime.seal.times import format_time, utc_now
+from sealshot.runtime.vault.dpia import Told, write_dpia
 from sealshot.runtime.vault.keeper import Keeper
 from sealshot.runtime.vault.record import LOG
+from sealshot.runtime.vault.report import Period
 
 
 @pytest.fixture
@@ -71,3 +76,42 @@ def test_what_is_refused(
     ):
         assert main(["report", *given, *policy]) == code, why
         assert why in capsys.readouterr().err
+
+
+def test_a_draft_of_an_impact_assessment(
+    vault: Path, fresh_parties, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page, policy = tmp_path / "dpia.html", ["--policy", str(fresh_parties.policy)]
+    assert main(["report", *policy, "--dpia", str(page)]) == 0
+    text = page.read_text()
+    for said in ("any 2 of judge", "30d after the end of the day", "custodian (custodian)"):
+        assert said in text
+    assert "No log was given" in text
+    assert text.count('class="ask"') > 10
+    assert text.count('class="law"') > 4
+    assert "the quorum is 1" not in text
+    assert "CLASSICAL" not in text
+    assert "<script" not in text
+    assert "http://" not in text  # it loads nothing
+    ask = ["report", str(vault / LOG), *policy, "--camera", str(fresh_parties.camera_pub)]
+    capsys.readouterr()
+    assert main([*ask, "--dpia", str(page)]) == 2  # what somebody has filled in stays
+    assert "exists and is not overwritten" in capsys.readouterr().err
+    assert page.read_text() == text
+    page.unlink()
+    assert main([*ask, "--dpia", str(page)]) == 0
+    assert "3 shots sealed, 2 there; deleted: none" in page.read_text()
+    assert main(["report", *policy]) == 2
+    assert "give a LOG, or --dpia FILE.html" in capsys.readouterr().err
+
+
+def test_what_is_weak_is_marked_in_the_draft(fresh_parties) -> None:
+    policy = read_policy(fresh_parties.policy)
+    weak = tuple(
+        replace(one, recipient=X25519Identity.generate().recipient) for one in policy.authorities
+    )
+    weaker = replace(policy, quorum=1, retention="90d", authorities=weak, epoch_keys="<b>&")
+    told = Told(Period(utc_now() - timedelta(days=1), utc_now()))
+    text = write_dpia(weaker, (), told, utc_now())
+    for marked in ("the quorum is 1", "CLASSICAL KEYS", "why 90d are needed", "&lt;b&gt;&amp;"):
+        assert marked in text
