@@ -175,8 +175,12 @@ def parse_answer(data: bytes, warrant: Warrant, policy: Policy) -> Answer:
     """
     document = parse_document(data, KIND, _CHECKS)
     body = document.body
-    party = policy.custodian if body["role"] == "custodian" else policy.authority(body["party"])
-    if party is None or party.name != body["party"] or document.signers() != {party.verify_key}:
+    party = next(map(policy.party_of, document.signers()), None)
+    if (
+        party is None
+        or (party.role, party.name) != (body["role"], body["party"])
+        or len(document.signatures) != 1
+    ):
         raise SealError(
             f"the answer of {body['party']} is not signed by a party of the policy",
             hint="check where it came from",
@@ -256,19 +260,20 @@ def _open(
     container: Container, warrant: Warrant, policy: Policy, answers: Sequence[Answer]
 ) -> bytes:
     check_scope(warrant, container, policy)
+    sealed_under = policy.of(container.header.policy) or policy
     shot = container.header.id
     shares, epoch_secrets = {}, []
     refusals = []
     for given in answers:
         if shot in given.secrets and given.party.role == "custodian":
             epoch_secrets.append(given.secrets[shot])
-        elif shot in given.secrets:
+        elif shot in given.secrets and given.party in sealed_under.authorities:
             shares[given.party.name] = given.secrets[shot]
         refusals += [f"{given.party.name}: {r.fact}" for r in given.refusals if r.id == shot]
     refused = f" ({'; '.join(refusals)})" if refusals else ""
     if not epoch_secrets:
         raise SealError(
-            f"the custodian ({policy.custodian.name}) has not answered for it{refused}",
+            f"the custodian ({sealed_under.custodian.name}) has not answered for it{refused}",
             hint="`sealshot custodian answer` does; after the retention time nobody can",
         )
     try:

@@ -34,6 +34,22 @@ class Started:
     """SHA-256 of the policy that it seals under."""
     holds: int = -1
     """How many `hold-stands` are directly before this entry: all in force; -1: it does not say."""
+    version: int = 1
+    """Of that policy."""
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyChanged:
+    """A new version of the policy took force."""
+
+    event: ClassVar[str] = "policy-changed"
+    time: str
+    policy: str
+    """SHA-256 of the new one."""
+    version: int
+    """Of it."""
+    previous: str
+    """SHA-256 of the one that was in force."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +209,7 @@ class Other:
 
 Entry = (
     Started
+    | PolicyChanged
     | Alive
     | Stopped
     | Sealed
@@ -213,6 +230,7 @@ _KINDS: dict[str, type[Any]] = {
     kind.event: kind
     for kind in (
         Started,
+        PolicyChanged,
         Alive,
         Stopped,
         Sealed,

@@ -177,7 +177,7 @@ class EpochKeys:
     """
 
     def __init__(self, policy: Policy, cache: Path | None, base: Path = Path()) -> None:
-        self._policy, self._cache, self._base = policy, cache, base
+        self.policy, self._cache, self._base = policy, cache, base
         self._keys: dict[str, EpochKey] = {}
         self._keeping = threading.Lock()  # one thread seals, another one looks ahead
 
@@ -189,7 +189,7 @@ class EpochKeys:
         Raises:
             SealError: the key of the present epoch is not signed by the custodian.
         """
-        current, *later = next_epochs(now, self._policy.epoch, ahead)
+        current, *later = next_epochs(now, self.policy.epoch, ahead)
         count = int(self.get(current) is not None)
         for epoch in later:
             try:
@@ -203,7 +203,7 @@ class EpochKeys:
 
         An older key dies sooner: what is sealed to it is never kept longer than promised.
         """
-        epoch = epoch_of(now, self._policy.epoch)
+        epoch = epoch_of(now, self.policy.epoch)
         if (key := self.get(epoch)) is not None:
             return key
         before = [e for e in self._known() if epoch_start(e) < epoch_start(epoch)]
@@ -220,29 +220,37 @@ class EpochKeys:
             SealError: what is published there is not signed by the custodian of the policy.
         """
         if epoch not in self._keys:
-            name = epoch + PUBLIC_SUFFIX
-            cached = self._cache / name if self._cache else None
-            if cached is not None and cached.is_file():
-                data: bytes | None = cached.read_bytes()
-            else:
-                data = _fetch(self._policy.epoch_keys, self._base, name)
-            if data is None:
+            key = self._cached(epoch) or self._fetched(epoch)
+            if key is None:
                 return None
-            self._keys[epoch] = parse_epoch_key(data, self._policy, epoch)
-            if cached is not None:
-                self._keep(cached, data)
+            self._keys[epoch] = key
         return self._keys[epoch]
 
-    def _keep(self, cached: Path, data: bytes) -> None:
-        with self._keeping:
-            if not cached.is_file():
-                cached.parent.mkdir(parents=True, exist_ok=True)
-                write_file(cached, data)
+    def _cached(self, epoch: str) -> EpochKey | None:
+        cached = self._cache / (epoch + PUBLIC_SUFFIX) if self._cache else None
+        if cached is None or not cached.is_file():
+            return None
+        try:
+            return parse_epoch_key(cached.read_bytes(), self.policy, epoch)
+        except SealError:  # it was fit when it was kept: by an earlier version of the policy
+            return None
+
+    def _fetched(self, epoch: str) -> EpochKey | None:
+        name = epoch + PUBLIC_SUFFIX
+        data = _fetch(self.policy.epoch_keys, self._base, name)
+        if data is None:
+            return None
+        key = parse_epoch_key(data, self.policy, epoch)
+        if self._cache is not None:
+            with self._keeping:
+                self._cache.mkdir(parents=True, exist_ok=True)
+                write_file(self._cache / name, data)
+        return key
 
     def _known(self) -> set[str]:
         folders = [self._cache] if self._cache else []
-        if "://" not in self._policy.epoch_keys:
-            folders.append(self._base / self._policy.epoch_keys)
+        if "://" not in self.policy.epoch_keys:
+            folders.append(self._base / self.policy.epoch_keys)
         files = [file for folder in folders for file in folder.glob("*" + PUBLIC_SUFFIX)]
         return {file.stem for file in files if is_epoch(file.stem)} | self._keys.keys()
 

@@ -22,14 +22,20 @@ import base64
 import hashlib
 import logging
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from sealshot.runtime.errors import InputError, SealError
-from sealshot.runtime.seal.documents import canonical, is_signature, named, read_file
+from sealshot.runtime.seal.documents import (
+    Document,
+    canonical,
+    is_signature,
+    named,
+    read_file,
+)
 from sealshot.runtime.seal.fields import (
     Check,
     is_list,
@@ -78,17 +84,17 @@ class Party:
 
     @property
     def _claim(self) -> bytes:
-        body = {"role": self.role, "name": self.name, "verify_key": str(self.verify_key)}
-        if self.recipient:
-            body["recipient"] = str(self.recipient)
-        return b"sealshot/pub/1\n" + canonical(body)
+        return b"sealshot/pub/1\n" + canonical({"role": self.role, **self.values})
+
+    @property
+    def values(self) -> dict[str, str]:
+        """Its name and keys, as a policy has them."""
+        recipient = {"recipient": str(self.recipient)} if self.recipient else {}
+        return {"name": self.name, **recipient, "verify_key": str(self.verify_key)}
 
     def table(self) -> str:
-        """Return the fields of the party as lines of TOML."""
-        lines = [f'name = "{self.name}"']
-        if self.recipient:
-            lines.append(f'recipient = "{self.recipient}"')
-        return "\n".join([*lines, f'verify_key = "{self.verify_key}"', ""])
+        """Return the same as lines of TOML."""
+        return "".join(f'{name} = "{value}"\n' for name, value in self.values.items())
 
 
 @dataclass(frozen=True)  # without slots, for what is cached
@@ -103,6 +109,29 @@ class Policy:
     """Folder or address where the custodian publishes epoch keys."""
     custodian: Party
     authorities: tuple[Party, ...]
+    previous: Policy | None = field(default=None, compare=False, repr=False)
+    """The version before this one, see `succession.py`; None of the first."""
+    change: Document | None = field(default=None, compare=False, repr=False)
+    """By which the quorums of both made it so; None of the first."""
+
+    @property
+    def version(self) -> int:
+        """Its number in the succession; the first is 1."""
+        return self.previous.version + 1 if self.previous else 1
+
+    @cached_property
+    def versions(self) -> tuple[Policy, ...]:
+        """This version and those before it, the newest first."""
+        return (self, *(self.previous.versions if self.previous else ()))
+
+    def of(self, digest: str) -> Policy | None:
+        """Return the newest version of that digest, of this one and those before it."""
+        return next((one for one in self.versions if one.digest == digest), None)
+
+    def party_of(self, key: VerifyKey) -> Party | None:
+        """Return who signs with a key, by the newest version that has it."""
+        parties = (p for one in self.versions for p in (*one.authorities, one.custodian))
+        return next((party for party in parties if party.verify_key == key), None)
 
     @property
     def is_post_quantum(self) -> bool:
@@ -135,6 +164,19 @@ class Policy:
     def authority(self, name: str) -> Party | None:
         """Return the authority of that name."""
         return next((a for a in self.authorities if a.name == name), None)
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The fields of its file."""
+        return {
+            "format": FORMAT,
+            "quorum": self.quorum,
+            "retention": self.retention,
+            "epoch": self.epoch,
+            "epoch_keys": self.epoch_keys,
+            "custodian": self.custodian.values,
+            "authorities": [authority.values for authority in self.authorities],
+        }
 
     def encode(self) -> str:
         """Return the file form (TOML)."""
@@ -179,24 +221,21 @@ def make_policy(
     return Policy(quorum, retention, epoch, epoch_keys, custodian, authorities)
 
 
-def read_policy(path: Path) -> Policy:
-    """Read a policy.
-
-    Raises:
-        InputError: it is none.
-    """
-    data = read_file(path, "policy", POLICY_LIMIT)
-    with named(path):
-        return parse_policy(data)
-
-
 def parse_policy(data: bytes) -> Policy:
     """Read the bytes of a policy.
 
     Raises:
         InputError: it is none.
     """
-    values = _parse_toml(data, "a policy")
+    return policy_from(_parse_toml(data, "a policy"))
+
+
+def policy_from(values: dict[str, Any]) -> Policy:
+    """Return the policy of the fields of its file.
+
+    Raises:
+        InputError: they are none.
+    """
     refuse_newer("a policy", values.get("format"), FORMAT)
     if wrong := problem(values, _POLICY):
         raise SealError(f"it is not a policy: {wrong}", hint="`sealshot policy new` writes one")

@@ -205,7 +205,15 @@ def signers(warrant: Warrant, policy: Policy) -> list[str]:
     except SealError as error:
         raise RefusedError("altered", error.fact, error.hint) from None
     names = {authority.verify_key: authority.name for authority in policy.authorities}
-    if not keys <= names.keys():
+    for key in keys - names.keys():
+        former = policy.party_of(key)
+        if former and former.role == "authority":
+            raise RefusedError(
+                "revoked-signature",
+                f"the warrant is signed by a key of {former.name} that is none of version "
+                f"{policy.version} of the policy any more",
+                hint="write the warrant anew, and have the authorities of today sign it",
+            )
         raise RefusedError(
             "foreign-signature",
             "the warrant is signed by somebody who is no authority of the policy",
@@ -241,27 +249,25 @@ def check_hold(warrant: Warrant, policy: Policy, now: datetime) -> None:
     Raises:
         RefusedError: it does not; the reason is named.
     """
-    check_signed(warrant, policy, "hold")
+    check_placed(warrant, policy)
     if warrant.until is None or warrant.until <= now:
         end = format_time(warrant.until) if warrant.until else "a time that nobody signed"
         raise RefusedError("hold-ended", f"the hold is until {end}", hint="give one that goes on")
 
 
+def check_placed(warrant: Warrant, policy: Policy) -> None:
+    """Check that a quorum signed a hold, of the policy or of a version before it.
+
+    A hold that was placed lasts although its signers were replaced; a new one takes those of today.
+    """
+    check_signed(warrant, policy.of(warrant.policy) or policy, "hold")
+
+
 def check_signed(warrant: Warrant, policy: Policy, purpose: str) -> None:
-    """Check that a quorum signed a warrant to that purpose, under this policy."""
+    """Check that a quorum signed a warrant to that purpose, under the newest of these policies."""
     if warrant.policy != policy.digest:
-        raise RefusedError(
-            "other-policy",
-            "the warrant is for another policy",
-            hint="give the policy that the cameras were enrolled with",
-        )
-    if policy.is_post_quantum and not warrant.investigator.is_post_quantum:
-        raise RefusedError(
-            "weak-investigator",
-            "the investigator's key is weaker than those of the policy: answers to it would not "
-            "be post-quantum",
-            hint="`sealshot keys new --post-quantum` makes one; then write the warrant anew",
-        )
+        raise _of_another_policy(warrant, policy)
+    _check_investigator(warrant, policy)
     signed = signers(warrant, policy)
     if len(signed) < policy.quorum:
         raise RefusedError(
@@ -288,15 +294,19 @@ def check_scope(warrant: Warrant, container: Container, policy: Policy) -> None:
 
 def check_header(warrant: Warrant, header: Header, policy: Policy) -> None:
     """Check the same by a header alone, which nobody has verified: to choose what is fetched."""
-    if header.policy != policy.digest:
+    sealed_under = policy.of(header.policy)
+    if sealed_under is None:
         raise RefusedError(
-            "other-policy", "it was sealed under another policy", hint="give that policy"
+            "other-policy",
+            "it was sealed under another policy",
+            hint="give that policy; one that is newer than yours comes with all its versions",
         )
     if (header.quorum, header.authorities) != (
-        policy.quorum,
-        tuple(authority.name for authority in policy.authorities),
+        sealed_under.quorum,
+        tuple(authority.name for authority in sealed_under.authorities),
     ):
         raise RefusedError("false-header", "its header contradicts the policy that it names")
+    _check_investigator(warrant, sealed_under)
     if header.camera not in warrant.cameras:
         raise RefusedError("other-camera", f"the warrant is not for the camera '{header.camera}'")
     if header.camera_key != warrant.cameras[header.camera]:
@@ -316,6 +326,31 @@ def check_header(warrant: Warrant, header: Header, policy: Policy) -> None:
         raise RefusedError(
             "outside-time",
             f"it was taken in the hour {header.taken}, outside of the warrant's time",
+        )
+
+
+def _of_another_policy(warrant: Warrant, policy: Policy) -> RefusedError:
+    if earlier := policy.of(warrant.policy):
+        return RefusedError(
+            "superseded",
+            f"the warrant was signed under version {earlier.version} of the policy, and version "
+            f"{policy.version} is in force",
+            hint="write the warrant anew, and have the authorities of today sign it",
+        )
+    return RefusedError(
+        "other-policy",
+        "the warrant is for another policy",
+        hint="give the policy that the cameras were enrolled with, with all its versions",
+    )
+
+
+def _check_investigator(warrant: Warrant, policy: Policy) -> None:
+    if policy.is_post_quantum and not warrant.investigator.is_post_quantum:
+        raise RefusedError(
+            "weak-investigator",
+            "the investigator's key is weaker than those of the policy: answers to it would not "
+            "be post-quantum",
+            hint="`sealshot keys new --post-quantum` makes one; then write the warrant anew",
         )
 
 

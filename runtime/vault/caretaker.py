@@ -14,7 +14,7 @@ import logging
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from sealshot.runtime.errors import SealError, VaultError
@@ -83,10 +83,11 @@ class Caretaker:
         """Finish what a killed run left, and begin to upload.
 
         Raises:
+            SealError: the log has a newer policy.
             VaultError: something could not be deleted.
             LogError: something could not be logged.
         """
-        self._record.finish()
+        self._record.finish(self._rules.policy)
         self.tick()  # before anything is logged: what is over may have filled the disk
         if self._uploads:
             self._uploads.start()  # what is over is not sent any more
@@ -113,6 +114,11 @@ class Caretaker:
             self._tell_gone()
         if self._uploads:
             self._acknowledge(self._uploads)
+
+    def follow(self, policy: Policy) -> None:
+        """Go by a new version of the policy from now on."""
+        self._rules = replace(self._rules, policy=policy, retention=policy.retention_time)
+        self._tick_at = 0.0
 
     def end(self) -> None:
         """Wait a while for uploads, and log them.

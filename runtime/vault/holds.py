@@ -18,7 +18,13 @@ from sealshot.runtime.seal.container import read_container
 from sealshot.runtime.seal.documents import write_file
 from sealshot.runtime.seal.policy import Policy
 from sealshot.runtime.seal.times import format_time, is_time, parse_time
-from sealshot.runtime.seal.warrant import Warrant, check_scope, check_warrant, read_warrant
+from sealshot.runtime.seal.warrant import (
+    Warrant,
+    check_placed,
+    check_scope,
+    check_warrant,
+    read_warrant,
+)
 from sealshot.runtime.vault.store import OBJECT_LIMIT, SEALED
 
 FOLDER, SUFFIX = ".holds", ".json"
@@ -115,7 +121,7 @@ def read_holds(vault: Path, policy: Policy | None, now: datetime) -> Holds:
             raise _unusable(path, "there is no policy to verify it by: give --policy")
         try:
             warrant = read_warrant(path)
-            check_warrant(warrant, policy, warrant.issued, "hold")
+            check_placed(warrant, policy)
         except SealError as error:
             raise _unusable(path, error.fact) from error
         if warrant.digest != digest:

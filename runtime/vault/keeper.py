@@ -7,6 +7,7 @@ alone. With an enrolled camera, a quorum does (see `seal/quorum.py`), and all is
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -27,6 +28,7 @@ from sealshot.runtime.vault.notices import Notices
 from sealshot.runtime.vault.record import LOG, Record
 from sealshot.runtime.vault.sealer import QuorumSealer, RecipientSealer, SealedShot, Sealer
 from sealshot.runtime.vault.store import Vault
+from sealshot.runtime.vault.turns import Turns
 from sealshot.runtime.vault.upload import Delivery, Standing, Uploads
 
 logger = logging.getLogger(__name__)
@@ -42,6 +44,9 @@ class Sealing:
     """Seals under its policy."""
     epoch_keys: EpochKeys | None = None
     """Of the camera's policy. None where nothing is sealed, only what is there looked after."""
+    newest_keys: Callable[[], EpochKeys] | None = None
+    """Returns the epoch keys of the newest version of the policy that is there by now; None where
+    the run keeps to the version that it begins with."""
     policy: Policy | None = None
     """Legal holds are verified by it; None takes the camera's."""
     retention: timedelta | None = None
@@ -107,8 +112,14 @@ class Keeper:
             if self._uploads:
                 opened.callback(self._uploads.stop)
             self._caretaker.begin()
-            if camera and self._sealer:
-                self._record.log_start(camera.policy.digest, self._clock.now())
+            self._turns: Turns | None = None
+            if camera:
+                now = self._clock.now()
+                self._record.log_policy(camera.policy, now)
+                if self._sealer:
+                    self._record.log_start(camera.policy, now)
+                if newest := sealing.newest_keys:
+                    self._turns = Turns(camera, newest, self._record, notices, now)
             self._opened = opened.pop_all()
 
     def put(
@@ -134,6 +145,7 @@ class Keeper:
         """
         if self._sealer is None:
             raise ValueError("nothing is sealed here, only what is there looked after")
+        self._turn()
         utc = datetime.fromisoformat(shot.utc.replace("Z", "+00:00"))
         times = self._times_of(shot.time_s, utc, origin)
         plain = pack(shot, origin, times, picture=picture)
@@ -154,6 +166,7 @@ class Keeper:
         """
         if self._sealer is None:
             raise ValueError("nothing is sealed here, only what is there looked after")
+        self._turn()
         times = self._times_of(originals.pieces[0].time_s, utc, origin)
         plain = pack_originals(originals, origin, times)
         return self._store(self._sealer.seal(plain, times, CONTENT, originals.id), times)
@@ -190,7 +203,14 @@ class Keeper:
             VaultError: something could not be deleted.
             LogError: something could not be logged.
         """
+        self._turn()
         self._caretaker.tick()
+
+    def _turn(self) -> None:
+        """Let a new version of the policy take force where an epoch turned."""
+        if self._turns and (sealer := self._turns.take(self._clock.now())):
+            self._sealer = sealer
+            self._caretaker.follow(self._turns.camera.policy)
 
     def standing(self) -> Standing:
         """Return how far uploads are."""

@@ -23,6 +23,7 @@ from sealshot.runtime.seal.entries import (
     HoldEnded,
     HoldPlaced,
     HoldStands,
+    PolicyChanged,
     Purged,
     Sealed,
     Started,
@@ -30,7 +31,9 @@ from sealshot.runtime.seal.entries import (
     Uploaded,
 )
 from sealshot.runtime.seal.log import Log
+from sealshot.runtime.seal.policy import Policy
 from sealshot.runtime.seal.signing import VerifyKey
+from sealshot.runtime.seal.succession import change_to_log, last_seen
 from sealshot.runtime.seal.times import format_hour, format_time, parse_time
 from sealshot.runtime.vault.holds import Holds
 from sealshot.runtime.vault.sealer import SealedShot
@@ -58,16 +61,21 @@ class Record:
         self._holds: dict[tuple[str, str], str] = {}
         """In force, by the log: warrant and end, to case."""
         self._unlogged: list[str] = []
+        self._seen: Started | PolicyChanged | None = None
         self._watching = False
 
-    def finish(self) -> None:
+    def finish(self, policy: Policy | None = None) -> None:
         """Delete what a killed run had logged as purged, and had not deleted.
 
         Raises:
+            SealError: the policy is older than one that the log has, or does not come from it.
             VaultError: an object could not be deleted.
         """
         if self._log is None:
             return
+        self._seen = last_seen(self._log)
+        if policy:
+            self.check_policy(policy)
         self._holds = _holds_in_force(self._log)
         unlogged = {found.id for found in list_objects(self._vault.path)}
         purged = []
@@ -177,7 +185,25 @@ class Record:
                     "vault hold`",
                 )
 
-    def log_start(self, policy: str, now: datetime) -> None:
+    def check_policy(self, policy: Policy) -> None:
+        """Check that a policy is that of the log, or comes from it.
+
+        Raises:
+            SealError: it is older, or another one.
+        """
+        change_to_log(policy, self._seen, "")
+
+    def log_policy(self, policy: Policy, now: datetime) -> None:
+        """Log that a version of the policy took force, unless it is known.
+
+        Raises:
+            LogError: it could not be logged.
+        """
+        for changed in change_to_log(policy, self._seen, self._hour(now)):
+            self._append(changed)
+            self._seen = changed
+
+    def log_start(self, policy: Policy, now: datetime) -> None:
         """Log that the camera begins to watch, and before that each hold that is in force.
 
         So the next start finds them all without reading what was before this one.
@@ -187,7 +213,8 @@ class Record:
         """
         hour = self._hour(now)
         holds = [HoldStands(hour, w, case, until) for (w, until), case in self._holds.items()]
-        self._append(*holds, Started(hour, FORMAT, policy, holds=len(holds)))
+        self._seen = Started(hour, FORMAT, policy.digest, len(holds), policy.version)
+        self._append(*holds, self._seen)
         self._watching = True
 
     def log_alive(self, now: datetime) -> None:

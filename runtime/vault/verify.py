@@ -310,7 +310,7 @@ def _foreign(container: Container, rules: Rules) -> str:
     keys = {camera.verify_key: camera.name for camera in rules.cameras}
     if keys and keys.get(container.camera_key) != header.camera:
         return f"it is signed by another key than that of the camera, and says '{header.camera}'"
-    if rules.policy and header.policy != rules.policy.digest:
+    if rules.policy and rules.policy.of(header.policy) is None:
         return f"its {HEADER} names another policy"
     return ""
 

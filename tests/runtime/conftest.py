@@ -197,6 +197,12 @@ def fresh_parties(tmp_path: Path) -> Parties:
     return make_parties(tmp_path / "parties")
 
 
+@pytest.fixture
+def copied_parties(parties: Parties, tmp_path: Path) -> Parties:
+    """The same in folders of a test's own: it may change all but the published epoch keys."""
+    return Parties(shutil.copytree(parties.folder, tmp_path / "parties"))
+
+
 @pytest.fixture(scope="session")
 def classical_parties(tmp_path_factory: pytest.TempPathFactory) -> Parties:
     return make_parties(tmp_path_factory.mktemp("classical"), "--classical")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from datetime import datetime
 from pathlib import Path
 
 from sealshot.runtime.cli.arguments import Arguments
@@ -14,6 +15,7 @@ from sealshot.runtime.seal.entries import Answered, Refused
 from sealshot.runtime.seal.log import Log
 from sealshot.runtime.seal.policy import Party, Policy
 from sealshot.runtime.seal.signing import SigningKey
+from sealshot.runtime.seal.succession import change_to_log, last_seen
 from sealshot.runtime.seal.times import format_time, utc_now
 from sealshot.runtime.seal.warrant import RefusedError, check_warrant, read_warrant
 
@@ -48,6 +50,11 @@ def answer_request(
         InputError: the warrant is not in force (that is logged too), or a file is wrong.
         LogError: what is not logged is not answered.
     """
+    if party not in (*policy.authorities, policy.custodian):
+        note(
+            f"{party.name} is no party of version {policy.version} of the policy any more: only "
+            "what was sealed before is opened"
+        )
     warrant = read_warrant(given.warrant)
     containers = read_request(read_file(given.request, "request", REQUEST_LIMIT))
     if given.output.exists():
@@ -55,6 +62,7 @@ def answer_request(
     now = utc_now()
     time = format_time(now)
     with Log(log_path, party.name, key) as log:
+        go_by(policy, log, now)
         purpose = "restore" if warrant.purpose == "restore" else "open"
         try:
             check_warrant(warrant, policy, now, purpose)
@@ -101,3 +109,14 @@ def answer_request(
         warn(f"{refusal.id}: refused ({refusal.reason}): {refusal.fact}")
     note(f"{len(answered.secrets)} of {len(containers)} answered for case {warrant.case}")
     return 2 if answered.refusals else 0
+
+
+def go_by(policy: Policy, log: Log, now: datetime) -> None:
+    """Log that a party goes by a policy from now on, unless its log knows.
+
+    Raises:
+        SealError: it went by a newer one before, or by another one.
+        LogError: it could not be logged.
+    """
+    if changed := change_to_log(policy, last_seen(log), format_time(now)):
+        log.append(*changed)

@@ -8,16 +8,21 @@ from sealshot.runtime.age.hybrid import HybridIdentity
 from sealshot.runtime.age.x25519 import X25519Identity
 from sealshot.runtime.cli.arguments import Arguments, run_action
 from sealshot.runtime.cli.commands.answering import answer_arguments, answer_request
-from sealshot.runtime.cli.commands.parties import add_name, single_identity, write_party
+from sealshot.runtime.cli.commands.parties import (
+    add_name,
+    authority_of,
+    single_identity,
+    write_party,
+)
 from sealshot.runtime.cli.terminal import say
-from sealshot.runtime.errors import InputError
 from sealshot.runtime.seal.ceremony import Give
 from sealshot.runtime.seal.container import Container
 from sealshot.runtime.seal.epochs import is_over
 from sealshot.runtime.seal.keys import PrivateKey, write_identity
-from sealshot.runtime.seal.policy import Party, Policy, read_policy
+from sealshot.runtime.seal.policy import Party, Policy
 from sealshot.runtime.seal.quorum import open_share
 from sealshot.runtime.seal.signing import SigningKey
+from sealshot.runtime.seal.succession import read_policy
 from sealshot.runtime.seal.times import utc_now
 from sealshot.runtime.seal.warrant import (
     RefusedError,
@@ -85,12 +90,7 @@ def _answer(argv: list[str]) -> int:
     identity = single_identity(given.key)
     key = SigningKey.of_authority(identity)
     policy = read_policy(given.policy)
-    party = next((a for a in policy.authorities if a.verify_key == key.verify_key), None)
-    if party is None:
-        raise InputError(
-            f"the key {given.key} is not of an authority of the policy",
-            hint="check which key and which policy were given",
-        )
+    party = authority_of(policy, key, given.key)
     return answer_request(
         given,
         policy,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from sealshot.runtime.cli.arguments import Arguments, run_action, seconds
@@ -15,10 +15,12 @@ from sealshot.runtime.cli.commands.parties import (
 from sealshot.runtime.cli.extras import EXTRAS
 from sealshot.runtime.cli.terminal import note, say, say_json, table
 from sealshot.runtime.errors import InputError
-from sealshot.runtime.files import make_folder, write_new
-from sealshot.runtime.seal.policy import Party, Policy, read_party, read_policy
+from sealshot.runtime.files import make_folder
+from sealshot.runtime.seal.epochs import EpochKeys
+from sealshot.runtime.seal.policy import Party, Policy, read_party
 from sealshot.runtime.seal.quorum import Camera
 from sealshot.runtime.seal.signing import SigningKey
+from sealshot.runtime.seal.succession import read_policy, write_policy
 from sealshot.runtime.sources.discover import WAIT_S, discover
 from sealshot.runtime.sources.onvif import best, is_onvif, profiles_of
 from sealshot.runtime.sources.reader import NoVideoError
@@ -81,9 +83,9 @@ def _enrol(argv: list[str]) -> int:
     public = folder / f"{name}.pub"
     party = Party("camera", name, key.verify_key)
     write_party(public, party, key, lambda: write_signing_key(folder / KEY, key))
-    write_new(folder / POLICY, policy.encode(), mode=0o644)
+    write_policy(folder / POLICY, policy)
     say(str(public))
-    note(f"policy {policy.digest}")
+    note(f"policy {policy.digest}, version {policy.version}")
     return 0
 
 
@@ -157,15 +159,19 @@ def read_camera(policy_file: Path) -> Camera:
     raise InputError(f"there is no .pub file of {folder / KEY}", hint="enrol the camera anew")
 
 
+def read_keys(policy_file: Path) -> EpochKeys:
+    """Return the epoch keys of the newest version of a camera's policy that is there.
+
+    Raises:
+        InputError: one of them cannot take force.
+    """
+    folder = policy_file.parent
+    return EpochKeys(read_policy(policy_file), folder / "epochs", folder)
+
+
 def _resolved(policy: Policy, base: Path) -> Policy:
     """Make a relative folder of epoch keys absolute: the camera's copy lies elsewhere."""
-    if "://" in policy.epoch_keys:
-        return policy
-    return Policy(
-        policy.quorum,
-        policy.retention,
-        policy.epoch,
-        str((base / policy.epoch_keys).resolve()),
-        policy.custodian,
-        policy.authorities,
-    )
+    previous = _resolved(policy.previous, base) if policy.previous else None
+    at = policy.epoch_keys
+    epoch_keys = at if "://" in at else str((base / at).resolve())
+    return replace(policy, epoch_keys=epoch_keys, previous=previous)

@@ -10,6 +10,7 @@ from sealshot.runtime.cli.commands.answering import (
     REQUEST_LIMIT,
     answer_arguments,
     answer_request,
+    go_by,
 )
 from sealshot.runtime.cli.commands.parties import (
     add_name,
@@ -28,9 +29,10 @@ from sealshot.runtime.seal.entries import Destroyed, HoldKept, Published, Refuse
 from sealshot.runtime.seal.epochs import KEY_SUFFIX, destroy_file, expired, is_over, publish
 from sealshot.runtime.seal.holds import Holds
 from sealshot.runtime.seal.log import Log
-from sealshot.runtime.seal.policy import Party, Policy, read_policy
+from sealshot.runtime.seal.policy import Party, Policy
 from sealshot.runtime.seal.quorum import open_epoch
 from sealshot.runtime.seal.signing import SigningKey
+from sealshot.runtime.seal.succession import read_policy
 from sealshot.runtime.seal.times import format_time, parse_duration, parse_time, utc_now
 from sealshot.runtime.seal.warrant import (
     RefusedError,
@@ -130,10 +132,10 @@ def _answer(argv: list[str]) -> int:
     arguments.add_argument("--keys", type=Path, required=True)
     given = arguments.parse_args(argv)
     folder: Path = given.keys
-    policy, key = _own(folder, given.policy)
+    policy, party, key = _own(folder, given.policy)
     log = given.log or folder / LOG
     opener = _opener(folder, policy)
-    return answer_request(given, policy, policy.custodian, key, opener, log)
+    return answer_request(given, policy, party, key, opener, log)
 
 
 def _hold(argv: list[str]) -> int:
@@ -145,7 +147,7 @@ def _hold(argv: list[str]) -> int:
     add("--keys", type=Path, required=True)
     add("--until", type=parse_time)
     given = arguments.parse_args(argv)
-    policy, key = _own(given.keys, given.policy)
+    policy, party, key = _own(given.keys, given.policy)
     warrant = read_warrant(given.warrant)
     containers = read_request(read_file(given.request, "request", REQUEST_LIMIT))
     now = utc_now()
@@ -153,7 +155,8 @@ def _hold(argv: list[str]) -> int:
     holds = Holds(given.keys / HOLDS)
     time, digest, case_name = format_time(now), warrant.digest, warrant.case
     refused, opener = 0, _opener(given.keys, policy)
-    with Log(given.keys / LOG, policy.custodian.name, key) as log:
+    with Log(given.keys / LOG, party.name, key) as log:
+        go_by(policy, log, now)
         try:
             check_warrant(warrant, policy, now, "hold")
         except RefusedError as error:
@@ -208,12 +211,21 @@ def _opener(folder: Path, policy: Policy) -> Give:
     return give
 
 
-def _do_publish(folder: Path, to: Path, ahead: str, policy: Policy, key: SigningKey) -> int:
+def _do_publish(
+    folder: Path, to: Path, ahead: str, policy: Policy, party: Party, key: SigningKey
+) -> int:
+    if party != policy.custodian:
+        raise InputError(
+            f"{folder} is of {party.name}, who is not the custodian of version {policy.version} of "
+            "the policy any more",
+            hint=f"{policy.custodian.name} publishes; `sealshot custodian destroy` goes on here",
+        )
     _make(to, 0o755)
     now = TrustedClock(folder / CLOCK).peek()
     if now.warning:
         warn(now.warning)
-    with Log(folder / LOG, policy.custodian.name, key) as log:
+    with Log(folder / LOG, party.name, key) as log:
+        go_by(policy, log, now.time)
         done = publish(key, policy, folder / SECRETS, to, now.time, parse_duration(ahead))
         if done.made:
             log.append(
@@ -233,7 +245,9 @@ def _do_publish(folder: Path, to: Path, ahead: str, policy: Policy, key: Signing
     return 0
 
 
-def _do_destroy(folder: Path, policy: Policy, key: SigningKey, *, accept: bool) -> int:
+def _do_destroy(
+    folder: Path, policy: Policy, party: Party, key: SigningKey, *, accept: bool
+) -> int:
     now = TrustedClock(folder / CLOCK, accept=accept).now()
     if now.warning:
         warn(now.warning)
@@ -241,7 +255,8 @@ def _do_destroy(folder: Path, policy: Policy, key: SigningKey, *, accept: bool) 
     gone = expired(folder / SECRETS, policy, now.earliest)
     cases = holds.expired(now.earliest)
     time = format_time(now.time)
-    with Log(folder / LOG, policy.custodian.name, key) as log:
+    with Log(folder / LOG, party.name, key) as log:
+        go_by(policy, log, now.time)
         for epoch in gone:
             # Logged first: a crash between the two destroys and logs again.
             log.append(Destroyed(time, epoch=epoch))
@@ -253,15 +268,17 @@ def _do_destroy(folder: Path, policy: Policy, key: SigningKey, *, accept: bool) 
     return 0
 
 
-def _own(folder: Path, policy_file: Path) -> tuple[Policy, SigningKey]:
+def _own(folder: Path, policy_file: Path) -> tuple[Policy, Party, SigningKey]:
+    """Return the policy, and who has the folder: its custodian, or that of an earlier version."""
     policy = read_policy(policy_file)
     key = read_signing_key(folder / SIGNING_KEY)
-    if key.verify_key != policy.custodian.verify_key:
+    party = policy.party_of(key.verify_key)
+    if party is None or party.role != "custodian":
         raise InputError(
             f"{folder} is not of the custodian of the policy",
             hint="check which folder and which policy were given",
         )
-    return policy, key
+    return policy, party, key
 
 
 def _arguments(action: str, *, to: bool = False, clock: bool = False) -> Arguments:

@@ -24,16 +24,10 @@ from sealshot.runtime.seal.evidence import Checked, check_evidence, write_eviden
 from sealshot.runtime.seal.keys import read_identities
 from sealshot.runtime.seal.log_lines import verified_entries
 from sealshot.runtime.seal.merkle import hash_leaf
-from sealshot.runtime.seal.policy import (
-    POLICY_LIMIT,
-    Party,
-    Policy,
-    parse_policy,
-    read_party,
-    read_policy,
-)
+from sealshot.runtime.seal.policy import POLICY_LIMIT, Party, Policy, parse_policy, read_party
 from sealshot.runtime.seal.proof import Proof
 from sealshot.runtime.seal.signing import parse_verify_key
+from sealshot.runtime.seal.succession import read_policy
 from sealshot.runtime.seal.tiles import Tiles
 from sealshot.runtime.seal.times import format_time, utc_now
 from sealshot.runtime.seal.warrant import WARRANT_LIMIT, Warrant, parse_warrant

@@ -24,9 +24,10 @@ from sealshot.runtime.seal.envelope import unseal
 from sealshot.runtime.seal.footage import write_footage
 from sealshot.runtime.seal.keys import read_identities
 from sealshot.runtime.seal.payload import Metadata, Opened
-from sealshot.runtime.seal.policy import Party, Policy, read_policy
+from sealshot.runtime.seal.policy import Party, Policy
 from sealshot.runtime.seal.sheet import write_sheet
 from sealshot.runtime.seal.signing import parse_verify_key
+from sealshot.runtime.seal.succession import read_policy
 from sealshot.runtime.seal.times import utc_now
 from sealshot.runtime.seal.warrant import (
     Warrant,

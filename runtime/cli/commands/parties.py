@@ -7,12 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sealshot.runtime.cli.arguments import Arguments
-from sealshot.runtime.errors import SealError
+from sealshot.runtime.errors import InputError, SealError
 from sealshot.runtime.files import write_new
 from sealshot.runtime.seal.documents import read_file
 from sealshot.runtime.seal.fields import is_name
 from sealshot.runtime.seal.keys import KEY_FILE_LIMIT, PrivateKey, read_identities, warn_of_readers
-from sealshot.runtime.seal.policy import Party
+from sealshot.runtime.seal.policy import Party, Policy
 from sealshot.runtime.seal.signing import SigningKey, parse_signing_key
 
 
@@ -74,6 +74,21 @@ def single_identity(path: Path) -> PrivateKey:
     if len(identities) != 1:
         raise SealError(f"{path} holds {len(identities)} keys, not one", hint="check the path")
     return identities[0]
+
+
+def authority_of(policy: Policy, key: SigningKey, path: Path) -> Party:
+    """Return the authority that signs with a key, of the policy or of a version before it.
+
+    Raises:
+        InputError: there is none.
+    """
+    party = policy.party_of(key.verify_key)
+    if party is None or party.role != "authority":
+        raise InputError(
+            f"the key {path} is not of an authority of the policy",
+            hint="check which key and which policy were given",
+        )
+    return party
 
 
 def _name(text: str) -> str:

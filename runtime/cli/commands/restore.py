@@ -35,8 +35,9 @@ from sealshot.runtime.seal.documents import named, read_file, write_file
 from sealshot.runtime.seal.keys import read_identities
 from sealshot.runtime.seal.memory import disable_core_dumps
 from sealshot.runtime.seal.originals import OpenedOriginals, Originals
-from sealshot.runtime.seal.policy import Party, Policy, read_policy
+from sealshot.runtime.seal.policy import Party, Policy
 from sealshot.runtime.seal.signing import parse_verify_key
+from sealshot.runtime.seal.succession import read_policy
 from sealshot.runtime.seal.times import utc_now
 from sealshot.runtime.seal.warrant import Warrant, check_scope, check_warrant, read_warrant
 from sealshot.runtime.vault.record import LOG

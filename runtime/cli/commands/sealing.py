@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
-from sealshot.runtime.cli.commands.camera import read_camera
-from sealshot.runtime.seal.epochs import EpochKeys
+from sealshot.runtime.cli.commands.camera import read_camera, read_keys
 from sealshot.runtime.seal.keys import parse_recipients
 from sealshot.runtime.vault.keeper import Sealing
 from sealshot.runtime.vault.targets import open_target
@@ -48,10 +48,11 @@ def sealing_for(
             delivery=delivery,
             clock_is_right=clock_is_right,
         )
-    camera, folder = read_camera(policy), policy.parent
+    camera = read_camera(policy)
     return Sealing(
         camera=camera,
-        epoch_keys=EpochKeys(camera.policy, folder / "epochs", folder),
+        epoch_keys=read_keys(policy),
+        newest_keys=partial(read_keys, policy),
         retention=camera.policy.retention_time,
         quota_bytes=quota_bytes,
         rate=rate,

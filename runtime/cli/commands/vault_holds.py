@@ -9,7 +9,7 @@ from sealshot.runtime.cli.terminal import note, say_json, table
 from sealshot.runtime.cli.words import counted
 from sealshot.runtime.seal.entries import HoldEnded, HoldPlaced
 from sealshot.runtime.seal.log_lines import entries_of, lines_in
-from sealshot.runtime.seal.policy import read_policy
+from sealshot.runtime.seal.succession import read_policy
 from sealshot.runtime.seal.times import format_time
 from sealshot.runtime.vault.clock import CLOCK, TrustedClock
 from sealshot.runtime.vault.holds import read_holds

@@ -12,8 +12,8 @@ from sealshot.runtime.cli.commands.camera import read_camera
 from sealshot.runtime.cli.terminal import note, say, say_json, table, warn
 from sealshot.runtime.cli.words import counted
 from sealshot.runtime.errors import InputError
-from sealshot.runtime.seal.policy import read_policy
 from sealshot.runtime.seal.quorum import Camera
+from sealshot.runtime.seal.succession import read_policy
 from sealshot.runtime.seal.times import epoch_end, format_time, parse_time, utc_now
 from sealshot.runtime.seal.warrant import end_of_hold, read_warrant
 from sealshot.runtime.vault.clock import CLOCK, Trusted, TrustedClock

@@ -10,7 +10,7 @@ from sealshot.runtime.cli.arguments import Arguments, duration, positive_int
 from sealshot.runtime.cli.commands.vault_purge import log_camera
 from sealshot.runtime.cli.terminal import fail, note, progress, say, say_json
 from sealshot.runtime.pipeline.stop import Stop
-from sealshot.runtime.seal.policy import read_policy
+from sealshot.runtime.seal.succession import read_policy
 from sealshot.runtime.vault.keeper import Keeper, Sealing
 from sealshot.runtime.vault.store import list_objects
 from sealshot.runtime.vault.targets import UploadError, open_target

@@ -6,14 +6,15 @@ from datetime import timedelta
 from pathlib import Path
 
 from sealshot.runtime.cli.arguments import Arguments, run_action
-from sealshot.runtime.cli.commands.parties import single_identity
+from sealshot.runtime.cli.commands.parties import authority_of, single_identity
 from sealshot.runtime.cli.terminal import note, say, table
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.files import write_new
 from sealshot.runtime.seal.documents import write_file
 from sealshot.runtime.seal.keys import parse_recipients
-from sealshot.runtime.seal.policy import read_party, read_policy
+from sealshot.runtime.seal.policy import read_party
 from sealshot.runtime.seal.signing import SigningKey
+from sealshot.runtime.seal.succession import read_policy
 from sealshot.runtime.seal.times import format_time, parse_duration, parse_time, utc_now
 from sealshot.runtime.seal.warrant import (
     Warrant,
@@ -121,10 +122,12 @@ def _sign(argv: list[str]) -> int:
     policy = read_policy(given.policy)
     warrant = read_warrant(given.file)
     key = SigningKey.of_authority(single_identity(given.key))
-    if key.verify_key not in {authority.verify_key for authority in policy.authorities}:
+    party = authority_of(policy, key, given.key)
+    if party not in policy.authorities:
         raise InputError(
-            f"the key {given.key} is not of an authority of the policy",
-            hint="check which key and which policy were given",
+            f"the key {given.key} is that of {party.name} in an earlier version of the policy: it "
+            f"is none of version {policy.version}, and signs nothing any more",
+            hint="the authorities of today sign: `sealshot policy history` has them",
         )
     if warrant.policy != policy.digest:
         raise InputError("the warrant is for another policy", hint="check the policy given")

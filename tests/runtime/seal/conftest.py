@@ -20,9 +20,10 @@ from sealshot.runtime.seal.container import Container, read_container
 from sealshot.runtime.seal.epochs import EpochKey
 from sealshot.runtime.seal.keys import PrivateKey
 from sealshot.runtime.seal.payload import Origin, pack
-from sealshot.runtime.seal.policy import Party, Policy, read_party, read_policy
+from sealshot.runtime.seal.policy import Party, Policy, read_party
 from sealshot.runtime.seal.quorum import Camera, open_epoch, open_share, seal_to_quorum
 from sealshot.runtime.seal.signing import SigningKey
+from sealshot.runtime.seal.succession import read_policy
 from sealshot.runtime.seal.times import format_time, utc_now
 from sealshot.runtime.seal.warrant import Warrant, new_warrant, parse_warrant
 from sealshot.runtime.types import Shot

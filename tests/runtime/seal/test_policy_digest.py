@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from sealshot.runtime.age.hybrid import HybridRecipient
-from sealshot.runtime.seal.policy import read_policy
+from sealshot.runtime.seal.succession import read_policy
 from sealshot.runtime.vault.keeper import Keeper
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from sealshot.runtime.age.x25519 import X25519Identity
 from sealshot.runtime.cli.main import main
-from sealshot.runtime.seal.policy import read_policy
+from sealshot.runtime.seal.succession import read_policy
 from sealshot.runtime.seal.times import format_time, utc_now
 from sealshot.runtime.vault.dpia import Told, write_dpia
 from sealshot.runtime.vault.keeper import Keeper

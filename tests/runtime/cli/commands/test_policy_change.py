@@ -1,0 +1,206 @@
+"""Keys that change hands, from the command line: a new quorum opens what the old one sealed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from sealshot.runtime.cli.commands.camera import read_camera, read_keys
+from sealshot.runtime.cli.main import main
+from sealshot.runtime.seal.succession import changes_folder
+from sealshot.runtime.vault.keeper import Keeper, Sealing
+
+
+@dataclass(frozen=True)
+class World:
+    """A vault with a shot of before, and one of after, the police lost its key to a thief."""
+
+    parties: object
+    vault: Path
+    before: str
+    after: str
+
+    @property
+    def policy(self) -> list[str]:
+        return ["--policy", str(self.parties.policy)]
+
+    def run(self, *arguments: object) -> int:
+        return main([str(argument) for argument in arguments])
+
+    def key(self, name: str) -> Path:
+        return self.parties.key(name)
+
+    def warrant(self, out: Path, *signers: str, policy: list[str] | None = None) -> Path:
+        recipient = next(
+            word for word in self.parties.investigator.read_text().split() if "age1pq" in word
+        )
+        new = ["warrant", "new", "--case", "7", "--camera", self.parties.camera_pub, "--from"]
+        new += ["2020-01-01", "--to", "2999-01-01", "--investigator", recipient, "-o", out]
+        policy = policy or self.policy
+        assert self.run(*new, *policy) == 0
+        for name in signers:
+            assert self.run("warrant", "sign", out, *policy, "--key", self.key(name)) == 0
+        return out
+
+    def answers(self, folder: Path, warrant: Path, *names: str) -> list[object]:
+        """Ask for all, let these answer, and return the options of the last step."""
+        opening = ["open", self.vault, "--warrant", warrant, *self.policy]
+        assert self.run(*opening, "--request", folder / "r.zip") == 0
+        options: list[object] = []
+        for name in names:
+            out = folder / f"{name}.answer"
+            mine = ["--keys", self.parties.custodian] if name == "custodian" else []
+            mine = mine or ["--key", self.key(name)]
+            role = "custodian" if name == "custodian" else "authority"
+            to = [role, "answer", folder / "r.zip", "--warrant", warrant, *self.policy, *mine]
+            assert self.run(*to, "-o", out) in (0, 2)
+            options += ["--answer", out]
+        return [*opening, "--identity", self.parties.investigator, *options]
+
+
+def seal(world_parties, vault: Path, shot, origin) -> str:
+    camera = read_camera(world_parties.camera_policy)
+    sealing = Sealing(camera=camera, epoch_keys=read_keys(world_parties.camera_policy))
+    with Keeper(vault, sealing) as keeper:
+        return keeper.put(shot, origin)
+
+
+def change_policy(parties, *sign: str) -> Path:
+    """The police goes, the court comes; signed by these, and not adopted."""
+    court, shared = parties.key("court"), parties.policy.parent
+    court.parent.mkdir()
+    assert main(["authority", "new", str(court)]) == 0
+    names = ("judge", "ombudsman", "court")
+    public = [str(parties.key(name).with_suffix(".pub")) for name in names]
+    options = ["--quorum", "2", "--retention", "30d", "--epoch-keys", "epochs", "--custodian"]
+    options += [str(parties.custodian / "custodian.pub"), "-o", str(shared / "next.toml")]
+    assert main(["policy", "new", *public, *options]) == 0
+    policy, change = ["--policy", str(parties.policy)], shared / "change.json"
+    assert main(["policy", "change", str(shared / "next.toml"), *policy, "-o", str(change)]) == 0
+    for name in sign:
+        key = str(parties.key(name))
+        assert main(["policy", "sign", str(change), *policy, "--key", key]) == 0
+    return change
+
+
+@pytest.fixture
+def world(copied_parties, tmp_path: Path, shot, origin) -> World:
+    vault = tmp_path / "vault"
+    before = seal(copied_parties, vault, shot, origin)
+    change = change_policy(copied_parties, "judge", "ombudsman", "court")
+    for policy in (copied_parties.policy, copied_parties.camera_policy):
+        assert main(["policy", "adopt", str(change), "--policy", str(policy)]) == 0
+    return World(copied_parties, vault, before, seal(copied_parties, vault, shot, origin))
+
+
+def test_the_quorum_of_today_opens_what_was_sealed_before_and_after(
+    world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    warrant = world.warrant(tmp_path / "w.json", "judge", "court")
+    last = world.answers(tmp_path, warrant, "judge", "ombudsman", "custodian")
+    capsys.readouterr()
+    assert world.run(*last, "-o", tmp_path / "out", "--json") == 0
+    opened = json.loads(capsys.readouterr().out)["opened"]
+    assert {Path(one["object"]).name for one in opened} == {
+        Path(one).name for one in (world.before, world.after)
+    }
+    verify = ["vault", "verify", world.vault, "--policy", world.parties.camera_policy]
+    assert world.run(*verify) == 0
+
+
+def test_a_newcomer_has_no_share_of_what_was_sealed_before(world: World, tmp_path: Path) -> None:
+    warrant = world.warrant(tmp_path / "w.json", "judge", "court")
+    last = world.answers(tmp_path, warrant, "judge", "court", "custodian")
+    assert world.run(*last, "-o", tmp_path / "out") == 2
+    assert [file.stem for file in (tmp_path / "out").glob("*.jpg")] == [Path(world.after).stem]
+
+
+def test_a_key_that_was_revoked_signs_nothing(
+    world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    warrant = world.warrant(tmp_path / "w.json", "judge")
+    police = ["--key", world.key("police")]
+    assert world.run("warrant", "sign", warrant, *world.policy, *police) == 2
+    assert "is none of version 2, and signs nothing any more" in capsys.readouterr().err
+
+
+def old_policy(world: World, tmp_path: Path) -> list[str]:
+    """The policy as the thief has it, without the version that took the key away."""
+    old = tmp_path / "old.toml"
+    shutil.copy(world.parties.policy, old)
+    return ["--policy", str(old)]
+
+
+def test_a_warrant_of_the_old_quorum_gets_no_answer(
+    world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    policy = old_policy(world, tmp_path)
+    warrant = world.warrant(tmp_path / "w.json", "judge", "police", policy=policy)
+    request = tmp_path / "r.zip"
+    assert world.run("open", world.vault, "--warrant", warrant, *policy, "--request", request) == 0
+    asked = [request, "--warrant", warrant, *world.policy, "-o", tmp_path / "answer"]
+    for party in (
+        ("authority", "answer", *asked, "--key", world.key("judge")),
+        ("custodian", "answer", *asked, "--keys", world.parties.custodian),
+    ):
+        capsys.readouterr()
+        assert world.run(*party) == 2
+        told = capsys.readouterr().err
+        assert "signed under version 1 of the policy, and version 2 is in force" in told
+    assert not (tmp_path / "answer").exists()
+
+
+def test_a_party_that_went_by_the_new_one_does_not_go_back(
+    world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    warrant = world.warrant(tmp_path / "w.json", "judge", "court")
+    world.answers(tmp_path, warrant, "custodian")
+    policy = old_policy(world, tmp_path)
+    stale = world.warrant(tmp_path / "stale.json", "judge", "police", policy=policy)
+    asked = [tmp_path / "r.zip", "--warrant", stale, *policy, "-o", tmp_path / "answer"]
+    capsys.readouterr()
+    assert world.run("custodian", "answer", *asked, "--keys", world.parties.custodian) == 2
+    assert "the log has version 2: it was set back" in capsys.readouterr().err
+    assert not (tmp_path / "answer").exists()
+
+
+def test_who_left_still_opens_its_shares_of_before_under_a_warrant_of_today(
+    world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    warrant = world.warrant(tmp_path / "w.json", "judge", "court")
+    last = world.answers(tmp_path, warrant, "judge", "police", "custodian")
+    assert "police is no party of version 2 of the policy any more" in capsys.readouterr().err
+    assert world.run(*last, "-o", tmp_path / "out") == 2  # of after, the police has no share
+    assert [file.stem for file in (tmp_path / "out").glob("*.jpg")] == [Path(world.before).stem]
+
+
+def test_a_change_is_adopted_once_both_quorums_have_signed(
+    copied_parties, capsys: pytest.CaptureFixture[str]
+) -> None:
+    policy = ["--policy", str(copied_parties.policy)]
+    change = change_policy(copied_parties, "judge")
+    for signer in ("police", "court"):
+        assert main(["policy", "adopt", str(change), *policy]) == 2
+        assert "signed by 1 of the 2 authorities of" in capsys.readouterr().err
+        assert not changes_folder(copied_parties.policy).exists()
+        key = str(copied_parties.key(signer))
+        assert main(["policy", "sign", str(change), *policy, "--key", key]) == 0
+    assert main(["policy", "adopt", str(change), *policy]) == 0
+    capsys.readouterr()
+    assert main(["policy", "history", str(copied_parties.policy), "--json"]) == 0
+    first, second = json.loads(capsys.readouterr().out)
+    assert (first["version"], first["signed"]) == (1, [])
+    assert second["authorities"] == ["judge", "ombudsman", "court"]
+    assert second["signed"] == ["court", "judge", "police"]
+    assert main(["policy", "adopt", str(change), *policy]) == 2
+    assert "it is version 2 of the policy, and version 3 is what follows" in capsys.readouterr().err
+
+
+def test_a_camera_is_enrolled_with_all_versions(world: World, tmp_path: Path) -> None:
+    folder = tmp_path / "cam2"
+    assert world.run("camera", "enrol", folder, *world.policy) == 0
+    assert read_camera(folder / "policy.toml").policy.version == 2
