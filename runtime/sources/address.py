@@ -57,7 +57,6 @@ def open_address(
         if media.is_still and media.ends:
             media.close()
             return Snapshots(spec, fps=fps or DEFAULT_FPS, aspect=aspect, tls=tls)
-        media.live = True
         return media
 
     def stream() -> Reader:

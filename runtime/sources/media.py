@@ -87,8 +87,6 @@ class Media:
         except NoVideoError:
             self._container.close()
             raise
-        self.live = False
-        """Whether to decode with as little delay as there can be; to be set before it is read."""
         self._aspect = aspect
         self._converter = Converter()
         self._deinterlacer = Deinterlacer(_time_base(self._stream))
@@ -150,7 +148,8 @@ class Media:
             self._container.close()
 
     def _read_all(self) -> Iterator[Picture]:
-        self._stream.thread_type = "SLICE" if self.live else "AUTO"
+        # FFmpeg's frame threads lose the frames held back for their order behind a damaged packet
+        self._stream.thread_type = "SLICE"
         self._stream.codec_context.thread_count = processors()
         for frame in self._decode():
             yield from self._pictures_of(self._deinterlacer.push(frame))

@@ -161,6 +161,11 @@ FILES: dict[str, Odd] = {
     ),
     "damaged-jpeg.avi": Odd("-c:v mjpeg -q:v 2 -pix_fmt yuvj420p", damage=damage_packet(12, 40)),
     "cut-off.mkv": Odd("-c:v ffv1 -pix_fmt yuv420p", damage=cut_off(0.6), said="ended early"),
+    "cut-off-with-frames-held-back.flv": Odd(
+        X264.replace("ultrafast", "fast") + " -bf 3 -flvflags no_duration_filesize",
+        damage=cut_off(0.6),
+        said="could not be decoded",
+    ),
     "cut-off.ts": Odd("-c:v mpeg2video -q:v 2 -bf 0", damage=cut_off(0.6)),
 }
 
