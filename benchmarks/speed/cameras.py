@@ -147,7 +147,6 @@ class Played:
 
     def _open(self) -> Media:
         media = Media(str(self._path))
-        media.live = True  # decoded as a stream is
         return media
 
     def close(self) -> None:
