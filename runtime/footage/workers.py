@@ -6,8 +6,11 @@ known from those that were beside it; after two deaths it is given up, and told.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import importlib
+import io
+import logging
 import multiprocessing
 import os
 import signal
@@ -17,9 +20,11 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, Protocol
 
-from sealshot.runtime.errors import InputError
+from sealshot.runtime.errors import InputError, SealshotError
 from sealshot.runtime.footage.recordings import Recording
 from sealshot.runtime.footage.work import Done, Work, watch_recording
+
+logger = logging.getLogger(__name__)
 
 DEATHS = 2
 PR_SET_PDEATHSIG = 1
@@ -125,8 +130,20 @@ class Ray:
     def each(
         self, recordings: Iterable[Recording], work: Work, stopped: Callable[[], bool]
     ) -> Generator[Done]:
-        """Give what came of each recording."""
-        ray = self._ray
+        """Give what came of each recording; the connection to the cluster ends with it."""
+        with (
+            contextlib.redirect_stdout(_RaySays()),
+            contextlib.closing(self._each(recordings, work, stopped)) as results,
+        ):
+            try:
+                yield from results
+            finally:
+                self._ray.shutdown()
+
+    def _each(
+        self, recordings: Iterable[Recording], work: Work, stopped: Callable[[], bool]
+    ) -> Generator[Done]:
+        ray, died = self._ray, importlib.import_module("ray.exceptions")
         task = ray.remote(num_cpus=1, max_retries=DEATHS - 1)(_on_one_processor)
         shared, left = ray.put(work), deque(recordings)
         hand: dict[Any, Recording] = {}
@@ -140,10 +157,27 @@ class Ray:
                 recording = hand.pop(one)
                 try:
                     yield ray.get(one)
-                except ray.exceptions.WorkerCrashedError:
+                except (died.WorkerCrashedError, died.OutOfMemoryError, died.NodeDiedError):
                     yield Done(recording, fact=KILLED, hint=KILLED_HINT)
+                except died.RayTaskError:
+                    raise  # a defect of ours
+                except died.RayError as error:
+                    raise SealshotError(
+                        f"the Ray cluster failed: {type(error).__name__}",
+                        hint="`ray status` shows it; the same command goes on",
+                    ) from error
         for one in hand:
             ray.cancel(one, force=True)
+
+
+class _RaySays(io.TextIOBase):
+    """Takes what Ray tells on standard output, where the summary goes; passes deaths on."""
+
+    def write(self, text: str) -> int:
+        """Take a text."""
+        if "died" in text:
+            logger.warning("a worker of the cluster died; what it had in hand is done again")
+        return len(text)
 
 
 def open_workers(spec: str) -> Workers:

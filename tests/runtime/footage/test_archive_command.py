@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -22,6 +23,7 @@ from sealshot.runtime.demo.clip import write_clip
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.footage.journal import JOURNAL, Journal
 from sealshot.runtime.footage.recordings import Recording, find_recordings, opened, time_in
+from sealshot.runtime.footage.workers import _RaySays
 from sealshot.runtime.vault.store import list_objects
 
 PEOPLE = 2
@@ -95,6 +97,30 @@ def test_a_worker_and_the_writer_are_killed_and_nobody_is_lost_or_sealed_twice(
         utc.startswith(f"2026-11-21T1{i // 2}:00:0") for i, (_, _, utc, _) in enumerate(seen)
     )
     assert {one[3] for one in seen} == {"given"}
+
+
+def test_a_full_disk_is_told_and_the_same_command_goes_on(
+    command: list[str], footage: list[str], small_disk: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    full = [*command, "--vault", str(small_disk / "vault"), "--workers", "1"]
+    (small_disk / "other").write_bytes(bytes(200 << 10))
+    assert main(full) == 1
+    said = capsys.readouterr()
+    summary = json.loads(said.out)
+    assert "No space left on device" in summary["failure"]["fact"]
+    assert summary["people"] < PEOPLE * len(footage)
+    assert "Traceback" not in said.err
+    (small_disk / "other").unlink()
+    assert main(full) == 0
+    assert json.loads(capsys.readouterr().out)["failure"] is None
+    assert len(list_objects(small_disk / "vault")) == PEOPLE * len(footage)
+
+
+def test_what_ray_says_is_not_in_the_summary(caplog, capsys) -> None:
+    with contextlib.redirect_stdout(_RaySays()):
+        print("(raylet) A worker died or was killed")
+    assert capsys.readouterr().out == ""
+    assert "is done again" in caplog.text
 
 
 def test_ctrl_c_leaves_what_the_same_command_goes_on_with(
