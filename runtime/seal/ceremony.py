@@ -152,6 +152,7 @@ def answer(
         "refusals": [{"id": r.id, "reason": r.reason, "fact": r.fact} for r in refusals],
     }
     document = Document(KIND, body).signed(key)
+    assert warrant.investigator is not None  # none of those who open or hold is without
     sealed = age.encrypt(document.encode(), [warrant.investigator])
     return Answer(party, secrets, tuple(refusals), now), sealed
 

@@ -100,6 +100,8 @@ class Purged:
     reason: str
     successor: str = ""
     """The better shot of the person that took its place."""
+    warrant: str = ""
+    """Digest of the order to erase it."""
 
 
 @dataclass(frozen=True, slots=True)

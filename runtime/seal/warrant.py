@@ -33,6 +33,8 @@ from sealshot.runtime.seal.times import format_time, is_time, parse_time
 
 KIND = "sealshot/warrant/2"
 FIRST_KIND = "sealshot/warrant/1"  # of version 0.1: without the end of a hold
+ERASE_KIND = "sealshot/erasure/1"
+SHOTS_LIMIT = 10_000
 WARRANT_LIMIT = 4 * 1024 * 1024  # bytes
 CONTENT = {"open": "shot", "restore": "originals"}
 """What a container must hold for a warrant of a purpose; one to hold is for all."""
@@ -55,8 +57,8 @@ class Warrant:
     id: str
     case: str
     purpose: str
-    """``open`` shots; ``restore`` people in a public stream; or ``hold`` either: keep it openable
-    beyond its time."""
+    """``open`` shots; ``restore`` people in a public stream; ``hold`` either: keep it openable
+    beyond its time; or ``erase`` either before its time."""
     policy: str
     """SHA-256 of the policy."""
     cameras: dict[str, str]
@@ -66,10 +68,12 @@ class Warrant:
     """Exclusive."""
     issued: datetime
     expires: datetime
-    investigator: PublicKey
-    """Whom answers are sealed to."""
+    investigator: PublicKey | None
+    """Whom answers are sealed to. None of an order to erase, which nobody answers."""
     until: datetime | None
-    """When a hold ends. None of a warrant to open, and of one that version 0.1 wrote."""
+    """When a hold ends. None of other warrants, and of one that version 0.1 wrote."""
+    shots: tuple[str, ...] = ()
+    """Ids of those to erase. None of other warrants: they are for all in their scope."""
 
     @property
     def digest(self) -> str:
@@ -84,13 +88,15 @@ def new_warrant(
     cameras: Sequence[Party],
     period: tuple[datetime, datetime],
     validity: tuple[datetime, datetime],
-    investigator: PublicKey,
+    investigator: PublicKey | None,
     until: datetime | None = None,
+    shots: Sequence[str] = (),
 ) -> Warrant:
     """Write a warrant that nobody has signed.
 
     Raises:
-        InputError: its times run backwards, or its case is no text.
+        InputError: its times run backwards, its case is no text, or it has not what belongs to its
+            purpose.
     """
     start, end = period
     issued, expires = validity
@@ -104,6 +110,16 @@ def new_warrant(
             "a warrant to hold says until when, and one to open does not",
             hint="give --until TIME with --purpose hold, and only there",
         )
+    if bool(shots) != (purpose == "erase"):
+        raise InputError(
+            "a warrant to erase names its shots, and another does not",
+            hint="give --shot ID with --purpose erase, and only there",
+        )
+    if (investigator is None) != (purpose == "erase"):
+        raise InputError(
+            "a warrant names who can read the answers, and one to erase, which has none, does not",
+            hint="give --investigator RECIPIENT, and leave it out with --purpose erase",
+        )
     if not is_text(case) or not case.strip():
         raise InputError("the case has no printable name", hint="give --case NUMBER")
     body = {
@@ -116,9 +132,10 @@ def new_warrant(
         "to": format_time(end),
         "issued": format_time(issued),
         "expires": format_time(expires),
-        "investigator": str(investigator),
-        "until": format_time(until) if until else "",
     }
+    if purpose == "erase":
+        return parse_warrant(Document(ERASE_KIND, body | {"shots": sorted(set(shots))}).encode())
+    body |= {"investigator": str(investigator), "until": format_time(until) if until else ""}
     return parse_warrant(Document(KIND, body).encode())
 
 
@@ -139,11 +156,10 @@ def parse_warrant(data: bytes) -> Warrant:
     Raises:
         SealError: it is none.
     """
-    if kind_of(data) == FIRST_KIND:
-        checks = {name: check for name, check in _CHECKS.items() if name != "until"}
-        document = parse_document(data, FIRST_KIND, checks)
-    else:
-        document = parse_document(data, KIND, _CHECKS)
+    kind = kind_of(data)
+    if kind not in _BODIES:
+        kind = KIND
+    document = parse_document(data, kind, _BODIES[kind])
     body = document.body
     cameras = {camera["name"]: camera["key"] for camera in body["cameras"]}
     if not cameras or len(cameras) < len(body["cameras"]):
@@ -159,8 +175,9 @@ def parse_warrant(data: bytes) -> Warrant:
         end=parse_time(body["to"]),
         issued=parse_time(body["issued"]),
         expires=parse_time(body["expires"]),
-        investigator=parse_recipient(body["investigator"]),
+        investigator=parse_recipient(body["investigator"]) if "investigator" in body else None,
         until=parse_time(body["until"]) if body.get("until") else None,
+        shots=tuple(body.get("shots", ())),
     )
 
 
@@ -255,12 +272,12 @@ def check_hold(warrant: Warrant, policy: Policy, now: datetime) -> None:
         raise RefusedError("hold-ended", f"the hold is until {end}", hint="give one that goes on")
 
 
-def check_placed(warrant: Warrant, policy: Policy) -> None:
-    """Check that a quorum signed a hold, of the policy or of a version before it.
+def check_placed(warrant: Warrant, policy: Policy, purpose: str = "hold") -> None:
+    """Check that a quorum signed a hold, or an erasure, of the policy or of a version before it.
 
-    A hold that was placed lasts although its signers were replaced; a new one takes those of today.
+    What was placed lasts although its signers were replaced; a new one takes those of today.
     """
-    check_signed(warrant, policy.of(warrant.policy) or policy, "hold")
+    check_signed(warrant, policy.of(warrant.policy) or policy, purpose)
 
 
 def check_signed(warrant: Warrant, policy: Policy, purpose: str) -> None:
@@ -321,6 +338,8 @@ def check_header(warrant: Warrant, header: Header, policy: Policy) -> None:
             f"it holds {header.content}, and the warrant is to {warrant.purpose}",
             hint="`sealshot warrant new --purpose` says for what a warrant is",
         )
+    if warrant.purpose == "erase" and header.id not in warrant.shots:
+        raise RefusedError("other-shot", f"the warrant does not name the shot {header.id}")
     hour = parse_time(header.taken)
     if not (hour < warrant.end and hour + timedelta(hours=1) > warrant.start):
         raise RefusedError(
@@ -345,7 +364,8 @@ def _of_another_policy(warrant: Warrant, policy: Policy) -> RefusedError:
 
 
 def _check_investigator(warrant: Warrant, policy: Policy) -> None:
-    if policy.is_post_quantum and not warrant.investigator.is_post_quantum:
+    reader = warrant.investigator
+    if policy.is_post_quantum and reader and not reader.is_post_quantum:
         raise RefusedError(
             "weak-investigator",
             "the investigator's key is weaker than those of the policy: answers to it would not "
@@ -354,7 +374,7 @@ def _check_investigator(warrant: Warrant, policy: Policy) -> None:
         )
 
 
-_CHECKS: dict[str, Check] = {
+_COMMON: dict[str, Check] = {
     "id": is_object_id,
     "case": lambda value: is_text(value) and bool(value.strip()),
     "purpose": matches("open|restore|hold"),
@@ -364,6 +384,14 @@ _CHECKS: dict[str, Check] = {
     "to": is_time,
     "issued": is_time,
     "expires": is_time,
-    "investigator": is_key_text(parse_recipient),
-    "until": lambda value: value == "" or is_time(value),
+}
+_ANSWERED = _COMMON | {"investigator": is_key_text(parse_recipient)}
+_BODIES: dict[str, dict[str, Check]] = {
+    FIRST_KIND: _ANSWERED,
+    KIND: _ANSWERED | {"until": lambda value: value == "" or is_time(value)},
+    ERASE_KIND: _COMMON
+    | {
+        "purpose": matches("erase"),
+        "shots": lambda value: is_list(is_object_id)(value) and 0 < len(value) <= SHOTS_LIMIT,
+    },
 }

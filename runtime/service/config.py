@@ -59,6 +59,8 @@ class Camera(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """With ``to``."""
     vault: Text
     quota: Text | None = None
+    rate: Annotated[int, Meta(ge=1)] | None = None
+    """People a minute; above it those with the lowest scores go."""
     upload: Text | None = None
     upload_file: Text | None = None
     """A file, or ``credential:NAME``, with an address of uploads that holds a secret."""

@@ -1,9 +1,9 @@
 """What a vault needs while time goes on: what is over goes, what is on hold stays, quota is kept.
 
-What leaves the vault leaves for one of five reasons, and each is logged: a better shot of the
+What leaves the vault leaves for one of six reasons, and each is logged: a better shot of the
 person came; its retention time is over; the quota is reached (see `quota.py`), or the rate (see
-`rate.py`); a server has it and ``--after-upload delete`` was chosen. The last four spare what is on
-legal hold.
+`rate.py`); a server has it and ``--after-upload delete`` was chosen; a quorum ordered to erase it
+(see `erasures.py`). The last five spare what is on legal hold.
 
 It runs on the heartbeat of the source (:meth:`Caretaker.tick`), not on its frames.
 """
@@ -22,11 +22,12 @@ from sealshot.runtime.files import read_head
 from sealshot.runtime.seal.container import HEAD_LIMIT, read_header
 from sealshot.runtime.seal.policy import Policy
 from sealshot.runtime.vault.clock import RunningClock
+from sealshot.runtime.vault.erasures import FOLDER, find_ordered, read_erasures
 from sealshot.runtime.vault.holds import Holds, read_holds
 from sealshot.runtime.vault.notices import Notices
 from sealshot.runtime.vault.quota import Quota
 from sealshot.runtime.vault.rate import Rate
-from sealshot.runtime.vault.record import Record
+from sealshot.runtime.vault.record import ERASED, Record
 from sealshot.runtime.vault.retention import ahead_of, find_over, has_ended
 from sealshot.runtime.vault.sealer import SealedShot
 from sealshot.runtime.vault.store import Vault, list_objects
@@ -107,6 +108,7 @@ class Caretaker:
             self._notices.tell("clock", self._clock.warning)
             self._holds = self._read_holds()
             if self._holds is not None:
+                self._erase(self._holds)
                 self._forget(self._holds)
                 self._record.log_holds(self._holds, self._clock.earliest())
             self._record.log_alive(self._clock.now())
@@ -171,6 +173,21 @@ class Caretaker:
             return None
         self._notices.tell("holds", "")
         return holds
+
+    def _erase(self, holds: Holds) -> None:
+        """Delete what a quorum ordered to erase, and what is not on hold."""
+        policy, vault = self._rules.policy, self._vault.path
+        if policy is None:
+            return
+        orders, wrong = read_erasures(vault, policy)
+        self._notices.tell(
+            "erasures", "; ".join(f"{FOLDER}/{name}: {what}" for name, what in wrong.items())
+        )
+        there = [found.id for found in list_objects(vault)] if orders else []
+        for digest, warrant in orders.items():
+            ordered = find_ordered(vault, there, warrant, policy)
+            if gone := [one for one in ordered if holds.of(one) is None]:
+                self._record.purge(gone, ERASED, self._clock.now(), digest)
 
     def _forget(self, holds: Holds) -> None:
         """Delete what is over, and see to the quota's count."""

@@ -42,7 +42,7 @@ from sealshot.runtime.vault.store import OBJECT_LIMIT, SEALED, Vault, list_objec
 logger = logging.getLogger(__name__)
 
 LOG = "log"
-BETTER = "a better shot of the person"
+BETTER, ERASED = "a better shot of the person", "erased"
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -126,15 +126,17 @@ class Record:
             sealed.data, replaces, name=sealed.name, stored=lambda _: self._append(*entries)
         )
 
-    def purge(self, object_ids: Sequence[str], reason: str, now: datetime) -> None:
-        """Log that objects are purged, and delete them.
+    def purge(
+        self, object_ids: Sequence[str], reason: str, now: datetime, warrant: str = ""
+    ) -> None:
+        """Log that objects are purged, and delete them; those erased by the order to do so.
 
         Raises:
             VaultError: one could not be deleted.
             LogError: it could not be logged.
         """
         hour = self._hour(now)
-        entries = [Purged(hour, object_id, reason) for object_id in object_ids]
+        entries = [Purged(hour, one, reason, warrant=warrant) for one in object_ids]
         try:
             self._append(*entries)
         except LogError as error:

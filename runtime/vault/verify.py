@@ -18,8 +18,10 @@ from sealshot.runtime.seal.entries import Purged, Sealed, Started, Uploaded
 from sealshot.runtime.seal.log_lines import verified_entries
 from sealshot.runtime.seal.policy import Party, Policy
 from sealshot.runtime.seal.times import epoch_end, parse_time
+from sealshot.runtime.seal.warrant import Warrant
+from sealshot.runtime.vault.erasures import name_of
 from sealshot.runtime.vault.holds import Holds
-from sealshot.runtime.vault.record import BETTER
+from sealshot.runtime.vault.record import BETTER, ERASED
 from sealshot.runtime.vault.store import SEALED
 
 PRESENT, UNSIGNED, PURGED = "present", "unsigned", "purged"
@@ -34,6 +36,7 @@ ALTERED, FOREIGN, MISPLACED, UNKNOWN, MISSING, LEFT, OVERDUE, UNEXPLAINED = (
     "overdue",
     "unexplained",
 )
+_OF_ALL_COPIES = ("retention", ERASED)
 WRONG = (ALTERED, FOREIGN, MISPLACED, UNKNOWN, MISSING, LEFT, OVERDUE, UNEXPLAINED)
 
 
@@ -121,6 +124,7 @@ def read_logged(
     cameras: Sequence[Party],
     kept: Sequence[bytes] = (),
     retention: timedelta | None = None,
+    erasures: Mapping[str, Warrant] | None = None,
 ) -> Logged:
     """Verify the log of a vault and return what it says.
 
@@ -129,6 +133,7 @@ def read_logged(
         cameras: one of them keeps it.
         kept: checkpoints that were kept elsewhere.
         retention: of the policy: what went for its age was over it.
+        erasures: orders to erase that were verified; None where there is no policy to do so by.
 
     Raises:
         LogError: it was altered, or is of no such camera.
@@ -152,19 +157,27 @@ def read_logged(
             uploaded.add(entry.id)
         elif isinstance(entry, Purged):
             purged[entry.id] = entry.reason
-            if strict and (wrong := _contradicts(entry, sealed, uploaded, retention)):
+            if strict and (wrong := _contradicts(entry, sealed, uploaded, retention, erasures)):
                 unexplained[entry.id] = wrong
     return Logged(keeper.name, count, sealed, purged, unexplained, frozenset(uploaded))
 
 
 def _contradicts(
-    entry: Purged, sealed: Mapping[str, str], uploaded: set[str], retention: timedelta | None
+    entry: Purged,
+    sealed: Mapping[str, str],
+    uploaded: set[str],
+    retention: timedelta | None,
+    erasures: Mapping[str, Warrant] | None,
 ) -> str:
     """Return what a log says against the reason that it gives for a deletion; nothing if none."""
     if entry.reason == BETTER and entry.successor not in sealed:
         return "it went for a better shot of the person, and the log has none in its place"
     if entry.reason == "uploaded" and entry.id not in uploaded:
         return "it went because a server had it, and the log has no upload of it"
+    if entry.reason == ERASED and erasures is not None:
+        order = erasures.get(entry.warrant)
+        if order is None or name_of(entry.id) not in order.shots:
+            return "it went as erased, and no order to erase it that a quorum signed is there"
     if entry.reason == "retention" and retention is not None:
         hour_end = parse_time(entry.time) + timedelta(hours=1)
         end = epoch_end(entry.id.partition("/")[0]) + retention
@@ -251,8 +264,8 @@ def compare(
 def compare_copy(checked: Checked, log: Logged, rules: Rules) -> list[Finding]:
     """Compare a copy of the objects, as uploads made it, with the log of their camera.
 
-    What left the vault for another reason than its age may stay there. What was not uploaded, and
-    what is over its time, need not be there.
+    What left the vault for another reason than its age, or an order to erase it, may stay there.
+    What was not uploaded, and what is over its time, need not be there.
     """
     findings = dict(checked.findings)
     for object_id, finding in checked.findings.items():
@@ -262,13 +275,15 @@ def compare_copy(checked: Checked, log: Logged, rules: Rules) -> list[Finding]:
             wrong = UNKNOWN, "the log does not know it"
         elif log.sealed[object_id] not in ("", checked.digests[object_id]):
             wrong = ALTERED, "it is not the shot that was logged"
-        elif log.purged.get(object_id) == "retention":
-            wrong = LEFT, "the log has it as purged: retention"
+        elif (reason := log.purged.get(object_id)) in _OF_ALL_COPIES:
+            wrong = LEFT, f"the log has it as purged: {reason}"
         else:
             continue
         findings[object_id] = Finding(object_id, *wrong, finding.bytes)
     for object_id in sorted(log.uploaded - checked.findings.keys()):
-        if log.purged.get(object_id) == "retention" or _is_over(object_id, rules):
+        if log.purged.get(object_id) == ERASED:
+            findings[object_id] = Finding(object_id, PURGED, "it was erased")
+        elif log.purged.get(object_id) == "retention" or _is_over(object_id, rules):
             findings[object_id] = Finding(object_id, PURGED, "its time is over")
         else:
             what = "the log has it as uploaded, and it is not there"

@@ -124,7 +124,8 @@ def main(argv: list[str]) -> int:
     warrant = policy = None
     if given.warrant is not None:
         warrant, policy = read_warrant(given.warrant), read_policy(given.policy)
-        purpose = warrant.purpose if given.request else "open"  # a hold takes a request too
+        holds = given.request and warrant.purpose == "hold"  # which takes a request too
+        purpose = "hold" if holds else "open"
         check_warrant(warrant, policy, utc_now(), purpose)
     found = {
         one.name: one

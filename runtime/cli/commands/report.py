@@ -19,7 +19,7 @@ from sealshot.runtime.seal.policy import Party, read_party
 from sealshot.runtime.seal.succession import read_policy
 from sealshot.runtime.seal.times import format_time, parse_time, utc_now
 from sealshot.runtime.vault.dpia import Told, write_dpia
-from sealshot.runtime.vault.record import BETTER
+from sealshot.runtime.vault.record import BETTER, ERASED
 from sealshot.runtime.vault.report import (
     CameraReport,
     PartyReport,
@@ -139,7 +139,7 @@ def _read(path: Path, known: dict[str, Party]) -> tuple[Party, Iterator[Entry]]:
 
 def _print(cameras: dict[str, CameraReport], others: dict[str, tuple[Party, PartyReport]]) -> None:
     if cameras:
-        columns = ("camera", ">watched", ">starts", ">sealed", ">gave way", ">for age")
+        columns = ("camera", ">watched", ">starts", ">sealed", ">gave way", ">for age", ">erased")
         table(
             (*columns, ">quota, rate", ">uploaded", ">there"),
             [
@@ -150,6 +150,7 @@ def _print(cameras: dict[str, CameraReport], others: dict[str, tuple[Party, Part
                     str(one.sealed),
                     str(one.purged.get(BETTER, 0)),
                     str(one.purged.get("retention", 0)),
+                    str(one.purged.get(ERASED, 0)),
                     str(one.purged.get("quota", 0) + one.purged.get("rate", 0)),
                     str(one.uploaded),
                     str(one.there),

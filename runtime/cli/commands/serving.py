@@ -134,6 +134,7 @@ class Cameras:
             [r if r.startswith("age1") else str(in_folder(self._base, r)) for r in camera.to or ()],
             retention=_value(duration, camera.retention) if not alone else None,
             quota_bytes=_value(size, camera.quota) if not alone else None,
+            rate=camera.rate,
             delivery=self._delivery(camera) if not alone else None,
         )
 

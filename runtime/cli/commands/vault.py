@@ -1,4 +1,4 @@
-"""`sealshot vault`: list, verify, count, upload, hold and purge what a vault holds."""
+"""`sealshot vault`: list, verify, count, upload, hold, purge and erase what a vault holds."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sealshot.runtime.cli.arguments import Arguments, run_action
 from sealshot.runtime.cli.commands.vault_bucket import list_bucket, stats_bucket, verify_bucket
+from sealshot.runtime.cli.commands.vault_erase import erase
 from sealshot.runtime.cli.commands.vault_holds import holds
 from sealshot.runtime.cli.commands.vault_purge import hold, purge
 from sealshot.runtime.cli.commands.vault_upload import TRIES, upload
@@ -29,6 +30,7 @@ usage: sealshot vault list   VAULT [--json]
                              [--clock-is-right] [--json]
        sealshot vault hold   VAULT --warrant FILE --policy FILE [--until TIME]
        sealshot vault holds  VAULT --policy FILE [--json]
+       sealshot vault erase  VAULT --warrant FILE --policy FILE
 
 list, verify and stats take s3://BUCKET/PREFIX for VAULT, too: what uploads brought there, with
 credentials from the environment. list and stats ask once for 1000 objects; verify fetches each, and
@@ -53,6 +55,10 @@ hold    Under a warrant with --purpose hold: keep the shots that it is for until
         their keys.
 holds   Show the holds that are in force, and those that the log has as over: the case, until when,
         and how many shots each keeps. Those that cannot be verified are an error.
+erase   Under a warrant with --purpose erase: delete the shots that it names before their time, log
+        it, and keep the warrant for `verify`, which asks for it. With the policy of another
+        folder than the camera's, or while a run has the vault, the run does so within ten minutes;
+        the exit code is then 1. What is on legal hold stays until that ends; copies elsewhere stay.
 
 --camera FILE.pub  who may have sealed; may be repeated (default: the camera beside the policy).
                    Without it, that somebody signed is checked, and not who
@@ -89,6 +95,7 @@ def main(argv: list[str]) -> int:
         "purge": purge,
         "hold": hold,
         "holds": holds,
+        "erase": erase,
     }
     bound = {
         name: partial(action, Arguments(f"vault {name}", USAGE)) for name, action in actions.items()

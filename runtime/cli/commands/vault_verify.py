@@ -21,6 +21,7 @@ from sealshot.runtime.seal.policy import Party, read_party
 from sealshot.runtime.seal.succession import read_policy
 from sealshot.runtime.seal.times import epoch_start
 from sealshot.runtime.vault.clock import CLOCK, TrustedClock
+from sealshot.runtime.vault.erasures import read_erasures
 from sealshot.runtime.vault.holds import read_holds
 from sealshot.runtime.vault.record import LOG
 from sealshot.runtime.vault.store import SEALED, list_objects, read_object
@@ -53,7 +54,8 @@ def verify(arguments: Arguments, argv: list[str]) -> int:
     logged = None
     if not given.no_log and (given.log or log.exists() or sealed):
         need_cameras(rules.cameras, log)
-        logged = read_logged(log, rules.cameras, kept, rules.retention)
+        erasures = read_erasures(given.vault, rules.policy)[0] if rules.policy else None
+        logged = read_logged(log, rules.cameras, kept, rules.retention, erasures)
         objects = list_objects(given.vault)
     with progress("checking", len(objects)) as bar:
         count = iter(range(1, len(objects) + 1))
@@ -62,7 +64,8 @@ def verify(arguments: Arguments, argv: list[str]) -> int:
         )
     findings = list(checked.findings.values())
     if logged:
-        after = read_logged(log, rules.cameras, kept, rules.retention)
+        erasures = read_erasures(given.vault, rules.policy)[0] if rules.policy else None
+        after = read_logged(log, rules.cameras, kept, rules.retention, erasures)
         findings = compare(checked, logged, after, lambda i: (given.vault / i).exists())
     return tell(findings, logged, len(kept), rules.cameras, json=given.json)
 

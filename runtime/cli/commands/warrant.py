@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from sealshot.runtime.cli.terminal import note, say, table
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.files import write_new
 from sealshot.runtime.seal.documents import write_file
+from sealshot.runtime.seal.fields import is_object_id
 from sealshot.runtime.seal.keys import parse_recipients
 from sealshot.runtime.seal.policy import read_party
 from sealshot.runtime.seal.signing import SigningKey
@@ -23,11 +25,14 @@ from sealshot.runtime.seal.warrant import (
     read_warrant,
     signers,
 )
+from sealshot.runtime.vault.store import SEALED
 
 USAGE = """\
 usage: sealshot warrant new --case CASE --camera FILE.pub... --from TIME --to TIME
                         --investigator RECIPIENT --policy FILE [--expires TIME]
                         [--purpose restore | --purpose hold --until TIME] -o FILE
+       sealshot warrant new --purpose erase --shot ID... --case CASE --camera FILE.pub...
+                        --from TIME --to TIME --policy FILE [--expires TIME] -o FILE
        sealshot warrant show FILE --policy FILE
        sealshot warrant sign FILE --policy FILE --key FILE.key
        sealshot warrant check FILE --policy FILE
@@ -47,6 +52,10 @@ check  Say whether a warrant is in force now, and if not, why (exit code 2).
                           without it opens shots, and only these
 --purpose hold            to keep shots openable beyond their time; see `sealshot custodian hold`
 --until TIME              of a hold: when it ends; the authorities sign that, too
+--purpose erase           to delete shots before their time, as who is on them may ask for (GDPR
+                          article 17): see `sealshot vault erase`. Nobody answers it
+--shot ID                 of those to erase: 32 hexadecimal digits, or the object's name; may be
+                          repeated. Its camera and its hour must be in the warrant's
 
 example:
   sealshot warrant new --case 2026-117 --camera camera-north.pub --from 2026-11-21T10 \\
@@ -72,18 +81,19 @@ def _new(argv: list[str]) -> int:
     add("--camera", action="append", type=Path, required=True)
     add("--from", dest="start", required=True)
     add("--to", dest="end", required=True)
-    add("--investigator", required=True)
+    add("--investigator")
+    add("--shot", action="append", type=_shot, default=[])
     add("--policy", type=Path, required=True)
     add("--expires", default="14d")
-    add("--purpose", choices=("open", "restore", "hold"), default="open")
+    add("--purpose", choices=("open", "restore", "hold", "erase"), default="open")
     add("--until", type=parse_time)
     add("-o", dest="output", type=Path, required=True)
     given = arguments.parse_args(argv)
-    recipients = parse_recipients([given.investigator])
+    recipients = parse_recipients([given.investigator]) if given.investigator else [None]
     if len(recipients) != 1:
         raise InputError("a warrant is for one investigator", hint="give one recipient")
-    policy = read_policy(given.policy)
-    if policy.is_post_quantum and not recipients[0].is_post_quantum:
+    policy, reader = read_policy(given.policy), recipients[0]
+    if policy.is_post_quantum and reader and not reader.is_post_quantum:
         raise InputError(
             "the investigator's key is weaker than those of the policy: it is not post-quantum",
             hint="`sealshot keys new --post-quantum FILE` makes one",
@@ -99,8 +109,9 @@ def _new(argv: list[str]) -> int:
         [read_party(path, "camera") for path in given.camera],
         (parse_time(given.start), parse_time(given.end)),
         (now - timedelta(microseconds=now.microsecond), expires),
-        recipients[0],
+        reader,
         given.until,
+        given.shot,
     )
     write_new(given.output, warrant.document.encode().decode(), mode=0o644)
     say(warrant.digest)
@@ -150,6 +161,14 @@ def _check(argv: list[str]) -> int:
     return 0
 
 
+def _shot(text: str) -> str:
+    """Read the id of a shot, or the name of its object."""
+    name = text.rpartition("/")[2].removesuffix(SEALED)
+    if not is_object_id(name):
+        raise argparse.ArgumentTypeError(f"'{text}' is not the id of a shot: 32 hexadecimal digits")
+    return name
+
+
 def _arguments(action: str) -> Arguments:
     arguments = Arguments(f"warrant {action}", USAGE)
     arguments.add_argument("file", type=Path)
@@ -168,7 +187,8 @@ def _print(warrant: Warrant, names: list[str]) -> None:
             ("to", format_time(warrant.end)),
             ("expires", format_time(warrant.expires)),
             *([("held until", format_time(warrant.until))] if warrant.until else []),
-            ("for", str(warrant.investigator)[:40]),
+            *(("shot", shot) for shot in warrant.shots),
+            *([("for", str(warrant.investigator)[:40])] if warrant.investigator else []),
             ("signed by", ", ".join(names) or "nobody"),
             ("digest", warrant.digest),
         ],

@@ -22,6 +22,7 @@ WRONG = {
     "a key that is misspelt": (GOOD + 'quoata = "1G"', 5, "no 'quoata'", "did you mean quota?"),
     "a table that is misspelt": ("[camra.a]", 1, "no 'camra'", "did you mean camera?"),
     "a missing key": ('\n[camera.b]\nsource = "x"', 2, "'vault' is missing", ""),
+    "a rate that keeps nobody": (GOOD + "rate = 0", 5, "expected `int` >= 1", ""),
     "another type": (GOOD + 'min_face = "48"', 5, "expected `int`, got `str`", ""),
     "a value that is none": (GOOD + 'emit = "now"', 5, "invalid enum value", ""),
     "a corner outside": (GOOD + "masks = [\n\n [[0,0],\n  [0,2], [1,1]]]", 5, "<= 1.0", ""),

@@ -13,7 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from sealshot.runtime.cli.commands.serving import Cameras
 from sealshot.runtime.cli.main import main
+from sealshot.runtime.service.decode import decode
 from sealshot.runtime.vault.store import list_objects
 
 CAMERA = Path(__file__).parents[3] / "mjpeg_camera.py"
@@ -101,6 +103,14 @@ def test_check_says_what_is_wrong_by_its_line(config, capsys) -> None:
     errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error")]
     assert [line.partition("line ")[2].partition(":")[0] for line in errors] == ["2", "3", "11"]
     assert main(["serve", str(config).replace("cameras", "none")]) == 2
+
+
+def test_a_rate_is_kept_to_by_the_vault(parties, tmp_path) -> None:
+    (tmp_path / "clip.avi").write_bytes(b"")
+    text = f'[camera.a]\nsource = "clip.avi"\npolicy = "{parties.camera_policy}"\nvault = "v"\n'
+    for line, rate in (("", None), ("rate = 7", 7)):
+        camera = decode(text + line).camera["a"]
+        assert Cameras(tmp_path)(camera).sealing.rate == rate
 
 
 def test_a_service_that_is_not_there_is_told(tmp_path, capsys) -> None:

@@ -1,0 +1,102 @@
+"""Orders to erase shots of a vault before their time, as who is on them may ask for.
+
+    vault/.erasures/<warrant>.json    signed by a quorum; it stays, for the log names it
+
+A shot that is on legal hold stays until that has ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from sealshot.runtime.errors import SealError
+from sealshot.runtime.files import PART, file_error, fsync_folder, read_regular
+from sealshot.runtime.seal.container import read_container
+from sealshot.runtime.seal.documents import write_file
+from sealshot.runtime.seal.policy import Policy
+from sealshot.runtime.seal.times import utc_now
+from sealshot.runtime.seal.warrant import (
+    WARRANT_LIMIT,
+    Warrant,
+    check_placed,
+    check_scope,
+    check_warrant,
+    parse_warrant,
+)
+from sealshot.runtime.vault.store import OBJECT_LIMIT, SEALED
+
+FOLDER, SUFFIX = ".erasures", ".json"
+
+
+def place_erasure(vault: Path, warrant: Warrant, policy: Policy) -> Path:
+    """Lay an order to erase beside the shots of a vault; return its file.
+
+    Raises:
+        RefusedError: the warrant is not in force.
+        SealError: it cannot be written.
+    """
+    check_warrant(warrant, policy, utc_now(), "erase")
+    folder = vault / FOLDER
+    try:
+        folder.mkdir(exist_ok=True)
+        fsync_folder(vault)
+    except OSError as error:
+        raise file_error(f"the folder {folder} cannot be made", error, "check the vault") from error
+    path = folder / f"{warrant.digest}{SUFFIX}"
+    write_file(path, warrant.document.encode())
+    return path
+
+
+def read_erasures(vault: Path, policy: Policy) -> tuple[dict[str, Warrant], dict[str, str]]:
+    """Return the orders that a quorum signed, by digest; and of files that are none, what is wrong.
+
+    Nothing is erased by one that cannot be verified, and nothing else is kept from going by it.
+    """
+    orders, wrong = {}, {}
+    for path in _files(vault):
+        try:
+            warrant = parse_warrant(read_regular(path, WARRANT_LIMIT))
+            check_placed(warrant, policy, "erase")
+            if warrant.digest + SUFFIX != path.name:
+                raise SealError("its name is that of another warrant")
+        except OSError as error:
+            wrong[path.name] = f"it cannot be read: {error.strerror}"
+        except SealError as error:
+            wrong[path.name] = error.fact
+        else:
+            orders[warrant.digest] = warrant
+    return orders, wrong
+
+
+def find_ordered(
+    vault: Path, object_ids: Iterable[str], warrant: Warrant, policy: Policy
+) -> list[str]:
+    """Return which objects of a vault an order is for: named, and of its cameras and hours."""
+    shots, found = set(warrant.shots), []
+    for object_id in object_ids:
+        name = name_of(object_id)
+        if name not in shots:
+            continue
+        try:
+            container = read_container(read_regular(vault / object_id, OBJECT_LIMIT))
+            check_scope(warrant, container, policy)
+        except (SealError, OSError):  # `vault verify` names what it is
+            continue
+        if container.header.id == name:
+            found.append(object_id)
+    return found
+
+
+def name_of(object_id: str) -> str:
+    """Return the id of a shot by that of its object."""
+    return object_id.rpartition("/")[2].removesuffix(SEALED)
+
+
+def _files(vault: Path) -> list[Path]:
+    folder = vault / FOLDER
+    try:
+        names = sorted(folder.iterdir()) if folder.is_dir() else []
+    except OSError:
+        return []
+    return [path for path in names if not path.name.endswith(PART)]
