@@ -1,6 +1,7 @@
 """Epoch keys: published by the custodian, one a day or an hour; destroyed when their time is over.
 
     public folder    2026-11-21.json     a signed document: the epoch's recipient, when its key dies
+                     policy.d/2.json     the versions of the policy, see `succession.py`
     secret folder    2026-11-21.key      the identity, until then
 
 Each key is made from fresh randomness, never derived from another one: when its file is gone, no
@@ -20,19 +21,20 @@ from pathlib import Path
 from sealshot.runtime.age.hybrid import HybridIdentity
 from sealshot.runtime.errors import SealError, SealshotError
 from sealshot.runtime.files import fsync_folder
+from sealshot.runtime.seal.container import Header
 from sealshot.runtime.seal.documents import Document, parse_document, read_file, write_file
 from sealshot.runtime.seal.fields import Check, is_name
 from sealshot.runtime.seal.keys import (
+    KEY_FILE_LIMIT,
     PrivateKey,
     PublicKey,
     identity_file,
     parse_recipient,
     read_identities,
 )
-from sealshot.runtime.seal.policy import Policy
+from sealshot.runtime.seal.policy import POLICY_LIMIT, Policy
 from sealshot.runtime.seal.signing import SigningKey, is_key_text
 from sealshot.runtime.seal.times import (
-    epoch_end,
     epoch_of,
     epoch_start,
     format_time,
@@ -46,8 +48,12 @@ logger = logging.getLogger(__name__)
 
 KIND = "sealshot/epoch-key/1"
 KEY_SUFFIX, PUBLIC_SUFFIX = ".key", ".json"
+VERSIONS = "policy.d"
+"""Beside the published keys: the versions of the policy after the first."""
 DOCUMENT_BYTES = 64 * 1024
 TIMEOUT_S = 10.0
+
+_END = "# destroy at: "
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,17 +101,18 @@ def publish(
             if _is_published(file, policy, epoch, identity.recipient):
                 continue
             again.append(epoch)
-        elif file.exists():
+        elif file.exists() and not _is_of_former_custodian(file, policy, epoch):
             continue  # its secret is on another machine, or destroyed
         else:
             identity = HybridIdentity.generate()
-            write_file(secret, identity_file(identity).encode(), mode=0o600)  # whole or not at all
+            text = f"{identity_file(identity)}{_END}{format_time(policy.end_of(epoch))}\n"
+            write_file(secret, text.encode(), mode=0o600)  # whole or not at all
             made.append((epoch, identity.recipient))
         body = {
             "epoch": epoch,
             "custodian": policy.custodian.name,
             "recipient": str(identity.recipient),
-            "destroy_at": format_time(epoch_end(epoch) + policy.retention_time),
+            "destroy_at": format_time(end_of_key(secret, policy)),
         }
         write_file(file, Document(KIND, body).signed(key).encode())
     return Publication(tuple(made), tuple(again))
@@ -124,22 +131,46 @@ def _read_secret(path: Path) -> PrivateKey:
 
 
 def _is_published(file: Path, policy: Policy, epoch: str, recipient: PublicKey) -> bool:
+    found = _read_published(file, policy, epoch)
+    return found is not None and found.recipient == recipient
+
+
+def _read_published(file: Path, policy: Policy, epoch: str) -> EpochKey | None:
     try:
-        found = parse_epoch_key(read_file(file, "epoch key", DOCUMENT_BYTES), policy, epoch)
+        return parse_epoch_key(read_file(file, "epoch key", DOCUMENT_BYTES), policy, epoch)
     except SealError:
-        return False
-    return found.recipient == recipient
+        return None
 
 
-def is_over(epoch: str, policy: Policy, now: datetime) -> bool:
-    """Whether the time in which shots of an epoch can be opened is over."""
-    return epoch_end(epoch) + policy.retention_time <= now
+def _is_of_former_custodian(file: Path, policy: Policy, epoch: str) -> bool:
+    """Whether a key was published by a custodian that the present one took the place of."""
+    former = (one for one in policy.versions if one.custodian != policy.custodian)
+    return any(_read_published(file, one, epoch) is not None for one in former)
+
+
+def end_of_key(secret: Path, policy: Policy) -> datetime:
+    """Return when the private key of an epoch is to be destroyed.
+
+    What it was made with stands in its file: a policy that keeps for longer does not prolong it.
+    """
+    end = policy.end_of(secret.stem)
+    try:
+        text = read_file(secret, "epoch key", KEY_FILE_LIMIT).decode("ascii", errors="replace")
+    except SealError:  # it is damaged: it goes by the policy alone
+        return end
+    written = [line.removeprefix(_END) for line in text.splitlines() if line.startswith(_END)]
+    return min([end, *(parse_time(time) for time in written if is_time(time))])
+
+
+def is_over(header: Header, policy: Policy, now: datetime) -> bool:
+    """Whether the time in which a shot can be opened is over."""
+    return policy.end_of(header.epoch, header.policy) <= now
 
 
 def expired(secrets: Path, policy: Policy, now: datetime) -> list[str]:
     """Return the epochs whose private key is there and is over its time."""
-    epochs = [path.stem for path in secrets.glob("*" + KEY_SUFFIX) if is_epoch(path.stem)]
-    return sorted(epoch for epoch in epochs if is_over(epoch, policy, now))
+    keys = [path for path in secrets.glob("*" + KEY_SUFFIX) if is_epoch(path.stem)]
+    return sorted(path.stem for path in keys if end_of_key(path, policy) <= now)
 
 
 def destroy_file(path: Path) -> None:
@@ -269,7 +300,7 @@ def parse_epoch_key(data: bytes, policy: Policy, epoch: str) -> EpochKey:
             hint="check the address of the epoch keys: somebody may be putting in their own",
         )
     destroy_at = parse_time(body["destroy_at"])
-    if body["epoch"] != epoch or destroy_at > epoch_end(epoch) + policy.retention_time:
+    if body["epoch"] != epoch or destroy_at > policy.end_of(epoch):
         raise SealError(
             f"the key published for epoch {epoch} is of another epoch, or is to be kept too long",
             hint="ask the custodian to publish it again",
@@ -284,18 +315,28 @@ def parse_epoch_key(data: bytes, policy: Policy, epoch: str) -> EpochKey:
     return EpochKey(epoch, recipient, destroy_at)
 
 
-def _fetch(where: str, base: Path, name: str) -> bytes | None:
+def published_version(policy: Policy, base: Path) -> bytes | None:
+    """Return the version after a policy, where it lies beside the epoch keys; nothing verified.
+
+    Raises:
+        SealError: nothing can be fetched from such an address.
+    """
+    name = f"{VERSIONS}/{policy.version + 1}{PUBLIC_SUFFIX}"
+    return _fetch(policy.epoch_keys, base, name, POLICY_LIMIT)
+
+
+def _fetch(where: str, base: Path, name: str, limit: int = DOCUMENT_BYTES) -> bytes | None:
     if "://" not in where:
         try:
             with (base / where / name).open("rb") as file:
-                return file.read(DOCUMENT_BYTES)
+                return file.read(limit)
         except OSError:
             return None
     if not where.startswith(("https://", "http://")):
         raise SealError(f"epoch keys cannot be fetched from {where}", hint="give https://...")
     try:
         with urllib.request.urlopen(f"{where.rstrip('/')}/{name}", timeout=TIMEOUT_S) as answer:
-            data: bytes = answer.read(DOCUMENT_BYTES)
+            data: bytes = answer.read(limit)
             return data
     except (OSError, ValueError):  # urllib's errors are OSErrors
         return None

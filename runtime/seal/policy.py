@@ -23,7 +23,7 @@ import hashlib
 import logging
 import sys
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -48,7 +48,13 @@ from sealshot.runtime.seal.fields import (
 from sealshot.runtime.seal.keys import PublicKey, parse_recipient
 from sealshot.runtime.seal.shamir import MAX_SHARES
 from sealshot.runtime.seal.signing import SigningKey, VerifyKey, is_key_text, parse_verify_key
-from sealshot.runtime.seal.times import EpochLength, parse_duration
+from sealshot.runtime.seal.times import (
+    EpochLength,
+    epoch_end,
+    epoch_start,
+    parse_duration,
+    parse_time,
+)
 from sealshot.runtime.seal.versions import refuse_newer
 
 if sys.version_info >= (3, 11):
@@ -123,6 +129,30 @@ class Policy:
     def versions(self) -> tuple[Policy, ...]:
         """This version and those before it, the newest first."""
         return (self, *(self.previous.versions if self.previous else ()))
+
+    def end_of(self, epoch: str, digest: str = "") -> datetime:
+        """Return when nobody can open the shots of an epoch any more.
+
+        That is the earliest end that a version promises which was in force when the epoch began, or
+        came after it: to keep for longer is for what is sealed from then on.
+
+        Args:
+            epoch: which.
+            digest: of the version that a shot was sealed under: no longer than that one promised.
+        """
+        start, end = epoch_start(epoch), epoch_end(epoch)
+        under = self.of(digest) or self
+        retentions = [under.retention_time]
+        for version in self.versions:
+            retentions.append(version.retention_time)
+            if version.since is None or version.since <= start:
+                break
+        return end + min(retentions)
+
+    @property
+    def since(self) -> datetime | None:
+        """When it was written; None of the first version."""
+        return parse_time(self.change.body["time"]) if self.change else None
 
     def of(self, digest: str) -> Policy | None:
         """Return the newest version of that digest, of this one and those before it."""

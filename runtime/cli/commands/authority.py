@@ -109,7 +109,7 @@ def _opener(policy: Policy, party: Party, identity: PrivateKey, hold: Warrant | 
 
     def give(container: Container) -> bytes:
         epoch = container.header.epoch
-        if is_over(epoch, policy, now):
+        if is_over(container.header, policy, now):
             if hold is None:
                 raise RefusedError(
                     "overdue",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -16,11 +17,17 @@ from sealshot.runtime.cli.extras import EXTRAS
 from sealshot.runtime.cli.terminal import note, say, say_json, table
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.files import make_folder
-from sealshot.runtime.seal.epochs import EpochKeys
+from sealshot.runtime.seal.epochs import EpochKeys, published_version
 from sealshot.runtime.seal.policy import Party, Policy, read_party
 from sealshot.runtime.seal.quorum import Camera
 from sealshot.runtime.seal.signing import SigningKey
-from sealshot.runtime.seal.succession import read_policy, write_policy
+from sealshot.runtime.seal.succession import (
+    add_version,
+    follow,
+    parse_change,
+    read_policy,
+    write_policy,
+)
 from sealshot.runtime.sources.discover import WAIT_S, discover
 from sealshot.runtime.sources.onvif import best, is_onvif, profiles_of
 from sealshot.runtime.sources.reader import NoVideoError
@@ -54,6 +61,8 @@ examples:
   sealshot camera discover
   sealshot run rtsp://camera/stream --policy camera-north/policy.toml --vault vault/
 """
+
+logger = logging.getLogger(__name__)
 
 KEY, POLICY = "camera.key", "policy.toml"
 
@@ -160,13 +169,27 @@ def read_camera(policy_file: Path) -> Camera:
 
 
 def read_keys(policy_file: Path) -> EpochKeys:
-    """Return the epoch keys of the newest version of a camera's policy that is there.
+    """Return the epoch keys of the newest version of a camera's policy.
+
+    It is taken from where the keys are published, too, and put beside the policy. One from there
+    that cannot take force is told, and left.
 
     Raises:
-        InputError: one of them cannot take force.
+        InputError: one that lies beside the policy cannot take force.
     """
-    folder = policy_file.parent
-    return EpochKeys(read_policy(policy_file), folder / "epochs", folder)
+    policy, folder = read_policy(policy_file), policy_file.parent
+    try:
+        while (data := published_version(policy, folder)) is not None:
+            policy = follow(policy, parse_change(data))
+            add_version(policy_file, policy)
+    except InputError as error:
+        logger.warning(
+            "a new version of the policy, at %s, is left: %s (hint: %s)",
+            policy.epoch_keys,
+            error.fact,
+            error.hint,
+        )
+    return EpochKeys(policy, folder / "epochs", folder)
 
 
 def _resolved(policy: Policy, base: Path) -> Policy:

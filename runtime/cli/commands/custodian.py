@@ -26,13 +26,20 @@ from sealshot.runtime.seal.ceremony import Give, read_request
 from sealshot.runtime.seal.container import Container
 from sealshot.runtime.seal.documents import read_file
 from sealshot.runtime.seal.entries import Destroyed, HoldKept, Published, Refused
-from sealshot.runtime.seal.epochs import KEY_SUFFIX, destroy_file, expired, is_over, publish
+from sealshot.runtime.seal.epochs import (
+    KEY_SUFFIX,
+    VERSIONS,
+    destroy_file,
+    expired,
+    is_over,
+    publish,
+)
 from sealshot.runtime.seal.holds import Holds
 from sealshot.runtime.seal.log import Log
 from sealshot.runtime.seal.policy import Party, Policy
 from sealshot.runtime.seal.quorum import open_epoch
 from sealshot.runtime.seal.signing import SigningKey
-from sealshot.runtime.seal.succession import read_policy
+from sealshot.runtime.seal.succession import add_version, read_policy
 from sealshot.runtime.seal.times import format_time, parse_duration, parse_time, utc_now
 from sealshot.runtime.seal.warrant import (
     RefusedError,
@@ -54,7 +61,8 @@ usage: sealshot custodian new DIR [--name NAME]
 
 new      Make the custodian's signing key in DIR, on its own machine, and NAME.pub for the policy.
 publish  Make the keys of this epoch and the next ones; write the signed public halves to --to, a
-         folder that cameras read or that a web server serves.
+         folder that cameras read or that a web server serves, and the versions of the policy, which
+         cameras take from there.
 destroy  Destroy the private keys whose time is over: after that nobody opens those shots, wherever
          copies of them are. Cases on hold have keys of their own, which die at their own time.
 rotate   Both; for a timer (cron, systemd), at least once an epoch.
@@ -74,6 +82,8 @@ examples:
 """
 
 SIGNING_KEY, LOG, CLOCK, SECRETS, HOLDS = "custodian.key", "log", "clock", "epochs", "holds"
+POLICY = f"{Path(VERSIONS).stem}.toml"
+"""Whose versions lie beside the published keys."""
 
 
 def main(argv: list[str]) -> int:
@@ -192,7 +202,7 @@ def _opener(folder: Path, policy: Policy) -> Give:
 
     def give(container: Container) -> bytes:
         path = folder / SECRETS / (container.header.epoch + KEY_SUFFIX)
-        if path.exists() and not is_over(container.header.epoch, policy, now):
+        if path.exists() and not is_over(container.header, policy, now):
             return open_epoch(container, single_identity(path))
         kept = holds.find(container.header, now)
         if kept is None and path.exists():
@@ -221,6 +231,8 @@ def _do_publish(
             hint=f"{policy.custodian.name} publishes; `sealshot custodian destroy` goes on here",
         )
     _make(to, 0o755)
+    for version in policy.versions[:-1]:  # cameras take them from there
+        add_version(to / POLICY, version)
     now = TrustedClock(folder / CLOCK).peek()
     if now.warning:
         warn(now.warning)

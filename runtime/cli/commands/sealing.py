@@ -48,10 +48,11 @@ def sealing_for(
             delivery=delivery,
             clock_is_right=clock_is_right,
         )
+    keys = read_keys(policy)  # first: it may take a new version of the policy
     camera = read_camera(policy)
     return Sealing(
         camera=camera,
-        epoch_keys=read_keys(policy),
+        epoch_keys=keys,
         newest_keys=partial(read_keys, policy),
         retention=camera.policy.retention_time,
         quota_bytes=quota_bytes,

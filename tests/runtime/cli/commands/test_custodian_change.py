@@ -1,0 +1,140 @@
+"""A custodian that is replaced: its cameras follow by themselves, and old shots open by the old."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from sealshot.runtime.cli.commands.camera import read_keys
+from sealshot.runtime.cli.main import main
+from sealshot.runtime.seal.container import read_container
+from sealshot.runtime.seal.epochs import KEY_SUFFIX, end_of_key
+from sealshot.runtime.seal.succession import changes_folder, read_policy
+from sealshot.runtime.seal.times import epoch_end, utc_now
+from sealshot.runtime.vault import caretaker
+from sealshot.runtime.vault.keeper import Keeper
+
+D = timedelta(days=1)
+
+
+def change(parties, custodian: Path, retention: str = "30d") -> None:
+    """Put a version with this custodian into force in the shared folder."""
+    shared, keys = parties.policy.parent, ("judge", "police", "ombudsman")
+    public = [str(parties.key(name).with_suffix(".pub")) for name in keys]
+    options = ["--quorum", "2", "--retention", retention, "--epoch-keys", "epochs", "--custodian"]
+    options += [str(custodian / f"{custodian.name}.pub"), "-o", str(shared / "next.toml")]
+    assert main(["policy", "new", *public, *options]) == 0
+    policy, document = ["--policy", str(parties.policy)], str(shared / "change.json")
+    assert main(["policy", "change", str(shared / "next.toml"), *policy, "-o", document]) == 0
+    for name in ("judge", "police"):
+        key = str(parties.key(name))
+        assert main(["policy", "sign", document, *policy, "--key", key]) == 0
+    assert main(["policy", "adopt", document, *policy]) == 0
+
+
+def publish(parties, custodian: Path, action: str = "rotate") -> int:
+    to = ["--to", str(parties.policy.parent / "epochs"), "--ahead", "2d"]
+    policy = ["--policy", str(parties.policy)]
+    return main(["custodian", action, str(custodian), *policy, *to])
+
+
+@pytest.fixture
+def second(fresh_parties) -> Path:
+    folder = fresh_parties.custodian.parent / "second"
+    assert main(["custodian", "new", str(folder)]) == 0
+    return folder
+
+
+def test_a_running_camera_follows_to_a_new_custodian_by_itself(
+    fresh_parties, second, tmp_path, shot, origin, steady_clock, monkeypatch, capsys
+) -> None:
+    monkeypatch.setattr(caretaker, "TICK_EVERY_S", 0.0)
+    parties, vault, clock = fresh_parties, tmp_path / "vault", steady_clock(utc_now())
+    newest = partial(read_keys, parties.camera_policy)
+    with Keeper(vault, replace(parties.sealing(), newest_keys=newest), clock) as keeper:
+        change(parties, second)
+        assert publish(parties, second) == 0
+        before = keeper.put(shot, origin)
+        clock.true += D
+        keeper.tick()
+        after = keeper.put(shot, origin)
+    assert changes_folder(parties.camera_policy).is_dir()
+    policy = read_policy(parties.camera_policy)
+    headers = [read_container((vault / one).read_bytes()).header for one in (before, after)]
+    under = [policy.of(header.policy) for header in headers]
+    assert [one.custodian.name for one in under if one] == ["custodian", "second"]
+
+    recipient = next(w for w in parties.investigator.read_text().split() if "age1pq" in w)
+    shared = ["--policy", str(parties.policy)]
+    warrant, request = str(tmp_path / "w.json"), str(tmp_path / "r.zip")
+    new = ["warrant", "new", "--case", "7", "--camera", str(parties.camera_pub), "--from"]
+    new += ["2020-01-01", "--to", "2999-01-01", "--investigator", recipient, "-o", warrant]
+    assert main([*new, *shared]) == 0
+    answers: list[str] = []
+    for name in ("judge", "police"):
+        assert main(["warrant", "sign", warrant, *shared, "--key", str(parties.key(name))]) == 0
+    opening = ["open", str(vault), "--warrant", warrant, *shared]
+    assert main([*opening, "--request", request]) == 0
+    asked = ["answer", request, "--warrant", warrant, *shared]
+    for party in (parties.custodian, second):  # each has the keys of its own time
+        out = str(tmp_path / f"{party.name}.answer")
+        assert main(["custodian", *asked, "--keys", str(party), "-o", out]) == 2
+        answers += ["--answer", out]
+    for name in ("judge", "police"):
+        out = str(tmp_path / f"{name}.answer")
+        assert main(["authority", *asked, "--key", str(parties.key(name)), "-o", out]) == 0
+        answers += ["--answer", out]
+    identity = ["--identity", str(parties.investigator), "-o", str(tmp_path / "out")]
+    assert main([*opening, *identity, *answers]) == 0
+
+
+def test_a_former_custodian_publishes_nothing_and_goes_on_destroying(
+    fresh_parties, second, capsys: pytest.CaptureFixture[str]
+) -> None:
+    change(fresh_parties, second)
+    assert publish(fresh_parties, fresh_parties.custodian) == 2
+    assert "not the custodian of version 2 of the policy any more" in capsys.readouterr().err
+    policy = ["--policy", str(fresh_parties.policy)]
+    assert main(["custodian", "destroy", str(fresh_parties.custodian), *policy]) == 0
+
+
+def test_one_from_there_that_cannot_take_force_is_told_and_left(
+    fresh_parties, second, reports: list[str]
+) -> None:
+    change(fresh_parties, second)
+    assert publish(fresh_parties, second) == 0
+    there = fresh_parties.policy.parent / "epochs" / "policy.d" / "2.json"
+    for bad in (b"", b"garbage", there.read_bytes().replace(b'"quorum": 2', b'"quorum": 1')):
+        there.write_bytes(bad)
+        reports.clear()
+        keys = read_keys(fresh_parties.camera_policy)
+        assert keys.policy.version == 1
+        assert len(reports) == 1
+        assert "a new version of the policy" in reports[0]
+    assert not changes_folder(fresh_parties.camera_policy).exists()
+
+
+@pytest.mark.parametrize(("retention", "days"), [("60d", 30), ("7d", 7)])
+def test_a_key_lives_no_longer_than_it_was_made_for(
+    fresh_parties, retention: str, days: int
+) -> None:
+    """A longer retention is for what is sealed from then on; a shorter one for all."""
+    keys = sorted((fresh_parties.custodian / "epochs").glob("*" + KEY_SUFFIX))
+    change(fresh_parties, fresh_parties.custodian, retention)
+    policy = read_policy(fresh_parties.policy)
+    assert [end_of_key(key, policy) - epoch_end(key.stem) for key in keys] == [days * D] * len(keys)
+    assert policy.end_of(keys[0].stem) - epoch_end(keys[0].stem) == days * D
+    later = "2050-01-01"
+    assert policy.end_of(later) - epoch_end(later) == policy.retention_time
+    first = policy.versions[-1].digest
+    assert policy.end_of(later, first) - epoch_end(later) == min(30, policy.retention_time.days) * D
+    assert publish(fresh_parties, fresh_parties.custodian) == 0
+    camera = read_keys(fresh_parties.camera_policy)
+    for key in keys:
+        found = camera.get(key.stem)
+        assert found is not None
+        assert found.destroy_at - epoch_end(key.stem) == days * D
