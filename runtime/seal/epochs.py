@@ -34,6 +34,7 @@ from sealshot.runtime.seal.keys import (
 )
 from sealshot.runtime.seal.policy import POLICY_LIMIT, Policy
 from sealshot.runtime.seal.signing import SigningKey, is_key_text
+from sealshot.runtime.seal.succession import version_name
 from sealshot.runtime.seal.times import (
     epoch_of,
     epoch_start,
@@ -48,8 +49,6 @@ logger = logging.getLogger(__name__)
 
 KIND = "sealshot/epoch-key/1"
 KEY_SUFFIX, PUBLIC_SUFFIX = ".key", ".json"
-VERSIONS = "policy.d"
-"""Beside the published keys: the versions of the policy after the first."""
 DOCUMENT_BYTES = 64 * 1024
 TIMEOUT_S = 10.0
 
@@ -321,8 +320,7 @@ def published_version(policy: Policy, base: Path) -> bytes | None:
     Raises:
         SealError: nothing can be fetched from such an address.
     """
-    name = f"{VERSIONS}/{policy.version + 1}{PUBLIC_SUFFIX}"
-    return _fetch(policy.epoch_keys, base, name, POLICY_LIMIT)
+    return _fetch(policy.epoch_keys, base, version_name(policy.version + 1), POLICY_LIMIT)
 
 
 def _fetch(where: str, base: Path, name: str, limit: int = DOCUMENT_BYTES) -> bytes | None:

@@ -2,6 +2,7 @@
 
     evidence.json            who wrote it, and when
     policy.toml              whose quorum opens
+    policy.d/2.json          the versions after it, up to that of the warrant
     warrant.json             what was ordered, signed
     answers/1-judge.json     what each party gave, signed; of these shots only
     shots/ID.sealed          the shot as the camera sealed it
@@ -24,6 +25,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any, TypeVar
 
 from sealshot import __version__
@@ -42,6 +44,7 @@ from sealshot.runtime.seal.payload import CLIP_NAME, Opened
 from sealshot.runtime.seal.policy import Policy, parse_policy
 from sealshot.runtime.seal.proof import parse_proof
 from sealshot.runtime.seal.signing import parse_verify_key
+from sealshot.runtime.seal.succession import follow, parse_change, version_name
 from sealshot.runtime.seal.times import format_time, is_time, parse_time
 from sealshot.runtime.seal.versions import refuse_newer
 from sealshot.runtime.seal.warrant import (
@@ -105,7 +108,7 @@ class Checked:
 
 
 def write_evidence(
-    policy: bytes,
+    policy: Policy,
     warrant: bytes,
     answers: Sequence[tuple[str, bytes]],
     shots: Mapping[str, tuple[bytes, bytes]],
@@ -115,7 +118,7 @@ def write_evidence(
     """Return a file of evidence, and what it says.
 
     Args:
-        policy: its file.
+        policy: that the warrant names.
         warrant: its file.
         answers: name of each party that answered, and the document, out of its seal.
         shots: id of each shot, its container and the proof that the log has it.
@@ -126,7 +129,12 @@ def write_evidence(
         SealError: a part is not what it should be: what cannot be verified is not written.
     """
     about = {"format": FORMAT, "sealshot": __version__, "exported": format_time(now)}
-    members = {EVIDENCE: canonical(about), POLICY: policy, WARRANT: warrant}
+    *later, root = policy.versions
+    members = {EVIDENCE: canonical(about), POLICY: root.encode().encode()}
+    for version in reversed(later):
+        assert version.change is not None
+        members[version_name(version.version)] = version.change.encode()
+    members[WARRANT] = warrant
     for number, (party, document) in enumerate(answers, 1):
         members[f"{ANSWERS}{number}-{party}.json"] = document
     for shot, (sealed, proof) in shots.items():
@@ -173,6 +181,7 @@ def check_evidence(data: bytes) -> Checked:
     if checked.page_checked and members.get(PAGE) != write_page(checked.account).encode():
         checked.add(PAGE, "it says something else than the evidence")
     known = {EVIDENCE, POLICY, WARRANT, PAGE, SUMS, *plain, *_evidence_of(opened)}
+    known |= {version_name(one.version) for one in checked.account.policy.versions[:-1]}
     known |= checked.manifests.keys()
     for name in members:
         if name not in known and not name.startswith(ANSWERS):
@@ -193,7 +202,7 @@ def _check_manifests(members: Mapping[str, bytes], account: Account, checked: Ch
 def _examine(members: Mapping[str, bytes], checked: Checked) -> dict[str, Opened]:
     """Verify what was signed; return what was in each shot that is all right."""
     about = _part(members, checked, EVIDENCE, _read_about)
-    policy = _part(members, checked, POLICY, parse_policy)
+    policy = _part(members, checked, POLICY, partial(_read_policy, members, checked))
     warrant = _part(members, checked, WARRANT, parse_warrant)
     if about is None or policy is None or warrant is None:
         return {}
@@ -277,6 +286,17 @@ def _read_answer(data: bytes, warrant: Warrant, policy: Policy, shots: Collectio
     if not warrant.issued - CLOCK_TOLERANCE <= answer.time < warrant.expires:
         raise SealError(f"{answer.party.name} answered when the warrant was not in force")
     return answer
+
+
+def _read_policy(members: Mapping[str, bytes], checked: Checked, data: bytes) -> Policy:
+    policy = parse_policy(data)
+    while (name := version_name(policy.version + 1)) in members:
+        before = policy
+        with checked.naming(name):
+            policy = follow(policy, parse_change(members[name]))
+        if policy is before:
+            break
+    return policy
 
 
 def _read_about(data: bytes) -> dict[str, Any]:

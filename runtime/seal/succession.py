@@ -238,6 +238,11 @@ def add_version(path: Path, version: Policy) -> Path:
     return file
 
 
+def version_name(version: int) -> str:
+    """Return the file of a version after the first, beside a ``policy.toml``."""
+    return str(changes_folder(Path("policy.toml")) / f"{version}{SUFFIX}")
+
+
 def changes_folder(path: Path) -> Path:
     """Return where the versions after the first lie."""
     return path.with_suffix(FOLDER_SUFFIX)

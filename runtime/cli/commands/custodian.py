@@ -28,7 +28,6 @@ from sealshot.runtime.seal.documents import read_file
 from sealshot.runtime.seal.entries import Destroyed, HoldKept, Published, Refused
 from sealshot.runtime.seal.epochs import (
     KEY_SUFFIX,
-    VERSIONS,
     destroy_file,
     expired,
     is_over,
@@ -82,8 +81,6 @@ examples:
 """
 
 SIGNING_KEY, LOG, CLOCK, SECRETS, HOLDS = "custodian.key", "log", "clock", "epochs", "holds"
-POLICY = f"{Path(VERSIONS).stem}.toml"
-"""Whose versions lie beside the published keys."""
 
 
 def main(argv: list[str]) -> int:
@@ -232,7 +229,7 @@ def _do_publish(
         )
     _make(to, 0o755)
     for version in policy.versions[:-1]:  # cameras take them from there
-        add_version(to / POLICY, version)
+        add_version(to / "policy.toml", version)
     now = TrustedClock(folder / CLOCK).peek()
     if now.warning:
         warn(now.warning)

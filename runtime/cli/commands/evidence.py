@@ -24,7 +24,7 @@ from sealshot.runtime.seal.evidence import Checked, check_evidence, write_eviden
 from sealshot.runtime.seal.keys import read_identities
 from sealshot.runtime.seal.log_lines import verified_entries
 from sealshot.runtime.seal.merkle import hash_leaf
-from sealshot.runtime.seal.policy import POLICY_LIMIT, Party, Policy, parse_policy, read_party
+from sealshot.runtime.seal.policy import Party, Policy, read_party
 from sealshot.runtime.seal.proof import Proof
 from sealshot.runtime.seal.signing import parse_verify_key
 from sealshot.runtime.seal.succession import read_policy
@@ -94,12 +94,11 @@ def _export(argv: list[str]) -> int:
     if given.output.exists():
         raise InputError(f"{given.output} exists", hint="give another file with -o")
     identities = [identity for file in given.identity for identity in read_identities(file)]
-    policy_file = read_file(given.policy, "policy", POLICY_LIMIT)
     warrant_file = read_file(given.warrant, "warrant", WARRANT_LIMIT)
-    with named(given.policy):
-        policy = parse_policy(policy_file)
     with named(given.warrant):
         warrant = parse_warrant(warrant_file)
+    newest = read_policy(given.policy)
+    policy = newest.of(warrant.policy) or newest  # what was ordered then stays evidence
     answers = [_answer(path, warrant, policy, identities) for path in given.answer]
     objects = {one.name: one for place in given.objects for one in expand(place)}
     kept = [read_file(path, "checkpoint", CHECKPOINT_LIMIT) for path in given.checkpoint]
@@ -120,7 +119,7 @@ def _export(argv: list[str]) -> int:
         for place, (header, sealed) in of_log.items():
             shots[header.id] = sealed, proofs[place].encode()
     data, account = write_evidence(
-        policy_file, warrant_file, answers, shots, utc_now(), manifest=_manifests(given.c2pa)
+        policy, warrant_file, answers, shots, utc_now(), manifest=_manifests(given.c2pa)
     )
     write_file(given.output, data, mode=0o600)
     warn(f"{given.output} HOLDS PLAIN FACES, and the secrets that open these shots")
@@ -237,7 +236,7 @@ def _answer(
 
 def _compare(checked: Checked, account: Account, policy: Policy | None, cameras: set[str]) -> None:
     """Take down where it is under another policy, or of another camera, than it should be."""
-    if policy and policy.digest != account.policy.digest:
+    if policy and policy.of(account.policy.digest) is None:
         checked.add("policy.toml", "it is another policy than the one given")
     for exhibit in account.exhibits:
         if cameras and exhibit.header.camera_key not in cameras:

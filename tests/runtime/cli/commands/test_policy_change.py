@@ -11,6 +11,7 @@ import pytest
 
 from sealshot.runtime.cli.commands.camera import read_camera, read_keys
 from sealshot.runtime.cli.main import main
+from sealshot.runtime.seal.archive import read_zip, write_zip
 from sealshot.runtime.seal.succession import changes_folder
 from sealshot.runtime.vault.keeper import Keeper, Sealing
 
@@ -110,6 +111,27 @@ def test_the_quorum_of_today_opens_what_was_sealed_before_and_after(
     }
     verify = ["vault", "verify", world.vault, "--policy", world.parties.camera_policy]
     assert world.run(*verify) == 0
+
+
+def test_evidence_of_what_was_sealed_before_proves_itself(
+    world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    warrant = world.warrant(tmp_path / "w.json", "judge", "court")
+    opening = world.answers(tmp_path, warrant, "judge", "ombudsman", "custodian")
+    case = tmp_path / "case.zip"
+    assert world.run("evidence", "export", *opening[1:], "-o", case) == 0
+    camera = ["--camera", world.parties.camera_pub]
+    assert world.run("evidence", "verify", case, *camera, *world.policy) == 0
+    capsys.readouterr()
+    old = old_policy(world, tmp_path)
+    assert world.run("evidence", "verify", case, *camera, *old) == 2
+    assert "policy.toml: it is another policy than the one given" in capsys.readouterr().err
+    members = read_zip(case.read_bytes(), limit=100)
+    weaker = members["policy.d/2.json"].replace(b'"quorum": 2', b'"quorum": 1')
+    for altered in (weaker, b"garbage"):
+        case.write_bytes(write_zip(members | {"policy.d/2.json": altered}))
+        assert world.run("evidence", "verify", case) == 2
+        assert "policy.d/2.json: " in capsys.readouterr().err
 
 
 def test_a_newcomer_has_no_share_of_what_was_sealed_before(world: World, tmp_path: Path) -> None:
