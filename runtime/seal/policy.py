@@ -46,6 +46,7 @@ from sealshot.runtime.seal.fields import (
     problem,
 )
 from sealshot.runtime.seal.keys import PublicKey, parse_recipient
+from sealshot.runtime.seal.mldsa import MlDsaVerifyKey, parse_mldsa_key
 from sealshot.runtime.seal.shamir import MAX_SHARES
 from sealshot.runtime.seal.signing import SigningKey, VerifyKey, is_key_text, parse_verify_key
 from sealshot.runtime.seal.times import (
@@ -73,11 +74,13 @@ class Party:
     """The public half of an authority, a custodian or a camera: the content of a ``.pub`` file."""
 
     role: str
-    """``authority``, ``custodian`` or ``camera``."""
+    """``authority``, ``custodian``, ``camera`` or ``witness``."""
     name: str
     verify_key: VerifyKey
     recipient: PublicKey | None = None
     """Of an authority only: what its shares are sealed to."""
+    mldsa_key: MlDsaVerifyKey | None = None
+    """Of a witness only: what it signs with beside its ``verify_key``."""
 
     def encode(self, key: SigningKey) -> str:
         """Return the file form (TOML), signed by its owner: who has the key says all of this."""
@@ -96,7 +99,8 @@ class Party:
     def values(self) -> dict[str, str]:
         """Its name and keys, as a policy has them."""
         recipient = {"recipient": str(self.recipient)} if self.recipient else {}
-        return {"name": self.name, **recipient, "verify_key": str(self.verify_key)}
+        mldsa = {"mldsa_key": str(self.mldsa_key)} if self.mldsa_key else {}
+        return {"name": self.name, **recipient, "verify_key": str(self.verify_key), **mldsa}
 
     def table(self) -> str:
         """Return the same as lines of TOML."""
@@ -305,6 +309,8 @@ def read_party(path: Path, role: str, *, own: bool = False) -> Party:
     checks = {"role": lambda value: value == role, **_PARTY}
     if role == "authority":
         checks["recipient"] = _is_recipient
+    if role == "witness" and "mldsa_key" in values:  # those of 0.2.0 before it had none
+        checks["mldsa_key"] = is_key_text(parse_mldsa_key)
     proof = values.pop("proof", None)
     if wrong := problem(values, checks):
         raise SealError(
@@ -312,7 +318,8 @@ def read_party(path: Path, role: str, *, own: bool = False) -> Party:
             hint=f"`sealshot {role} {'enrol' if role == 'camera' else 'new'}` writes it",
         )
     recipient = parse_recipient(values["recipient"]) if role == "authority" else None
-    party = Party(role, values["name"], parse_verify_key(values["verify_key"]), recipient)
+    mldsa = parse_mldsa_key(values["mldsa_key"]) if "mldsa_key" in values else None
+    party = Party(role, values["name"], parse_verify_key(values["verify_key"]), recipient, mldsa)
     if proof is not None and not (is_signature(proof) and party.is_proven(proof)):
         raise SealError(
             f"{path} is not signed by the key in it: it was altered, or is of somebody who has "

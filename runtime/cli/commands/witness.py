@@ -23,6 +23,7 @@ from sealshot.runtime.seal.checkpoint import (
 from sealshot.runtime.seal.cosign import cosign
 from sealshot.runtime.seal.documents import named, read_file, write_file
 from sealshot.runtime.seal.log_lines import verified_entries
+from sealshot.runtime.seal.mldsa import MlDsaSigningKey
 from sealshot.runtime.seal.policy import Party, read_party
 from sealshot.runtime.seal.signing import SigningKey
 from sealshot.runtime.seal.times import utc_now
@@ -35,6 +36,8 @@ Whoever keeps a log can show one to the one and another to the other. A witness,
 own, signs at which time it saw which state of it, and never one that contradicts an earlier one.
 
 new     Make the key of a witness. FILE.key is secret and stays; FILE.pub goes to who verifies.
+        It is for Ed25519 and, beside it, ML-DSA-44: what a witness has cosigned stays proven when
+        quantum computers forge the log's own signatures.
 cosign  Check that LOG, a copy of a camera's, an authority's or the custodian's log, is what
         CHECKPOINT says, and that it goes on from what was cosigned before, which is kept in
         FILE.seen beside the key. Then write the checkpoint with the cosignature and its time to -o:
@@ -64,7 +67,8 @@ def _new(argv: list[str]) -> int:
     add_name(arguments)
     given = arguments.parse_args(argv)
     key, public = SigningKey.generate(), given.file.with_suffix(".pub")
-    party = Party("witness", given.name or given.file.stem, key.verify_key)
+    mldsa = MlDsaSigningKey.beside(key).verify_key
+    party = Party("witness", given.name or given.file.stem, key.verify_key, mldsa_key=mldsa)
     write_party(public, party, key, lambda: write_signing_key(given.file, key))
     say(str(public))
     return 0
@@ -99,7 +103,9 @@ def _cosign(argv: list[str]) -> int:
             )
     for _ in verified_entries(given.log, keeper.name, keeper.verify_key, notes):
         pass
-    signed = cosign(given_note, witness.name, key, utc_now())
+    now, signed = utc_now(), given_note
+    for one in (key, MlDsaSigningKey.beside(key)):
+        signed = cosign(signed, witness.name, one, now)
     make_folder(folder, "give the key a folder that can be written to")
     write_file(seen, given_note)  # first: what is given out must never be forgotten
     write_file(given.output, signed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import struct
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -11,12 +12,15 @@ from pathlib import Path
 import pytest
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PublicKey
 
 from sealshot.runtime.cli.main import main
+from sealshot.runtime.errors import SealError
 from sealshot.runtime.seal.checkpoint import checkpoint_path, parse_checkpoint
 from sealshot.runtime.seal.cosign import cosign, cosigned
 from sealshot.runtime.seal.entries import Alive
 from sealshot.runtime.seal.log import Log
+from sealshot.runtime.seal.mldsa import MlDsaSigningKey, parse_mldsa_key
 from sealshot.runtime.seal.policy import Party, read_party
 from sealshot.runtime.seal.signing import SigningKey
 from sealshot.runtime.seal.times import format_time, utc_now
@@ -81,6 +85,59 @@ def test_who_cosigned_when(log: Path) -> None:
         flipped[at] ^= 1
         assert cosigned(bytes(flipped), [court]) == {}, at
     assert cosigned(signed.replace(b"\n1\n", b"\n2\n"), [court]) == {}
+
+
+def test_a_post_quantum_cosignature_is_as_c2sp_says(log: Path) -> None:
+    note, key = checkpoint_path(log).read_bytes(), MlDsaSigningKey.beside(WITNESS)
+    signed = cosign(note, "court", key, NOON)
+    data = base64.b64decode(signed.removeprefix(note).split()[2], validate=True)
+    public = key.verify_key.key
+    assert data[:4] == hashlib.sha256(b"sealshot/court\n\x06" + public).digest()[:4]
+    assert int.from_bytes(data[4:12], "big") == NOON.timestamp()
+    _, size, root = note.partition(b"\n\n")[0].split(b"\n")
+    names = 14, b"sealshot/court", int(NOON.timestamp()), 13, b"sealshot/cam1"
+    tree = 0, int(size), base64.b64decode(root)
+    message = struct.pack(">12sB14sQB13sQQ32s", b"subtree/v1\n\0", *names, *tree)
+    MLDSA44PublicKey.from_public_bytes(public).verify(data[12:], message)
+    assert len(data) == 4 + 8 + 2420
+    assert parse_checkpoint(signed, KEY.verify_key) == parse_checkpoint(note, KEY.verify_key)
+
+
+def test_a_witness_signs_with_all_of_its_keys_or_not_at_all(log: Path) -> None:
+    note, mldsa = checkpoint_path(log).read_bytes(), MlDsaSigningKey.beside(WITNESS)
+    court = Party("witness", "court", WITNESS.verify_key, mldsa_key=mldsa.verify_key)
+    classical = cosign(note, "court", WITNESS, NOON)
+    both = cosign(classical, "court", mldsa, NOON)
+    assert cosigned(both, [court]) == {"court": NOON}
+    assert cosigned(both, [replace(court, mldsa_key=None)]) == {"court": NOON}
+    assert cosigned(classical, [court]) == {}  # as one forges it who has a quantum computer
+    assert cosigned(cosign(note, "court", mldsa, NOON), [court]) == {}
+    later = cosign(both, "court", mldsa, NOON + timedelta(hours=1))
+    assert later.count(b"sealshot/court") == 2
+    assert cosigned(later, [court]) == {}  # of two times neither is its word
+    stranger = MlDsaSigningKey.beside(SigningKey.generate()).verify_key
+    assert cosigned(both, [replace(court, mldsa_key=stranger)]) == {}
+    for at in range(len(classical), len(both) - 1, 37):
+        flipped = bytearray(both)
+        flipped[at] ^= 1
+        assert cosigned(bytes(flipped), [court]) == {}, at
+    for wrong in (b"", b"\n", b"a\nb\nc\n\n", both.replace(b"\n1\n", b"\n" + b"9" * 40 + b"\n")):
+        assert cosigned(wrong, [court]) == {}
+
+
+def test_the_pub_file_of_a_witness_has_both_keys(ask, tmp_path: Path, capsys) -> None:
+    court = read_party(tmp_path / "court.pub", "witness")
+    assert court.mldsa_key is not None
+    assert parse_mldsa_key(str(court.mldsa_key)) == court.mldsa_key
+    text = (tmp_path / "court.pub").read_text()
+    for old, new in (("sealshot-mldsa-key1", "sealshot-key1"), ("mldsa_key", "ml_key")):
+        (tmp_path / "wrong.pub").write_text(text.replace(old, new))
+        with pytest.raises(SealError):
+            read_party(tmp_path / "wrong.pub", "witness")
+    other = MlDsaSigningKey.beside(SigningKey.generate()).verify_key
+    (tmp_path / "wrong.pub").write_text(text.replace(str(court.mldsa_key), str(other)))
+    with pytest.raises(SealError, match="not signed by the key in it"):
+        read_party(tmp_path / "wrong.pub", "witness")
 
 
 def test_a_log_that_goes_on_is_cosigned(log: Path, ask, tmp_path: Path) -> None:
