@@ -5,10 +5,12 @@ One bitstream serves every trained net of the shape, so that it depends on the R
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -33,7 +35,8 @@ from sealshot.kernels.rtl.ulx3s import CLOCK_MHZ, constraints
 from sealshot.runtime.cli.terminal import note, say, table
 from sealshot.runtime.engines.bitstream import BITSTREAM, REPORT
 from sealshot.runtime.engines.bytepipe import open_program
-from sealshot.runtime.engines.fpga import SIMULATED_ANSWER_S, Board, Stream, simulation
+from sealshot.runtime.engines.fpga import SIMULATED_ANSWER_S, Board, simulation
+from sealshot.runtime.engines.weight_stream import Stream
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.files import cache_folder, write_atomic
 
@@ -96,16 +99,30 @@ def build_bitstream(board: Profile, folder: Path, seeds: Sequence[int]) -> Bitst
     assert board.fpga is not None
     rtlil = rtlil_top(Ecp5())
     kept = cache_folder("rtl") / f"{TOP}-{design_sha256(rtlil)[:16]}"
-    if not _has(kept, seeds):
+    with _alone(kept):
+        if not _has(kept, seeds):
+            try:
+                _build(board.fpga, rtlil, kept, seeds)
+            except BuildError as error:
+                raise InputError(
+                    f"no bitstream: {error}", hint="the files of the score are whole"
+                ) from error
+        for name in (BITSTREAM, REPORT):
+            write_atomic(folder / name, (kept / name).read_bytes())
+    return Bitstream(folder / BITSTREAM, folder / REPORT, json.loads((folder / REPORT).read_text()))
+
+
+@contextmanager
+def _alone(kept: Path) -> Iterator[None]:
+    """Let one process at a time build in a folder; a second one says that it waits, and waits."""
+    kept.mkdir(parents=True, exist_ok=True)
+    with (kept / "lock").open("w") as lock:
         try:
-            _build(board.fpga, rtlil, kept, seeds)
-        except BuildError as error:
-            raise InputError(
-                f"no bitstream: {error}", hint="the files of the score are whole"
-            ) from error
-    for name in (BITSTREAM, REPORT):
-        write_atomic(folder / name, (kept / name).read_bytes())
-    return Bitstream(folder / BITSTREAM, folder / REPORT, json.loads((kept / REPORT).read_text()))
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            note(f"another export builds the bitstream in {kept}: waiting for it")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _has(kept: Path, seeds: Sequence[int]) -> bool:
@@ -126,7 +143,10 @@ def _build(fpga: Fpga, rtlil: str, kept: Path, seeds: Sequence[int]) -> None:
         (work / f"{TOP}.lpf").write_text(constraints())
         synthesise(work, TOP, rtlil)
         known.write_text(tools)
-    note(f"place and route, about ten minutes for each of {len(seeds)} seed(s)")
+    note(
+        f"place and route, about ten minutes for each of {len(seeds)} seed(s); "
+        f"{work / 'nextpnr-ecp5.log'} says how far it is"
+    )
     placement = place(work, TOP, CLOCK_MHZ, seeds)
     if placement.best.mhz < placement.clock_mhz:
         raise BuildError(

@@ -22,9 +22,9 @@ from sealshot.kernels.rtl.words import parameter_words, weight_words
 from sealshot.runtime.cli.terminal import say
 from sealshot.runtime.engines import open_onnxruntime
 from sealshot.runtime.engines.eyes import copy_eyes
-from sealshot.runtime.engines.fpga import STREAM
 from sealshot.runtime.engines.identity import model_sha256
 from sealshot.runtime.engines.manifest import ScoreManifest, load_manifest, quantiles
+from sealshot.runtime.engines.weight_stream import STREAM
 from sealshot.runtime.errors import InputError, SealshotError
 from sealshot.runtime.files import write_atomic
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from amaranth.hdl import Cat, Elaboratable, Module, Mux, Signal, signed
 
-from sealshot.kernels.rtl.primitives import MULTIPLIER_LATENCY, Copy, Multiplier, delay
+from sealshot.kernels.rtl.primitives import PRODUCT_LATENCY, Copy, Multiplier, delay
 from sealshot.kernels.rtl.reference import ACTIVATION_BITS, SUM_BITS
 from sealshot.kernels.rtl.shape import INPUTS, OUTPUTS
 
@@ -21,7 +21,7 @@ LANES = 4
 TILES = OUTPUTS // LANES
 LANE_WEIGHT_BITS = INPUTS * WEIGHT_BITS
 HOLD_BITS = LANES * SUM_BITS
-ARRAY_LATENCY = 1 + MULTIPLIER_LATENCY + 3 + 1
+ARRAY_LATENCY = 1 + PRODUCT_LATENCY + 3 + 1
 """Edges from the inputs and the marks of a job's last word to its sums in the hold registers."""
 
 
@@ -48,8 +48,8 @@ class Tile(Elaboratable):
         m.submodules.copy_inputs = copy = Copy(WORD_BITS + 2)
         m.d.comb += copy.i.eq(Cat(self.inputs, self.first, self.last))
         inputs, first, last = copy.o[:WORD_BITS], copy.o[-2], copy.o[-1]
-        first = delay(m, "first", first, MULTIPLIER_LATENCY + 2)
-        last = delay(m, "last", last, MULTIPLIER_LATENCY + 3)
+        first = delay(m, "first", first, PRODUCT_LATENCY + 2)
+        last = delay(m, "last", last, PRODUCT_LATENCY + 3)
         held = []
         for lane in range(LANES):
             products = []
@@ -60,7 +60,9 @@ class Tile(Elaboratable):
                     multiplier.a.eq(inputs[i * ACTIVATION_BITS :][:ACTIVATION_BITS].as_signed()),
                     multiplier.b.eq(self.weights[at : at + WEIGHT_BITS].as_signed()),
                 ]
-                products.append(multiplier.product[: ACTIVATION_BITS + WEIGHT_BITS].as_signed())
+                product = Signal(signed(ACTIVATION_BITS + WEIGHT_BITS), name=f"product_{lane}_{i}")
+                m.d.sync += product.eq(multiplier.product)
+                products.append(product)
             pairs = [Signal(signed(18), name=f"pair_{lane}_{i}") for i in range(2)]
             four = Signal(signed(19), name=f"four_{lane}")
             total = Signal(signed(SUM_BITS), name=f"total_{lane}")

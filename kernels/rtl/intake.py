@@ -152,10 +152,12 @@ class Intake(Elaboratable):
             with m.If(is_parameter):
                 m.d.sync += self.parameter.eq(Cat(self.parameter[8:], self.byte))
         bits = 8 * SHIFTED_BYTES
+        shift, byte = Signal(), Signal(8)  # a register before the copies, which lie apart
+        m.d.sync += [shift.eq(self.valid & is_weight), byte.eq(self.byte)]
         for low in range(0, 8 * WORD_BYTES, bits):
             m.submodules[f"copy_shift_{low}"] = copy = Copy(1)
-            m.d.comb += copy.i.eq(self.valid & is_weight)
+            m.d.comb += copy.i.eq(shift)
             above = self.weight[low + bits : low + bits + 8]
             part = self.weight[low : low + bits]
             with m.If(copy.o):
-                m.d.sync += part.eq(Cat(part[8:], above if len(above) else self.byte))
+                m.d.sync += part.eq(Cat(part[8:], above if len(above) else byte))

@@ -16,6 +16,9 @@ RAM_LATENCY = 3
 """Edges from an address at the port to its data: a word crosses half the die, so that it gets a
 register in the fabric behind the one of the RAM."""
 MULTIPLIER_LATENCY = 3
+PRODUCT_LATENCY = MULTIPLIER_LATENCY + 1
+"""Edges from two factors to their product in the fabric, where a register takes it before it is
+added: the multipliers lie in two rows, and half the slowest path was the wire from one."""
 GEOMETRIES = {18: 1024, 9: 2048, 4: 4096}
 """Words of one DP16KD by the bits of a word."""
 

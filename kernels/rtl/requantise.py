@@ -1,4 +1,4 @@
-"""From the sums of a job to activations in memory: four channels a cycle, in 10 stages.
+"""From the sums of a job to activations in memory: four channels a cycle, in 11 stages.
 
 The arithmetic is that at the top of :mod:`~.reference`. Jobs come in the order of the output's
 memory, so that its addresses, and those of the channels' parameters, are counters.
@@ -12,7 +12,7 @@ from amaranth.hdl import Cat, Elaboratable, Module, Mux, Signal, signed
 from amaranth.lib import data
 
 from sealshot.kernels.rtl.array import LANES, WORD_BITS
-from sealshot.kernels.rtl.primitives import MULTIPLIER_LATENCY, RAM_LATENCY, Multiplier, delay
+from sealshot.kernels.rtl.primitives import PRODUCT_LATENCY, RAM_LATENCY, Multiplier, delay
 from sealshot.kernels.rtl.reference import (
     ACTIVATION_BITS,
     DOWN,
@@ -26,7 +26,7 @@ from sealshot.kernels.rtl.sequencer import ADDRESS_BITS, LINE
 CHANNEL = data.StructLayout({"bias": signed(SUM_BITS), "multiplier": MULTIPLIER_BITS, "shift": 3})
 """What belongs to one output channel: 43 bits, four of them a word."""
 PARAMETER_BITS = LANES * CHANNEL.size
-REQUANTISE_LATENCY = 3 + MULTIPLIER_LATENCY + 4
+REQUANTISE_LATENCY = 3 + PRODUCT_LATENCY + 4
 """Edges from sums to the word that is written."""
 LEAD = RAM_LATENCY + 1
 """Edges that ``begin`` comes before the sums."""
@@ -130,7 +130,7 @@ class _Lane(Elaboratable):
             multiplier.a.eq(t),
             multiplier.b.eq(delay(m, "multiplier", self.channel.multiplier, 3)),
         ]
-        product = multiplier.product
+        product = delay(m, "product", multiplier.product, 1)
         five = Signal(signed(40))
         same = Signal(signed(36))
         thirteen = Signal(signed(40))

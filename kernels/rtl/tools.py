@@ -34,7 +34,7 @@ def run(
     """Run one of :data:`PACKAGES` in a folder.
 
     Args:
-        folder: where it runs; `NAME.log` of what it says stays there.
+        folder: where it runs; `NAME.log` there holds what it says, as it comes.
         program: its name.
         arguments: of it.
         told: is given each line that it says, as it comes.
@@ -57,17 +57,20 @@ def execute(
 ) -> str:
     """Run any command; see :func:`run`."""
     lines = []
-    with subprocess.Popen(
-        command, cwd=folder, env=os.environ | environment, text=True, errors="replace",
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    ) as process:  # fmt: skip
+    with (
+        (folder / f"{name}.log").open("w", buffering=1) as log,
+        subprocess.Popen(
+            command, cwd=folder, env=os.environ | environment, text=True, errors="replace",
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        ) as process,
+    ):  # fmt: skip
         assert process.stdout is not None
         for line in process.stdout:
             lines.append(line)
+            log.write(line)
             if told:
                 told(line.rstrip())
     text = "".join(lines)
-    (folder / f"{name}.log").write_text(text)
     if process.returncode:
         wrong = [line for line in lines if "error" in line.lower()] or lines or ["no reason"]
         raise BuildError(f"{name} failed: {wrong[-1].strip()}")

@@ -14,7 +14,7 @@ from sealshot.kernels.rtl.link import Link
 from sealshot.kernels.rtl.primitives import Ecp5
 
 OSCILLATOR_MHZ = 25
-DIVIDE_IN, MULTIPLY, DIVIDE_OUT = 1, 5, 5
+DIVIDE_IN, MULTIPLY, DIVIDE_OUT = 2, 13, 4
 """Of the PLL: its comparator sees the oscillator divided by the first, its output is that times the
 second, and its own oscillator runs at the output times the third."""
 CLOCK_MHZ = OSCILLATOR_MHZ * MULTIPLY / DIVIDE_IN

@@ -39,7 +39,8 @@ def open_onnxruntime(model: Path, threads: int = 0) -> GraphScorer:
 
 
 def _fpga(model: Path, threads: int, device: str) -> Scorer:
-    from sealshot.runtime.engines.fpga import FpgaRunner, same_graph
+    from sealshot.runtime.engines.fpga import FpgaRunner
+    from sealshot.runtime.engines.weight_stream import same_graph
 
     port, comma, spare = device.partition(",")
     if not port or (comma and spare != SPARE):

@@ -8,9 +8,8 @@ remedy: ask the board who it is, load it again if it has forgotten, send again w
 from __future__ import annotations
 
 import time
-import zlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +28,11 @@ from sealshot.runtime.engines.bytepipe import (
     open_spi,
 )
 from sealshot.runtime.engines.runner import Runner, Tensor
+from sealshot.runtime.engines.weight_stream import Stream, read_stream
 from sealshot.runtime.errors import InputError, SealshotError
 from sealshot.runtime.files import cache_folder
 from sealshot.runtime.types import Floats
 
-STREAM = ".fpga"
-"""Suffix of a file of weights for the board."""
 SIMULATION = "sim"
 SPI = "spi:"
 """Before the path of an SPI device; a path alone is a serial port."""
@@ -44,65 +42,7 @@ SIMULATED_ANSWER_S = 120.0
 TRIES = 4
 BACK_S = 10.0
 """How long a board that is gone is waited for."""
-WORDS_A_FRAME = 32
 Opener = Callable[[], BytePipe]
-
-
-def same_graph(model: Path) -> Path:
-    """Return the graph that gives, on a processor, the same scores as a stream in an FPGA.
-
-    Raises:
-        InputError: it does not lie beside the stream.
-    """
-    graph = model.with_name(model.name.removesuffix(STREAM).removesuffix("-stream") + ".onnx")
-    if not graph.is_file():
-        raise InputError(
-            f"{graph} is not there: without it no processor gives the scores of {model.name}",
-            hint="`sealshot export --engine fpga` writes both; copy both",
-        )
-    return graph
-
-
-@dataclass(frozen=True, eq=False)
-class Stream:
-    """What a board is loaded with, as ``NAME.fpga`` holds it."""
-
-    weights: NDArray[np.uint8]
-    """``[words, 128]``."""
-    parameters: NDArray[np.uint8]
-    """``[words, 22]``."""
-    scale: float
-    """Score of one unit of the last sum."""
-
-    @property
-    def identity(self) -> int:
-        """What a board knows these weights by; never 0."""
-        return zlib.crc32(self.parameters.tobytes(), zlib.crc32(self.weights.tobytes())) or 1
-
-
-def read_stream(path: Path) -> Stream:
-    """Read a file that `sealshot export --engine fpga` wrote.
-
-    Raises:
-        InputError: it is missing, none, or for hardware of another shape.
-    """
-    try:
-        with np.load(path, allow_pickle=False) as kept:
-            shape = int(kept["shape"])
-            stream = Stream(kept["weights"], kept["parameters"], float(kept["scale"]))
-    except (OSError, ValueError, KeyError, EOFError) as error:
-        raise InputError(
-            f"{path} holds no weights for an FPGA", hint="`sealshot export --engine fpga` makes it"
-        ) from error
-    if (
-        shape != SHAPE_ID
-        or stream.weights.shape[1:] != (128,)
-        or stream.parameters.shape[1:] != (22,)
-    ):
-        raise InputError(
-            f"{path} is for hardware of another shape", hint="export it again with this version"
-        )
-    return stream
 
 
 class FpgaRunner(Runner):
@@ -181,6 +121,17 @@ class Board:
         Raises:
             SealshotError: the board is gone, or answers nothing sensible.
         """
+        for _ in range(TRIES):
+            sums = self._sums(crops)
+            if not len(crops) or self._still_loaded():
+                return np.asarray(self._stream.scale * sums.astype(np.float64), np.float32)
+            self._recover()
+        raise SealshotError(
+            f"the board at {self._name} forgets its weights again and again",
+            hint="check its supply: it restarts while its port stays",
+        )
+
+    def _sums(self, crops: NDArray[np.uint8]) -> NDArray[np.int64]:
         sums = np.zeros(len(crops), np.int64)
         waiting = list(range(len(crops)))[::-1]
         under_way: dict[int, int] = {}  # tag -> crop
@@ -201,7 +152,9 @@ class Board:
                 else:  # damaged on its way, or one too many while the board scores an older one
                     waiting.append(crop)
             except (TimeoutError, PipeClosedError):
+                start = time.monotonic()
                 self._recover()
+                until += time.monotonic() - start  # what it takes to load it again
                 waiting += sorted(under_way.values(), reverse=True)
                 under_way.clear()
             if time.monotonic() > until:
@@ -209,7 +162,14 @@ class Board:
                     f"the board at {self._name} gives no whole answer",
                     hint="check the cable; try a shorter one, or another port",
                 )
-        return np.asarray(self._stream.scale * sums.astype(np.float64), np.float32)
+        return sums
+
+    def _still_loaded(self) -> bool:
+        """Ask whether what gave the last scores had our weights: one that restarted scores too."""
+        try:
+            return self._identity() == self._stream.identity
+        except PipeClosedError:
+            return False
 
     def repeat(self, crop: NDArray[np.uint8], times: int) -> float:
         """Return the score of a crop that the board computes some times over, while the line rests.
@@ -247,23 +207,22 @@ class Board:
             SealshotError: no whole answer comes, or the board does not know the command.
             PipeClosedError: the other end is gone.
         """
-        for _ in range(TRIES):
+        until = time.monotonic() + TRIES * self._answer_s
+        while time.monotonic() < until:
             tag = self._next_tag()
-            try:
+            with suppress(TimeoutError):
                 self._send(protocol.frame(command, tag, payload))
-                while True:
+                found, status, came = -1, int(Status.DAMAGED), b""
+                # one frame that noise cut in two is answered twice: not what was sent since
+                while found != tag and time.monotonic() < until:
                     found, status, came = self._answer(command if answer is None else answer)
-                    if status == Status.UNKNOWN:
-                        raise SealshotError(
-                            f"the board does not take command {command} of {len(payload)} bytes",
-                            hint="load this version's bitstream: `sealshot board flash`",
-                        )
-                    if found == tag and status == Status.DONE:
-                        return came
-                    if status != Status.DONE:
-                        break
-            except TimeoutError:
-                continue
+                if found == tag and status == Status.UNKNOWN:
+                    raise SealshotError(
+                        f"the board does not take command {command} of {len(payload)} bytes",
+                        hint="load this version's bitstream: `sealshot board flash`",
+                    )
+                if found == tag and status == Status.DONE:
+                    return came
         raise SealshotError(
             f"nothing that is a sealshot board answers at {self._name}",
             hint="check the cable, and that its bitstream is loaded: `sealshot board flash`",
@@ -271,29 +230,45 @@ class Board:
 
     def _recover(self) -> None:
         """Find out who is at the other end, and load it if it has not these weights."""
-        until = time.monotonic() + BACK_S
-        while True:
+        for _ in range(TRIES):
             try:
                 self._greet()
                 return
             except PipeClosedError as error:
+                gone = error
                 self._pipe.close()
                 self._packet.clear()
-                self._reopen(until, error)
+                if not self._reopen():
+                    break
+        raise SealshotError(
+            f"the board at {self._name} is gone: {gone}", hint="plug it in again"
+        ) from gone
 
-    def _reopen(self, until_s: float, gone: PipeClosedError) -> None:
-        while True:
-            if time.monotonic() > until_s:
-                raise SealshotError(
-                    f"the board at {self._name} is gone: {gone}", hint="plug it in again"
-                ) from gone
+    def _reopen(self) -> bool:
+        """Wait for a board that is gone, and return whether it is back."""
+        until = time.monotonic() + BACK_S
+        while time.monotonic() < until:
             try:
                 self._pipe = self._opener()
-                return
+                return True
             except InputError:
                 time.sleep(0.1)
+        return False
 
     def _greet(self) -> None:
+        identity = self._stream.identity
+        if self._identity() == identity:
+            return
+        half_loaded = identity ^ 0xFFFFFFFF
+        self.ask(Command.IDENTITY, half_loaded.to_bytes(4, "little"))
+        for command, payload in self._stream.loads():
+            self.ask(command, payload)
+        if self._identity() != half_loaded:
+            raise PipeClosedError("it restarted while it was loaded")
+        self.ask(Command.IDENTITY, identity.to_bytes(4, "little"))
+
+    def _identity(self) -> int:
+        """Return what the board knows its weights by; 0 where it has none."""
         hello = self.ask(Command.HELLO)
         version, shape = hello[0], int.from_bytes(hello[1:5], "little")
         if (version, shape) != (protocol.VERSION, SHAPE_ID):
@@ -302,16 +277,7 @@ class Board:
                 f"(version {version}, shape {shape:08x})",
                 hint="load this version's bitstream: `sealshot board flash`",
             )
-        if int.from_bytes(hello[5:9], "little") == self._stream.identity:
-            return
-        for command, words, most in (
-            (Command.WEIGHTS, self._stream.weights, WORDS_A_FRAME),
-            (Command.PARAMETERS, self._stream.parameters, len(self._stream.parameters)),
-        ):
-            for i in range(0, len(words), most):
-                part = words[i : i + most].tobytes()
-                self.ask(command, i.to_bytes(2, "little") + part)
-        self.ask(Command.IDENTITY, self._stream.identity.to_bytes(4, "little"))
+        return int.from_bytes(hello[5:9], "little")
 
     def _next_tag(self) -> int:
         self._tag = (self._tag + 1) % 256

@@ -8,13 +8,17 @@ a model against itself passes on any data.
 
 from __future__ import annotations
 
+import shlex
+
 import numpy as np
 from scipy.stats import spearmanr
 
 from sealshot.benchmarks.accuracy.erc.evaluate import evaluate, starts
 from sealshot.benchmarks.accuracy.erc.inputs import SHARED_USAGE, add_inputs, load
 from sealshot.benchmarks.accuracy.erc.report import main_area
-from sealshot.runtime.cli.arguments import Arguments
+from sealshot.benchmarks.conditions.environment import environment
+from sealshot.benchmarks.conditions.result_file import write_result
+from sealshot.runtime.cli.arguments import Arguments, output_file
 from sealshot.runtime.cli.terminal import say, say_json, table
 from sealshot.runtime.errors import InputError
 
@@ -33,7 +37,8 @@ code 1: accuracy is lost, or the data are too few to show that it is not, or --r
   --tolerance AREA    rise of pAUC(0.3) that is no loss (default {TOLERANCE})
   --rank R            least rank correlation of both scores, for a candidate that should be the
                       same score at another precision (default: any)
-  --json              print the result as JSON
+  -o, --output FILE   write the result as JSON
+  --json              print it as JSON
 
 examples:
   sealshot erc compare --reference fp32.onnx --candidate int8.onnx lfw/ --recognizer matcher.onnx
@@ -49,6 +54,7 @@ def main(argv: list[str]) -> int:
     arguments.add_argument("--candidate", required=True)
     arguments.add_argument("--tolerance", type=float, default=TOLERANCE)
     arguments.add_argument("--rank", type=float, default=-1.0)
+    arguments.add_argument("-o", "--output", type=output_file)
     arguments.add_argument("--json", action="store_true")
     given = arguments.parse_args(argv)
     if not 0 <= given.tolerance < float("inf"):
@@ -91,8 +97,15 @@ def main(argv: list[str]) -> int:
         agree = 1.0
     same = agree >= given.rank
     passed = same and all(result["verdict"] == "kept" for result in results)
+    found = {"passed": passed, "tolerance": given.tolerance, "rank": agree, "starts": results}
+    if given.output:
+        about = {
+            "command": shlex.join(["sealshot", "erc", "compare", *argv]),
+            "environment": vars(environment()),
+        }
+        write_result(given.output, about | found)
     if given.json:
-        say_json({"passed": passed, "tolerance": given.tolerance, "rank": agree, "starts": results})
+        say_json(found)
     else:
         say("pAUC(0.3): 1 is as good as chance, lower is better")
         table(

@@ -1,4 +1,4 @@
-"""`sealshot bench fpga`: the scorer's hardware against its model, its lines."""
+"""`sealshot bench fpga`: the scorer's hardware against its model, its lines, what integers cost."""
 
 from __future__ import annotations
 
@@ -19,10 +19,12 @@ from sealshot.runtime.cli.arguments import Arguments, output_file, positive_int
 from sealshot.runtime.cli.terminal import say, say_json, table
 from sealshot.runtime.crops import CROP_PX
 from sealshot.runtime.engines.bytepipe import open_program
-from sealshot.runtime.engines.fpga import SIMULATED_ANSWER_S, Board, read_stream, simulation
+from sealshot.runtime.engines.fpga import SIMULATED_ANSWER_S, Board, simulation
+from sealshot.runtime.engines.weight_stream import read_stream, same_graph
 from sealshot.runtime.errors import InputError
+from sealshot.runtime.weights import score_graph
 
-STEPS = ("equality", "links", "likelihood")
+STEPS = ("equality", "links", "accuracy", "likelihood")
 SEEDS = (1, 2, 3)
 LIKELIHOOD_MHZ = 160
 USAGE = f"""
@@ -34,11 +36,15 @@ with its integer graph beside it; DATA folders of face pictures, or FILE.npz wit
   equality   scores by RTL, NumPy and ONNX Runtime, of faces, black, white, noise and a
              checkerboard; and every layer's output of some
   links      faces a second over UART and SPI at their real rates, at the pins of the top
+  accuracy   what the integers cost against the trained score in float32: on all faces, and of
+             each track of --clips the frame that is chosen
   likelihood place and route of the likelihood unit, alone: clock by seed, cells
 
   --steps LIST        some of {",".join(STEPS)} (default equality,links)
   --crops N           faces compared (default 60; four hard pictures come on top)
   --every-layer N     of which every layer is compared (default 3, and a hard one)
+  --clips CLIP...     whose tracks `accuracy` looks at
+  --reference SCORE   the trained score that it compares with (default quality)
   -o, --output FILE   write the figures as JSON
   --json              print them as JSON
 
@@ -56,6 +62,8 @@ def main(argv: list[str]) -> int:
     add("--steps", default="equality,links")
     add("--crops", type=positive_int, default=60)
     add("--every-layer", type=positive_int, default=3)
+    add("--clips", nargs="+", default=[])
+    add("--reference", default="quality")
     add("-o", "--output", type=output_file)
     add("--json", action="store_true")
     given = arguments.parse_args(argv)
@@ -73,6 +81,8 @@ def main(argv: list[str]) -> int:
             found["equality"] = asdict(_equality(given.stream, faces, given.every_layer))
         if "links" in steps:
             found["links"] = _links(faces[:6])
+        if "accuracy" in steps:
+            found["accuracy"] = asdict(_accuracy(given.reference, given.stream, crops, given.clips))
         if "likelihood" in steps:
             found["likelihood"] = _likelihood()
     except BuildError as error:
@@ -119,6 +129,14 @@ def _links(faces: NDArray[np.uint8]) -> list[dict[str, Any]]:
         return [asdict(rate) for rate in rates(top_at_its_pins(Path(folder)), faces)]
 
 
+def _accuracy(reference: str, stream: Path, crops: NDArray[np.uint8], clips: list[str]) -> Any:
+    from sealshot.benchmarks.board.fpga.accuracy import compare_graphs
+    from sealshot.benchmarks.speed.throughput.tracks import follow
+
+    footage = [follow(clip) for clip in clips]
+    return compare_graphs(score_graph(reference), same_graph(stream), crops, footage)
+
+
 def _likelihood() -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="sealshot-likelihood-") as scratch:
         folder = Path(scratch)
@@ -138,6 +156,17 @@ def _print(found: dict[str, Any]) -> None:
             f"{equality['scores_apart']} scores apart; every layer of {equality['layers_of']} "
             f"crops: {equality['layers_apart']} layers apart"
         )
+    if accuracy := found.get("accuracy"):
+        say(
+            f"{accuracy['crops']} crops: Spearman {accuracy['spearman']:.5f} to float32, rms "
+            f"{accuracy['rms']:.3g} of a spread of {accuracy['spread']:.3g}"
+        )
+        if choices := accuracy["choices"]:
+            say(
+                f"the same frame in {choices['same']} of {choices['tracks']} tracks; what is "
+                f"chosen loses {choices['mean_loss']:.4f} in the mean, {choices['worst_loss']:.3f} "
+                "at most"
+            )
     if likelihood := found.get("likelihood"):
         by_seed = ", ".join(f"{s}: {mhz:.1f}" for s, mhz in likelihood["mhz_by_seed"].items())
         used = ", ".join(f"{cells['used']} {name}" for name, cells in likelihood["used"].items())

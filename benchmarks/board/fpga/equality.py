@@ -16,7 +16,8 @@ from sealshot.kernels.rtl.sequencer import LARGE, SMALL
 from sealshot.kernels.rtl.shape import LAYERS
 from sealshot.kernels.rtl.words import activations
 from sealshot.runtime.engines import open_onnxruntime
-from sealshot.runtime.engines.fpga import Board, same_graph
+from sealshot.runtime.engines.fpga import Board
+from sealshot.runtime.engines.weight_stream import same_graph
 
 READ_WORDS = 1024
 LAST = len(LAYERS) - 1

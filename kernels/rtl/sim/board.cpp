@@ -1,6 +1,7 @@
 // A board in simulation: bytes of standard input go into the RTL, its bytes to standard output.
 //
-//   board [CYCLES]    CYCLES from one byte to the next at the least, as a line of that rate has
+//   board [CYCLES [BYTES]]    CYCLES from one byte to the next at the least, as a line of that rate
+//                             has, once BYTES have come
 //
 // Time stands still while nothing comes in and the board has been quiet for a while.
 #include <poll.h>
@@ -17,7 +18,8 @@ static constexpr int QUIET_CYCLES = 2000;
 static constexpr int POLL_CYCLES = 512;
 
 int main(int argc, char** argv) {
-  const long spacing = argc > 1 ? std::atol(argv[1]) : 0;
+  const long of_the_line = argc > 1 ? std::atol(argv[1]) : 0;
+  long at_once = argc > 2 ? std::atol(argv[2]) : 0;
   VerilatedContext context;
   Vlink link{&context};
   uint8_t in[4096], out[256];
@@ -31,6 +33,7 @@ int main(int argc, char** argv) {
     }
     pending = 0;
   };
+  const auto spacing = [&] { return at_once > 0 ? 0 : of_the_line; };
   const auto edge = [&] {
     link.clk = 1;
     link.eval();
@@ -59,12 +62,13 @@ int main(int argc, char** argv) {
     link.eval();
     if (link.valid_in && link.ready_in) {
       ++at;
-      next_byte = now + spacing;
+      if (at_once > 0) --at_once;
+      next_byte = now + spacing();
       quiet = 0;
     }
     if (link.valid_out && link.ready_out) {
       out[pending++] = link.data_out;
-      next_out = now + spacing;
+      next_out = now + spacing();
       quiet = 0;
       if (pending == sizeof out) flush();
     }

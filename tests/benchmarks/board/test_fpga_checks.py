@@ -8,6 +8,7 @@ import numpy as np
 import onnx
 import pytest
 
+from sealshot.benchmarks.board.fpga.accuracy import Choices, choices, compare_graphs
 from sealshot.benchmarks.board.fpga.command import hard_pictures
 from sealshot.benchmarks.board.fpga.equality import compare, read_net
 from sealshot.benchmarks.board.fpga.links import whole_answers
@@ -46,6 +47,28 @@ def test_one_score_apart_by_the_least_is_found(
     hard = hard_pictures()
     found = compare(board, files.stream, hard, hard[:0])  # type: ignore[arg-type]
     assert (found.crops, found.scores_apart, found.layers_of) == (4, apart, 0)
+
+
+class Clip:
+    """A clip with the faces of two tracks, one after the other."""
+
+    tracks = (np.arange(3), np.arange(3, 7))
+
+
+def test_a_choice_that_differs_is_counted_with_what_it_loses_by_the_trained_score() -> None:
+    trained = np.array([1, 3, 2, 5, 4, 7, 6], np.float32)
+    integer = np.array([1, 3, 2, 5, 4, 6.5, 6.6], np.float32)
+    found = choices([Clip()], [trained], [integer])  # type: ignore[list-item]
+    assert found == Choices(faces=7, tracks=2, same=1, mean_loss=0.5, worst_loss=1.0)
+
+
+def test_the_integer_graph_is_compared_with_the_trained_one(files: FpgaFiles) -> None:
+    faces = draw_faces(60)
+    found = compare_graphs(score_graph("quality"), files.graph, faces, [])
+    assert found.choices is None
+    assert 0 < found.rms < 0.2 * found.spread
+    same = compare_graphs(files.graph, files.graph, faces, [])
+    assert (same.rms, same.spearman) == (0, pytest.approx(1))
 
 
 def test_hard_pictures_are_four_and_no_two_alike() -> None:

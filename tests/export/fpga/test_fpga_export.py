@@ -13,8 +13,8 @@ from sealshot.export.fpga.proofs import prove
 from sealshot.export.golden import draw_faces
 from sealshot.kernels.rtl.reference import IntegerNet
 from sealshot.runtime.engines import open_onnxruntime
-from sealshot.runtime.engines.fpga import read_stream
 from sealshot.runtime.engines.manifest import load_manifest
+from sealshot.runtime.engines.weight_stream import read_stream
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.weights import score_graph
 

@@ -77,9 +77,15 @@ def test_a_tool_that_fails_says_why_and_a_missing_one_how_to_get_it(
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     lines: list[str] = []
+    kept: list[str] = []
+
+    def told(line: str) -> None:
+        lines.append(line)
+        kept.append((tmp_path / "ecppack.log").read_text().splitlines()[-1])
+
     with pytest.raises(BuildError, match="ecppack failed: ERROR: no such file"):
-        run(tmp_path, "ecppack", told=lines.append)
-    assert lines == ["begin", "ERROR: no such file", "end"]
+        run(tmp_path, "ecppack", told=told)
+    assert lines == kept == ["begin", "ERROR: no such file", "end"]
     program.unlink()
     monkeypatch.setattr(tools, "find_spec", lambda _: None)
     with pytest.raises(BuildError, match=r"sealshot\[fpga\]"):

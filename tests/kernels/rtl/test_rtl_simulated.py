@@ -14,7 +14,8 @@ from sealshot.kernels.rtl.reference import IntegerNet
 from sealshot.kernels.rtl.shape import LAYERS
 from sealshot.kernels.rtl.words import parameter_words, weight_words
 from sealshot.runtime.engines.bytepipe import open_program
-from sealshot.runtime.engines.fpga import SIMULATED_ANSWER_S, Board, Stream, simulation
+from sealshot.runtime.engines.fpga import SIMULATED_ANSWER_S, Board, simulation
+from sealshot.runtime.engines.weight_stream import Stream
 from sealshot.runtime.errors import SealshotError
 
 MOST_CYCLES = 70_200

@@ -23,12 +23,16 @@ class FakeBoard:
         line: what becomes of each chunk of bytes on its way to the board.
         back: the same for answers.
         drop: the line is cut after so many pictures; the next pipe starts a board that forgot all.
+        restart: it forgets all after so many pictures and goes on, as after a brown-out.
+        restarts_always: it does so after each picture.
     """
 
     line: Callable[[bytes], bytes] = bytes
     back: Callable[[bytes], bytes] = bytes
     version: int = protocol.VERSION
     drop: int = -1
+    restart: int = -1
+    restarts_always: bool = False
     pictures: int = 0
     repeats: list[int] = field(default_factory=list)
     """What each SETUP asked for."""
@@ -52,8 +56,12 @@ class FakeBoard:
                 packet += self.line(chunk)
                 while END in packet:
                     one, packet = packet.split(bytes((END,)), 1)
+                    before = self.pictures
                     if one:
                         os.write(writes, self.back(self._answer(one)))
+                    always = self.restarts_always and self.pictures > before
+                    if always or self.restart == self.pictures:
+                        self.restart, self.identity = -1, bytes(4)
                     if self.drop == self.pictures:
                         self.drop = -1
                         return
@@ -75,12 +83,14 @@ class FakeBoard:
         if command == Command.SETUP:
             self.repeats.append(int.from_bytes(payload[1:], "little"))
         if command == Command.IDENTITY:
-            self.identity, self.loads = payload, self.loads + 1
+            self.identity = payload
+        self.loads += command == Command.PARAMETERS  # one frame of them ends a load
         if command in (Command.PICTURE, Command.PACKED):
             self.pictures += 1
             self.packed += command == Command.PACKED
             pixels = unpack(payload) if command == Command.PACKED else payload
             total = int(np.frombuffer(pixels, np.uint8).astype(np.int64).sum())
+            total *= self.identity != bytes(4)  # without weights a score is worth nothing
             return self._frame(Command.PICTURE, tag, Status.DONE, total.to_bytes(4, "little"))
         return self._frame(command, tag, Status.DONE)
 

@@ -13,7 +13,8 @@ from fake_board import FakeBoard
 from sealshot.benchmarks.energy.command import on_board
 from sealshot.kernels.rtl.protocol import SHAPE_ID
 from sealshot.runtime.engines import fpga, open_engine
-from sealshot.runtime.engines.fpga import Board, Stream, read_stream
+from sealshot.runtime.engines.fpga import Board
+from sealshot.runtime.engines.weight_stream import Stream, read_stream
 from sealshot.runtime.errors import InputError, SealshotError
 
 STREAM = Stream(
@@ -93,6 +94,21 @@ def test_a_board_that_is_pulled_out_and_comes_back_is_loaded_again() -> None:
     fake = FakeBoard(drop=4)
     np.testing.assert_array_equal(board(fake).score(CROPS), SCORES)
     assert (fake.opened, fake.loads) == (2, 2)
+
+
+@pytest.mark.parametrize("after", [1, 5, 8])
+def test_what_a_board_scored_without_weights_after_a_brown_out_is_scored_again(after: int) -> None:
+    fake = FakeBoard(restart=after)
+    np.testing.assert_array_equal(board(fake).score(CROPS), SCORES)
+    assert (fake.opened, fake.loads) == (1, 2)
+
+
+def test_a_board_that_forgets_again_and_again_is_told() -> None:
+    fake = FakeBoard()
+    found = board(fake)
+    fake.restarts_always = True
+    with pytest.raises(SealshotError, match="forgets its weights again and again"):
+        found.score(CROPS[:1])
 
 
 def test_a_board_that_stays_away_is_told_in_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,8 +10,8 @@ import pytest
 from engine_stand_ins import MANIFEST
 
 from sealshot.runtime.engines import Scorer, open_engine
-from sealshot.runtime.engines.fpga import same_graph
 from sealshot.runtime.engines.spare import Spare
+from sealshot.runtime.engines.weight_stream import same_graph
 from sealshot.runtime.errors import InputError, SealshotError
 
 CROPS = np.arange(6, dtype=np.uint8)[:, None, None, None] * np.ones((1, 1, 64, 64), np.uint8)

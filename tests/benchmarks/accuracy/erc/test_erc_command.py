@@ -258,6 +258,18 @@ def test_compare_on_an_npz(candidate, options, code, verdict, capsys, scores_npz
     assert result["starts"][0]["verdict"].startswith(verdict)
 
 
+def test_compare_writes_what_it_found_and_how_it_was_asked(capsys, scores_npz, tmp_path):
+    out = tmp_path / "compared.json"
+    code, _, _ = run(
+        capsys, "compare", "--reference", "good", "--candidate", "good", scores_npz,
+        "--fnmr", "0.05", "-o", out,
+    )  # fmt: skip
+    found = json.loads(out.read_text())
+    assert (code, found["passed"], found["rank"]) == (0, True, 1.0)
+    assert found["command"].startswith("sealshot erc compare --reference good")
+    assert found["environment"]["machine"]
+
+
 def test_compare_refuses_to_pass_on_too_little(capsys, tmp_path):
     """Twenty comparisons cannot show that a different score is as good."""
     rng = np.random.default_rng(0)
