@@ -26,10 +26,12 @@ from sealshot.runtime.seal.entries import Entry, Purged, Sealed, Started, Upload
 from sealshot.runtime.seal.log import Log, tiles_path
 from sealshot.runtime.seal.log_lines import verified_entries
 from sealshot.runtime.seal.merkle import hash_leaf
+from sealshot.runtime.seal.policy import Party
 from sealshot.runtime.seal.signing import SigningKey
 from sealshot.runtime.seal.tiles import Tiles
+from sealshot.runtime.vault.logged import read_logged
 from sealshot.runtime.vault.record import Record
-from sealshot.runtime.vault.store import Vault
+from sealshot.runtime.vault.store import Vault, list_objects
 
 DECADE, RETENTION = 3650, 30
 KEY, NAME = SigningKey(bytes(range(32))), "cam1"
@@ -48,8 +50,8 @@ def write(folder: Path, days: int, shots: int) -> None:
             for number in range(count):
                 place = _place(now, number)
                 entries += [Sealed(text, place, f"{hour:032x}{number:032x}"), Uploaded(text, place)]
-                if hour >= 24 * RETENTION:
-                    old = _place(now - timedelta(days=RETENTION), number)
+                if hour >= 24 * (RETENTION + 1):  # counted from the end of its day
+                    old = _place(now - timedelta(days=RETENTION + 1), number)
                     entries.append(Purged(text, old, "retention"))
                 if hour >= 24 * (days - RETENTION):
                     (folder / place).parent.mkdir(exist_ok=True)
@@ -76,6 +78,13 @@ def verify(folder: Path) -> None:
     path = folder / "log"
     for _ in verified_entries(path, NAME, KEY.verify_key, [checkpoint_path(path).read_bytes()]):
         pass
+
+
+def account(folder: Path) -> None:
+    """What `vault verify` makes of the log, with all reasons for deletions checked."""
+    there = {found.id for found in list_objects(folder)}
+    camera, retention = Party("camera", NAME, KEY.verify_key), timedelta(days=RETENTION)
+    read_logged(folder / "log", [camera], retention=retention, there=there)
 
 
 def prove(folder: Path) -> None:
@@ -117,7 +126,8 @@ def main() -> None:
             "write": (written, True),
             "start": (measured(start, folder), False),
             "start without tiles": (measured(rebuild, folder), True),
-            "verify": (measured(verify, folder), True),
+            "verify the log": (measured(verify, folder), True),
+            "verify the vault by it": (measured(account, folder), True),
             "prove one shot": (measured(prove, folder), True),
         }
         sizes = {"log": log.stat().st_size, "tiles": tiles}

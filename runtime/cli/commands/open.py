@@ -35,9 +35,9 @@ from sealshot.runtime.seal.warrant import (
     read_warrant,
 )
 from sealshot.runtime.vault.bucket import Bucket, open_bucket
+from sealshot.runtime.vault.logged import Logged, read_logged
 from sealshot.runtime.vault.record import LOG
 from sealshot.runtime.vault.s3 import SCHEME
-from sealshot.runtime.vault.verify import Logged, read_logged
 
 USAGE = """\
 usage: sealshot open OBJECT... --identity FILE -o DIR [--sheet] [--force] [--json]
@@ -223,11 +223,14 @@ def _as_logged(
     ]
     logged: dict[Path | None, Logged | None] = {}
     same, changed = [], []
+    asked = {"/".join(one.path.parts[-2:]) for one in objects if one.path}
     for one in objects:
         vault = one.path.parent.parent if one.path else None
         if vault not in logged:
             there = vault is not None and (vault / LOG).exists()
-            logged[vault] = read_logged(vault / LOG, cameras, kept) if vault and there else None
+            logged[vault] = (
+                read_logged(vault / LOG, cameras, kept, there=asked) if vault and there else None
+            )
             if not there:
                 place = vault or "a bucket"
                 note(f"there is no log in {place}: whether a shot was replaced is not checked")

@@ -40,9 +40,9 @@ from sealshot.runtime.seal.signing import parse_verify_key
 from sealshot.runtime.seal.succession import read_policy
 from sealshot.runtime.seal.times import utc_now
 from sealshot.runtime.seal.warrant import Warrant, check_scope, check_warrant, read_warrant
+from sealshot.runtime.vault.logged import Logged, read_logged
 from sealshot.runtime.vault.record import LOG
 from sealshot.runtime.vault.store import OBJECT_LIMIT, SEALED, VaultObject, list_objects
-from sealshot.runtime.vault.verify import Logged, read_logged
 
 USAGE = """
 usage: sealshot restore STREAM --vault DIR [--track N]... --warrant FILE --policy FILE

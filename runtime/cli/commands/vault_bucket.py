@@ -13,9 +13,10 @@ from sealshot.runtime.seal.checkpoint import CHECKPOINT_LIMIT
 from sealshot.runtime.seal.documents import read_file
 from sealshot.runtime.seal.times import epoch_start, format_time, utc_now
 from sealshot.runtime.vault.bucket import Bucket, open_bucket
+from sealshot.runtime.vault.logged import read_logged
 from sealshot.runtime.vault.s3 import BucketError
 from sealshot.runtime.vault.store import OBJECT_LIMIT
-from sealshot.runtime.vault.verify import check_objects, compare_copy, read_logged
+from sealshot.runtime.vault.verify import check_objects, compare_copy
 
 
 def list_bucket(arguments: Arguments, argv: list[str]) -> int:

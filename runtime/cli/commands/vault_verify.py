@@ -23,18 +23,11 @@ from sealshot.runtime.seal.times import epoch_start
 from sealshot.runtime.vault.clock import CLOCK, TrustedClock
 from sealshot.runtime.vault.erasures import read_erasures
 from sealshot.runtime.vault.holds import read_holds
+from sealshot.runtime.vault.logged import Logged, read_logged
 from sealshot.runtime.vault.record import LOG
 from sealshot.runtime.vault.store import SEALED, list_objects, read_object
 from sealshot.runtime.vault.upload import waiting
-from sealshot.runtime.vault.verify import (
-    Checked,
-    Finding,
-    Logged,
-    Rules,
-    check_objects,
-    compare,
-    read_logged,
-)
+from sealshot.runtime.vault.verify import PURGED, Checked, Finding, Rules, check_objects, compare
 
 UNKNOWN_CAMERA = "(no camera)"
 
@@ -55,7 +48,8 @@ def verify(arguments: Arguments, argv: list[str]) -> int:
     if not given.no_log and (given.log or log.exists() or sealed):
         need_cameras(rules.cameras, log)
         erasures = read_erasures(given.vault, rules.policy)[0] if rules.policy else None
-        logged = read_logged(log, rules.cameras, kept, rules.retention, erasures)
+        there = {found.id for found in objects}
+        logged = read_logged(log, rules.cameras, kept, rules.retention, erasures, there)
         objects = list_objects(given.vault)
     with progress("checking", len(objects)) as bar:
         count = iter(range(1, len(objects) + 1))
@@ -65,8 +59,10 @@ def verify(arguments: Arguments, argv: list[str]) -> int:
     findings = list(checked.findings.values())
     if logged:
         erasures = read_erasures(given.vault, rules.policy)[0] if rules.policy else None
-        after = read_logged(log, rules.cameras, kept, rules.retention, erasures)
+        there = {found.id for found in objects} | logged.sealed.keys()
+        after = read_logged(log, rules.cameras, kept, rules.retention, erasures, there)
         findings = compare(checked, logged, after, lambda i: (given.vault / i).exists())
+        logged = after
     return tell(findings, logged, len(kept), rules.cameras, json=given.json)
 
 
@@ -81,6 +77,8 @@ def tell(
     """Say what was found; 1 if something is wrong."""
     wrong = [finding for finding in findings if finding.is_wrong]
     counts = Counter(finding.state for finding in findings)
+    if logged and logged.gone:
+        counts[PURGED] += logged.gone
     entries = logged.entries if logged else None
     if json:
         bad = [asdict(finding) for finding in wrong]
@@ -235,4 +233,4 @@ def _print(
         )
     if not cameras and counts:
         note("who sealed is not checked: give --camera FILE.pub")
-    say("nothing is wrong" if not wrong else f"wrong: {len(wrong)} of {len(findings)} objects")
+    say("nothing is wrong" if not wrong else f"wrong: {len(wrong)} of {counts.total()} objects")

@@ -19,9 +19,10 @@ from sealshot.runtime.types import Shot
 from sealshot.runtime.vault.clock import CLOCK
 from sealshot.runtime.vault.erasures import FOLDER
 from sealshot.runtime.vault.keeper import Keeper
+from sealshot.runtime.vault.logged import read_logged
 from sealshot.runtime.vault.record import ERASED, LOG
 from sealshot.runtime.vault.store import list_objects
-from sealshot.runtime.vault.verify import Rules, check_objects, compare_copy, read_logged
+from sealshot.runtime.vault.verify import Rules, check_objects, compare_copy
 
 D, H = timedelta(days=1), timedelta(hours=1)
 

@@ -18,10 +18,10 @@ from sealshot.runtime.seal.times import format_time, utc_now
 from sealshot.runtime.types import Shot
 from sealshot.runtime.vault.clock import CLOCK
 from sealshot.runtime.vault.keeper import Keeper, Sealing
+from sealshot.runtime.vault.logged import read_logged
 from sealshot.runtime.vault.record import LOG
 from sealshot.runtime.vault.store import list_objects
 from sealshot.runtime.vault.upload import Delivery
-from sealshot.runtime.vault.verify import read_logged
 
 D, H = timedelta(days=1), timedelta(hours=1)
 

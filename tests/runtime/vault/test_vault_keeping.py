@@ -18,11 +18,11 @@ from sealshot.runtime.seal.policy import read_party
 from sealshot.runtime.seal.times import utc_now
 from sealshot.runtime.vault import caretaker as keep
 from sealshot.runtime.vault.keeper import Keeper, Sealing
+from sealshot.runtime.vault.logged import read_logged
 from sealshot.runtime.vault.record import LOG, Record
 from sealshot.runtime.vault.store import Vault, VaultObject, list_objects
 from sealshot.runtime.vault.targets import UploadError
 from sealshot.runtime.vault.upload import SPOOL, Delivery, waiting
-from sealshot.runtime.vault.verify import read_logged
 
 D, H = timedelta(days=1), timedelta(hours=1)
 START = datetime(2026, 3, 10, 12, tzinfo=timezone.utc)

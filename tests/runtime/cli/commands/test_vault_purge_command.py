@@ -17,9 +17,9 @@ from sealshot.runtime.seal.times import format_time, utc_now
 from sealshot.runtime.vault import clock
 from sealshot.runtime.vault.clock import CLOCK
 from sealshot.runtime.vault.keeper import Keeper
+from sealshot.runtime.vault.logged import read_logged
 from sealshot.runtime.vault.record import LOG
 from sealshot.runtime.vault.store import Vault, list_objects
-from sealshot.runtime.vault.verify import read_logged
 
 D, H = timedelta(days=1), timedelta(hours=1)
 Travel = Callable[[timedelta], None]

@@ -17,11 +17,11 @@ import pytest
 
 from sealshot.runtime.seal.checkpoint import parse_checkpoint
 from sealshot.runtime.seal.policy import read_party
+from sealshot.runtime.vault.logged import read_logged
 from sealshot.runtime.vault.record import LOG
 from sealshot.runtime.vault.s3 import CREDENTIALS
 from sealshot.runtime.vault.store import list_objects
 from sealshot.runtime.vault.upload import SPOOL, waiting
-from sealshot.runtime.vault.verify import read_logged
 
 RUN = (sys.executable, "-m", "sealshot", "run")
 

@@ -17,11 +17,11 @@ from sealshot.runtime.cli.commands import vault_upload
 from sealshot.runtime.cli.main import main
 from sealshot.runtime.seal.policy import read_party
 from sealshot.runtime.vault.keeper import Keeper
+from sealshot.runtime.vault.logged import read_logged
 from sealshot.runtime.vault.record import LOG
 from sealshot.runtime.vault.store import Vault, list_objects
 from sealshot.runtime.vault.targets import UploadError
 from sealshot.runtime.vault.upload import SPOOL, Delivery, waiting
-from sealshot.runtime.vault.verify import read_logged
 
 Left = Callable[[int], dict[str, bytes]]
 

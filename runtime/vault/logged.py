@@ -1,0 +1,145 @@
+"""What the log of a vault says of its objects, verified, in memory for those that are there."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import cache
+from pathlib import Path
+
+from sealshot.runtime.seal.checkpoint import CHECKPOINT_LIMIT, LogError, checkpoint_path
+from sealshot.runtime.seal.documents import read_file
+from sealshot.runtime.seal.entries import Purged, Sealed, Started, Uploaded
+from sealshot.runtime.seal.log_lines import verified_entries
+from sealshot.runtime.seal.policy import Party
+from sealshot.runtime.seal.times import epoch_end, parse_time
+from sealshot.runtime.seal.warrant import Warrant
+from sealshot.runtime.vault.erasures import name_of
+from sealshot.runtime.vault.record import BETTER, ERASED
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """What a verified log says of objects; of those that went long since, how many they are."""
+
+    camera: str
+    entries: int
+    sealed: dict[str, str]
+    """Id to the SHA-256 of the container; empty where version 0.1 logged it."""
+    purged: dict[str, str]
+    """Id to reason."""
+    unexplained: dict[str, str] = field(default_factory=dict)
+    """Id of what was purged for a reason that the log itself contradicts, to what is wrong."""
+    uploaded: frozenset[str] = frozenset()
+    """What a server has acknowledged."""
+    gone: int = 0
+    """How many more were sealed and purged, for reasons that hold, and were not asked about."""
+
+    def differs(self, object_id: str, data: bytes) -> str:
+        """Return what is wrong with the bytes of an object by this log, or nothing."""
+        if object_id not in self.sealed:
+            return "the log of its camera does not know it"
+        wanted = self.sealed[object_id]
+        if wanted and hashlib.sha256(data).hexdigest() != wanted:
+            return "it is not the shot that the log of its camera has: other bytes, under its name"
+        return ""
+
+
+def read_logged(
+    path: Path,
+    cameras: Sequence[Party],
+    kept: Sequence[bytes] = (),
+    retention: timedelta | None = None,
+    erasures: Mapping[str, Warrant] | None = None,
+    there: Collection[str] | None = None,
+) -> Logged:
+    """Verify the log of a vault and return what it says.
+
+    Args:
+        path: the log.
+        cameras: one of them keeps it.
+        kept: checkpoints that were kept elsewhere.
+        retention: of the policy: what went for its age was over it.
+        erasures: orders to erase that were verified; None where there is no policy to do so by.
+        there: objects that are asked about; others that went as they should are only counted, so
+            that a log of years fits into memory. None asks about all.
+
+    Raises:
+        LogError: it was altered, or is of no such camera.
+        SealError: it cannot be read.
+    """
+    newest = read_file(checkpoint_path(path), "newest checkpoint", CHECKPOINT_LIMIT)
+    keeper = _keeper(newest, cameras)
+    # after the checkpoint: a run may be adding to it, and what it adds meanwhile is left
+    sealed: dict[str, str] = {}
+    purged: dict[str, str] = {}
+    unexplained: dict[str, str] = {}
+    uploaded: set[str] = set()
+    strict, count = False, 0  # version 0.1 named no successor
+    gone, hour, in_hour = 0, "", set[str]()
+    lines = verified_entries(path, keeper.name, keeper.verify_key, [newest, *kept])
+    for count, (_, entry) in enumerate(lines, 1):  # noqa: B007
+        if isinstance(entry, Started):
+            strict = True
+        elif isinstance(entry, Sealed):
+            sealed[entry.id] = entry.sha256
+        elif isinstance(entry, Uploaded):
+            uploaded.add(entry.id)
+        elif isinstance(entry, Purged):
+            if entry.time != hour:
+                hour, in_hour = entry.time, set()
+            if entry.id in in_hour:  # a full disk has it logged twice
+                continue
+            wrong = strict and _contradicts(entry, sealed, uploaded, retention, erasures)
+            if wrong:
+                unexplained[entry.id] = wrong
+            if wrong or there is None or entry.id in there or entry.id not in sealed:
+                purged[entry.id] = entry.reason
+            else:
+                del sealed[entry.id]
+                uploaded.discard(entry.id)
+                in_hour.add(entry.id)
+                gone += 1
+    return Logged(keeper.name, count, sealed, purged, unexplained, frozenset(uploaded), gone)
+
+
+def _contradicts(
+    entry: Purged,
+    sealed: Mapping[str, str],
+    uploaded: set[str],
+    retention: timedelta | None,
+    erasures: Mapping[str, Warrant] | None,
+) -> str:
+    """Return what a log says against the reason that it gives for a deletion; nothing if none."""
+    if entry.reason == BETTER and entry.successor not in sealed:
+        return "it went for a better shot of the person, and the log has none in its place"
+    if entry.reason == "uploaded" and entry.id not in uploaded:
+        return "it went because a server had it, and the log has no upload of it"
+    if entry.reason == ERASED and erasures is not None:
+        order = erasures.get(entry.warrant)
+        if order is None or name_of(entry.id) not in order.shots:
+            return "it went as erased, and no order to erase it that a quorum signed is there"
+    if entry.reason == "retention" and retention is not None:
+        return _too_early(entry.time, entry.id.partition("/")[0], retention)
+    return ""
+
+
+@cache
+def _too_early(hour: str, epoch: str, retention: timedelta) -> str:
+    end = epoch_end(epoch) + retention
+    if parse_time(hour) + timedelta(hours=1) > end:
+        return ""
+    return f"it went for its age in the hour {hour}: its time is over at {end:%Y-%m-%dT%H:%MZ}"
+
+
+def _keeper(checkpoint: bytes, cameras: Sequence[Party]) -> Party:
+    name = checkpoint.partition(b"\n")[0].rpartition(b"/")[2].decode(errors="replace")
+    for camera in cameras:
+        if camera.name == name:
+            return camera
+    raise LogError(
+        f"the log is of the camera '{name}', whose .pub file was not given",
+        hint="give it with --camera, or another log with --log",
+    )
