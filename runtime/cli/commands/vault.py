@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 from sealshot.runtime.cli.arguments import Arguments, run_action
-from sealshot.runtime.cli.commands.vault_bucket import list_bucket, stats_bucket, verify_bucket
+from sealshot.runtime.cli.commands.vault_bucket import stats_bucket, verify_bucket
 from sealshot.runtime.cli.commands.vault_erase import erase
 from sealshot.runtime.cli.commands.vault_holds import holds
+from sealshot.runtime.cli.commands.vault_list import list_vault
 from sealshot.runtime.cli.commands.vault_purge import hold, purge
 from sealshot.runtime.cli.commands.vault_upload import TRIES, upload
 from sealshot.runtime.cli.commands.vault_verify import stats, verify
-from sealshot.runtime.cli.terminal import note, say_json, table
-from sealshot.runtime.cli.words import counted
-from sealshot.runtime.seal.times import format_time
 from sealshot.runtime.vault.s3 import SCHEME
-from sealshot.runtime.vault.store import list_objects
 
 USAGE = f"""\
 usage: sealshot vault list   VAULT [--json]
@@ -88,7 +84,7 @@ Action = Callable[[Arguments, list[str]], int]
 def main(argv: list[str]) -> int:
     """Run `sealshot vault`."""
     actions: dict[str, Action] = {
-        "list": partial(_either, _list, list_bucket),
+        "list": list_vault,
         "verify": partial(_either, verify, verify_bucket),
         "stats": partial(_either, stats, stats_bucket),
         "upload": upload,
@@ -106,17 +102,3 @@ def main(argv: list[str]) -> int:
 def _either(folder: Action, bucket: Action, arguments: Arguments, argv: list[str]) -> int:
     """Act on a vault that is a folder, or on what uploads brought to a bucket."""
     return (bucket if any(a.startswith(SCHEME) for a in argv) else folder)(arguments, argv)
-
-
-def _list(arguments: Arguments, argv: list[str]) -> int:
-    arguments.add_argument("vault", metavar="VAULT", type=Path)
-    arguments.add_argument("--json", action="store_true")
-    given = arguments.parse_args(argv)
-    objects = list_objects(given.vault)
-    rows = [(found.id, found.bytes, format_time(found.sealed_at)) for found in objects]
-    if given.json:
-        say_json([{"id": i, "bytes": size, "sealed_at": time} for i, size, time in rows])
-    else:
-        table(("object", ">bytes", "sealed at"), [(i, f"{size:,}", time) for i, size, time in rows])
-        note(f"{counted(len(objects), 'object')}, {sum(found.bytes for found in objects):,} bytes")
-    return 0

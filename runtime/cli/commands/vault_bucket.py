@@ -1,4 +1,4 @@
-"""`sealshot vault list`, `verify` and `stats` of what uploads brought to a bucket."""
+"""`sealshot vault verify` and `stats` of what uploads brought to a bucket."""
 
 from __future__ import annotations
 
@@ -7,32 +7,16 @@ from collections import Counter
 
 from sealshot.runtime.cli.arguments import Arguments, size
 from sealshot.runtime.cli.commands.vault_verify import add_checks, need_cameras, read_rules, tell
-from sealshot.runtime.cli.terminal import note, progress, say, say_json, table
+from sealshot.runtime.cli.terminal import progress, say, say_json, table
 from sealshot.runtime.cli.words import counted
 from sealshot.runtime.seal.checkpoint import CHECKPOINT_LIMIT
 from sealshot.runtime.seal.documents import read_file
-from sealshot.runtime.seal.times import epoch_start, format_time, utc_now
+from sealshot.runtime.seal.times import epoch_start, utc_now
 from sealshot.runtime.vault.bucket import Bucket, open_bucket
 from sealshot.runtime.vault.logged import read_logged
 from sealshot.runtime.vault.s3 import BucketError
 from sealshot.runtime.vault.store import OBJECT_LIMIT
 from sealshot.runtime.vault.verify import check_objects, compare_copy
-
-
-def list_bucket(arguments: Arguments, argv: list[str]) -> int:
-    """Show the objects."""
-    arguments.add_argument("vault", metavar="VAULT")
-    arguments.add_argument("--json", action="store_true")
-    given = arguments.parse_args(argv)
-    bucket = open_bucket(given.vault)
-    objects = bucket.objects(bucket.epochs())
-    rows = [(found.id, found.bytes, format_time(found.stored_at)) for found in objects]
-    if given.json:
-        say_json([{"id": i, "bytes": size, "stored_at": time} for i, size, time in rows])
-    else:
-        table(("object", ">bytes", "stored at"), [(i, f"{size:,}", time) for i, size, time in rows])
-        note(f"{counted(len(objects), 'object')}, {sum(found.bytes for found in objects):,} bytes")
-    return 0
 
 
 def verify_bucket(arguments: Arguments, argv: list[str]) -> int:
