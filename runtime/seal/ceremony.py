@@ -36,9 +36,10 @@ from sealshot.runtime.seal.originals import OpenedOriginals, unpack_originals
 from sealshot.runtime.seal.payload import Opened
 from sealshot.runtime.seal.policy import Party, Policy
 from sealshot.runtime.seal.quorum import open_payload
+from sealshot.runtime.seal.scope import check_scope
 from sealshot.runtime.seal.signing import SigningKey
 from sealshot.runtime.seal.times import format_hour, format_time, is_time, parse_time
-from sealshot.runtime.seal.warrant import RefusedError, Warrant, check_scope
+from sealshot.runtime.seal.warrant import RefusedError, Warrant
 
 KIND = "sealshot/answer/1"
 REQUEST_LIMIT = 65_535  # shots: what a ZIP holds

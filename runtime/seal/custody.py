@@ -76,7 +76,7 @@ class Account:
 def write_page(account: Account) -> str:
     """Return the page (HTML); the same account always gives the same bytes."""
     warrant, policy = account.warrant, account.policy
-    cameras = sorted(warrant.cameras.items())
+    cameras = [(one.name, str(one.verify_key)) for one in warrant.cameras]
     body = [
         f"<h1>Evidence in case {escape(warrant.case)}</h1>",
         f"<p>{len(account.exhibits)} sealed shots, opened under a warrant. What counts is what "
@@ -85,7 +85,7 @@ def write_page(account: Account) -> str:
         "<h2>The order</h2>",
         write_table(
             ("Case", warrant.case),
-            ("Shots of", ", ".join(name for name, _ in cameras)),
+            ("Shots of", ", ".join(dict(cameras))),
             ("Taken", f"from {_time(warrant.start)} to before {_time(warrant.end)}"),
             ("Issued, expires", f"{_time(warrant.issued)}, {_time(warrant.expires)}"),
             ("Signed by", f"{', '.join(account.signed)} ({policy.quorum} are needed)"),

@@ -154,7 +154,13 @@ class Log:
         """Check the log, cut a line that a crash tore, and sign what is not yet covered."""
         note = checkpoint_path(self.path)
         notes = [note.read_bytes()] if note.exists() else []
-        checkpoints = [parse_checkpoint(note, self._key.verify_key) for note in notes]
+        try:
+            checkpoints = [parse_checkpoint(note, self._key.verify_key) for note in notes]
+        except LogError as error:
+            raise LogError(
+                f"{self.path}: {error.fact}",
+                "a camera that was enrolled again begins a new vault; else get a copy elsewhere",
+            ) from error
         if not any(map(self._resume, checkpoints)):
             self._read_all(notes)
         whole = whole_bytes(self._fd)

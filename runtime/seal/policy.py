@@ -22,7 +22,7 @@ import base64
 import hashlib
 import logging
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -53,6 +53,7 @@ from sealshot.runtime.seal.times import (
     EpochLength,
     epoch_end,
     epoch_start,
+    is_hour,
     parse_duration,
     parse_time,
 )
@@ -81,11 +82,28 @@ class Party:
     """Of an authority only: what its shares are sealed to."""
     mldsa_key: MlDsaVerifyKey | None = None
     """Of a witness only: what it signs with beside its ``verify_key``."""
+    until: str = ""
+    """Of a former key of a camera: the last hour in which it may have sealed."""
+    former: tuple[Party, ...] = ()
+    """Of a camera that was enrolled again: the same under its former keys, the oldest first."""
+
+    @property
+    def under_each_key(self) -> tuple[Party, ...]:
+        """The party under each of its keys, that of today last."""
+        return (*self.former, replace(self, former=()))
+
+    def may_have_sealed(self, hour: str) -> bool:
+        """Whether its key was good in an hour."""
+        return not self.until or hour <= self.until
 
     def encode(self, key: SigningKey) -> str:
         """Return the file form (TOML), signed by its owner: who has the key says all of this."""
         proof = base64.b64encode(key.sign(self._claim)).decode()
-        return f'role = "{self.role}"\n{self.table()}proof = "{proof}"\n'
+        former = "".join(
+            f'\n[[former]]\nverify_key = "{one.verify_key}"\nuntil = "{one.until}"\n'
+            for one in self.former
+        )
+        return f'role = "{self.role}"\n{self.table()}proof = "{proof}"\n{former}'
 
     def is_proven(self, proof: str) -> bool:
         """Whether the owner of the key signed the rest."""
@@ -93,7 +111,9 @@ class Party:
 
     @property
     def _claim(self) -> bytes:
-        return b"sealshot/pub/1\n" + canonical({"role": self.role, **self.values})
+        former = [{"verify_key": str(o.verify_key), "until": o.until} for o in self.former]
+        body = {"role": self.role, **self.values, **({"former": former} if former else {})}
+        return b"sealshot/pub/1\n" + canonical(body)
 
     @property
     def values(self) -> dict[str, str]:
@@ -311,6 +331,8 @@ def read_party(path: Path, role: str, *, own: bool = False) -> Party:
         checks["recipient"] = _is_recipient
     if role == "witness" and "mldsa_key" in values:  # those of 0.2.0 before it had none
         checks["mldsa_key"] = is_key_text(parse_mldsa_key)
+    if role == "camera" and "former" in values:
+        checks["former"] = is_list(is_object({"verify_key": _is_verify_key, "until": is_hour}))
     proof = values.pop("proof", None)
     if wrong := problem(values, checks):
         raise SealError(
@@ -319,7 +341,12 @@ def read_party(path: Path, role: str, *, own: bool = False) -> Party:
         )
     recipient = parse_recipient(values["recipient"]) if role == "authority" else None
     mldsa = parse_mldsa_key(values["mldsa_key"]) if "mldsa_key" in values else None
-    party = Party(role, values["name"], parse_verify_key(values["verify_key"]), recipient, mldsa)
+    former = tuple(
+        Party(role, values["name"], parse_verify_key(one["verify_key"]), until=one["until"])
+        for one in values.get("former", ())
+    )
+    key = parse_verify_key(values["verify_key"])
+    party = Party(role, values["name"], key, recipient, mldsa, former=former)
     if proof is not None and not (is_signature(proof) and party.is_proven(proof)):
         raise SealError(
             f"{path} is not signed by the key in it: it was altered, or is of somebody who has "

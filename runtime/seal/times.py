@@ -107,6 +107,11 @@ def _is(parse: object) -> Check:
 is_epoch = _is(epoch_start)
 
 
+def is_hour(value: object) -> bool:
+    """Whether it is an hour, as the outside of a sealed shot has it."""
+    return is_epoch(value) and "T" in str(value)
+
+
 def is_time(value: object) -> bool:
     """Whether it is a time to the second."""
     try:

@@ -15,12 +15,12 @@ from sealshot.runtime.files import PART, file_error, fsync_folder, read_regular
 from sealshot.runtime.seal.container import read_container
 from sealshot.runtime.seal.documents import write_file
 from sealshot.runtime.seal.policy import Policy
+from sealshot.runtime.seal.scope import check_scope
 from sealshot.runtime.seal.times import utc_now
 from sealshot.runtime.seal.warrant import (
     WARRANT_LIMIT,
     Warrant,
     check_placed,
-    check_scope,
     check_warrant,
     parse_warrant,
 )

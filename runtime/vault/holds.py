@@ -17,14 +17,9 @@ from sealshot.runtime.files import PART, file_error, fsync_folder, read_regular
 from sealshot.runtime.seal.container import read_container
 from sealshot.runtime.seal.documents import write_file
 from sealshot.runtime.seal.policy import Policy
+from sealshot.runtime.seal.scope import check_scope
 from sealshot.runtime.seal.times import format_time, is_time, parse_time
-from sealshot.runtime.seal.warrant import (
-    Warrant,
-    check_placed,
-    check_scope,
-    check_warrant,
-    read_warrant,
-)
+from sealshot.runtime.seal.warrant import Warrant, check_placed, check_warrant, read_warrant
 from sealshot.runtime.vault.store import OBJECT_LIMIT, SEALED
 
 FOLDER, SUFFIX = ".holds", ".json"

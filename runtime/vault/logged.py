@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
 
-from sealshot.runtime.seal.checkpoint import CHECKPOINT_LIMIT, LogError, checkpoint_path
+from sealshot.runtime.seal.checkpoint import (
+    CHECKPOINT_LIMIT,
+    LogError,
+    checkpoint_path,
+    parse_checkpoint,
+)
 from sealshot.runtime.seal.documents import read_file
 from sealshot.runtime.seal.entries import Purged, Sealed, Started, Uploaded
 from sealshot.runtime.seal.log_lines import verified_entries
@@ -136,9 +142,13 @@ def _too_early(hour: str, epoch: str, retention: timedelta) -> str:
 
 def _keeper(checkpoint: bytes, cameras: Sequence[Party]) -> Party:
     name = checkpoint.partition(b"\n")[0].rpartition(b"/")[2].decode(errors="replace")
-    for camera in cameras:
-        if camera.name == name:
+    of_name = [one for one in cameras if one.name == name]
+    for camera in of_name:
+        with suppress(LogError):
+            parse_checkpoint(checkpoint, camera.verify_key)
             return camera
+    if of_name:
+        return of_name[-1]  # what is wrong with it is told by that
     raise LogError(
         f"the log is of the camera '{name}', whose .pub file was not given",
         hint="give it with --camera, or another log with --log",

@@ -212,9 +212,15 @@ def _foreign(container: Container, rules: Rules) -> str:
     header = container.header
     if container.payload is None:
         return f"its {PAYLOAD} was left out"
-    keys = {camera.verify_key: camera.name for camera in rules.cameras}
-    if keys and keys.get(container.camera_key) != header.camera:
+    keys = {camera.verify_key: camera for camera in rules.cameras}
+    camera = keys.get(container.camera_key)
+    if keys and (camera is None or camera.name != header.camera):
         return f"it is signed by another key than that of the camera, and says '{header.camera}'"
+    if camera and not camera.may_have_sealed(header.hour):
+        return (
+            f"it is signed by a former key of the camera, good until the hour {camera.until}, and "
+            f"says that it was sealed in {header.hour}"
+        )
     if rules.policy and rules.policy.of(header.policy) is None:
         return f"its {HEADER} names another policy"
     return ""

@@ -21,16 +21,11 @@ from sealshot.runtime.seal.epochs import is_over
 from sealshot.runtime.seal.keys import PrivateKey, write_identity
 from sealshot.runtime.seal.policy import Party, Policy
 from sealshot.runtime.seal.quorum import open_share
+from sealshot.runtime.seal.scope import check_scope
 from sealshot.runtime.seal.signing import SigningKey
 from sealshot.runtime.seal.succession import read_policy
 from sealshot.runtime.seal.times import utc_now
-from sealshot.runtime.seal.warrant import (
-    RefusedError,
-    Warrant,
-    check_hold,
-    check_scope,
-    read_warrant,
-)
+from sealshot.runtime.seal.warrant import RefusedError, Warrant, check_hold, read_warrant
 
 USAGE = """\
 usage: sealshot authority new FILE.key [--name NAME] [--classical]

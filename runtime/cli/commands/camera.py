@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import asdict, replace
+from datetime import datetime
 from pathlib import Path
 
 from sealshot.runtime.cli.arguments import Arguments, run_action, seconds
@@ -28,6 +29,7 @@ from sealshot.runtime.seal.succession import (
     read_policy,
     write_policy,
 )
+from sealshot.runtime.seal.times import format_hour, format_time, parse_time, utc_now
 from sealshot.runtime.sources.discover import WAIT_S, discover
 from sealshot.runtime.sources.onvif import best, is_onvif, profiles_of
 from sealshot.runtime.sources.reader import NoVideoError
@@ -35,7 +37,7 @@ from sealshot.runtime.sources.redact import redact
 from sealshot.runtime.sources.secret import read_secret
 
 USAGE = f"""\
-usage: sealshot camera enrol DIR --policy FILE [--name NAME]
+usage: sealshot camera enrol DIR --policy FILE [--name NAME | --again OLD.pub [--until TIME]]
        sealshot camera discover [--wait S] [--json]
        sealshot camera profiles onvif://HOST [--json]
        sealshot camera profiles --source-file FILE [--json]
@@ -49,6 +51,11 @@ profiles  Ask a camera by ONVIF which streams it offers: `sealshot run onvif://H
        with * before it, `onvif://HOST/TOKEN` another. The password goes as a digest, over HTTP.
 
 --name NAME         of the camera (default: DIR)
+--again OLD.pub     enrol a camera under its name once more, with a new key, since that of OLD.pub
+                    was stolen or lost. NAME.pub then has both: whoever is given it (`warrant new`,
+                    `vault verify`, `evidence verify`) takes what the former key sealed up to
+                    --until, and no more. The new key keeps a log of its own, in a new vault
+--until TIME        when the former key may have come into other hands (default: now)
 --wait S            for answers, in seconds (default {WAIT_S:.0f})
 --source-file FILE  read the address from a file of one line, or from credential:NAME of systemd:
                     onvif://USER:PASSWORD@HOST is nothing for a command line
@@ -78,7 +85,14 @@ def _enrol(argv: list[str]) -> int:
     arguments.add_argument("folder", type=Path)
     arguments.add_argument("--policy", type=Path, required=True)
     add_name(arguments)
+    arguments.add_argument("--again", type=Path)
+    arguments.add_argument("--until", type=parse_time)
     given = arguments.parse_args(argv)
+    if given.again and given.name:
+        arguments.error("a camera that is enrolled again keeps its name: leave --name out")
+    if given.until and not given.again:
+        arguments.error("--until is for --again: until when the former key was good")
+    before = _former(given.again, given.until) if given.again else ()
     policy = _resolved(read_policy(given.policy), given.policy.parent)
     folder: Path = given.folder
     if (folder / POLICY).exists():
@@ -86,11 +100,11 @@ def _enrol(argv: list[str]) -> int:
             f"{folder / POLICY} exists: {folder} is the folder of another",
             hint="give the camera a folder of its own",
         )
-    name = given.name or folder.resolve().name
+    name = before[-1].name if before else given.name or folder.resolve().name
     make_folder(folder, "choose another")
     key = SigningKey.generate()
     public = folder / f"{name}.pub"
-    party = Party("camera", name, key.verify_key)
+    party = Party("camera", name, key.verify_key, former=before)
     write_party(public, party, key, lambda: write_signing_key(folder / KEY, key))
     write_policy(folder / POLICY, policy)
     say(str(public))
@@ -145,6 +159,18 @@ def _profiles(argv: list[str]) -> int:
         ],
     )
     return 0
+
+
+def _former(public: Path, until: datetime | None) -> tuple[Party, ...]:
+    """Return a camera under the keys that it had, the last of them good until a time."""
+    now = utc_now()
+    if until and until > now:
+        raise InputError(
+            f"{format_time(until)} is to come: the new key is there from now on",
+            hint="give --until the time from which the former key may have been in other hands",
+        )
+    *earlier, last = read_party(public, "camera").under_each_key
+    return (*earlier, replace(last, until=format_hour(until or now)))
 
 
 def read_camera(policy_file: Path) -> Camera:

@@ -37,16 +37,11 @@ from sealshot.runtime.seal.holds import Holds
 from sealshot.runtime.seal.log import Log
 from sealshot.runtime.seal.policy import Party, Policy
 from sealshot.runtime.seal.quorum import open_epoch
+from sealshot.runtime.seal.scope import check_scope
 from sealshot.runtime.seal.signing import SigningKey
 from sealshot.runtime.seal.succession import add_version, read_policy
 from sealshot.runtime.seal.times import format_time, parse_duration, parse_time, utc_now
-from sealshot.runtime.seal.warrant import (
-    RefusedError,
-    check_scope,
-    check_warrant,
-    end_of_hold,
-    read_warrant,
-)
+from sealshot.runtime.seal.warrant import RefusedError, check_warrant, end_of_hold, read_warrant
 from sealshot.runtime.vault.clock import TrustedClock
 
 USAGE = """\

@@ -139,7 +139,8 @@ def _verify(argv: list[str]) -> int:
     given = arguments.parse_args(argv)
     witnesses = [read_party(path, "witness") for path in given.witness]
     policy = read_policy(given.policy) if given.policy else None
-    cameras = {str(read_party(path, "camera").verify_key) for path in given.camera}
+    parties = (one for file in given.camera for one in read_party(file, "camera").under_each_key)
+    cameras = {str(one.verify_key) for one in parties}
     checked = check_evidence(read_file(given.file, "file of evidence", EVIDENCE_LIMIT))
     if checked.account:
         _compare(checked, checked.account, policy, cameras)
@@ -278,8 +279,8 @@ def _print(account: Account, witnesses: Sequence[Party]) -> None:
     given = ", ".join(f"{name} at {format_time(when)}" for name, _, when in account.answers)
     say(f"case {warrant.case}, signed by {', '.join(account.signed)}; released by {given}")
     say(f"policy {account.policy.digest}")
-    for name, key in sorted(warrant.cameras.items()):
-        say(f"camera {name} {key}")
+    for camera in warrant.cameras:
+        say(f"camera {camera.name} {camera.verify_key}")
     say(
         f"{len(account.exhibits)} shots: all of it is what was sealed, logged, ordered and released"
     )
@@ -296,7 +297,7 @@ def _as_json(checked: Checked) -> dict[str, object]:
         "wrong": [{"member": wrong.member, "what": wrong.what} for wrong in checked.wrong],
         "case": account.warrant.case if account else None,
         "policy": account.policy.digest if account else None,
-        "cameras": account.warrant.cameras if account else {},
+        "cameras": {c.name: str(c.verify_key) for c in account.warrant.cameras} if account else {},
         "signed": account.signed if account else [],
         "released": [
             {"party": name, "role": role, "time": format_time(when)}

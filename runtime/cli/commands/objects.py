@@ -16,7 +16,8 @@ from sealshot.runtime.errors import InputError, SealError
 from sealshot.runtime.files import read_regular
 from sealshot.runtime.seal.container import Header, read_container
 from sealshot.runtime.seal.policy import Policy
-from sealshot.runtime.seal.warrant import RefusedError, Warrant, check_header
+from sealshot.runtime.seal.scope import check_header
+from sealshot.runtime.seal.warrant import RefusedError, Warrant
 from sealshot.runtime.vault.bucket import Bucket, epochs_for
 from sealshot.runtime.vault.store import OBJECT_LIMIT, SEALED, SUFFIXES
 

@@ -24,9 +24,8 @@ from sealshot.runtime.seal.envelope import unseal
 from sealshot.runtime.seal.footage import write_footage
 from sealshot.runtime.seal.keys import read_identities
 from sealshot.runtime.seal.payload import Metadata, Opened
-from sealshot.runtime.seal.policy import Party, Policy
+from sealshot.runtime.seal.policy import Policy
 from sealshot.runtime.seal.sheet import write_sheet
-from sealshot.runtime.seal.signing import parse_verify_key
 from sealshot.runtime.seal.succession import read_policy
 from sealshot.runtime.seal.times import utc_now
 from sealshot.runtime.seal.warrant import (
@@ -218,9 +217,6 @@ def _as_logged(
     objects: list[Found], warrant: Warrant, kept: Sequence[bytes]
 ) -> tuple[list[Found], list[tuple[Found, InputError]]]:
     """Part the objects into those that are what their vault's log says, and those that are not."""
-    cameras = [
-        Party("camera", name, parse_verify_key(key)) for name, key in warrant.cameras.items()
-    ]
     logged: dict[Path | None, Logged | None] = {}
     same, changed = [], []
     asked = {"/".join(one.path.parts[-2:]) for one in objects if one.path}
@@ -229,7 +225,9 @@ def _as_logged(
         if vault not in logged:
             there = vault is not None and (vault / LOG).exists()
             logged[vault] = (
-                read_logged(vault / LOG, cameras, kept, there=asked) if vault and there else None
+                read_logged(vault / LOG, warrant.cameras, kept, there=asked)
+                if vault and there
+                else None
             )
             if not there:
                 place = vault or "a bucket"

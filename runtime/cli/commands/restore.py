@@ -35,11 +35,11 @@ from sealshot.runtime.seal.documents import named, read_file, write_file
 from sealshot.runtime.seal.keys import read_identities
 from sealshot.runtime.seal.memory import disable_core_dumps
 from sealshot.runtime.seal.originals import OpenedOriginals, Originals
-from sealshot.runtime.seal.policy import Party, Policy
-from sealshot.runtime.seal.signing import parse_verify_key
+from sealshot.runtime.seal.policy import Policy
+from sealshot.runtime.seal.scope import check_scope
 from sealshot.runtime.seal.succession import read_policy
 from sealshot.runtime.seal.times import utc_now
-from sealshot.runtime.seal.warrant import Warrant, check_scope, check_warrant, read_warrant
+from sealshot.runtime.seal.warrant import Warrant, check_warrant, read_warrant
 from sealshot.runtime.vault.logged import Logged, read_logged
 from sealshot.runtime.vault.record import LOG
 from sealshot.runtime.vault.store import OBJECT_LIMIT, SEALED, VaultObject, list_objects
@@ -262,9 +262,7 @@ def _logged(vault: Path, warrant: Warrant, kept: Sequence[bytes]) -> Logged | No
     if not (vault / LOG).exists():
         note(f"there is no log in {vault}: whether a container was replaced is not checked")
         return None
-    keys = warrant.cameras.items()
-    cameras = [Party("camera", name, parse_verify_key(key)) for name, key in keys]
-    return read_logged(vault / LOG, cameras, kept)
+    return read_logged(vault / LOG, warrant.cameras, kept)
 
 
 def _read(path: Path) -> bytes:

@@ -178,7 +178,11 @@ def read_rules(given: argparse.Namespace, now: datetime) -> Rules:
     """
     policy = read_policy(given.policy) if given.policy else None
     return Rules(
-        cameras=[read_party(path, "camera") for path in given.camera or _beside(given.policy)],
+        cameras=[
+            one
+            for path in given.camera or _beside(given.policy)
+            for one in read_party(path, "camera").under_each_key
+        ],
         policy=policy,
         retention=given.retention or (policy.retention_time if policy else None),
         now=now,

@@ -14,7 +14,7 @@ from sealshot.runtime.files import write_new
 from sealshot.runtime.seal.documents import write_file
 from sealshot.runtime.seal.fields import is_object_id
 from sealshot.runtime.seal.keys import parse_recipients
-from sealshot.runtime.seal.policy import read_party
+from sealshot.runtime.seal.policy import Party, read_party
 from sealshot.runtime.seal.signing import SigningKey
 from sealshot.runtime.seal.succession import read_policy
 from sealshot.runtime.seal.times import format_time, parse_duration, parse_time, utc_now
@@ -182,7 +182,7 @@ def _print(warrant: Warrant, names: list[str]) -> None:
         [
             ("case", warrant.case),
             ("purpose", warrant.purpose),
-            ("cameras", ", ".join(sorted(warrant.cameras))),
+            ("cameras", ", ".join(map(_camera, warrant.cameras))),
             ("from", format_time(warrant.start)),
             ("to", format_time(warrant.end)),
             ("expires", format_time(warrant.expires)),
@@ -193,3 +193,7 @@ def _print(warrant: Warrant, names: list[str]) -> None:
             ("digest", warrant.digest),
         ],
     )
+
+
+def _camera(camera: Party) -> str:
+    return camera.name + (f" (former key, until {camera.until})" if camera.until else "")

@@ -35,8 +35,9 @@ from sealshot.runtime.seal.log_lines import verify_log
 from sealshot.runtime.seal.payload import unpack
 from sealshot.runtime.seal.policy import parse_policy, read_party
 from sealshot.runtime.seal.quorum import open_epoch, open_share
+from sealshot.runtime.seal.scope import check_scope
 from sealshot.runtime.seal.signing import SigningKey, parse_signing_key, parse_verify_key
-from sealshot.runtime.seal.warrant import check_scope, check_warrant, parse_warrant
+from sealshot.runtime.seal.warrant import check_warrant, parse_warrant
 
 VECTORS = Path(__file__).parents[2] / "data" / "seal"
 NOW = datetime(2026, 11, 21, 12, tzinfo=timezone.utc)

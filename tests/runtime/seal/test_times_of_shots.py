@@ -14,8 +14,9 @@ from sealshot.runtime.seal.container import read_container
 from sealshot.runtime.seal.envelope import unseal
 from sealshot.runtime.seal.payload import Times, pack
 from sealshot.runtime.seal.quorum import seal_to_quorum
+from sealshot.runtime.seal.scope import check_scope
 from sealshot.runtime.seal.times import format_hour, format_time, utc_now
-from sealshot.runtime.seal.warrant import RefusedError, check_scope
+from sealshot.runtime.seal.warrant import RefusedError
 from sealshot.runtime.vault.keeper import Keeper, Sealing
 
 H, D, S = timedelta(hours=1), timedelta(days=1), timedelta(seconds=1)

@@ -16,15 +16,10 @@ from sealshot.runtime.seal.archive import write_zip
 from sealshot.runtime.seal.ceremony import read_answer, write_request
 from sealshot.runtime.seal.container import strip
 from sealshot.runtime.seal.documents import Document
+from sealshot.runtime.seal.scope import check_scope
 from sealshot.runtime.seal.signing import SigningKey
 from sealshot.runtime.seal.times import format_time, utc_now
-from sealshot.runtime.seal.warrant import (
-    RefusedError,
-    Warrant,
-    check_scope,
-    check_warrant,
-    parse_warrant,
-)
+from sealshot.runtime.seal.warrant import RefusedError, Warrant, check_warrant, parse_warrant
 from sealshot.runtime.vault.keeper import Keeper
 
 EVERYBODY = ["judge", "police", "ombudsman", "custodian"]
