@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -11,6 +12,7 @@ from sealshot.runtime.age import age
 from sealshot.runtime.cli.arguments import Arguments, output_file, run_action
 from sealshot.runtime.cli.commands.objects import expand, in_scope
 from sealshot.runtime.cli.terminal import fail, note, say, say_json, table, warn
+from sealshot.runtime.cli.words import counted
 from sealshot.runtime.errors import InputError, SealError
 from sealshot.runtime.seal import c2pa
 from sealshot.runtime.seal.ceremony import parse_answer
@@ -150,11 +152,8 @@ def _verify(argv: list[str]) -> int:
     if given.json:
         say_json(_as_json(checked))
     elif checked.account and not checked.wrong:
+        _print_manifests(checked)
         _print(checked.account, witnesses)
-        for name, manifest in checked.manifests.items():
-            if manifest:
-                trust = "trusted" if manifest.is_trusted else "whom C2PA's list does not know"
-                say(f"{name}: a valid C2PA manifest, signed by {manifest.signer} ({trust})")
     if not checked.wrong and not checked.page_checked:
         warn(
             "index.html is of another version of sealshot and is not checked: believe this instead"
@@ -175,8 +174,8 @@ def _manifests(place: Path | None) -> Callable[[Exhibit], bytes] | None:
     if place == _ONE_TIME:
         credential = c2pa.one_time_credential()
     else:
+        data = read_file(place, "key and certificates", c2pa.CREDENTIAL_LIMIT)
         with named(place):
-            data = read_file(place, "key and certificates", c2pa.CREDENTIAL_LIMIT)
             credential = c2pa.read_credential(data)
     return partial(c2pa.write_manifest, credential=credential)
 
@@ -284,6 +283,13 @@ def _print(account: Account, witnesses: Sequence[Party]) -> None:
     say(
         f"{len(account.exhibits)} shots: all of it is what was sealed, logged, ordered and released"
     )
+
+
+def _print_manifests(checked: Checked) -> None:
+    found = Counter(filter(None, checked.manifests.values()))
+    for manifest, count in found.items():
+        trust = "trusted" if manifest.is_trusted else "whom C2PA's list of trust does not have"
+        say(f"C2PA: {counted(count, 'manifest')} valid, signed by {manifest.signer} ({trust})")
 
 
 def _place(exhibit: Exhibit) -> str:

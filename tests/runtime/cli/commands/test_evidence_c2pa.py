@@ -152,7 +152,7 @@ def test_a_certificate_of_ones_own(
     capsys.readouterr()
     assert main(["evidence", "verify", str(file)]) == 0
     assert (
-        "a valid C2PA manifest, signed by Exhibits office, A court (whom C2PA's list does not know)"
+        "C2PA: 2 manifests valid, signed by Exhibits office, A court (whom C2PA's list of trust"
         in capsys.readouterr().out
     )
     assert main(["evidence", "verify", str(file), "--json"]) == 0
