@@ -69,8 +69,9 @@ class Day:
                 came = (self.now + phase) % self._every == 0
                 people += came
                 due = (self._shot(people),) if came else ()
+                ended = (people,) if (self.now + phase) % self._every == 1 else ()
                 for sink in sinks:
-                    sink.beat(Beat(float(self.now), (), due, people))
+                    sink.beat(Beat(float(self.now), ended, due, people))
                 self._barrier.wait()
             for sink in sinks:
                 sink.end(End((), (), people, interrupted=False, failure=None))
