@@ -6,12 +6,12 @@ import shlex
 from dataclasses import asdict
 from pathlib import Path
 
+from sealshot.benchmarks.board.check.fpga import forms_for, named_engine, port_of
 from sealshot.benchmarks.board.check.report import INTERRUPTED, Report
 from sealshot.benchmarks.board.check.run import run
 from sealshot.benchmarks.board.check.steps import FAILED, STEPS, Plan, Subject
 from sealshot.runtime.cli.arguments import Arguments, output_folder, positive_int, seconds
 from sealshot.runtime.cli.terminal import note, say, say_json, table
-from sealshot.runtime.engines import ENGINES
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.processors import processors
 from sealshot.runtime.weights import SCORES, score_graph
@@ -27,7 +27,8 @@ board: `pip install 'sealshot[export,bench]'`, then this.
 
   -o, --output DIR    where the results go
   --score NAME        {", ".join(SCORES)}, or a score graph FILE.onnx; may be repeated (default all)
-  --engine NAME       {", ".join(ENGINES[1:])}: must be usable; may be repeated (default: which are)
+  --engine NAME       onnxruntime, tensorrt: must be usable; may be repeated (default: which are);
+                      or fpga:PORT, as of `sealshot run`, with --score FILE.fpga
   --data DIR          data set for the accuracy gate, as of `sealshot erc compare`
   --recognizer FILE   the face matcher for it, ONNX
   --meter SPEC        as of `sealshot bench energy` (default auto)
@@ -38,6 +39,7 @@ board: `pip install 'sealshot[export,bench]'`, then this.
 
 example:
   sealshot board check --data lfw/ --recognizer matcher.onnx -o check/
+  sealshot board check --engine fpga:/dev/ttyUSB0 --score out/quality.w8a9-stream.fpga -o check/
 """
 
 
@@ -47,7 +49,7 @@ def main(argv: list[str]) -> int:
     add = arguments.add_argument
     add("-o", "--output", type=output_folder, required=True)
     add("--score", action="append")
-    add("--engine", action="append", choices=ENGINES[1:], default=[])
+    add("--engine", action="append", type=named_engine, default=[])
     add("--data", type=Path)
     add("--recognizer", type=Path)
     add("--meter", default="auto")
@@ -69,6 +71,11 @@ def main(argv: list[str]) -> int:
     for path in (given.data, given.recognizer, *map(score_graph, plan.scores)):
         if path is not None and not path.exists():
             raise InputError(f"there is no {path}", hint="check the path")
+    for engine in plan.engines:
+        if port_of(engine) and not any(forms_for(score, engine) for score in plan.scores):
+            raise InputError(
+                f"no score is for {engine}", hint="name one with --score: out/NAME-stream.fpga"
+            )
     steps = [(name, step) for name, step in STEPS if name not in given.skip]
     command = shlex.join(["sealshot", "board", "check", *argv])
     report = run(Subject(plan), steps, command)

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sealshot.export.golden import FILE
-from sealshot.runtime.engines import open_engine
+from sealshot.runtime.engines import open_onnxruntime
 from sealshot.runtime.engines.manifest import load_manifest
+from sealshot.runtime.engines.weight_stream import STREAM, same_graph
 from sealshot.runtime.errors import SealshotError
 from sealshot.runtime.weights import score_graph
 
@@ -40,6 +41,8 @@ def golden(score: str) -> Golden:
         SealshotError: the file of golden scores is missing or damaged.
     """
     model = score_graph(score)
+    if model.suffix == STREAM:
+        model = same_graph(model)
     manifest = load_manifest(model)
     try:
         with np.load(FILE, allow_pickle=False) as kept:
@@ -52,7 +55,7 @@ def golden(score: str) -> Golden:
         ) from error
     if digest == manifest.sha256:
         return Golden(crops, arrays[manifest.name], "golden scores, PyTorch in float64", None)
-    engine = open_engine(model, "onnxruntime", manifest.precision)
+    engine = open_onnxruntime(model)
     return Golden(
         crops=crops,
         scores=np.asarray(engine.score(crops), np.float64),

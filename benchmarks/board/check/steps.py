@@ -18,12 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
+from sealshot.benchmarks.board.check.fpga import forms_for, port_of, rates
 from sealshot.benchmarks.board.check.golden import Golden, golden
 from sealshot.benchmarks.energy.meters import NullMeter, open_meter
 from sealshot.boards import boards, detect
 from sealshot.runtime.cli.commands import show_env
 from sealshot.runtime.crops import CROP_PX
-from sealshot.runtime.engines import ENGINES, Scorer, engine_forms, open_engine
+from sealshot.runtime.engines import ENGINES, Scorer, open_engine
+from sealshot.runtime.engines.weight_stream import same_graph
 from sealshot.runtime.errors import InputError, SealshotError
 from sealshot.runtime.weights import score_graph
 from sealshot.runtime.weights.forms import forms
@@ -33,10 +35,17 @@ PASSED, FAILED, ABSENT = "passed", "failed", "not available here"
 # On the golden faces: the rank correlation at least, and the largest difference at most as a share
 # of the spread. The faces are drawn, and int8 was calibrated on pictures: its ranges do not fit
 # them, so that here only what is broken is told from what is rounded.
-TOLERANCES = {"fp32": (0.9999, 0.01), "fp16": (0.9999, 0.05), "int8": (0.95, None)}
+TOLERANCES = {
+    "fp32": (0.9999, 0.01),
+    "fp16": (0.9999, 0.05),
+    "int8": (0.95, None),
+    "w8a9": (0.9999, 0.0),  # an FPGA gives each bit of what its integer graph gives
+}
 # On pictures: the rank correlation with fp32 at least.
 RANKS = {"fp16": 0.9999, "int8": 0.995}
 BATCHES = (0, 1, 3, 17)
+RATED = (1, 4, 16)
+"""Faces in a call, of which the rate is measured."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +103,7 @@ class Subject:
             _open(score, engine, precision, file, self.plan.threads)
             for score in self.plan.scores
             for engine in self.plan.engines or ENGINES[1:]
-            for precision, file in engine_forms(score_graph(score), engine).items()
+            for precision, file in forms_for(score, engine).items()
         )
 
     @cached_property
@@ -209,7 +218,7 @@ def accuracy_step(subject: Subject) -> Outcome:
         return Outcome(ABSENT, "no data set and face matcher given (--data, --recognizer)")
     rows = []
     for score in plan.scores:
-        files = forms(score_graph(score))
+        files = forms(score_graph(score)) if score_graph(score).suffix == ".onnx" else {}
         for precision, file in islice(files.items(), 1, None):
             argv = ["--reference", str(files["fp32"]), "--candidate", str(file), str(plan.data)]
             argv += ["--recognizer", str(plan.recognizer), "--fnmr", "0.05", "0.01"]
@@ -241,15 +250,39 @@ def accuracy_step(subject: Subject) -> Outcome:
 def throughput_step(subject: Subject) -> Outcome:
     """Measure faces and frames per second with `sealshot bench throughput`."""
     plan, file = subject.plan, subject.plan.out / "throughput.json"
-    engines = dict.fromkeys(c.engine for c, _ in subject.usable)
-    if not engines:
+    if not subject.usable:
         return Outcome(ABSENT, "no engine is open")
-    argv = ["--engines", ",".join(engines), "--batch", "1,4,16", "--threads", str(plan.threads)]
-    argv += ["--score", ",".join(plan.scores), "--seconds", str(plan.seconds), "--runs", "1"]
-    argv += ["-o", str(file)]
-    quietly("sealshot.benchmarks.speed.throughput.command", argv)
-    result = json.loads(file.read_text())
-    rows = tuple(
+    rows: tuple[dict[str, Any], ...] = ()
+    facts: dict[str, Any] = {}
+    if engines := _on_this_machine(subject):
+        argv = ["--engines", ",".join(engines), "--threads", str(plan.threads), "--runs", "1"]
+        argv += ["--batch", ",".join(map(str, RATED)), "--seconds", str(plan.seconds)]
+        argv += ["--score", ",".join(_graphs(plan)), "-o", str(file)]
+        quietly("sealshot.benchmarks.speed.throughput.command", argv)
+        result = json.loads(file.read_text())
+        facts = {"file": file.name, "left_out": result["left_out"]}
+        rows = _measured(result)
+    for candidate, board in subject.usable:
+        if port_of(candidate.engine):
+            crops = golden(candidate.score).crops
+            name = f"{Path(candidate.score).stem}, {board.description}"
+            rows += tuple(rates(board, name, crops, RATED, plan.seconds))
+    best = max(rows, key=lambda row: row["faces/s"])
+    said = f"up to {best['faces/s']:,.0f} faces/s: {best['name']}, batch {best['batch']}"
+    return Outcome(PASSED, said, rows, facts)
+
+
+def _on_this_machine(subject: Subject) -> list[str]:
+    """Return the usable engines that are no board beside this machine."""
+    return list(dict.fromkeys(c.engine for c, _ in subject.usable if not port_of(c.engine)))
+
+
+def _graphs(plan: Plan) -> list[str]:
+    return [score for score in plan.scores if score_graph(score).suffix == ".onnx"]
+
+
+def _measured(result: dict[str, Any]) -> tuple[dict[str, Any], ...]:
+    return tuple(
         {
             "name": row["name"],
             "batch": row["batch"],
@@ -260,9 +293,6 @@ def throughput_step(subject: Subject) -> Outcome:
         }
         for row in result["rows"]
     )
-    best = max(rows, key=lambda row: row["faces/s"])
-    said = f"up to {best['faces/s']:,.0f} faces/s: {best['name']}, batch {best['batch']}"
-    return Outcome(PASSED, said, rows, {"file": file.name, "left_out": result["left_out"]})
 
 
 def energy_step(subject: Subject) -> Outcome:
@@ -271,9 +301,15 @@ def energy_step(subject: Subject) -> Outcome:
     meter = open_meter(plan.meter)
     if isinstance(meter, NullMeter):
         return Outcome(ABSENT, f"nothing measures energy here: {meter.stop().why_not}")
-    engines = dict.fromkeys(c.engine for c, _ in subject.usable)
     argv = ["--meter", plan.meter, "--seconds", str(max(10.0, plan.seconds)), "-o", str(file)]
-    argv += ["--engines", ",".join(engines), "--score", ",".join(plan.scores)]
+    for candidate, _ in subject.usable:
+        if port := port_of(candidate.engine):
+            stream = score_graph(candidate.score)
+            argv += ["--fpga", port, "--stream", str(stream), "--score", str(same_graph(stream))]
+    if engines := _on_this_machine(subject):
+        argv += ["--engines", ",".join(engines), "--score", ",".join(_graphs(plan))]
+    else:
+        argv += ["--engines", "onnxruntime"]  # the integer graph, beside the board
     quietly("sealshot.benchmarks.energy.command", [*argv, "--threads", str(plan.threads)])
     result = json.loads(file.read_text())
     if result["why_not"]:
@@ -323,6 +359,7 @@ def _open(score: str, engine: str, precision: str, file: Path, threads: int) -> 
             built = build(file)
             taken = None if built.from_cache else round(time.monotonic() - start, 1)
             candidate = replace(candidate, build_s=taken)
+        precision = "auto" if port_of(engine) else precision  # it has one file, and one precision
         opened = open_engine(file, engine, precision, threads=threads)
         opened.score(np.zeros((1, 1, CROP_PX, CROP_PX), np.uint8))
     except (InputError, SealshotError) as error:

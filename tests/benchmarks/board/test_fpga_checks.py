@@ -8,6 +8,7 @@ import numpy as np
 import onnx
 import pytest
 
+from sealshot.benchmarks.board.check import steps
 from sealshot.benchmarks.board.fpga.accuracy import Choices, choices, compare_graphs
 from sealshot.benchmarks.board.fpga.command import hard_pictures
 from sealshot.benchmarks.board.fpga.equality import compare, read_net
@@ -16,6 +17,7 @@ from sealshot.export.fpga.files import FpgaFiles, export_fpga
 from sealshot.export.golden import draw_faces
 from sealshot.kernels.rtl.protocol import ANSWER, END, Command, Status, checked, slip
 from sealshot.runtime.cli.main import main
+from sealshot.runtime.engines import open_onnxruntime
 from sealshot.runtime.errors import SealshotError
 from sealshot.runtime.weights import score_graph
 
@@ -106,6 +108,55 @@ def test_answers_are_counted_where_they_end() -> None:
 def test_an_answer_that_is_missing_or_no_score_is_told(text: str, count: int) -> None:
     with pytest.raises(SealshotError, match="picture"):
         whole_answers(text, count)
+
+
+@pytest.mark.parametrize(("off", "verdict"), [(0.0, "passed"), (1e-6, "failed")])
+def test_board_check_holds_a_board_to_each_bit_of_its_integer_graph(
+    files: FpgaFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, off: float, verdict: str
+) -> None:
+    graph = open_onnxruntime(files.graph)
+
+    class Board:
+        description, manifest = "a board", graph.manifest
+
+        def score(self, crops: np.ndarray) -> np.ndarray:
+            return graph.score(crops) + np.float32(off)
+
+    asked = []
+
+    def opened(*given: object, **_: object) -> Board:
+        asked.append(given)
+        return Board()
+
+    monkeypatch.setattr(steps, "open_engine", opened)
+    subject = steps.Subject(
+        steps.Plan(
+            out=tmp_path, scores=(str(files.stream),), engines=("fpga:/dev/board",), data=None,
+            recognizer=None, meter="none", seconds=0.01, threads=1,
+        )
+    )  # fmt: skip
+    assert steps.numerics_step(subject).verdict == verdict
+    assert asked == [(files.stream, "fpga:/dev/board", "auto")]
+    rated = steps.throughput_step(subject)
+    assert [row["batch"] for row in rated.rows] == [1, 4, 16]
+    assert "a board" in rated.why
+
+
+@pytest.mark.parametrize(
+    ("engine", "fact"),
+    [
+        ("fpga", "invalid choice: 'fpga'"),
+        ("fpga:", "invalid choice: 'fpga:'"),
+        ("fpga:sim", "no score is for fpga:sim"),
+    ],
+)
+def test_board_check_says_what_a_board_needs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], engine: str, fact: str
+) -> None:
+    asked = ["board", "check", "--engine", engine, "--score", "quality", "-o", str(tmp_path)]
+    assert main(asked) == 2
+    assert fact in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_step_that_is_none_is_told(files: FpgaFiles, capsys: pytest.CaptureFixture[str]) -> None:
