@@ -15,7 +15,7 @@ from sealshot.runtime.seal.checkpoint import Checkpoint
 from sealshot.runtime.seal.container import Header
 from sealshot.runtime.seal.page import write_html, write_table
 from sealshot.runtime.seal.payload import Opened
-from sealshot.runtime.seal.policy import Policy
+from sealshot.runtime.seal.policy import Party, Policy
 from sealshot.runtime.seal.times import format_time
 from sealshot.runtime.seal.warrant import Warrant
 
@@ -99,8 +99,7 @@ def write_page(account: Account) -> str:
         "<h2>Keys</h2>",
         write_table(
             *((f"camera {name}", key) for name, key in cameras),
-            *((f"{a.name} ({a.role})", str(a.verify_key)) for a in policy.authorities),
-            (f"{policy.custodian.name} (custodian)", str(policy.custodian.verify_key)),
+            *((f"{one.name} ({one.role})", str(one.verify_key)) for one in _parties(policy)),
         ),
         "<p>Compare them, and the digest of the policy, with what the parties themselves say: who "
         "makes up all keys can make up all the rest.</p>",
@@ -140,6 +139,12 @@ def _exhibit(number: int, exhibit: Exhibit) -> str:
 
 def _clip(opened: Opened) -> Iterable[str]:
     return (f"clip {_sha256(opened.clip)}",) if opened.clip else ()
+
+
+def _parties(policy: Policy) -> Iterable[Party]:
+    """Return the parties of all versions of a policy, each once, those of the newest first."""
+    every = (p for one in policy.versions for p in (*one.authorities, one.custodian))
+    return dict.fromkeys(every)
 
 
 def _time(time: datetime) -> str:

@@ -44,7 +44,8 @@ def draft_change(policy: Policy, new: Policy, now: datetime) -> Document:
     if new.digest == policy.digest and _keys_at(policy, new) == policy.epoch_keys:
         raise SealError(
             f"it rules what version {policy.version} does: there is nothing to change",
-            hint="edit a copy of the policy; a folder of epoch keys is changed in each policy.toml",
+            hint="edit what `sealshot policy show FILE -o COPY` writes; a folder of epoch keys is "
+            "changed in each policy.toml",
         )
     body = {
         "version": policy.version + 1,
@@ -251,7 +252,9 @@ def changes_folder(path: Path) -> Path:
 def _files(path: Path) -> Mapping[int, Path]:
     folder = changes_folder(path)
     try:
-        files = list(folder.iterdir()) if folder.is_dir() else []
+        files = list(folder.iterdir())
+    except FileNotFoundError:
+        return {}
     except OSError as error:
         raise SealError(
             f"cannot read the folder {folder}: {error.strerror}", hint="check the path"

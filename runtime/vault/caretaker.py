@@ -194,7 +194,8 @@ class Caretaker:
         now, retention = self._clock.now(), self._rules.retention
         objects = list_objects(self._vault.path)
         if retention is not None:
-            over = find_over(objects, retention, holds, self._clock.earliest())
+            earliest = self._clock.earliest()
+            over = find_over(objects, retention, holds, earliest, self._rules.policy)
             due = [found.id for found in over.due]
             lost = self._not_uploaded(due)
             self._record.purge(due, "retention", now)

@@ -19,11 +19,12 @@ from sealshot.runtime.seal.checkpoint import (
 from sealshot.runtime.seal.documents import read_file
 from sealshot.runtime.seal.entries import Purged, Sealed, Started, Uploaded
 from sealshot.runtime.seal.log_lines import verified_entries
-from sealshot.runtime.seal.policy import Party
-from sealshot.runtime.seal.times import epoch_end, parse_time
+from sealshot.runtime.seal.policy import Party, Policy
+from sealshot.runtime.seal.times import parse_time
 from sealshot.runtime.seal.warrant import Warrant
 from sealshot.runtime.vault.erasures import name_of
 from sealshot.runtime.vault.record import BETTER, ERASED
+from sealshot.runtime.vault.retention import end_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,7 @@ def read_logged(
     retention: timedelta | None = None,
     erasures: Mapping[str, Warrant] | None = None,
     there: Collection[str] | None = None,
+    policy: Policy | None = None,
 ) -> Logged:
     """Verify the log of a vault and return what it says.
 
@@ -67,10 +69,11 @@ def read_logged(
         path: the log.
         cameras: one of them keeps it.
         kept: checkpoints that were kept elsewhere.
-        retention: of the policy: what went for its age was over it.
+        retention: what went for its age was over it.
         erasures: orders to erase that were verified; None where there is no policy to do so by.
         there: objects that are asked about; others that went as they should are only counted, so
             that a log of years fits into memory. None asks about all.
+        policy: by whose versions objects may go before that.
 
     Raises:
         LogError: it was altered, or is of no such camera.
@@ -84,6 +87,7 @@ def read_logged(
     unexplained: dict[str, str] = {}
     uploaded: set[str] = set()
     strict, count = False, 0  # version 0.1 named no successor
+    changed = policy if policy and policy.previous else None
     gone, hour, in_hour = 0, "", set[str]()
     lines = verified_entries(path, keeper.name, keeper.verify_key, [newest, *kept])
     for count, (_, entry) in enumerate(lines, 1):  # noqa: B007
@@ -98,7 +102,9 @@ def read_logged(
                 hour, in_hour = entry.time, set()
             if entry.id in in_hour:  # a full disk has it logged twice
                 continue
-            wrong = strict and _contradicts(entry, sealed, uploaded, retention, erasures)
+            wrong = strict and _contradicts(entry, sealed, uploaded, erasures)
+            if strict and retention is not None and entry.reason == "retention":
+                wrong = _too_early(entry.time, entry.id.partition("/")[0], retention, changed)
             if wrong:
                 unexplained[entry.id] = wrong
             if wrong or there is None or entry.id in there or entry.id not in sealed:
@@ -115,7 +121,6 @@ def _contradicts(
     entry: Purged,
     sealed: Mapping[str, str],
     uploaded: set[str],
-    retention: timedelta | None,
     erasures: Mapping[str, Warrant] | None,
 ) -> str:
     """Return what a log says against the reason that it gives for a deletion; nothing if none."""
@@ -127,14 +132,12 @@ def _contradicts(
         order = erasures.get(entry.warrant)
         if order is None or name_of(entry.id) not in order.shots:
             return "it went as erased, and no order to erase it that a quorum signed is there"
-    if entry.reason == "retention" and retention is not None:
-        return _too_early(entry.time, entry.id.partition("/")[0], retention)
     return ""
 
 
 @cache
-def _too_early(hour: str, epoch: str, retention: timedelta) -> str:
-    end = epoch_end(epoch) + retention
+def _too_early(hour: str, epoch: str, retention: timedelta, policy: Policy | None) -> str:
+    end = end_of(epoch, retention, policy)
     if parse_time(hour) + timedelta(hours=1) > end:
         return ""
     return f"it went for its age in the hour {hour}: its time is over at {end:%Y-%m-%dT%H:%MZ}"

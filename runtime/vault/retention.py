@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from sealshot.runtime.seal.policy import Policy
 from sealshot.runtime.seal.times import epoch_end, epoch_start
 from sealshot.runtime.vault.holds import Holds
 from sealshot.runtime.vault.store import VaultObject
@@ -26,18 +27,37 @@ def has_ended(epoch: str, now: datetime) -> bool:
     return epoch_end(epoch) <= now
 
 
+def end_of(epoch: str, retention: timedelta, policy: Policy | None = None) -> datetime:
+    """Return when the time of an epoch's objects is over: counted from its end.
+
+    Args:
+        epoch: which.
+        retention: how long after it.
+        policy: by whose versions it may be over before, see :meth:`Policy.end_of`.
+    """
+    end = epoch_end(epoch) + retention
+    return min(end, policy.end_of(epoch)) if policy else end
+
+
 def overdue(
-    objects: Sequence[VaultObject], retention: timedelta, now: datetime
+    objects: Sequence[VaultObject],
+    retention: timedelta,
+    now: datetime,
+    policy: Policy | None = None,
 ) -> list[VaultObject]:
-    """Return the objects whose retention time, counted from the end of their epoch, is over."""
-    return [found for found in objects if epoch_end(found.epoch) + retention <= now]
+    """Return the objects whose time is over, see :func:`end_of`."""
+    return [found for found in objects if end_of(found.epoch, retention, policy) <= now]
 
 
 def find_over(
-    objects: Sequence[VaultObject], retention: timedelta, holds: Holds, now: datetime
+    objects: Sequence[VaultObject],
+    retention: timedelta,
+    holds: Holds,
+    now: datetime,
+    policy: Policy | None = None,
 ) -> Over:
     """Return the objects that are over their time at ``now``, and what is to become of them."""
-    over = overdue(objects, retention, now)
+    over = overdue(objects, retention, now, policy)
     on_hold = {found.id for found in over if holds.of(found.id)}
     return Over(
         due=tuple(found for found in over if found.id not in on_hold),

@@ -12,10 +12,10 @@ from sealshot.runtime.age import age
 from sealshot.runtime.errors import SealError
 from sealshot.runtime.seal.container import HEADER, PAYLOAD, Container, read_container
 from sealshot.runtime.seal.policy import Party, Policy
-from sealshot.runtime.seal.times import epoch_end
 from sealshot.runtime.vault.holds import Holds
 from sealshot.runtime.vault.logged import Logged
 from sealshot.runtime.vault.record import ERASED
+from sealshot.runtime.vault.retention import end_of
 from sealshot.runtime.vault.store import SEALED
 
 PRESENT, UNSIGNED, PURGED = "present", "unsigned", "purged"
@@ -184,7 +184,7 @@ def compare_copy(checked: Checked, log: Logged, rules: Rules) -> list[Finding]:
 def _is_over(object_id: str, rules: Rules) -> bool:
     if rules.retention is None or rules.now is None:
         return False
-    return epoch_end(object_id.partition("/")[0]) + rules.retention <= rules.now
+    return end_of(object_id.partition("/")[0], rules.retention, rules.policy) <= rules.now
 
 
 def _check(found: Listed, read: Callable[[str], bytes], rules: Rules) -> tuple[str, str, str, str]:
@@ -229,7 +229,7 @@ def _foreign(container: Container, rules: Rules) -> str:
 def _check_time(found: Listed, rules: Rules, state: str) -> tuple[str, str]:
     if rules.retention is None or rules.now is None:
         return state, ""
-    end = epoch_end(found.epoch) + rules.retention
+    end = end_of(found.epoch, rules.retention, rules.policy)
     hold = rules.holds.of(found.id) if rules.holds else None
     if end > rules.now:
         return state, ""

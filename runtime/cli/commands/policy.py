@@ -28,16 +28,18 @@ from sealshot.runtime.seal.times import utc_now
 USAGE = """\
 usage: sealshot policy new AUTHORITY.pub... --quorum M --custodian FILE.pub --retention TIME
                        --epoch-keys DIR|URL [--epoch day|hour] -o FILE
-       sealshot policy show FILE [--json]
+       sealshot policy show FILE [--json | -o COPY]
        sealshot policy change NEW.toml --policy FILE -o CHANGE
        sealshot policy sign CHANGE --policy FILE --key FILE.key
        sealshot policy adopt CHANGE --policy FILE
        sealshot policy history FILE [--json]
 
 new      Write a policy: M of the authorities, and the custodian, must take part to open a shot.
-show     Print the policy that is in force and its digest. Everybody's copy must have the same.
+show     Print the policy that is in force and its digest. Everybody's copy must have the same. -o
+         writes it as one file, to be edited.
 change   Write, unsigned, that NEW.toml follows the policy: a party that is replaced, revoked or
-         added, another quorum or retention. NEW.toml is an edited copy, or one of `policy new`.
+         added, another quorum or retention. NEW.toml is what `show -o` wrote, edited, or a file of
+         `policy new`.
 sign     Sign a change as an authority, of the old policy or of the new one, on its own machine,
          after showing it. It takes a quorum of the old one and a quorum of the new one.
 adopt    Put a change that is signed into force: as FILE's next version, in the folder beside it
@@ -55,6 +57,7 @@ history  Print all versions, and who signed each.
 example:
   sealshot policy new judge.pub police.pub ombudsman.pub --quorum 2 --custodian custodian.pub \\
       --retention 30d --epoch-keys https://example.org/epochs -o policy.toml
+  sealshot policy show policy.toml -o without-police.toml
   sealshot policy change without-police.toml --policy policy.toml -o change.json
   sealshot policy sign change.json --policy policy.toml --key judge.key
   sealshot policy adopt change.json --policy policy.toml
@@ -113,9 +116,13 @@ def _show(argv: list[str]) -> int:
     arguments = Arguments("policy show", USAGE)
     arguments.add_argument("file", type=Path)
     arguments.add_argument("--json", action="store_true")
+    arguments.add_argument("-o", dest="output", type=Path)
     given = arguments.parse_args(argv)
     policy = read_policy(given.file)
-    if given.json:
+    if given.output:
+        write_new(given.output, policy.encode(), mode=0o644)
+        note(f"version {policy.version} of {given.file}: {given.output}")
+    elif given.json:
         say_json(
             {
                 "digest": policy.digest,
@@ -143,7 +150,7 @@ def _change(argv: list[str]) -> int:
     if new.previous:
         raise InputError(
             f"{given.new} has versions of its own: it is no edited copy",
-            hint="copy the file alone, under another name, and edit it",
+            hint="`sealshot policy show FILE -o COPY` writes one to edit",
         )
     change = draft_change(policy, new, utc_now())
     write_new(given.output, change.encode().decode(), mode=0o644)

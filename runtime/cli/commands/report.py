@@ -70,7 +70,7 @@ def main(argv: list[str]) -> int:
     if not given.logs and not given.dpia:
         arguments.error("give a LOG, or --dpia FILE.html")
     policy = read_policy(given.policy)
-    parties = [*policy.authorities, policy.custodian]
+    parties = [p for one in reversed(policy.versions) for p in (*one.authorities, one.custodian)]
     of_policy = [read_party(file, "camera") for file in given.camera]
     known = {party.name: party for party in (*of_policy, *parties)}
     period = _period(given.start, given.end)

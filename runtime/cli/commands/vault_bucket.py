@@ -33,7 +33,7 @@ def verify_bucket(arguments: Arguments, argv: list[str]) -> int:
     logged = None
     if given.log:
         need_cameras(rules.cameras, given.log)
-        logged = read_logged(given.log, rules.cameras, kept, rules.retention)
+        logged = read_logged(given.log, rules.cameras, kept, rules.retention, policy=rules.policy)
     sizes = {found.id: found.bytes for found in objects}
     with progress("checking", len(objects)) as bar:
         count = iter(range(1, len(objects) + 1))

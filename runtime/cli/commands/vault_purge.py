@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from sealshot.runtime.cli.arguments import Arguments, duration
@@ -14,13 +16,13 @@ from sealshot.runtime.cli.words import counted
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.seal.quorum import Camera
 from sealshot.runtime.seal.succession import read_policy
-from sealshot.runtime.seal.times import epoch_end, format_time, parse_time, utc_now
+from sealshot.runtime.seal.times import format_time, parse_time, utc_now
 from sealshot.runtime.seal.warrant import end_of_hold, read_warrant
 from sealshot.runtime.vault.clock import CLOCK, Trusted, TrustedClock
 from sealshot.runtime.vault.holds import Hold, Holds, place_hold, read_holds
 from sealshot.runtime.vault.keeper import Keeper, Sealing
 from sealshot.runtime.vault.record import LOG
-from sealshot.runtime.vault.retention import Over, find_over
+from sealshot.runtime.vault.retention import Over, end_of, find_over
 from sealshot.runtime.vault.store import list_objects
 from sealshot.runtime.vault.upload import waiting
 
@@ -31,7 +33,8 @@ class Plan:
 
     over: Over
     holds: Holds
-    retention: timedelta
+    end_of: Callable[[str], datetime]
+    """When the time of an epoch is over."""
     now: datetime
 
 
@@ -55,8 +58,8 @@ def purge(arguments: Arguments, argv: list[str]) -> int:
     if trusted.warning and given.dry_run:  # else the keeper tells
         warn(trusted.warning)
     holds = read_holds(vault, policy, trusted.time)
-    over = find_over(objects, retention, holds, trusted.earliest)
-    plan = Plan(over, holds, retention, trusted.time)
+    over = find_over(objects, retention, holds, trusted.earliest, policy)
+    plan = Plan(over, holds, partial(end_of, retention=retention, policy=policy), trusted.time)
     lost = len(set(waiting(vault)) & {found.id for found in over.due})
     if not given.dry_run:
         sealing = Sealing(
@@ -122,7 +125,7 @@ def _as_json(plan: Plan, *, dry_run: bool) -> dict[str, object]:
             "id": found.id,
             "bytes": found.bytes,
             "reason": "retention",
-            "over_since": format_time(epoch_end(found.epoch) + plan.retention),
+            "over_since": format_time(plan.end_of(found.epoch)),
         }
         for found in plan.over.due
     ]
@@ -143,7 +146,7 @@ def _print(plan: Plan, *, dry_run: bool) -> None:
         table(
             ("epoch", ">shots", ">bytes", "its time was over at"),
             [
-                (e, str(shots[e]), f"{sizes[e]:,}", format_time(epoch_end(e) + plan.retention))
+                (e, str(shots[e]), f"{sizes[e]:,}", format_time(plan.end_of(e)))
                 for e in sorted(shots)
             ],
         )

@@ -49,7 +49,9 @@ def verify(arguments: Arguments, argv: list[str]) -> int:
         need_cameras(rules.cameras, log)
         erasures = read_erasures(given.vault, rules.policy)[0] if rules.policy else None
         there = {found.id for found in objects}
-        logged = read_logged(log, rules.cameras, kept, rules.retention, erasures, there)
+        logged = read_logged(
+            log, rules.cameras, kept, rules.retention, erasures, there, rules.policy
+        )
         objects = list_objects(given.vault)
     with progress("checking", len(objects)) as bar:
         count = iter(range(1, len(objects) + 1))
@@ -60,7 +62,9 @@ def verify(arguments: Arguments, argv: list[str]) -> int:
     if logged:
         erasures = read_erasures(given.vault, rules.policy)[0] if rules.policy else None
         there = {found.id for found in objects} | logged.sealed.keys()
-        after = read_logged(log, rules.cameras, kept, rules.retention, erasures, there)
+        after = read_logged(
+            log, rules.cameras, kept, rules.retention, erasures, there, rules.policy
+        )
         findings = compare(checked, logged, after, lambda i: (given.vault / i).exists())
         logged = after
     return tell(findings, logged, len(kept), rules.cameras, json=given.json)

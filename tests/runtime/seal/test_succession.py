@@ -199,6 +199,14 @@ def test_what_cannot_be_read_is_named(damage: Callable[[Path], object], tmp_path
         read_policy(path)
 
 
+def test_a_file_in_the_place_of_the_versions_is_no_version_1(tmp_path: Path) -> None:
+    path = tmp_path / "policy.toml"
+    write_policy(path, FIRST)
+    changes_folder(path).write_text("x")
+    with pytest.raises(SealError, match="cannot read the folder"):
+        read_policy(path)
+
+
 def test_other_files_beside_versions_are_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "policy.toml"
     write_policy(path, SECOND)

@@ -9,14 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from sealshot.runtime.cli.commands.camera import read_keys
+from sealshot.runtime.cli.commands.camera import read_camera, read_keys
 from sealshot.runtime.cli.main import main
 from sealshot.runtime.seal.container import read_container
 from sealshot.runtime.seal.epochs import KEY_SUFFIX, end_of_key
+from sealshot.runtime.seal.policy import read_party
 from sealshot.runtime.seal.succession import changes_folder, read_policy
 from sealshot.runtime.seal.times import epoch_end, utc_now
 from sealshot.runtime.vault import caretaker
-from sealshot.runtime.vault.keeper import Keeper
+from sealshot.runtime.vault.keeper import Keeper, Sealing
+from sealshot.runtime.vault.logged import read_logged
+from sealshot.runtime.vault.record import LOG
 
 D = timedelta(days=1)
 
@@ -138,3 +141,25 @@ def test_a_key_lives_no_longer_than_it_was_made_for(
         found = camera.get(key.stem)
         assert found is not None
         assert found.destroy_at - epoch_end(key.stem) == days * D
+
+
+def test_a_vault_keeps_nothing_for_longer_than_it_was_sealed_for(
+    fresh_parties, tmp_path, shot, origin, steady_clock
+) -> None:
+    parties, vault, clock = fresh_parties, tmp_path / "vault", steady_clock(utc_now())
+    with Keeper(vault, parties.sealing(), clock) as keeper:
+        name = keeper.put(shot, origin)
+    change(parties, parties.custodian, "60d")
+    assert publish(parties, parties.custodian) == 0
+    policy = read_keys(parties.camera_policy).policy
+    after = Sealing(camera=read_camera(parties.camera_policy), retention=policy.retention_time)
+    clock.true += 29 * D
+    Keeper(vault, replace(after, clock_is_right=True), clock).close()
+    assert (vault / name).exists()
+    clock.true += 3 * D
+    Keeper(vault, after, clock).close()
+    assert not (vault / name).exists()
+    cameras = [read_party(parties.camera_pub, "camera")]
+    read = partial(read_logged, vault / LOG, cameras, retention=policy.retention_time)
+    assert read(policy=policy).unexplained == {}
+    assert read().unexplained.keys() == {name}

@@ -12,7 +12,7 @@ import pytest
 from sealshot.runtime.cli.commands.camera import read_camera, read_keys
 from sealshot.runtime.cli.main import main
 from sealshot.runtime.seal.archive import read_zip, write_zip
-from sealshot.runtime.seal.succession import changes_folder
+from sealshot.runtime.seal.succession import changes_folder, read_policy
 from sealshot.runtime.vault.keeper import Keeper, Sealing
 
 
@@ -220,6 +220,12 @@ def test_a_change_is_adopted_once_both_quorums_have_signed(
     assert second["signed"] == ["court", "judge", "police"]
     assert main(["policy", "adopt", str(change), *policy]) == 2
     assert "it is version 2 of the policy, and version 3 is what follows" in capsys.readouterr().err
+    copy = copied_parties.policy.parent / "copy.toml"
+    assert main(["policy", "show", str(copied_parties.policy), "-o", str(copy)]) == 0
+    assert read_policy(copy) == read_policy(copied_parties.policy)
+    capsys.readouterr()
+    assert main(["policy", "change", str(copy), *policy, "-o", str(copy) + ".json"]) == 2
+    assert "it rules what version 2 does" in capsys.readouterr().err
 
 
 def test_a_camera_is_enrolled_with_all_versions(world: World, tmp_path: Path) -> None:
