@@ -70,6 +70,10 @@ class Sink:
     all the same. A shot that is due comes once: who takes it has to keep it.
     """
 
+    wants_decoded: bool = False
+    """Whether it needs :attr:`Frame.decoded`, which holds memory and where no sink wants it is
+    let go when a frame was read."""
+
     def seen(self, seen: Seen) -> None:
         """Take what a frame gave."""
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 
 from sealshot.runtime.detect import Finder
 from sealshot.runtime.errors import SealshotError
@@ -15,6 +16,8 @@ from sealshot.runtime.sources import Source, ahead
 from sealshot.runtime.types import Face, Frame, Heartbeat
 
 FRAMES_AHEAD = 1
+"""That were looked at and wait for their faces to be found: what takes long is followed by what
+takes short. The other two stages are quicker than what they wait for, and keep none."""
 
 Rest = Callable[[], list[Face]]
 """What is left of the search for faces in a frame: see :meth:`Finder.look`."""
@@ -47,8 +50,10 @@ def watch(
 ) -> Watched:
     """Watch a source to its end, and give all that is seen to sinks.
 
-    Three threads work on frames that follow each other: one reads and looks for what is new, one
+    Four threads work on frames that follow each other: one reads, one looks for what is new, one
     finds the faces, and the one that calls does all else. Heartbeats stay in order with the frames.
+    A live source reads in a thread of its own and is asked for its newest frame when that can be
+    looked at, no earlier.
 
     Args:
         source: an open source; it stays open.
@@ -71,23 +76,29 @@ def watch(
     start = time.perf_counter()
     with stop.heeded():
         try:
-            items = until(stages.stopwatch.timed("decode", source), stop_after_s)
-            looked = look(items, stages.finder, stages.stopwatch)
-            with (
-                ahead(looked, FRAMES_AHEAD, interrupt=source.close) as halves,
-                ahead(
-                    find(halves, stages.stopwatch),
-                    FRAMES_AHEAD,
-                    interrupt=halves.close,
-                    stop=stop.is_set,
-                ) as ready,
-            ):
+            items: Iterable[Frame | Heartbeat] = until(
+                stages.stopwatch.timed("decode", source), stop_after_s
+            )
+            if not any(sink.wants_decoded for sink in sinks):
+                items = (bare(item) for item in items)
+            wake = source.close
+            with ExitStack() as threads:
+                if not source.live:
+                    read = threads.enter_context(ahead(items, 0, interrupt=wake))
+                    items, wake = read, read.close
+                looked = look(items, stages.finder, stages.stopwatch)
+                halves = threads.enter_context(ahead(looked, FRAMES_AHEAD, interrupt=wake))
+                found = find(halves, stages.stopwatch)
+                ready = threads.enter_context(
+                    ahead(found, 0, interrupt=halves.close, stop=stop.is_set)
+                )
                 for item, faces in ready:
                     if isinstance(item, Frame):
                         frames += 1
                         fan.give(watcher.step(item, faces))
                     else:
                         fan.give(watcher.beat(item))
+                    del item  # so that no picture is held while the next one is waited for
         except KeyboardInterrupt:
             if stop.is_set():
                 raise
@@ -124,7 +135,13 @@ def find(
     for item, rest in items:
         with stopwatch.time("detect"):
             faces = rest()
+        del rest  # it holds what was made of the picture
         yield item, faces
+
+
+def bare(item: Frame | Heartbeat) -> Frame | Heartbeat:
+    """Let go of the picture as it was decoded."""
+    return replace(item, decoded=None) if isinstance(item, Frame) else item
 
 
 def until(

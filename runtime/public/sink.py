@@ -46,6 +46,8 @@ class PublicSink(Sink):
     last of them is.
     """
 
+    wants_decoded = True
+
     def __init__(
         self,
         path: Path,

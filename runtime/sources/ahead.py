@@ -25,8 +25,8 @@ class Ahead(Generic[T]):
         interrupt: Callable[[], None] | None = None,
         stop: Callable[[], bool] | None = None,
     ) -> None:
-        if depth < 1:
-            raise ValueError(f"depth is {depth}, not 1 or more")
+        if depth < 0:
+            raise ValueError(f"depth is {depth}, not 0 or more")
         self._items, self._depth = items, depth
         self._interrupt, self._stop = interrupt, stop
         self._ready: deque[T] = deque()
@@ -42,11 +42,13 @@ class Ahead(Generic[T]):
         try:
             for item in items:
                 with self._changed:
-                    self._changed.wait_for(lambda: self._closed or len(self._ready) < self._depth)
+                    if not self._closed:
+                        self._ready.append(item)
+                    del item  # what was taken is not kept until the next one is made
+                    self._changed.notify_all()
+                    self._changed.wait_for(lambda: self._closed or len(self._ready) <= self._depth)
                     if self._closed:
                         break
-                    self._ready.append(item)
-                    self._changed.notify_all()
         except BaseException as error:  # raised where the items are read
             self._error = error
         finally:
@@ -107,14 +109,15 @@ def ahead(
     interrupt: Callable[[], None] | None = None,
     stop: Callable[[], bool] | None = None,
 ) -> Ahead[T]:
-    """Iterate over ``items`` in a background thread, at most ``depth`` finished items ahead.
+    """Iterate over ``items`` in a background thread, so many finished items ahead.
 
     The order is kept; an exception arrives after the items made before it. Use it in a ``with``
     block: at its end, on Ctrl-C too, the thread stops after the item that it is making.
 
     Args:
         items: iterated over, and closed if it is a generator, by the thread alone.
-        depth: finished items that may wait; one more is being made meanwhile.
+        depth: finished items that may wait while one more is made; 0: one is made while its reader
+            works on the one before.
         interrupt: called by ``close`` to wake a thread that waits for its next item, such as
             ``Source.close`` of a camera.
         stop: says when the iteration is to end although there are more items; asked before each of

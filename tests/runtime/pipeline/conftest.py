@@ -6,6 +6,7 @@ import itertools
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import cv2
@@ -31,8 +32,8 @@ class Script(Source):
     An exception is raised where it stands; a callable is called, and gives nothing.
     """
 
-    def __init__(self, *items: object) -> None:
-        super().__init__("script", live=True, frames=None, fps=None)
+    def __init__(self, *items: object, live: bool = True) -> None:
+        super().__init__("script", live=live, frames=None, fps=None)
         self.closed = False
         self._items = self._play(items)
 
@@ -106,9 +107,10 @@ def diary() -> Diary:
     return Diary()
 
 
-@pytest.fixture
-def script() -> type[Script]:
-    return Script
+@pytest.fixture(params=[True, False], ids=["live", "recorded"])
+def script(request) -> Callable[..., Script]:
+    """A recording is read by one thread more."""
+    return partial(Script, live=request.param)
 
 
 @pytest.fixture

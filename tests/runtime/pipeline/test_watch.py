@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
 
+import av
 import pytest
 
 from sealshot.runtime.errors import SealshotError, SourceError
 from sealshot.runtime.pipeline.settings import Emit
-from sealshot.runtime.pipeline.sinks import Sink
+from sealshot.runtime.pipeline.sinks import Seen, Sink
 from sealshot.runtime.pipeline.stop import Stop
 from sealshot.runtime.pipeline.watch import watch
 
@@ -83,6 +85,24 @@ def test_it_ends_after_some_time_of_the_source(script, stages, diary) -> None:
         ("beat", 1.0),
     ]
     assert not done.interrupted
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_pictures_as_decoded_are_for_sinks_that_want_them(script, stages, wanted) -> None:
+    decoded = av.VideoFrame(300, 100, "yuv420p")
+    taken = []
+
+    class Taking(Sink):
+        wants_decoded = wanted
+
+        def seen(self, seen: Seen) -> None:
+            taken.append(seen.frame.decoded)
+
+    source = script(*TWO_IN_VIEW[:3])
+    items = [replace(item, decoded=decoded) for item in source]
+    source._items = iter(items)
+    watch(source, stages(), [Sink(), Taking()])
+    assert taken == [decoded if wanted else None] * 3
 
 
 @pytest.mark.parametrize("where", ["seen", "beat", "end"])

@@ -20,14 +20,14 @@ def threads() -> int:
     return sum(t.name == "sealshot-ahead" for t in threading.enumerate())
 
 
-@given(st.lists(st.integers()), st.integers(1, 5))
+@given(st.lists(st.integers()), st.integers(0, 5))
 def test_the_items_come_in_order(items: list[int], depth: int) -> None:
     with ahead(items, depth) as running:
         assert list(running) == items
     assert threads() == 0
 
 
-@pytest.mark.parametrize("depth", [1, 3])
+@pytest.mark.parametrize("depth", [0, 1, 3])
 def test_it_runs_at_most_depth_items_ahead(depth: int) -> None:
     made = 0
 
@@ -40,7 +40,7 @@ def test_it_runs_at_most_depth_items_ahead(depth: int) -> None:
     with ahead(count(), depth) as running:
         assert next(running) == 1
         time.sleep(0.1)
-        assert made == 1 + depth + 1  # taken, waiting, and the one in its hands
+        assert made == 1 + depth + 1  # taken, waiting, and the one that was made meanwhile
     assert threads() == 0
 
 
@@ -102,9 +102,9 @@ def test_interrupt_wakes_a_source_that_waits() -> None:
     assert threads() == 0
 
 
-def test_depth_must_be_positive() -> None:
+def test_depth_must_not_be_negative() -> None:
     with pytest.raises(ValueError, match="depth"):
-        ahead([], 0)
+        ahead([], -1)
 
 
 CTRL_C = """
