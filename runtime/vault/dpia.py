@@ -179,17 +179,17 @@ def _in_numbers(told: Told) -> list[str]:
     rows = [("Period", period)]
     for name, one in told.cameras.items():
         gone = {reason: count for reason, count in one.purged.items() if reason != BETTER}
-        what = ", ".join(f"{count} for {reason}" for reason, count in gone.items()) or "none"
+        what = ", ".join(f"{reason} {count}" for reason, count in gone.items()) or "none"
         rows.append(
             (name, f"watched {one.watched} of {one.hours} hours; {one.sealed} shots sealed, "
              f"{one.there} there; deleted: {what}; {one.over} beyond their time")
         )  # fmt: skip
     for name, (party, report) in told.parties.items():
         shots = sum(case.shots for case in report.answered)
-        what = f"answered for {shots} shots under {len(report.answered)} warrants"
+        what = f"shots answered for: {shots}; warrants: {len(report.answered)}"
         if party.role == "custodian":
-            what += f"; {report.destroyed} of {report.due} keys were destroyed on time"
-        rows.append((name, what + f"; refused {sum(report.refused.values())} times"))
+            what += f"; keys destroyed on time: {report.destroyed} of {report.due}"
+        rows.append((name, what + f"; refusals: {sum(report.refused.values())}"))
     return [head, write_table(*rows)]
 
 
