@@ -60,7 +60,7 @@ class FaceCrops:
     def save(self, path: Path) -> None:
         """Write to an ``.npz`` file, whole or not at all."""
         arrays = {name: getattr(self, name) for name in ARRAYS}
-        _write(path, {"names": np.array(self.names), **arrays})
+        write_arrays(path, {"names": np.array(self.names), **arrays})
 
 
 ARRAYS = ("crops", "context", "robustness", "features", "aligned", "landmarks")
@@ -174,7 +174,7 @@ def _look(path: Path, find: Detector, looker: Looker) -> Row | int:
     look = looker.look(pixels, face.box)
     return (
         crop_resize_grey(pixels, [face.box])[0],
-        _context(pixels, face),
+        context_of(pixels, face),
         look.robustness,
         look.features,
         align(pixels, face.landmarks),
@@ -190,7 +190,7 @@ def _save_seen(seen: Seen, path: Path) -> None:
     rows = [row for row in seen.values() if isinstance(row, tuple)]
     columns = [np.stack(column) for column in zip(*rows, strict=True)] if rows else NO_ROWS
     states = [FOUND if isinstance(state, tuple) else state for state in seen.values()]
-    _write(
+    write_arrays(
         path,
         {
             "seen": np.array(list(seen), np.str_),
@@ -215,13 +215,15 @@ def _load_seen(path: Path) -> Seen:
         raise InputError(f"{path} does not hold face crops: {error}", hint="delete it") from None
 
 
-def _write(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Write an ``.npz`` file that its owner alone may read: faces are in it."""
     out = io.BytesIO()
     np.savez(out, **dict(arrays))  # type: ignore[arg-type]
     write_atomic(path, out.getvalue(), mode=0o600)
 
 
-def _context(image: Image, face: Face) -> NDArray[np.uint8]:
+def context_of(image: Image, face: Face) -> NDArray[np.uint8]:
+    """Cut the context of a face: see :attr:`FaceCrops.context`."""
     grey = cv2.cvtColor(cut(image, *square(face.box, 3 / 8)), cv2.COLOR_BGR2GRAY)
     shrink = len(grey) > CONTEXT_PX
     return np.asarray(

@@ -9,10 +9,8 @@ counts at every age, that of women in every group.
 
 from __future__ import annotations
 
-import csv
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -29,15 +27,12 @@ from sealshot.benchmarks.conditions.result_file import write_result
 from sealshot.benchmarks.data.cache import open_cache
 from sealshot.benchmarks.data.dataset import Pictures
 from sealshot.benchmarks.data.faces import Faces, find_faces
+from sealshot.export.train.people import IMAGES, People, held_equal, read_people
 from sealshot.runtime.cli.arguments import Arguments, output_file, positive_int
 from sealshot.runtime.cli.terminal import note, say, say_json, table
-from sealshot.runtime.errors import InputError
 
 DEFAULT_SCORES = ("quality", "rp", "sharpness", "size", "confidence")
 REPLICATES = 1000
-COLUMNS = "the columns are file,age,sex,ethnicity"
-OLD, CHILD, ADULT = 70, 10, 20
-REFERENCE = "white"
 LOWEST = 0.1
 
 USAGE = f"""
@@ -61,43 +56,6 @@ example:
 """
 
 
-@dataclass(frozen=True, eq=False)
-class People:
-    """What is known of whom each picture shows."""
-
-    age: NDArray[np.int64]
-    """``[n]``, years."""
-    sex: NDArray[np.str_]
-    ethnicity: NDArray[np.str_]
-
-    def groups(self) -> dict[str, NDArray[np.bool_]]:
-        """Return the groups that are told apart, each as ``[n]``; a picture may be in several."""
-        adult = (self.age >= ADULT) & (self.age < OLD)
-        by_ethnicity = {
-            f"{name} adults": adult & (self.ethnicity == name)
-            for name in sorted(set(self.ethnicity.tolist()))
-        }
-        by_sex = {
-            f"{sex} adults": adult & (self.sex == sex) for sex in sorted(set(self.sex.tolist()))
-        }
-        by_age = {
-            f"children up to {CHILD}": self.age <= CHILD,
-            f"{CHILD + 1} to {ADULT - 1}": (self.age > CHILD) & (self.age < ADULT),
-            f"{OLD} and over": self.age >= OLD,
-        }
-        return {k: v for k, v in (by_ethnicity | by_sex | by_age).items() if v.any()}
-
-    def factors(self) -> dict[str, Doubles]:
-        """Return what a regression takes: 0 or 1 a picture; white adult men have 0 in all."""
-        women = (self.sex == "female").astype(float)
-        other = sorted(set(self.ethnicity.tolist()) - {REFERENCE})
-        ages = {name: of for name, of in self.groups().items() if not name.endswith("adults")}
-        by_ethnicity = {f"{name} adults": self.ethnicity == name for name in other}
-        return {"female adults": women} | {
-            name: np.asarray(of, float) for name, of in (by_ethnicity | ages).items()
-        }
-
-
 def main(argv: list[str]) -> int:
     """Run the command."""
     arguments = Arguments("erc groups", USAGE)
@@ -113,11 +71,11 @@ def main(argv: list[str]) -> int:
 
     measures = open_measures(given.score or DEFAULT_SCORES, threads=given.threads)
     cache = open_cache(given.cache)
-    pictures, listed = read_people(given.dataset)
+    pictures, listed = read_pictures(given.dataset)
     faces = find_faces(pictures, given.detector, cache, threads=given.threads)
     tell_losses(faces)
     shown = faces.picture
-    people = People(listed.age[shown], listed.sex[shown], listed.ethnicity[shown])
+    people = listed.of(shown)
     controls = conditions(faces, rate_faces(open_measure("sharpness"), faces, cache))
     rated = {measure.name: rate_faces(measure, faces, cache) for measure in measures}
     groups = people.groups()
@@ -143,52 +101,19 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def read_people(folder: Path) -> tuple[Pictures, People]:
+def read_pictures(folder: Path) -> tuple[Pictures, People]:
     """Read a folder of pictures and its list of whom they show, in the order of the files.
 
     Raises:
-        InputError: there is no list, it has other columns, or a picture is missing.
+        InputError: see :func:`read_people`.
     """
-    file, root = folder / "faces.csv", folder / "images"
-    try:
-        with file.open(newline="", encoding="utf-8-sig") as lines:
-            rows = sorted(
-                (r["file"], int(r["age"]), r["sex"], r["ethnicity"]) for r in csv.DictReader(lines)
-            )
-    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
-        raise InputError(f"{file} holds no list of people: {error}", hint=COLUMNS) from None
-    absent = [name for name, *_ in rows if not (root / name).is_file()]
-    if absent or not rows:
-        raise InputError(
-            f"{len(absent)} of {len(rows)} pictures that {file} names are not in {root}",
-            hint="give the whole set",
-        )
-    names, age, sex, ethnicity = zip(*rows, strict=True)
-    people = People(np.array(age), np.array(sex, np.str_), np.array(ethnicity, np.str_))
-    return Pictures(root, names, names), people
+    names, people = read_people(folder)
+    return Pictures(folder / IMAGES, names, names), people
 
 
 def conditions(faces: Faces, sharpness: Doubles) -> Doubles:
-    """Return what is held equal: ``[n, 6]``, of zero mean and unit spread.
-
-    Logarithms of sharpness and of the width of the face, mean and spread of the grey levels, the
-    mean squared, and how unlike left and right half are lit.
-    """
-    crops = faces.crops.reshape(len(faces), -1).astype(float)
-    halves = faces.crops.reshape(len(faces), 64, 2, 32).mean(axis=(1, 3))
-    light = crops.mean(axis=1)
-    columns = np.stack(
-        [
-            np.log(np.maximum(sharpness, 1.0)),
-            np.log((faces.box[:, 2:] - faces.box[:, :2]).max(axis=1)),
-            light,
-            crops.std(axis=1),
-            (light - light.mean()) ** 2,
-            abs(halves[:, 0] - halves[:, 1]) / np.maximum(halves.sum(axis=1), 1.0),
-        ],
-        axis=1,
-    )
-    return np.asarray((columns - columns.mean(axis=0)) / np.maximum(columns.std(axis=0), 1e-9))
+    """Return what is held equal: see :func:`held_equal`."""
+    return held_equal(faces.crops, (faces.box[:, 2:] - faces.box[:, :2]).max(axis=1), sharpness)
 
 
 def ranks(quality: Doubles, groups: Mapping[str, NDArray[np.bool_]]) -> dict[str, dict[str, float]]:
