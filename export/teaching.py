@@ -9,9 +9,10 @@ def main(argv: list[str]) -> int:
         from sealshot.export.deid.command import train as train_deid
 
         return train_deid(argv[1:])
-    from sealshot.export.train.command import alike
+    if argv[:1] == ["alike"]:
+        from sealshot.export.alike import main as train_alike
+
+        return train_alike(argv[1:])
     from sealshot.export.train.command import main as train_scores
 
-    if argv[:1] == ["alike"]:
-        return alike(argv[1:])
     return train_scores(argv)

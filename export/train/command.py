@@ -36,42 +36,6 @@ example:
 """
 
 
-ALIKE = f"""
-usage: sealshot train alike SCORE --groups GROUPS DATA... -o DIR
-
-Teach the head of a score (quality, or a FILE.onnx like it) to treat groups of people alike, and
-write the score into DIR. GROUPS is a folder with faces.csv (columns file,age,sex,ethnicity; age in
-years) and its files in images/, DATA are the folders that the score was trained on: of those it
-says what it said. No identity is read, and no label says what a picture is worth.
-{needs("export")}
-
-  --groups DIR        labelled faces; judge the score by others (`sealshot erc groups`)
-  -o DIR              where everything is written; the cut faces that are kept there show faces
-  --seed N            of draws (default {QUALITY.seed})
-  --threads N         (default: one a core)
-
-example:
-  sealshot train alike trained/quality.onnx --groups groups/ faces-sharp/ faces-soft/ -o alike/
-"""
-
-
-def alike(argv: list[str]) -> int:
-    """Run `sealshot train alike`."""
-    arguments = Arguments("train alike", ALIKE)
-    arguments.add_argument("score")
-    arguments.add_argument("data", nargs="+", type=Path)
-    arguments.add_argument("--groups", type=Path, required=True)
-    arguments.add_argument("-o", dest="out", type=Path, required=True)
-    arguments.add_argument("--seed", type=positive_int, default=QUALITY.seed)
-    arguments.add_argument("--threads", type=positive_int)
-    given = arguments.parse_args(argv)
-    from sealshot.export.train.run import train_alike
-
-    _use(given.threads)
-    train_alike(given.score, given.groups, given.data, given.out, given.seed)
-    return 0
-
-
 def main(argv: list[str]) -> int:
     """Run the command."""
     arguments = Arguments("train", USAGE)
@@ -85,7 +49,10 @@ def main(argv: list[str]) -> int:
     given = arguments.parse_args(argv)
     from sealshot.export.train.run import train  # torch, onnx and matplotlib are an extra
 
-    _use(given.threads)
+    if given.threads:
+        import torch
+
+        torch.set_num_threads(given.threads)
     train(
         given.data,
         given.out,
@@ -95,10 +62,3 @@ def main(argv: list[str]) -> int:
         only_eyes=given.only_eyes,
     )
     return 0
-
-
-def _use(threads: int | None) -> None:
-    if threads:
-        import torch
-
-        torch.set_num_threads(threads)

@@ -19,10 +19,7 @@ from sealshot.export.nets.onnx_export import (
     fold,
     to_onnx,
 )
-from sealshot.export.nets.student import Student
 from sealshot.export.nets.vae import SAMPLES, RpPixels, RpScore
-from sealshot.export.rebuild import load_graph
-from sealshot.export.train.alike import MOST_FACES, cut_labelled, load_labelled, treat_alike
 from sealshot.export.train.data import FaceCrops, cut_faces, load_crops, pictures_below
 from sealshot.export.train.eyes import WEIGHT, train_eyes
 from sealshot.export.train.quality import train_quality
@@ -30,11 +27,8 @@ from sealshot.export.train.rp import train_rp
 from sealshot.export.train.schedules import Schedule
 from sealshot.export.train.training import Losses
 from sealshot.runtime.cli.terminal import note, say, table
-from sealshot.runtime.engines.eyes import EYES, copy_eyes
-from sealshot.runtime.engines.manifest import load_manifest
-from sealshot.runtime.errors import InputError
+from sealshot.runtime.engines.eyes import EYES
 from sealshot.runtime.files import make_folder, write_atomic
-from sealshot.runtime.weights import score_graph
 
 
 def train(
@@ -60,11 +54,11 @@ def train(
             that does not belong to this training.
     """
     for folder in data:
-        if not _kept(folder, out).exists():
+        if not kept_file(folder, out).exists():
             pictures_below(folder)  # that one is missing is said before anything is made
     make_folder(out, "name another with -o")
 
-    sets = [_faces(folder, out) for folder in data]
+    sets = [faces_of(folder, out) for folder in data]
     crops = np.concatenate([faces.crops for faces in sets])
     origin = Origin(
         name="eyes",
@@ -111,66 +105,17 @@ def train(
     say(f"written: {out / 'rp.onnx'}, {out / 'quality.onnx'}, {out / 'loss.svg'}")
 
 
-def train_alike(score: str, groups: Path, data: Sequence[Path], out: Path, seed: int) -> None:
-    """Teach the head of a score to treat groups alike, and write the score into a folder.
-
-    Args:
-        score: name of one that ships, or ``FILE.onnx``, whose network is that of `quality`.
-        groups: labelled faces, see :func:`~sealshot.export.train.people.read_people`.
-        data: folders of face pictures that the score was trained on.
-        out: the folder, made if absent.
-        seed: of draws.
-
-    Raises:
-        InputError: an input is missing or something else.
-    """
-    path = score_graph(score)
-    manifest = load_manifest(path)
-    model = load_graph(path, manifest)
-    if not isinstance(model, Student):
-        raise InputError(f"{score} has no head of its own", hint="name quality, or one like it")
-    make_folder(out, "name another with -o")
-    kept = _kept(groups, out)
-    if kept.exists():
-        note(f"taking the faces cut before: {kept}")
-        labelled = load_labelled(kept)
-    else:
-        labelled = cut_labelled(groups)
-        labelled.save(kept)
-    sets = [_faces(folder, out) for folder in data]
-    draw = np.random.default_rng(seed)
-    contexts = [s.context[draw.permutation(len(s.context))[:MOST_FACES]] for s in sets]
-    gaps = treat_alike(model, labelled, np.concatenate(contexts), seed)
-    crops = np.concatenate([faces.crops for faces in sets])
-    sha256 = hashlib.sha256(crops.tobytes() + labelled.crops.tobytes()).hexdigest()
-    names = [*(name for faces in sets for name in faces.names), f"head: {groups.resolve().name}"]
-    origin = Origin(
-        name=manifest.name,
-        architecture=manifest.architecture,
-        seed=seed,
-        training_set=", ".join(names),
-        training_set_sha256=sha256,
-        eyes_weight=manifest.eyes_weight,
-    )
-    export_score_graph(model, out / path.name, origin, crops)
-    copy_eyes(path, manifest, out)
-    table(
-        ("group", ">gap before", ">gap now"),
-        ((group, f"{was:.2f}", f"{now:.2f}") for group, (was, now) in gaps.items()),
-    )
-    say(f"written: {out / path.name}; these faces taught it, so judge it by others")
-
-
-def _faces(folder: Path, out: Path) -> FaceCrops:
+def faces_of(folder: Path, out: Path) -> FaceCrops:
     """Cut the faces of a folder, or take those that were cut before."""
-    kept = _kept(folder, out)
+    kept = kept_file(folder, out)
     if kept.exists():
         note(f"taking the faces cut before: {kept}")
         return load_crops(kept)
     return cut_faces(folder, kept)
 
 
-def _kept(folder: Path, out: Path) -> Path:
+def kept_file(folder: Path, out: Path) -> Path:
+    """Return where the faces of a folder of pictures are kept in ``out``."""
     name = re.sub(r"\W+", "-", str(folder.resolve())).strip("-")
     return out / f"faces-{name}.npz"
 
