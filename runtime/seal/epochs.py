@@ -20,7 +20,7 @@ from pathlib import Path
 
 from sealshot.runtime.age.hybrid import HybridIdentity
 from sealshot.runtime.errors import SealError, SealshotError
-from sealshot.runtime.files import fsync_folder
+from sealshot.runtime.files import fsync_folder, read_regular
 from sealshot.runtime.seal.container import Header
 from sealshot.runtime.seal.documents import Document, parse_document, read_file, write_file
 from sealshot.runtime.seal.fields import Check, is_name
@@ -326,8 +326,7 @@ def published_version(policy: Policy, base: Path) -> bytes | None:
 def _fetch(where: str, base: Path, name: str, limit: int = DOCUMENT_BYTES) -> bytes | None:
     if "://" not in where:
         try:
-            with (base / where / name).open("rb") as file:
-                return file.read(limit)
+            return read_regular(base / where / name, limit, follow=True)
         except OSError:
             return None
     if not where.startswith(("https://", "http://")):

@@ -6,6 +6,7 @@ at again every ten minutes, and the one before it goes on: what it seals only it
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,6 +19,8 @@ from sealshot.runtime.seal.times import epoch_of
 from sealshot.runtime.vault.notices import Notices
 from sealshot.runtime.vault.record import Record
 from sealshot.runtime.vault.sealer import QuorumSealer
+
+logger = logging.getLogger(__name__)
 
 LOOK_EVERY_S = 600.0
 
@@ -75,4 +78,5 @@ class Turns:
         self._notices.tell("policy", "")
         self._record.log_policy(camera.policy, now)
         self.camera = camera
+        logger.info("version %d of the policy is in force", camera.policy.version)
         return sealer

@@ -53,7 +53,9 @@ usage: sealshot custodian new DIR [--name NAME]
                                  [--again] [--json]
        sealshot custodian hold REQUEST --warrant FILE --policy FILE --keys DIR [--until TIME]
 
-new      Make the custodian's signing key in DIR, on its own machine, and NAME.pub for the policy.
+new      Make the custodian's signing key in DIR, on its own machine, and NAME.pub for the policy. A
+         custodian whose signing key was stolen, and no more, makes a new DIR, moves epochs/ and
+         holds/ of the old one into it, and has the policy changed to it (`sealshot policy change`).
 publish  Make the keys of this epoch and the next ones; write the signed public halves to --to, a
          folder that cameras read or that a web server serves, and the versions of the policy, which
          cameras take from there.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -12,7 +13,14 @@ import pytest
 
 from sealshot.runtime.errors import SealError
 from sealshot.runtime.seal.documents import parse_document
-from sealshot.runtime.seal.epochs import KIND, EpochKeys, Publication, expired, publish
+from sealshot.runtime.seal.epochs import (
+    KIND,
+    EpochKeys,
+    Publication,
+    expired,
+    publish,
+    published_version,
+)
 from sealshot.runtime.seal.policy import Policy, parse_policy
 from sealshot.runtime.seal.signing import SigningKey, parse_signing_key
 
@@ -152,6 +160,15 @@ def test_a_forged_key_is_neither_used_nor_kept(
     attempt = EpochKeys(policy, cache)
     tally.refused("a forged epoch key", lambda: attempt.current(NOON), SealError)
     assert not list(cache.glob("*"))
+
+
+def test_what_is_no_file_hangs_no_camera(policy: Policy, public: Path) -> None:
+    (public / "policy.d").mkdir()
+    for name in ("2026-11-21.json", "policy.d/2.json"):
+        (public / name).unlink(missing_ok=True)
+        os.mkfifo(public / name)
+    assert EpochKeys(policy, None).current(NOON) is None
+    assert published_version(policy, Path()) is None
 
 
 def test_what_is_over_its_time(policy: Policy, public: Path, tmp_path: Path) -> None:

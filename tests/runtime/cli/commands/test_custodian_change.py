@@ -10,12 +10,16 @@ from pathlib import Path
 import pytest
 
 from sealshot.runtime.cli.commands.camera import read_camera, read_keys
+from sealshot.runtime.cli.commands.parties import single_identity
 from sealshot.runtime.cli.main import main
+from sealshot.runtime.seal.ceremony import read_answer, write_request
 from sealshot.runtime.seal.container import read_container
 from sealshot.runtime.seal.epochs import KEY_SUFFIX, end_of_key
 from sealshot.runtime.seal.policy import read_party
+from sealshot.runtime.seal.signing import SigningKey
 from sealshot.runtime.seal.succession import changes_folder, read_policy
 from sealshot.runtime.seal.times import epoch_end, utc_now
+from sealshot.runtime.seal.warrant import new_warrant
 from sealshot.runtime.vault import caretaker
 from sealshot.runtime.vault.keeper import Keeper, Sealing
 from sealshot.runtime.vault.logged import read_logged
@@ -163,3 +167,32 @@ def test_a_vault_keeps_nothing_for_longer_than_it_was_sealed_for(
     read = partial(read_logged, vault / LOG, cameras, retention=policy.retention_time)
     assert read(policy=policy).unexplained == {}
     assert read().unexplained.keys() == {name}
+
+
+def test_a_custodian_with_a_new_signing_key_answers_with_the_epoch_keys_that_it_had(
+    fresh_parties, second, tmp_path, shot, origin
+) -> None:
+    parties, vault = fresh_parties, tmp_path / "vault"
+    with Keeper(vault, parties.sealing()) as keeper:
+        name = keeper.put(shot, origin)
+    (second / "epochs").rmdir()
+    (parties.custodian / "epochs").rename(second / "epochs")
+    change(parties, second)
+    assert publish(parties, second) == 0
+    container = read_container((vault / name).read_bytes())
+    policy, now = read_keys(parties.camera_policy).policy, utc_now().replace(microsecond=0)
+    me = single_identity(parties.investigator)
+    camera = read_party(parties.camera_pub, "camera")
+    period, valid = (now - 9999 * D, now + D), (now - D, now + D)
+    warrant = new_warrant("7", "open", policy, [camera], period, valid, me.recipient)
+    document = warrant.document
+    for authority in ("judge", "police"):
+        document = document.signed(SigningKey.of_authority(single_identity(parties.key(authority))))
+    files = [tmp_path / one for one in ("w.json", "r.zip", "answer")]
+    files[0].write_bytes(document.encode())
+    files[1].write_bytes(write_request([container]))
+    asked = [str(files[1]), "--warrant", str(files[0]), "--policy", str(parties.policy)]
+    keys = ["--keys", str(second), "-o", str(files[2])]
+    assert main(["custodian", "answer", *asked, *keys]) == 0
+    given = read_answer(files[2].read_bytes(), warrant, policy, [me])
+    assert (given.party.name, list(given.secrets)) == ("second", [container.header.id])
