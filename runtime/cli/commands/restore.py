@@ -172,7 +172,7 @@ def _restore(
         with named(path):
             answers.append(read_answer(read_file(path, "answer"), warrant, policy, identities))
     kept = [read_file(path, "checkpoint", CHECKPOINT_LIMIT) for path in given.checkpoint]
-    opener = _Opener(there, warrant, policy, answers, _logged(given.vault, warrant, kept))
+    opener = _Opener(there, warrant, policy, answers, _logged(given.vault, there, warrant, kept))
     restorer = Restorer(found, there, opener)
     originals = opener(min(there)).part.originals
     with (
@@ -258,11 +258,14 @@ class _Opener:
         return open_originals(container, self._warrant, self._policy, self._answers)
 
 
-def _logged(vault: Path, warrant: Warrant, kept: Sequence[bytes]) -> Logged | None:
+def _logged(
+    vault: Path, there: Mapping[Part, VaultObject], warrant: Warrant, kept: Sequence[bytes]
+) -> Logged | None:
     if not (vault / LOG).exists():
         note(f"there is no log in {vault}: whether a container was replaced is not checked")
         return None
-    return read_logged(vault / LOG, warrant.cameras, kept)
+    asked = {found.id for found in there.values()}
+    return read_logged(vault / LOG, warrant.cameras, kept, there=asked)
 
 
 def _read(path: Path) -> bytes:
