@@ -180,8 +180,9 @@ def _asked(device: SplitResult, want: Want[T]) -> T:
     except (faults.Error, onvif.ONVIFError) as error:
         raise _refusal(error) from None
     except clients.ClientError as error:
-        code = getattr(error, "errno", None)
-        raise NoVideoError(os.strerror(code).lower() if code else "it hung up") from None
+        code = getattr(error, "errno", None) or 0
+        why = os.strerror(code).lower() if code > 0 else "it hung up"
+        raise NoVideoError("there is no such host" if code < 0 else why) from None
     except (AttributeError, KeyError, TypeError, ValueError):  # what an answer lacks
         raise NoVideoError(
             "its answer is not as ONVIF has it", "give the address of the stream itself"

@@ -146,7 +146,8 @@ def _profiles(argv: list[str]) -> int:
     try:
         found = profiles_of(source)
     except NoVideoError as error:
-        raise InputError(f"{redact(source)}: {error.why}", hint=error.hint) from None
+        hint = error.hint or "check the address, and that the camera is on"
+        raise InputError(f"{redact(source)}: {error.why}", hint=hint) from None
     taken = best(found) if found else None
     if given.json:
         say_json([{**asdict(each), "default": each is taken} for each in found])

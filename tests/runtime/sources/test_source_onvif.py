@@ -99,6 +99,8 @@ def test_who_does_not_listen_is_waited_for_and_who_is_no_device_is_told(web_serv
     with pytest.raises(NoVideoError, match="connection refused") as caught:
         stream_address(f"onvif://127.0.0.1:{port}")
     assert not caught.value.lasting
+    with pytest.raises(NoVideoError, match="there is no such host"):
+        stream_address("onvif://no.such.host.invalid")
     with pytest.raises(NoVideoError, match="does not speak ONVIF there") as caught:
         stream_address(f"onvif://127.0.0.1:{web_server}")
     assert caught.value.lasting
