@@ -3,7 +3,7 @@
 It brings a hundred packages, so it has an environment of its own:
 
     python3.13 -m venv ha && ha/bin/pip install homeassistant==2025.4.4 paho-mqtt==2.1.0
-    PYTHONPATH=.package ha/bin/python tests/runtime/service/home_assistant.py
+    ha/bin/pip install --no-deps . && ha/bin/python tests/runtime/service/home_assistant.py
 
 Each announcement must match Home Assistant's discovery topics, be taken by the schema of its
 component with nothing left out, and give a state by its template, also where a value is not known.
