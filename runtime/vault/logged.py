@@ -80,7 +80,12 @@ def read_logged(
         SealError: it cannot be read.
     """
     newest = read_file(checkpoint_path(path), "newest checkpoint", CHECKPOINT_LIMIT)
-    keeper = _keeper(newest, cameras)
+    keeper = keeper_of(newest, cameras)
+    if keeper is None:
+        raise LogError(
+            f"the log is of the camera '{name_of_keeper(newest)}', whose .pub file was not given",
+            hint="give it with --camera, or another log with --log",
+        )
     # after the checkpoint: a run may be adding to it, and what it adds meanwhile is left
     sealed: dict[str, str] = {}
     purged: dict[str, str] = {}
@@ -143,16 +148,22 @@ def _too_early(hour: str, epoch: str, retention: timedelta, policy: Policy | Non
     return f"it went for its age in the hour {hour}: its time is over at {end:%Y-%m-%dT%H:%MZ}"
 
 
-def _keeper(checkpoint: bytes, cameras: Sequence[Party]) -> Party:
-    name = checkpoint.partition(b"\n")[0].rpartition(b"/")[2].decode(errors="replace")
-    of_name = [one for one in cameras if one.name == name]
-    for camera in of_name:
+def keeper_of(checkpoint: bytes, parties: Sequence[Party]) -> Party | None:
+    """Return whose log a checkpoint is of, under the key that signed it; None if of none of them.
+
+    Args:
+        checkpoint: a signed note.
+        parties: some may be there under several keys; where none has signed, the last is taken.
+    """
+    name = name_of_keeper(checkpoint)
+    of_name = [party for party in parties if party.name == name]
+    for party in of_name:
         with suppress(LogError):
-            parse_checkpoint(checkpoint, camera.verify_key)
-            return camera
-    if of_name:
-        return of_name[-1]  # what is wrong with it is told by that
-    raise LogError(
-        f"the log is of the camera '{name}', whose .pub file was not given",
-        hint="give it with --camera, or another log with --log",
-    )
+            parse_checkpoint(checkpoint, party.verify_key)
+            return party
+    return of_name[-1] if of_name else None
+
+
+def name_of_keeper(checkpoint: bytes) -> str:
+    """Return the name in a checkpoint that nobody has verified."""
+    return checkpoint.partition(b"\n")[0].rpartition(b"/")[2].decode(errors="replace")

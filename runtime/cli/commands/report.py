@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -19,6 +19,7 @@ from sealshot.runtime.seal.policy import Party, read_party
 from sealshot.runtime.seal.succession import read_policy
 from sealshot.runtime.seal.times import format_time, parse_time, utc_now
 from sealshot.runtime.vault.dpia import Told, write_dpia
+from sealshot.runtime.vault.logged import keeper_of, name_of_keeper
 from sealshot.runtime.vault.record import BETTER, ERASED
 from sealshot.runtime.vault.report import (
     CameraReport,
@@ -70,22 +71,25 @@ def main(argv: list[str]) -> int:
     if not given.logs and not given.dpia:
         arguments.error("give a LOG, or --dpia FILE.html")
     policy = read_policy(given.policy)
-    parties = [p for one in reversed(policy.versions) for p in (*one.authorities, one.custodian)]
+    today = [*policy.authorities, policy.custodian]
+    known = [p for one in policy.versions for p in (*one.authorities, one.custodian)]
     of_policy = [read_party(file, "camera") for file in given.camera]
-    known = {party.name: party for party in (*of_policy, *parties)}
+    known += [one for camera in of_policy for one in camera.under_each_key]
     period = _period(given.start, given.end)
     cameras: dict[str, CameraReport] = {}
     others: dict[str, tuple[Party, PartyReport]] = {}
     for path in given.logs:
         with named(path):
             keeper, entries = _read(path, known)
-            if keeper.name in cameras or keeper.name in others:
-                raise InputError(f"it is a second log of {keeper.name}", hint="give each once")
+            is_former = bool(keeper.until) if keeper.role == "camera" else keeper not in today
+            name = f"{keeper.name} (former)" if is_former else keeper.name
+            if name in cameras or name in others:
+                raise InputError(f"it is a second log of {name}", hint="give each once")
             if keeper.role == "camera":
-                cameras[keeper.name] = of_camera(entries, period, policy.retention_time)
+                cameras[name] = of_camera(entries, period, policy.retention_time)
             else:
                 found = of_party(entries, period, policy.retention_time)
-                others[keeper.name] = keeper, found
+                others[name] = keeper, found
             for _ in entries:  # what is after the period is verified, too
                 pass
     if given.dpia:
@@ -122,16 +126,15 @@ def _period(start: datetime | None, end: datetime | None) -> Period:
     return period
 
 
-def _read(path: Path, known: dict[str, Party]) -> tuple[Party, Iterator[Entry]]:
+def _read(path: Path, known: Sequence[Party]) -> tuple[Party, Iterator[Entry]]:
     """Verify a log, on the way, by the key of whoever its checkpoint says that it is of."""
     newest = read_file(checkpoint_path(path), "newest checkpoint", CHECKPOINT_LIMIT)
-    name = newest.partition(b"\n")[0].rpartition(b"/")[2].decode(errors="replace")
-    if name not in known:
+    keeper = keeper_of(newest, known)
+    if keeper is None:
         raise InputError(
-            f"it is the log of '{name}', whose key is not known",
+            f"it is the log of '{name_of_keeper(newest)}', whose key is not known",
             hint="give --camera FILE.pub of a camera; the others are those of the policy",
         )
-    keeper = known[name]
     # after the checkpoint: its keeper may be adding to it, and what it adds meanwhile is left
     lines = verified_entries(path, keeper.name, keeper.verify_key, [newest])
     return keeper, (entry for _, entry in lines)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -19,6 +20,7 @@ from sealshot.runtime.seal.succession import read_policy
 from sealshot.runtime.seal.times import format_hour, parse_time, utc_now
 from sealshot.runtime.seal.warrant import RefusedError, Warrant, new_warrant, parse_warrant
 from sealshot.runtime.vault.keeper import Keeper, Sealing
+from sealshot.runtime.vault.record import LOG
 
 H = timedelta(hours=1)
 
@@ -123,6 +125,24 @@ def test_old_and_new_vault_are_verified_with_one_file(
     with pytest.raises(SealshotError, match="not signed by that key") as caught:
         Keeper(old, sealing(again / "policy.toml"))
     assert "begins a new vault" in caught.value.hint
+
+
+def test_a_report_tells_of_both_logs(
+    copied_parties, again, tmp_path, shot, origin, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logs = []
+    for name, policy in (("old", copied_parties.camera_policy), ("new", again / "policy.toml")):
+        with Keeper(tmp_path / name, sealing(policy)) as keeper:
+            keeper.put(shot, origin)
+        logs.append(str(tmp_path / name / LOG))
+    given = ["--policy", str(copied_parties.policy), "--camera", str(again / "cam1.pub")]
+    capsys.readouterr()
+    assert main(["report", *logs, *given, "--json"]) == 0
+    cameras = json.loads(capsys.readouterr().out)["cameras"]
+    assert {name: one["sealed"] for name, one in cameras.items()} == {
+        "cam1 (former)": 1,
+        "cam1": 1,
+    }
 
 
 WRONG = {
