@@ -78,7 +78,7 @@ def _verified_by_roots(
 ) -> Iterator[tuple[bytes, Entry]]:
     """Check what a checkpoint covers by its root: whoever signed that signed the entries too.
 
-    A signature takes ten times as long as all else of an entry, and those of the entries say
+    A signature takes five times as long as all else of an entry, and those of the entries say
     nothing that the checkpoint's does not: they are of one key.
     """
     roots, tree = {checkpoint.size: b"" for checkpoint in checkpoints}, Tree()
