@@ -170,6 +170,17 @@ class HoldKept:
 
 
 @dataclass(frozen=True, slots=True)
+class Barred:
+    """A custodian gives its secret of a shot to nobody any more, by an order to erase it."""
+
+    event: ClassVar[str] = "barred"
+    time: str
+    id: str
+    warrant: str
+    case: str
+
+
+@dataclass(frozen=True, slots=True)
 class Answered:
     """A party gave its secret of a shot to an investigator."""
 
@@ -223,6 +234,7 @@ Entry = (
     | Published
     | Destroyed
     | HoldKept
+    | Barred
     | Answered
     | Refused
     | Other
@@ -244,6 +256,7 @@ _KINDS: dict[str, type[Any]] = {
         Published,
         Destroyed,
         HoldKept,
+        Barred,
         Answered,
         Refused,
     )

@@ -2,7 +2,8 @@
 
     vault/.erasures/<warrant>.json    signed by a quorum; it stays, for the log names it
 
-A shot that is on legal hold stays until that has ended.
+A shot that is on legal hold stays until that has ended. A custodian keeps such orders in its folder
+in the same way, and answers for what they name no more, wherever copies lie.
 """
 
 from __future__ import annotations

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from sealshot.runtime.cli.arguments import Arguments, run_action
@@ -20,12 +22,13 @@ from sealshot.runtime.cli.commands.parties import (
     write_signing_key,
 )
 from sealshot.runtime.cli.terminal import note, say, warn
+from sealshot.runtime.cli.words import counted
 from sealshot.runtime.errors import InputError, SealError
 from sealshot.runtime.files import file_error, fsync_folder
 from sealshot.runtime.seal.ceremony import Give, read_request
 from sealshot.runtime.seal.container import Container
 from sealshot.runtime.seal.documents import read_file
-from sealshot.runtime.seal.entries import Destroyed, HoldKept, Published, Refused
+from sealshot.runtime.seal.entries import Barred, Destroyed, HoldKept, Published, Refused
 from sealshot.runtime.seal.epochs import (
     KEY_SUFFIX,
     destroy_file,
@@ -41,8 +44,15 @@ from sealshot.runtime.seal.scope import check_scope
 from sealshot.runtime.seal.signing import SigningKey
 from sealshot.runtime.seal.succession import add_version, read_policy
 from sealshot.runtime.seal.times import format_time, parse_duration, parse_time, utc_now
-from sealshot.runtime.seal.warrant import RefusedError, check_warrant, end_of_hold, read_warrant
+from sealshot.runtime.seal.warrant import (
+    RefusedError,
+    Warrant,
+    check_warrant,
+    end_of_hold,
+    read_warrant,
+)
 from sealshot.runtime.vault.clock import TrustedClock
+from sealshot.runtime.vault.erasures import place_erasure, read_erasures
 
 USAGE = """\
 usage: sealshot custodian new DIR [--name NAME]
@@ -52,6 +62,7 @@ usage: sealshot custodian new DIR [--name NAME]
        sealshot custodian answer REQUEST --warrant FILE --policy FILE --keys DIR -o FILE
                                  [--again] [--json]
        sealshot custodian hold REQUEST --warrant FILE --policy FILE --keys DIR [--until TIME]
+       sealshot custodian erase DIR --warrant FILE --policy FILE
 
 new      Make the custodian's signing key in DIR, on its own machine, and NAME.pub for the policy. A
          custodian whose signing key was stolen, and no more, makes a new DIR, moves epochs/ and
@@ -67,6 +78,9 @@ answer   Open the epoch's secret of each shot in REQUEST that the warrant is for
 hold     Under a warrant with --purpose hold: keep the secrets of the shots in REQUEST under a key
          of the case until the end that it says, beyond their retention. Copies of the shots must
          be kept too: the camera forgets its own on time. It is logged.
+erase    Under a warrant with --purpose erase: answer for the shots that it names no more, so that
+         no copy of them opens, wherever it lies; see also `sealshot vault erase`. What is on hold
+         opens until that ends. It is logged.
 
 --ahead TIME      how far ahead keys are published (default: 7d)
 --clock-is-right  destroy by the system's clock although it jumped
@@ -89,6 +103,7 @@ def main(argv: list[str]) -> int:
         "rotate": _rotate,
         "answer": _answer,
         "hold": _hold,
+        "erase": _erase,
     }
     return run_action("custodian", USAGE, actions, argv)
 
@@ -185,6 +200,27 @@ def _hold(argv: list[str]) -> int:
     return 2 if refused else 0
 
 
+def _erase(argv: list[str]) -> int:
+    arguments = Arguments("custodian erase", USAGE)
+    arguments.add_argument("folder", type=Path)
+    arguments.add_argument("--warrant", type=Path, required=True)
+    arguments.add_argument("--policy", type=Path, required=True)
+    given = arguments.parse_args(argv)
+    folder: Path = given.folder
+    policy, party, key = _own(folder, given.policy)
+    warrant, now = read_warrant(given.warrant), utc_now()
+    with Log(folder / LOG, party.name, key) as log:
+        go_by(policy, log, now)
+        check_warrant(warrant, policy, now, "erase")
+        new = warrant.digest not in read_erasures(folder, policy)[0]
+        place_erasure(folder, warrant, policy)
+        if new:
+            time, digest, case = format_time(now), warrant.digest, warrant.case
+            log.append(*(Barred(time, shot, digest, case) for shot in warrant.shots))
+    note(f"answered for no more: {counted(len(warrant.shots), 'shot')}, case {warrant.case}")
+    return 0
+
+
 def _opener(folder: Path, policy: Policy) -> Give:
     """Return what opens the epoch's secret of a shot: with its epoch's key, or that of a case.
 
@@ -193,8 +229,13 @@ def _opener(folder: Path, policy: Policy) -> Give:
     """
     holds = Holds(folder / HOLDS)
     now = max(TrustedClock(folder / CLOCK).peek().time, utc_now())
+    orders, wrong = read_erasures(folder, policy)
+    for name, what in wrong.items():
+        warn(f"the order to erase {name} is not followed: {what}")
 
     def give(container: Container) -> bytes:
+        if holds.find(container.header, now) is None and _is_erased(container, orders, policy):
+            raise RefusedError("erased", "a quorum ordered to erase it")
         path = folder / SECRETS / (container.header.epoch + KEY_SUFFIX)
         if path.exists() and not is_over(container.header, policy, now):
             return open_epoch(container, single_identity(path))
@@ -213,6 +254,16 @@ def _opener(folder: Path, policy: Policy) -> Give:
         return kept
 
     return give
+
+
+def _is_erased(container: Container, orders: Mapping[str, Warrant], policy: Policy) -> bool:
+    """Whether an order to erase is for a shot."""
+    for warrant in orders.values():
+        if container.header.id in warrant.shots:
+            with suppress(SealError):
+                check_scope(warrant, container, policy)
+                return True
+    return False
 
 
 def _do_publish(

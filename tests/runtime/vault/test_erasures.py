@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from sealshot.runtime.cli.main import main
-from sealshot.runtime.seal.entries import Purged, Uploaded
+from sealshot.runtime.seal.entries import Barred, Purged, Uploaded
 from sealshot.runtime.seal.log import Log
 from sealshot.runtime.seal.log_lines import entries_of, lines_in
 from sealshot.runtime.seal.policy import read_party
@@ -193,6 +193,55 @@ def test_a_copy_that_still_has_it_is_named(vault: Path, parties, tmp_path: Path,
     assert {one.what for one in findings if one.id == first} == {"it was erased"}
     assert not any(one.is_wrong for one in findings)
     assert second in {one.id for one in findings}
+
+
+@pytest.fixture
+def copies(tmp_path: Path, fresh_parties, shot: Shot, origin) -> list[str]:
+    """Sealed shots of parties of this test alone, wherever they lie."""
+    with Keeper(tmp_path / "copies", fresh_parties.sealing()) as keeper:
+        now = replace(shot, utc=format_time(utc_now()))
+        return [str(tmp_path / "copies" / keeper.put(now, origin)) for _ in range(2)]
+
+
+@pytest.mark.parametrize("held", [False, True])
+def test_a_custodian_answers_no_more_for_any_copy(
+    held: bool, copies: list[str], fresh_parties, tmp_path: Path, capsys
+) -> None:
+    parties, keys = fresh_parties, ["--keys", str(fresh_parties.custodian)]
+    recipient = parties.investigator.read_text().partition("public key: ")[2].split()[0]
+    reader = ["--investigator", recipient]
+    under = ["--policy", str(parties.policy), "--warrant"]
+    if held:
+        until = ["--until", format_time(utc_now() + 5 * D)]
+        hold = write(parties, tmp_path / "hold.json", purpose="hold", more=[*reader, *until])
+        asked = str(tmp_path / "hold.zip")
+        assert main(["open", *copies, *under, hold, "--request", asked]) == 0
+        assert main(["custodian", "hold", asked, *under, hold, *keys]) == 0
+    order = write(parties, tmp_path / "w.json", copies[0])
+    for _ in range(2):  # the second changes nothing
+        assert main(["custodian", "erase", keys[1], *under, order]) == 0
+    entries = list(entries_of(lines_in(parties.custodian / "log")))
+    barred = [one.id for one in entries if isinstance(one, Barred)]
+    assert barred == [Path(copies[0]).stem]
+    warrant = write(parties, tmp_path / "open.json", purpose="open", more=reader)
+    asked, answer = str(tmp_path / "r.zip"), str(tmp_path / "a.answer")
+    assert main(["open", *copies, *under, warrant, "--request", asked]) == 0
+    capsys.readouterr()
+    code = main(["custodian", "answer", asked, *under, warrant, *keys, "-o", answer])
+    told = capsys.readouterr().err
+    assert (code, "refused (erased)" in told) == ((0, False) if held else (2, True))
+    assert f"{2 if held else 1} of 2 answered" in told
+
+
+def test_a_custodian_takes_no_order_that_is_none(
+    fresh_parties, copies: list[str], tmp_path: Path, capsys
+) -> None:
+    unsigned = write(fresh_parties, tmp_path / "w.json", copies[0], sign=1)
+    under = ["--policy", str(fresh_parties.policy), "--warrant", unsigned]
+    capsys.readouterr()
+    assert main(["custodian", "erase", str(fresh_parties.custodian), *under]) == 2
+    assert "signed by 1 of the 2 authorities" in capsys.readouterr().err
+    assert not (fresh_parties.custodian / FOLDER).exists()
 
 
 WRONG = {
