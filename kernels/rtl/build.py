@@ -10,7 +10,7 @@ from pathlib import Path
 from sealshot.kernels.rtl.tools import BuildError, execute, needed, run, verilator_root
 
 SOURCES = Path(__file__).parent
-TOP = "link"
+TOP, PROBE = "link", "probe"
 HARDWARE = (
     "array", "engine", "framing", "intake", "link", "packing", "primitives", "protocol",
     "reference", "requantise", "sequencer", "shape", "unpacker",
@@ -48,6 +48,50 @@ def top_at_its_pins(folder: Path) -> Path:
     script = "read_rtlil top.il; proc; opt_clean; write_verilog -noattr top.v"
     run(folder, "yosys", "-q", "-p", script)
     return verilate(folder, WHOLE, "top.v", str(SOURCES / "sim" / "pins.cpp"))
+
+
+def probe_of_cells(folder: Path, *, as_cells: bool) -> Path:
+    """Build the program of `sim/probe.cpp` around the cells of `probe.py`, and return it.
+
+    Args:
+        folder: where it is built.
+        as_cells: synthesised for an ECP5, and its netlist simulated: look-up tables, carries and
+            flip-flops as Yosys describes them, block RAMs and multipliers as `sim/ecp5_cells.v`.
+            Else the plain form.
+
+    Raises:
+        BuildError: a tool is missing, or failed.
+    """
+    from amaranth.back import rtlil as back
+
+    from sealshot.kernels.rtl.place import synthesise
+    from sealshot.kernels.rtl.primitives import Ecp5
+    from sealshot.kernels.rtl.probe import CellProbe
+
+    probe = CellProbe()
+    design = str(
+        back.convert(
+            probe, name=PROBE, ports=[probe.clk, probe.signature], platform=as_cells and Ecp5()
+        )
+    )
+    if as_cells:
+        shutil.copy2(SOURCES / "sim" / "ecp5_cells.v", folder)
+        script = [
+            f"read_json {synthesise(folder, PROBE, design).name}",
+            "delete =A:blackbox",
+            "read_verilog -overwrite +/lattice/cells_sim_ecp5.v",
+            "read_verilog -overwrite ecp5_cells.v",
+            f"hierarchy -check -top {PROBE}",
+            "proc",
+            "flatten",
+            "opt_expr",
+            "opt_clean -purge",
+        ]
+    else:
+        (folder / "probe.il").write_text(design)
+        script = ["read_rtlil probe.il", "proc", "opt_clean"]
+    run(folder, "yosys", "-q", "-p", "; ".join([*script, "write_verilog -noattr probe.v"]))
+    return verilate(folder, PROBE, "probe.v", str(SOURCES / "sim" / "probe.cpp"))
 
 
 def rtl_sha256() -> str:

@@ -24,7 +24,7 @@ from sealshot.runtime.engines.weight_stream import read_stream, same_graph
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.weights import score_graph
 
-STEPS = ("equality", "links", "accuracy", "likelihood")
+STEPS = ("equality", "cells", "links", "accuracy", "likelihood")
 SEEDS = (1, 2, 3)
 LIKELIHOOD_MHZ = 160
 USAGE = f"""
@@ -35,6 +35,8 @@ with its integer graph beside it; DATA folders of face pictures, or FILE.npz wit
 
   equality   scores by RTL, NumPy and ONNX Runtime, of faces, black, white, noise and a
              checkerboard; and every layer's output of some
+  cells      random traffic through a multiplier and block RAMs of each shape, as cells of the ECP5
+             in a synthesised netlist and in their plain form
   links      faces a second over UART and SPI at their real rates, at the pins of the top
   accuracy   what the integers cost against the trained score in float32: on all faces, and of
              each track of --clips the frame that is chosen
@@ -79,6 +81,8 @@ def main(argv: list[str]) -> int:
     try:
         if "equality" in steps:
             found["equality"] = asdict(_equality(given.stream, faces, given.every_layer))
+        if "cells" in steps:
+            found["cells"] = asdict(_cells())
         if "links" in steps:
             found["links"] = _links(faces[:6])
         if "accuracy" in steps:
@@ -94,7 +98,7 @@ def main(argv: list[str]) -> int:
         say_json(result)
     else:
         _print(found)
-    apart = found.get("equality", {})
+    apart = found.get("equality", {}) | found.get("cells", {})
     return int(any(value for key, value in apart.items() if key.endswith("apart")))
 
 
@@ -120,6 +124,12 @@ def _equality(stream: Path, faces: NDArray[np.uint8], every_layer: int) -> Any:
         return compare(board, stream, np.concatenate([faces, hard]), layers)
     finally:
         board.close()
+
+
+def _cells() -> Any:
+    from sealshot.benchmarks.board.fpga.cells import compare_cells
+
+    return compare_cells()
 
 
 def _links(faces: NDArray[np.uint8]) -> list[dict[str, Any]]:
@@ -155,6 +165,11 @@ def _print(found: dict[str, Any]) -> None:
             f"{equality['crops']} crops by RTL, NumPy and ONNX Runtime: "
             f"{equality['scores_apart']} scores apart; every layer of {equality['layers_of']} "
             f"crops: {equality['layers_apart']} layers apart"
+        )
+    if cells := found.get("cells"):
+        say(
+            f"cells of the ECP5 and their plain form, {cells['cycles']} cycles: "
+            f"{cells['signatures_apart']} of {cells['signatures']} signatures apart"
         )
     if accuracy := found.get("accuracy"):
         say(

@@ -9,6 +9,7 @@ import onnx
 import pytest
 
 from sealshot.benchmarks.board.check import steps
+from sealshot.benchmarks.board.fpga import cells
 from sealshot.benchmarks.board.fpga.accuracy import Choices, choices, compare_graphs
 from sealshot.benchmarks.board.fpga.command import hard_pictures
 from sealshot.benchmarks.board.fpga.equality import compare, read_net
@@ -71,6 +72,20 @@ def test_the_integer_graph_is_compared_with_the_trained_one(files: FpgaFiles) ->
     assert 0 < found.rms < 0.2 * found.spread
     same = compare_graphs(files.graph, files.graph, faces, [])
     assert (same.rms, same.spearman) == (0, pytest.approx(1))
+
+
+@pytest.mark.parametrize(("other", "apart"), [("0a 0b 0c", 0), ("0a 0b 0d", 1)])
+def test_cells_that_ever_gave_something_else_are_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, other: str, apart: int
+) -> None:
+    def probe(folder: Path, *, as_cells: bool) -> Path:
+        program = folder / "probe"
+        program.write_text(f"#!/bin/sh\nprintf '%s\\n' {other if as_cells else '0a 0b 0c'}\n")
+        program.chmod(0o755)
+        return program
+
+    monkeypatch.setattr(cells, "probe_of_cells", probe)
+    assert cells.compare_cells(800) == cells.CellEquality(800, 3, apart)
 
 
 def test_hard_pictures_are_four_and_no_two_alike() -> None:
