@@ -10,6 +10,7 @@ import av
 from sealshot.runtime.cli.arguments import Arguments, output_file, positive_int, seconds
 from sealshot.runtime.cli.commands.styles import NOT_MEASURED, style
 from sealshot.runtime.cli.terminal import note, progress, say, say_json
+from sealshot.runtime.cli.words import counted
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.pipeline.stop import Stop
 from sealshot.runtime.public.cover import DEFAULT_STYLE
@@ -133,7 +134,8 @@ def main(argv: list[str]) -> int:
         )
     else:
         say(
-            f"{given.output}: {stream.pictures} pictures, {stream.covered} regions covered "
+            f"{given.output}: {counted(stream.pictures, 'picture')}, "
+            f"{counted(stream.covered, 'region')} covered "
             f"({'face' if drawn else covered}), {stream.pictures / done_s:.1f} fps"
             + (", interrupted" if stop.is_set() else "")
         )
@@ -141,5 +143,6 @@ def main(argv: list[str]) -> int:
         note(NOT_MEASURED)
     note(f"faces narrower than {hiding.min_face_px} px were not looked for (--min-face)")
     if stop.is_set():
-        note(f"{taken - stream.pictures} pictures were left out: what comes after them is unknown")
+        left = counted(taken - stream.pictures, "picture")
+        note(f"left out: {left}, since what comes after is unknown")
     return 0

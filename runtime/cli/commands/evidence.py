@@ -126,7 +126,7 @@ def _export(argv: list[str]) -> int:
     write_file(given.output, data, mode=0o600)
     warn(f"{given.output} HOLDS PLAIN FACES, and the secrets that open these shots")
     count, case = len(account.exhibits), warrant.case
-    note(f"{count} shots of case {case}; `sealshot evidence verify` checks them")
+    note(f"{counted(count, 'shot')} of case {case}; `sealshot evidence verify` checks them")
     say(f"{hashlib.sha256(data).hexdigest()}  {given.output}")
     return 0
 
@@ -280,9 +280,8 @@ def _print(account: Account, witnesses: Sequence[Party]) -> None:
     say(f"policy {account.policy.digest}")
     for camera in warrant.cameras:
         say(f"camera {camera.name} {camera.verify_key}")
-    say(
-        f"{len(account.exhibits)} shots: all of it is what was sealed, logged, ordered and released"
-    )
+    shots = counted(len(account.exhibits), "shot")
+    say(f"{shots}: all of it is what was sealed, logged, ordered and released")
 
 
 def _print_manifests(checked: Checked) -> None:

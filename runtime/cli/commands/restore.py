@@ -12,6 +12,7 @@ import numpy as np
 
 from sealshot.runtime.cli.arguments import Arguments, natural_int, output_file
 from sealshot.runtime.cli.terminal import note, progress, say, say_json
+from sealshot.runtime.cli.words import counted
 from sealshot.runtime.errors import InputError, SealError
 from sealshot.runtime.files import read_regular
 from sealshot.runtime.public.cover import Plane
@@ -318,7 +319,7 @@ def _tell(
         )
         return 0
     who = "track " + ", ".join(map(str, given.track)) if given.track else "everybody"
-    say(f"{given.output}: {written} pictures, {who} is back in {restorer.restored}")
+    say(f"{given.output}: {counted(written, 'picture')}, {who} is back in {restorer.restored}")
     note(f"bit for bit what was there; elsewhere the picture is what {codec} left of it")
     if given.track:
         note("where blocks of 16x16 pixels touch somebody else's region they stay covered")

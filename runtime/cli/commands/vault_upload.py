@@ -9,6 +9,7 @@ from pathlib import Path
 from sealshot.runtime.cli.arguments import Arguments, duration, positive_int
 from sealshot.runtime.cli.commands.vault_purge import log_camera
 from sealshot.runtime.cli.terminal import fail, note, progress, say, say_json
+from sealshot.runtime.cli.words import counted
 from sealshot.runtime.pipeline.stop import Stop
 from sealshot.runtime.seal.succession import read_policy
 from sealshot.runtime.vault.keeper import Keeper, Sealing
@@ -51,7 +52,10 @@ def upload(arguments: Arguments, argv: list[str]) -> int:
     if given.json:
         say_json({"uploaded": end.sent, "left": end.waiting, "interrupted": interrupted})
     else:
-        say(f"{end.sent} shots uploaded" + (f", {end.waiting} left" if end.waiting else ""))
+        say(
+            f"{counted(end.sent, 'shot')} uploaded"
+            + (f", {end.waiting} left" if end.waiting else "")
+        )
     if interrupted:
         raise KeyboardInterrupt
     if end.waiting:
