@@ -44,6 +44,8 @@ class _Trail:
     times_s: list[float] = field(default_factory=list)
     boxes: list[kalman.Array] = field(default_factory=list)
     states: list[kalman.State] = field(default_factory=list)
+    behind: tuple[float, float, kalman.State] | None = None
+    """Of :meth:`_backwards`: the time of the find, that of the last one heeded, and what it gave"""
 
     def add(self, time_s: float, box: kalman.Array) -> None:
         if self.states:
@@ -80,10 +82,14 @@ class _Trail:
     def _backwards(self, first: int) -> kalman.State:
         """Return the state at a find as it looks to who comes from the finds after it."""
         last = min(first + FINDS_BEHIND, len(self.boxes) - 1)
+        reach = self.times_s[first], self.times_s[last]
+        if self.behind is not None and self.behind[:2] == reach:
+            return self.behind[2]
         state = kalman.start(self.boxes[last])
         for at in range(last - 1, first - 1, -1):
             passed = self.times_s[at + 1] - self.times_s[at]
             state = kalman.correct(kalman.predict(state, passed), self.boxes[at])
+        self.behind = (*reach, state)
         return state
 
 

@@ -29,7 +29,7 @@ from sealshot.runtime.types import Face, Frame
 
 TICKS_A_SECOND = 1000
 FRAMES_AHEAD = 2
-SEARCH_S = 0.2
+SEARCH_S = 0.25
 """What the watch does not find is looked for so often: looking back covers what lies between."""
 LEAST_S = 60.0
 """A file lasts for so long at least, though an hour ends in it."""
@@ -147,7 +147,7 @@ class PublicSink(Sink):
 
         def begin(path: Path) -> VideoWriter:
             below = self._hiding.below(form.width)
-            return VideoWriter(path, form, self._codec, below=below)
+            return VideoWriter(path, form, self._codec, below=below, fast=True)
 
         def keep(stream: bytes) -> OriginalsWriter:
             return OriginalsWriter(stream, form.format, self._done.put, self._hour_of)

@@ -37,6 +37,8 @@ MIN_FACE_PX = 20
 SAME_IOU = 0.3
 SENSITIVE = replace(FAST, thresholds=(0.6, 0.5, 0.5))
 """MTCNN's, for `mtcnn`: what is doubtful is taken for a face."""
+SELDOM = replace(FAST, thresholds=(0.6, 0.5, 0.4))
+"""The same where each place is looked at now and then only: each look has to find more."""
 
 
 @dataclass(frozen=True)
@@ -62,16 +64,24 @@ class Hiding:
         return strip_px(width) if self.message == "strip" else 0
 
 
-def open_detectors(specs: Sequence[str], min_face_px: int) -> list[Detector]:
+def open_detectors(
+    specs: Sequence[str], min_face_px: int, *, beside: bool = False
+) -> list[Detector]:
     """Open detectors as :func:`open_detector` does; MTCNN is :data:`SENSITIVE`.
+
+    Args:
+        specs: names.
+        min_face_px: width of the smallest face.
+        beside: whether they work beside a watch, in one thread and now and then (:data:`SELDOM`).
 
     Raises:
         InputError: there is no such detector, or its file cannot be read.
     """
+    threads, settings = (1, SELDOM) if beside else (0, SENSITIVE)
     return [
-        Mtcnn(min_face_px=min_face_px, settings=SENSITIVE)
+        Mtcnn(min_face_px=min_face_px, settings=settings, threads=threads)
         if spec == "mtcnn"
-        else open_detector(spec, min_face_px=min_face_px)
+        else open_detector(spec, min_face_px=min_face_px, threads=threads)
         for spec in specs
     ]
 

@@ -50,8 +50,9 @@ def measure(boxes: Array) -> Array:
 
 def unit(at: Array) -> Array:
     """Return what 1 is in pixels, ``[..., 4]``: the face size for the centre, 1 for the logs."""
-    size = np.exp(at[..., 2:].mean(axis=-1, keepdims=True))
-    return np.concatenate([size, size, np.ones_like(size), np.ones_like(size)], axis=-1)
+    found = np.ones(at.shape)
+    found[..., :2] = np.exp((at[..., 2:3] + at[..., 3:]) / 2)
+    return found
 
 
 def start(box: Array) -> State:
@@ -83,28 +84,34 @@ def predict(state: State, dt_s: Array | float) -> State:
     left = np.exp(-dt / FADES_S)  # of the velocity
     way = FADES_S * (1 - left)  # for each unit of velocity
     noise = (ACCELERATION_STD * unit(state.at)) ** 2
-    at_var, cross, speed_var = np.moveaxis(state.cov, -1, 0)
-    cov = [
+    at_var, cross, speed_var = _parts(state)
+    cov = np.empty((*np.broadcast_shapes(at_var.shape, dt.shape), 3))
+    cov[..., 0] = (
         at_var
         + 2 * way * cross
         + way**2 * speed_var
-        + noise * FADES_S**2 * (dt - 2 * way + FADES_S / 2 * (1 - left**2)),
-        left * (cross + way * speed_var) + noise * way**2 / 2,
-        left**2 * speed_var + noise * FADES_S / 2 * (1 - left**2),
-    ]
-    return State(state.at + way * state.speed, left * state.speed, np.stack(cov, axis=-1))
+        + noise * FADES_S**2 * (dt - 2 * way + FADES_S / 2 * (1 - left**2))
+    )
+    cov[..., 1] = left * (cross + way * speed_var) + noise * way**2 / 2
+    cov[..., 2] = left**2 * speed_var + noise * FADES_S / 2 * (1 - left**2)
+    return State(state.at + way * state.speed, left * state.speed, cov)
 
 
 def correct(state: State, box: Array) -> State:
     """Return a predicted state after the face was seen at ``box`` (``[4]``, or ``[n, 4]``)."""
-    at_var, cross, speed_var = np.moveaxis(state.cov, -1, 0)
+    at_var, cross, speed_var = _parts(state)
     total = at_var + (MEASURED_STD * unit(state.at)) ** 2
     residual = measure(box) - state.at
     gain, speed_gain = at_var / total, cross / total
-    cov = [(1 - gain) * at_var, (1 - gain) * cross, speed_var - speed_gain * cross]
-    return State(
-        state.at + gain * residual, state.speed + speed_gain * residual, np.stack(cov, axis=-1)
-    )
+    cov = np.empty((*residual.shape, 3))
+    cov[..., 0], cov[..., 1] = (1 - gain) * at_var, (1 - gain) * cross
+    cov[..., 2] = speed_var - speed_gain * cross
+    return State(state.at + gain * residual, state.speed + speed_gain * residual, cov)
+
+
+def _parts(state: State) -> tuple[Array, Array, Array]:
+    """Return variance, covariance and variance of the speed, ``[..., 4]`` each."""
+    return state.cov[..., 0], state.cov[..., 1], state.cov[..., 2]
 
 
 def volume(expected: State) -> Array:

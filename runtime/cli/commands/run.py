@@ -138,7 +138,7 @@ def main(argv: list[str]) -> int:
     if hiding.painter:
         note(NOT_MEASURED)
     detector = given.detector or Settings.detector
-    detectors = open_detectors([detector], hiding.min_face_px) if codec else []
+    detectors = open_detectors([detector], hiding.min_face_px, beside=True) if codec else []
     sealing = _sealing(arguments, given)
     watched = watching(arguments, given)
     settings = replace(

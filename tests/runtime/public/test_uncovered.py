@@ -54,7 +54,7 @@ class Kept:
 )
 def test_no_eye_is_shown(data: Path, clip: str, first: int, last: int) -> None:
     kept, eyes, before = Kept(), marked()[clip], {}
-    detectors = open_detectors(["mtcnn"], MIN_FACE_PX)
+    detectors = open_detectors(["mtcnn"], MIN_FACE_PX, beside=True)
     stream = PublicStream(kept, detectors, Hiding(), None, SEARCH_S)  # type: ignore[arg-type]
     with Recording(data / "clips" / clip) as recording:
         for index, item in enumerate(recording):
