@@ -40,8 +40,9 @@ ENCODERS: dict[Codec, tuple[str, dict[str, str]]] = {
     "ffv1": ("ffv1", {"level": "3"}),
     "mjpeg": ("mjpeg", {"qmin": "2", "qmax": "4", "strict": "unofficial"}),
 }
-FAST = {"preset": "ultrafast"}
-"""What a camera's own processor takes: half the time and half more bytes, as good a picture."""
+FAST = {"preset": "ultrafast", "x264-params": f"{LOOKS_NOT_AHEAD}:aq-mode=1"}
+"""For H.264 on a camera's own processor: 0.6 of the time, half more bytes, 1 dB less. Without
+adaptive quantisation (aq) noise of the coding reaches what is flat, such as covered faces."""
 CODECS: tuple[Codec, ...] = tuple(ENCODERS)
 NEED_EVEN_SIDES = ("h264", "h265")
 AHEAD = 2
@@ -115,7 +116,7 @@ class VideoWriter:
     def _open(self, form: Form, codec: Codec, audio: av.AudioStream | None, fast: bool) -> None:
         name, _ = CONTAINERS[self._path.suffix.lower()]
         encoder, options = ENCODERS[codec]
-        if fast and "preset" in options:
+        if fast and codec == "h264":
             options = options | FAST
         self._container = av.open(self._file, "w", format=name)
         stream = self._container.add_stream(encoder, rate=form.fps or 25, options=dict(options))

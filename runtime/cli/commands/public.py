@@ -1,4 +1,4 @@
-"""`sealshot public`: what a public stream says of itself."""
+"""`sealshot public`: what a public stream says of itself, and one file that carries all of it."""
 
 from __future__ import annotations
 
@@ -6,29 +6,44 @@ import uuid
 from collections import Counter
 from pathlib import Path
 
-from sealshot.runtime.cli.arguments import Arguments, run_action
-from sealshot.runtime.cli.terminal import say, say_json, table
+from sealshot.runtime.cli.arguments import Arguments, natural_int, output_file, run_action
+from sealshot.runtime.cli.commands.containers import in_vault
+from sealshot.runtime.cli.terminal import note, say, say_json, table
 from sealshot.runtime.errors import InputError
+from sealshot.runtime.public.attached import attach
 from sealshot.runtime.public.message import Message
-from sealshot.runtime.public.restore import messages_in_packets, messages_in_strips
+from sealshot.runtime.public.restore import messages_in_packets, messages_in_strips, survey
 
 USAGE = """
 usage: sealshot public read VIDEO [--json]
+       sealshot public attach VIDEO --vault DIR [--track N]... -o FILE.mkv
 
+read:
 Say what a public stream carries: which stream it is, which pictures of it are there, and what is
 covered in them, by track, and in how many of them originals of it alone are sealed (see `sealshot
 restore`). It is read out of the video itself (H.264 and
 H.265), so a file that was cut or copied says it too; one that was encoded again does only where it
 has the strip of `--message strip`, which tells stream, picture and sealed parts, and no boxes.
 
-example:
+attach:
+Copy VIDEO with the sealed containers of what is covered in it as attachments of Matroska, from
+which `sealshot restore` reads them without the vault; they are as sealed there as they are in it.
+Nothing that copies the file keeps them but `ffmpeg -map 0 -c copy`, so the vault has to keep its
+own. They are held in memory while they are written.
+
+  --vault DIR         where the containers are
+  --track N           only those of a track; may be repeated (default: all)
+  -o FILE.mkv         one file that carries all
+
+examples:
   sealshot public read public.mkv
+  sealshot public attach public.mkv --vault vault/ -o all.mkv
 """
 
 
 def main(argv: list[str]) -> int:
     """Run the command."""
-    return run_action("public", USAGE, {"read": _read}, argv)
+    return run_action("public", USAGE, {"read": _read, "attach": _attach}, argv)
 
 
 def _read(argv: list[str]) -> int:
@@ -83,6 +98,35 @@ def _read(argv: list[str]) -> int:
                 for track, at in sorted(seen.items())
             ),
         )
+    return 0
+
+
+def _attach(argv: list[str]) -> int:
+    arguments = Arguments("public attach", USAGE)
+    arguments.add_argument("video", type=Path)
+    arguments.add_argument("--vault", type=Path, required=True)
+    arguments.add_argument("--track", type=natural_int, action="append", default=[])
+    arguments.add_argument("-o", dest="output", type=output_file, required=True)
+    given = arguments.parse_args(argv)
+    if given.output.suffix.lower() != ".mkv":
+        raise InputError(
+            f"{given.output} takes no attachments", hint="let its name end with .mkv: Matroska does"
+        )
+    if given.output.exists():
+        raise InputError(
+            f"{given.output} exists and is not overwritten", hint="choose another file name"
+        )
+    wanted = survey(given.video).wanted(frozenset(given.track))
+    if not wanted:
+        raise InputError(
+            f"{given.video} says of no sealed originals"
+            + (" of these tracks alone" if given.track else ""),
+            hint="`sealshot public read` lists its tracks",
+        )
+    there = in_vault(given.vault, wanted)
+    attach(given.video, {one.path.stem: one.read() for one in there.values()}, given.output)
+    say(f"{given.output}: the stream and {len(there)} of its containers")
+    note("a copy keeps them with -map 0 only: `ffmpeg -i FILE -map 0 -c copy COPY.mkv`")
     return 0
 
 

@@ -11,10 +11,10 @@ import av
 import numpy as np
 
 from sealshot.runtime.cli.arguments import Arguments, natural_int, output_file
+from sealshot.runtime.cli.commands.containers import Sealed, in_stream, in_vault
 from sealshot.runtime.cli.terminal import note, progress, say, say_json
 from sealshot.runtime.cli.words import counted
 from sealshot.runtime.errors import InputError, SealError
-from sealshot.runtime.files import read_regular
 from sealshot.runtime.public.cover import Plane
 from sealshot.runtime.public.message import Part
 from sealshot.runtime.public.picture import Form, frame_of, planes_of
@@ -43,12 +43,11 @@ from sealshot.runtime.seal.times import utc_now
 from sealshot.runtime.seal.warrant import Warrant, check_warrant, read_warrant
 from sealshot.runtime.vault.logged import Logged, read_logged
 from sealshot.runtime.vault.record import LOG
-from sealshot.runtime.vault.store import OBJECT_LIMIT, SEALED, VaultObject, list_objects
 
 USAGE = """
-usage: sealshot restore STREAM --vault DIR [--track N]... --warrant FILE --policy FILE
+usage: sealshot restore STREAM [--vault DIR] [--track N]... --warrant FILE --policy FILE
                      --request FILE
-       sealshot restore STREAM --vault DIR [--track N]... --warrant FILE --policy FILE
+       sealshot restore STREAM [--vault DIR] [--track N]... --warrant FILE --policy FILE
                      --identity FILE --answer FILE... [--checkpoint FILE]... [--partial]
                      -o FILE.mkv [--json]
 
@@ -67,7 +66,8 @@ one person may be several: `sealshot public read STREAM` lists them.
 What does not fit is refused, and nothing is written: a stream that was cut, encoded again or
 scaled, a container that is missing, or is another than the stream says.
 
---vault DIR       where the containers are
+--vault DIR       where the containers are (default: in STREAM itself, if `sealshot public attach`
+                  put them there; the vault's log then does not say whether they were replaced)
 --track N         a track to bring back; may be repeated (default: everybody)
 --warrant FILE    a warrant that a quorum has signed, with --purpose restore
 --policy FILE     the policy of the camera
@@ -93,7 +93,7 @@ def main(argv: list[str]) -> int:
     arguments = Arguments("restore", USAGE)
     add = arguments.add_argument
     add("stream", type=Path)
-    add("--vault", type=Path, required=True)
+    add("--vault", type=Path)
     add("--track", type=natural_int, action="append", default=[])
     add("--warrant", type=Path, required=True)
     add("--policy", type=Path, required=True)
@@ -121,34 +121,17 @@ def main(argv: list[str]) -> int:
             + (" of these tracks alone" if given.track else ""),
             hint="`sealshot public read` lists its tracks",
         )
-    there = _find(given.vault, wanted)
+    there = in_vault(given.vault, wanted) if given.vault else in_stream(given.stream, wanted)
     if given.request:
         return _request(there, warrant, policy, given.request)
     return _restore(given, found, wanted, there, warrant, policy)
 
 
-def _find(vault: Path, wanted: Mapping[Part, str]) -> dict[Part, VaultObject]:
-    """Return where the containers of parts are, of those that are there."""
-    by_id = {found.path.stem: found for found in list_objects(vault) if found.path.suffix == SEALED}
-    there = {part: by_id[id] for part, id in wanted.items() if id in by_id}
-    if not there:
-        raise InputError(
-            f"none of the {len(wanted)} containers is in {vault}",
-            hint="give the vault of the camera that wrote the stream; after the retention time "
-            "they are gone",
-        )
-    if len(there) < len(wanted):
-        note(f"{len(wanted) - len(there)} of {len(wanted)} containers are not in {vault}")
-    return there
-
-
-def _request(
-    there: Mapping[Part, VaultObject], warrant: Warrant, policy: Policy, output: Path
-) -> int:
+def _request(there: Mapping[Part, Sealed], warrant: Warrant, policy: Policy, output: Path) -> int:
     containers = []
     for found in there.values():
         with named(found.path):
-            container = read_container(_read(found.path))
+            container = read_container(found.read())
             check_scope(warrant, container, policy)
         containers.append(container)
     write_file(output, write_request(containers))
@@ -160,12 +143,13 @@ def _restore(
     given: argparse.Namespace,
     found: Survey,
     wanted: Mapping[Part, str],
-    there: Mapping[Part, VaultObject],
+    there: Mapping[Part, Sealed],
     warrant: Warrant,
     policy: Policy,
 ) -> int:
     if not given.partial:
-        _check_whole(given.stream, found, len(wanted) - len(there))
+        where = "the vault" if given.vault else "it"
+        _check_whole(given.stream, found, len(wanted) - len(there), where)
     disable_core_dumps()
     identities = [identity for file in given.identity for identity in read_identities(file)]
     answers = []
@@ -208,7 +192,7 @@ def _restore(
     return _tell(given, found, restorer, written, recording.codec)
 
 
-def _check_whole(stream: Path, found: Survey, missing: int) -> None:
+def _check_whole(stream: Path, found: Survey, missing: int, where: str) -> None:
     if found.silent:
         raise InputError(
             f"{found.silent} of the pictures of {stream} do not say which ones they are",
@@ -221,7 +205,7 @@ def _check_whole(stream: Path, found: Survey, missing: int) -> None:
         )
     if missing:
         raise InputError(
-            f"{missing} of the containers of {stream} are not in the vault", hint=NOT_WHOLE
+            f"{missing} of the containers of {stream} are not in {where}", hint=NOT_WHOLE
         )
 
 
@@ -230,7 +214,7 @@ class _Opener:
 
     def __init__(
         self,
-        there: Mapping[Part, VaultObject],
+        there: Mapping[Part, Sealed],
         warrant: Warrant,
         policy: Policy,
         answers: Sequence[Answer],
@@ -242,7 +226,7 @@ class _Opener:
     def __call__(self, part: Part) -> Opened:
         found = self._there[part]
         with named(found.path):
-            data = _read(found.path)
+            data = found.read()
             wrong = self._logged.differs(found.id, data) if self._logged else ""
             if wrong:
                 raise SealError(wrong, "the camera's key may be stolen: ask its keeper")
@@ -250,7 +234,7 @@ class _Opener:
         warrant = self._warrant
         return Opened(opened, opened.within(warrant.start, warrant.end))
 
-    def _open(self, found: VaultObject, container: Container) -> OpenedOriginals:
+    def _open(self, found: Sealed, container: Container) -> OpenedOriginals:
         if container.header.id != found.path.stem:
             raise SealError(
                 f"it is the container {container.header.id}, under the name of another",
@@ -260,20 +244,14 @@ class _Opener:
 
 
 def _logged(
-    vault: Path, there: Mapping[Part, VaultObject], warrant: Warrant, kept: Sequence[bytes]
+    vault: Path | None, there: Mapping[Part, Sealed], warrant: Warrant, kept: Sequence[bytes]
 ) -> Logged | None:
-    if not (vault / LOG).exists():
-        note(f"there is no log in {vault}: whether a container was replaced is not checked")
+    if vault is None or not (vault / LOG).exists():
+        where = f"in {vault}" if vault else "without --vault"
+        note(f"there is no log {where}: whether a container was replaced is not checked")
         return None
     asked = {found.id for found in there.values()}
     return read_logged(vault / LOG, warrant.cameras, kept, there=asked)
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return read_regular(path, OBJECT_LIMIT)
-    except OSError as error:
-        raise InputError(f"cannot read it: {error.strerror}", hint="check the vault") from error
 
 
 def _form_of(originals: Originals, form: Form) -> Form:

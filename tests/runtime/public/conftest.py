@@ -1,4 +1,4 @@
-"""Videos without a face, made through PyAV as a test wants them."""
+"""Videos without a face, made through PyAV as a test wants them, and a public stream."""
 
 from __future__ import annotations
 
@@ -11,8 +11,15 @@ import av
 import cv2
 import numpy as np
 import pytest
+from restoring import FRAMES, NOBODY, ORIGIN, SIZE, Both, Told, sign_warrant
 
 from sealshot.runtime.demo.clip import PORTRAIT
+from sealshot.runtime.pipeline.sinks import End, Seen
+from sealshot.runtime.public.picture import planes_of
+from sealshot.runtime.public.sink import PublicSink
+from sealshot.runtime.public.stream import Hiding
+from sealshot.runtime.types import Frame, Tracks
+from sealshot.runtime.vault.keeper import Keeper
 
 MakeClip = Callable[..., Path]
 
@@ -138,3 +145,38 @@ def make_walk(tmp_path: Path) -> MakeClip:
         return path
 
     return make
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory, parties) -> Told:
+    """A public stream of noise in which two faces cross, and its originals in a vault."""
+    folder = tmp_path_factory.mktemp("restore")
+    rng, source = np.random.default_rng(5), []
+    with Keeper(folder / "vault", parties.sealing()) as keeper:
+        sink = PublicSink(
+            folder / "public.mkv",
+            "h264",
+            [Both()],
+            Hiding("solid", look_s=0.2),
+            25.0,
+            lambda part, utc: keeper.put_originals(part, ORIGIN, utc),
+        )
+        still = rng.integers(0, 225, (SIZE[1], SIZE[0], 3))
+        for index in range(FRAMES):
+            image = (still + rng.integers(0, 30, still.shape)).astype(np.uint8)
+            image[:4, :4] = 4 * index
+            decoded = av.VideoFrame.from_ndarray(image, "bgr24").reformat(format="yuv420p")
+            source.append(planes_of(decoded))
+            frame = Frame(index, index / 25, image, decoded)
+            sink.seen(Seen(frame, Tracks((), ()), NOBODY, (), 0))
+        sink.end(End((), (), 0, False, None))
+    return Told(parties, folder, source)
+
+
+@pytest.fixture
+def told(written: Told, capsys: pytest.CaptureFixture[str]) -> Told:
+    """The same, with a warrant to restore."""
+    if not (written.folder / "w.json").exists():
+        sign_warrant(written.parties, written.folder / "w.json", capsys, "restore")
+    capsys.readouterr()
+    return written

@@ -1,0 +1,115 @@
+"""A public stream that carries its sealed originals, and who still has them after a copy."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import av
+import pytest
+from restoring import Told, planes
+
+from sealshot.runtime.cli.main import main
+from sealshot.runtime.public.attached import attached
+from sealshot.runtime.public.restore import messages_in_packets, survey
+
+needs_ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="needs ffmpeg")
+
+
+@pytest.fixture
+def all_in_one(told: Told) -> Path:
+    path = told.folder / "one-file.mkv"
+    if not path.exists():
+        vault = ["--vault", str(told.folder / "vault")]
+        assert main(["public", "attach", str(told.stream), *vault, "-o", str(path)]) == 0
+    return path
+
+
+def without_vault(told: Told, stream: Path, name: str) -> int:
+    """Go the whole way from a warrant to what comes back, with the stream alone."""
+    policy = ["--warrant", str(told.folder / "w.json"), "--policy", str(told.parties.policy)]
+    request = told.folder / f"{name}.zip"
+    code = main(["restore", str(stream), *policy, "--request", str(request)])
+    if code:
+        return code
+    given = [*policy, *told.answers(request, name), "-o", str(told.folder / f"{name}.mkv")]
+    return main(["restore", str(stream), *given, "--json"])
+
+
+def test_one_file_gives_everybody_back_without_the_vault(
+    told: Told,
+    all_in_one: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    wanted = survey(told.stream).wanted(frozenset())
+    assert set(attached(all_in_one)) == set(wanted.values())
+    assert list(messages_in_packets(all_in_one)) == list(messages_in_packets(told.stream))
+    capsys.readouterr()
+    assert without_vault(told, all_in_one, "carried") == 0
+    told_of = capsys.readouterr()
+    assert json.loads(told_of.out)["restored"] == len(told.source)
+    assert "no log without --vault" in told_of.err
+    assert told.restore("kept") == 0
+    for carried, kept in zip(
+        planes(told.folder / "carried.mkv"), planes(told.folder / "kept.mkv"), strict=True
+    ):
+        assert all((one == other).all() for one, other in zip(carried, kept, strict=True))
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize(
+    ("options", "kept"),
+    [
+        (("-map", "0", "-c", "copy"), True),
+        (("-map", "0", "-c:v", "libx264", "-c:t", "copy"), True),
+        (("-c", "copy"), False),
+        (("-c:v", "libx264"), False),
+    ],
+)
+def test_what_a_copy_keeps(
+    all_in_one: Path, tmp_path: Path, options: tuple[str, ...], kept: bool
+) -> None:
+    copy = tmp_path / "copy.mkv"
+    ffmpeg = ["ffmpeg", "-v", "error", "-i", str(all_in_one), *options, str(copy)]
+    subprocess.run(ffmpeg, check=True)
+    assert attached(copy) == (attached(all_in_one) if kept else {})
+
+
+def test_a_copy_by_pyav_loses_them(all_in_one: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy.mkv"
+    with av.open(str(all_in_one)) as source, av.open(str(copy), "w") as target:
+        video = target.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.size:
+                packet.stream = video
+                target.mux(packet)
+    assert attached(copy) == {}
+
+
+def test_a_stream_without_any_says_so(
+    told: Told,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert without_vault(told, told.stream, "none") == 2
+    assert "-map 0 only" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("all.mp4", "takes no attachments"), ("there.mkv", "exists"), ("no/all.mkv", "cannot write")],
+)
+def test_nothing_is_written_elsewhere(
+    told: Told,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    said: str,
+) -> None:
+    (tmp_path / "there.mkv").write_bytes(b"mine")
+    vault = ["--vault", str(told.folder / "vault")]
+    assert main(["public", "attach", str(told.stream), *vault, "-o", str(tmp_path / name)])
+    assert said in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["there.mkv"]
+    assert (tmp_path / "there.mkv").read_bytes() == b"mine"
