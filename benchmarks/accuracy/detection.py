@@ -31,6 +31,7 @@ from sealshot.runtime.types import Face, Floats, Image
 USAGE = """
 usage: sealshot bench detection agreement WHEEL PATH... [options]
        sealshot bench detection recall PATH... [--confirm NAME] [options]
+       sealshot bench detection following CLIP... [options]
        sealshot bench detection speed CLIP [options]
 
   agreement   do our boxes agree with those of facenet-pytorch (WHEEL) on the same images, with the
@@ -39,11 +40,13 @@ usage: sealshot bench detection agreement WHEEL PATH... [options]
   recall      what each deviation from the published parameters costs. Of a clip: the faces of 40 px
               or more that the published parameters find. Of a folder: pictures of one face, shrunk
               to 40-70 px, turned, blurred, darkened and made noisy; there they miss some, too.
+  following   the default, which looks at parts of the frames of a video, beside full passes of the
+              same networks: faces and people that it misses
   speed       time of each stage on a clip, with one and with two threads
 
 A PATH is a clip or a folder of pictures (its sub-folders as well).
 
-  --count N           pictures or frames of each PATH (default 150)
+  --count N           pictures or frames of each PATH, of `following` the first (default 150)
   --confirm DETECTOR  count faces that this detector does not see, as yunet:FILE.onnx
   -o, --output FILE   write the figures as JSON
   --json              print them as JSON instead of a table
@@ -127,7 +130,7 @@ def agreement(wheel: Path, paths: Sequence[Path], count: int) -> dict[str, Agree
             for name, detector in ours.items():
                 tallies[name].add(reference, detector.detect(image))
             moved = np.pad(image, ((1, 0), (1, 0), (0, 0)), mode="edge")
-            tallies[moved_name].add(reference, [_moved(f, -1, -1) for f in peer.detect(moved)])
+            tallies[moved_name].add(reference, [moved(f, -1, -1) for f in peer.detect(moved)])
     if not tallies[moved_name].landmarks:
         raise InputError("no face was found in these pictures", hint="name others")
     return tallies
@@ -186,7 +189,7 @@ def recall(paths: Sequence[Path], count: int, confirm: Detector | None) -> dict[
             tally.cpu_ms.append(1e3 * (time.thread_time() - start))
             tally.clips.add(reference, found)
             inside = [f for f in found if f.box[0] > x and f.box[1] > y]
-            again = [_moved(face, x, y) for face in detector.detect(image[y:, x:])]
+            again = [moved(face, x, y) for face in detector.detect(image[y:, x:])]
             tally.moved.add(inside, again)
             if seen is not None:
                 best = iou(_boxes(found), seen).max(axis=1, initial=0)
@@ -319,7 +322,8 @@ def _boxes(faces: Sequence[Face]) -> Floats:
     return np.asarray([face.box for face in faces], np.float32).reshape(-1, 4)
 
 
-def _moved(face: Face, x: int, y: int) -> Face:
+def moved(face: Face, x: int, y: int) -> Face:
+    """Return the face of a picture that was moved by some pixels."""
     shift = np.asarray([x, y], np.float32)
     return Face(face.box + np.tile(shift, 2), face.score, face.landmarks + shift)
 
@@ -328,7 +332,7 @@ def main(argv: list[str]) -> int:
     """Run the benchmark that ``argv`` names."""
     arguments = Arguments("bench detection", USAGE)
     add = arguments.add_argument
-    add("command", choices=("agreement", "recall", "speed"))
+    add("command", choices=("agreement", "recall", "following", "speed"))
     add("paths", nargs="+", type=Path)
     add("--count", type=positive_int, default=150)
     add("--confirm")
@@ -338,6 +342,10 @@ def main(argv: list[str]) -> int:
     rows: list[dict[str, Any]]
     if given.command == "speed":
         rows = speed(given.paths[0], given.count)
+    elif given.command == "following":
+        from sealshot.benchmarks.accuracy.following import follow  # which needs this module
+
+        rows = [row for clip in given.paths for row in follow(clip, given.count)]
     elif given.command == "recall":
         confirm = open_detector(given.confirm, min_face_px=20) if given.confirm else None
         tallies = recall(given.paths, given.count, confirm)
