@@ -130,7 +130,7 @@ def agreement(wheel: Path, paths: Sequence[Path], count: int) -> dict[str, Agree
             for name, detector in ours.items():
                 tallies[name].add(reference, detector.detect(image))
             moved = np.pad(image, ((1, 0), (1, 0), (0, 0)), mode="edge")
-            tallies[moved_name].add(reference, [moved(f, -1, -1) for f in peer.detect(moved)])
+            tallies[moved_name].add(reference, [shifted(f, -1, -1) for f in peer.detect(moved)])
     if not tallies[moved_name].landmarks:
         raise InputError("no face was found in these pictures", hint="name others")
     return tallies
@@ -189,7 +189,7 @@ def recall(paths: Sequence[Path], count: int, confirm: Detector | None) -> dict[
             tally.cpu_ms.append(1e3 * (time.thread_time() - start))
             tally.clips.add(reference, found)
             inside = [f for f in found if f.box[0] > x and f.box[1] > y]
-            again = [moved(face, x, y) for face in detector.detect(image[y:, x:])]
+            again = [shifted(face, x, y) for face in detector.detect(image[y:, x:])]
             tally.moved.add(inside, again)
             if seen is not None:
                 best = iou(_boxes(found), seen).max(axis=1, initial=0)
@@ -322,7 +322,7 @@ def _boxes(faces: Sequence[Face]) -> Floats:
     return np.asarray([face.box for face in faces], np.float32).reshape(-1, 4)
 
 
-def moved(face: Face, x: int, y: int) -> Face:
+def shifted(face: Face, x: int, y: int) -> Face:
     """Return the face of a picture that was moved by some pixels."""
     shift = np.asarray([x, y], np.float32)
     return Face(face.box + np.tile(shift, 2), face.score, face.landmarks + shift)

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from sealshot.benchmarks.accuracy.detection import SEEN_PX, moved
+from sealshot.benchmarks.accuracy.detection import SEEN_PX, shifted
 from sealshot.benchmarks.accuracy.tracking import SAME_FACE_IOU, Boxes, Followed
 from sealshot.runtime.cli.terminal import progress
 from sealshot.runtime.detect import EveryFrame, Finder, open_detector, open_finder
@@ -33,7 +33,7 @@ class _Moved(EveryFrame):
     def look(self, time_s: float, image: Image) -> Callable[[], list[Face]]:
         """See :meth:`Finder.look`."""
         rest = super().look(time_s, np.pad(image, ((1, 0), (1, 0), (0, 0)), mode="edge"))
-        return lambda: [moved(face, -1, -1) for face in rest()]
+        return lambda: [shifted(face, -1, -1) for face in rest()]
 
 
 @dataclass
