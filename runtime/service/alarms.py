@@ -14,6 +14,9 @@ from sealshot.runtime.service.state import Alarm, CameraState
 from sealshot.runtime.service.tally import SCORES_KEPT
 
 BURST_OVER_S = 60.0
+SLOW_OVER_S = 60.0
+SLOW_FPS = 8.0
+"""Where less is taken of a camera that gives more, one person becomes several tracks."""
 DAY_S = 86400.0
 DISK_OVER_S = DAY_S
 """How far back it is looked for how fast a disk fills."""
@@ -32,6 +35,8 @@ class _Memory:
     """What is remembered of one camera."""
 
     people: deque[tuple[float, int]] = field(default_factory=deque)
+    taken: deque[tuple[float, int, int]] = field(default_factory=deque)
+    """When, and frames that were watched and dropped up to then."""
     free: deque[tuple[float, int]] = field(default_factory=deque)
     groups: deque[float] = field(default_factory=lambda: deque(maxlen=GROUPS))
     grouped: int = 0
@@ -111,6 +116,7 @@ class Watchman:
             yield "camera-silent", f"no picture for {_duration(silent_s)}"
         if camera.public_problem:
             yield "public-failing", f"the public stream: {camera.public_problem}"
+        yield from self._slow(camera, memory, running_s)
         yield from self._crowd(camera, memory, running_s)
         yield from self._score(camera, memory)
         vault = camera.vault
@@ -127,6 +133,24 @@ class Watchman:
                 f"{_duration(vault.oldest_waiting_s)}",
             )
         yield from self._disk(vault.free_bytes, memory, running_s)
+
+    def _slow(
+        self, camera: CameraState, memory: _Memory, running_s: float
+    ) -> Iterator[tuple[str, str]]:
+        taken = memory.taken
+        if taken and camera.dropped < taken[-1][2]:  # a new watch counts from 0
+            taken.clear()
+        taken.append((running_s, camera.frames, camera.dropped))
+        while len(taken) > 2 and taken[1][0] <= running_s - SLOW_OVER_S:
+            taken.popleft()
+        over_s = running_s - taken[0][0]
+        frames, dropped = camera.frames - taken[0][1], camera.dropped - taken[0][2]
+        if over_s >= SLOW_OVER_S and dropped > frames and frames < SLOW_FPS * over_s:
+            yield (
+                "too-slow",
+                f"this machine takes {frames / over_s:.1f} frames a second of it, and drops "
+                f"{dropped / over_s:.1f}: one person may count as several",
+            )
 
     def _crowd(
         self, camera: CameraState, memory: _Memory, running_s: float

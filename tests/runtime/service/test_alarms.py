@@ -17,6 +17,7 @@ STANDING = {
     "no-key": a_camera(vault=a_vault(keys_days=0.9)),
     "upload-stuck": a_camera(vault=a_vault(waiting=3, oldest_waiting_s=3601.0)),
     "disk-full": a_camera(vault=a_vault(free_bytes=499_000_000)),
+    "public-failing": a_camera(public_problem="no space"),
 }
 
 
@@ -105,3 +106,19 @@ def test_events_that_do_not_get_through_alarm_after_a_minute() -> None:
     assert watch.look(after_s=61, outlets=["the broker is away"]) == ["events-stuck"]
     assert watch.look() == []
     assert watch.look(outlets=["the broker is away"]) == []
+
+
+@pytest.mark.parametrize(
+    ("taken_fps", "dropped_fps", "alarms"),
+    [(4, 21, ["too-slow"]), (12, 13, []), (5, 0, []), (4, 3, [])],
+    ids=["slow", "fast enough", "a slow camera", "drops a few"],
+)
+def test_a_machine_that_is_too_slow_for_a_camera_alarms(taken_fps, dropped_fps, alarms) -> None:
+    watch = Watch()
+
+    def after(seconds: int):
+        return well(watch, frames=taken_fps * seconds, dropped=dropped_fps * seconds)
+
+    assert all(watch.look(after(s), after_s=1.0) == [] for s in range(1, 61))
+    assert watch.look(after(61), after_s=1.0) == alarms
+    assert watch.look(well(watch, frames=9000, dropped=0), after_s=1.0) == []  # another watch
