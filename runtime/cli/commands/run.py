@@ -45,8 +45,8 @@ Watch SOURCE, follow every face, keep the best shot of each person and seal it i
 The camera cannot open what it sealed. Ctrl-C, SIGTERM or a closed
 terminal end the run; every person seen so far keeps a shot.
 
-SOURCE is a video file, a folder of images, a camera's index (0) or device, an rtsp:// or http://
-address, or a GStreamer pipeline.
+SOURCE is a video file, a folder of images, a camera's index (0) or device, an rtsp://, http:// or
+onvif:// address, or a GStreamer pipeline.
 
   --policy FILE       seal to the quorum of a policy: DIR/policy.toml that `sealshot camera enrol`
                       wrote; all is logged, and forgotten after the policy's retention time
