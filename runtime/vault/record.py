@@ -198,9 +198,13 @@ class Record:
     def log_policy(self, policy: Policy, now: datetime) -> None:
         """Log that a version of the policy took force, unless it is known.
 
+        A log that has none yet is told by the start that follows.
+
         Raises:
             LogError: it could not be logged.
         """
+        if self._seen is None:
+            return
         for changed in change_to_log(policy, self._seen, self._hour(now)):
             self._append(changed)
             self._seen = changed

@@ -141,6 +141,15 @@ def test_a_start_takes_what_is_there_and_logs_it_first(camera, first, shot, orig
     assert [getattr(entry, "version", 0) for entry in kinds] == [1, 2, 2]
 
 
+def test_a_log_that_begins_under_a_later_version_says_so_at_its_start(camera) -> None:
+    second = change(camera.parties)
+    with camera.keeper():
+        pass
+    [started, _] = entries_of(lines_in(camera.vault / LOG))
+    assert isinstance(started, Started)
+    assert (started.policy, started.version) == (second.digest, 2)
+
+
 def test_a_folder_that_was_set_back_is_refused_and_nothing_is_touched(camera, shot, origin) -> None:
     change(camera.parties)
     with camera.keeper() as keeper:
