@@ -9,10 +9,11 @@ from pathlib import Path
 
 import av
 import pytest
-from restoring import Told, planes
+from restoring import FRAMES, Told, planes
 
 from sealshot.runtime.cli.main import main
 from sealshot.runtime.public.attached import attached
+from sealshot.runtime.public.message import Message
 from sealshot.runtime.public.restore import messages_in_packets, survey
 
 needs_ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="needs ffmpeg")
@@ -25,6 +26,10 @@ def all_in_one(told: Told) -> Path:
         vault = ["--vault", str(told.folder / "vault")]
         assert main(["public", "attach", str(told.stream), *vault, "-o", str(path)]) == 0
     return path
+
+
+def messages(path: Path) -> list[Message | None]:
+    return [message for _, message in messages_in_packets(path)]
 
 
 def without_vault(told: Told, stream: Path, name: str) -> int:
@@ -60,24 +65,32 @@ def test_one_file_gives_everybody_back_without_the_vault(
 
 @needs_ffmpeg
 @pytest.mark.parametrize(
-    ("options", "kept"),
+    ("name", "options", "kept", "says"),
     [
-        (("-map", "0", "-c", "copy"), True),
-        (("-map", "0", "-c:v", "libx264", "-c:t", "copy"), True),
-        (("-c", "copy"), False),
-        (("-c:v", "libx264"), False),
+        ("copy.mkv", ("-map", "0", "-c", "copy"), True, True),
+        ("copy.mkv", ("-map", "0", "-c:v", "libx264", "-c:t", "copy"), True, False),
+        ("copy.mkv", ("-c", "copy"), False, True),
+        ("copy.mp4", ("-c", "copy"), False, True),
+        ("copy.mkv", ("-c:v", "libx264"), False, False),
     ],
 )
 def test_what_a_copy_keeps(
-    all_in_one: Path, tmp_path: Path, options: tuple[str, ...], kept: bool
+    all_in_one: Path,
+    tmp_path: Path,
+    name: str,
+    options: tuple[str, ...],
+    kept: bool,
+    says: bool,
 ) -> None:
-    copy = tmp_path / "copy.mkv"
+    """Containers, and what each picture says of itself in its user data."""
+    copy = tmp_path / name
     ffmpeg = ["ffmpeg", "-v", "error", "-i", str(all_in_one), *options, str(copy)]
     subprocess.run(ffmpeg, check=True)
     assert attached(copy) == (attached(all_in_one) if kept else {})
+    assert messages(copy) == (messages(all_in_one) if says else [None] * FRAMES)
 
 
-def test_a_copy_by_pyav_loses_them(all_in_one: Path, tmp_path: Path) -> None:
+def test_a_copy_by_pyav_keeps_what_pictures_say_alone(all_in_one: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy.mkv"
     with av.open(str(all_in_one)) as source, av.open(str(copy), "w") as target:
         video = target.add_stream_from_template(source.streams.video[0])
@@ -86,6 +99,7 @@ def test_a_copy_by_pyav_loses_them(all_in_one: Path, tmp_path: Path) -> None:
                 packet.stream = video
                 target.mux(packet)
     assert attached(copy) == {}
+    assert messages(copy) == messages(all_in_one)
 
 
 def test_a_stream_without_any_says_so(
