@@ -27,7 +27,7 @@ training are kept in DIR; they show faces.
   -o DIR              where everything is written
   --rp-epochs N       of the variational autoencoder (default {RP.epochs})
   --quality-epochs N  of the student (default {QUALITY.epochs})
-  --only-eyes         train the network of the eyes alone: a minute, once the faces are cut
+  --only-eyes         train the network of the eyes alone: some minutes, once the faces are cut
   --seed N            of weights, order and noise (default {RP.seed})
   --threads N         (default: one a core)
 
