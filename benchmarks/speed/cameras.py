@@ -146,8 +146,7 @@ class Played:
         return picture
 
     def _open(self) -> Media:
-        media = Media(str(self._path))
-        return media
+        return Media(str(self._path))
 
     def close(self) -> None:
         """Close the file."""
