@@ -195,6 +195,11 @@ class Timed:
     def __iter__(self) -> Iterator[Frame | Heartbeat]:
         return self.watcher.timed(self.source)
 
+    @property
+    def live(self) -> bool:
+        """Whether it is a camera."""
+        return self.source.live
+
     def close(self) -> None:
         """Close the source."""
         self.source.close()
