@@ -265,7 +265,8 @@ class Watcher(Sink):
 
     def _faces(self, seen: Seen) -> list[Face]:
         """Return the faces of a frame that are large enough and surely there."""
-        faces = [face for face in self._exact.detect(seen.frame.image) if width(face) >= FACE_PX]
+        faces = self._exact.detect(seen.frame.image)
+        faces = [face for face in faces if face.box[2] - face.box[0] >= FACE_PX]
         followed = [one.face for one in seen.tracks.seen]
         if all(found(face, followed) for face in faces):
             return faces
@@ -288,11 +289,6 @@ class Watcher(Sink):
             if not one.tracks & self._shots
         ]
         self.people = len(self._shots)
-
-
-def width(face: Face) -> float:
-    """Pixels."""
-    return float(face.box[2] - face.box[0])
 
 
 def found(face: Face, among: Sequence[Face]) -> bool:
