@@ -265,8 +265,7 @@ class Watcher(Sink):
 
     def _faces(self, seen: Seen) -> list[Face]:
         """Return the faces of a frame that are large enough and surely there."""
-        faces = self._exact.detect(seen.frame.image)
-        faces = [face for face in faces if face.box[2] - face.box[0] >= FACE_PX]
+        faces = [f for f in self._exact.detect(seen.frame.image) if f.box[2] - f.box[0] >= FACE_PX]
         followed = [one.face for one in seen.tracks.seen]
         if all(found(face, followed) for face in faces):
             return faces
