@@ -142,8 +142,11 @@ def _rotate(argv: list[str]) -> int:
     given = _arguments("rotate", to=True, clock=True).parse_args(argv)
     folder: Path = given.folder
     own = _own(folder, given.policy)
-    _do_publish(folder, given.to, given.ahead, *own)
-    return _do_destroy(folder, *own, accept=given.clock_is_right)
+    try:
+        _do_publish(folder, given.to, given.ahead, *own)
+    finally:  # whatever keeps it from publishing: keys die on time
+        code = _do_destroy(folder, *own, accept=given.clock_is_right)
+    return code
 
 
 def _answer(argv: list[str]) -> int:
@@ -212,11 +215,13 @@ def _erase(argv: list[str]) -> int:
     with Log(folder / LOG, party.name, key) as log:
         go_by(policy, log, now)
         check_warrant(warrant, policy, now, "erase")
-        new = warrant.digest not in read_erasures(folder, policy)[0]
         place_erasure(folder, warrant, policy)
-        if new:
-            time, digest, case = format_time(now), warrant.digest, warrant.case
-            log.append(*(Barred(time, shot, digest, case) for shot in warrant.shots))
+        time, digest, case = format_time(now), warrant.digest, warrant.case
+        barred = [Barred(time, shot, digest, case) for shot in warrant.shots]
+        # the log is asked, not the folder: a crash between the two leaves it to the next time
+        known = {(one.id, one.warrant) for one in log.entries() if isinstance(one, Barred)}
+        if new := [one for one in barred if (one.id, one.warrant) not in known]:
+            log.append(*new)
     note(f"answered for no more: {counted(len(warrant.shots), 'shot')}, case {warrant.case}")
     return 0
 
@@ -276,13 +281,13 @@ def _do_publish(
             hint=f"{policy.custodian.name} publishes; `sealshot custodian destroy` goes on here",
         )
     _make(to, 0o755)
-    for version in policy.versions[:-1]:  # cameras take them from there
-        add_version(to / "policy.toml", version)
     now = TrustedClock(folder / CLOCK).peek()
     if now.warning:
         warn(now.warning)
     with Log(folder / LOG, party.name, key) as log:
         go_by(policy, log, now.time)
+        for version in policy.versions[:-1]:  # cameras take them from there
+            add_version(to / "policy.toml", version)
         done = publish(key, policy, folder / SECRETS, to, now.time, parse_duration(ahead))
         if done.made:
             log.append(

@@ -14,10 +14,12 @@ from sealshot.runtime.seal.entries import Barred, Purged, Uploaded
 from sealshot.runtime.seal.log import Log
 from sealshot.runtime.seal.log_lines import entries_of, lines_in
 from sealshot.runtime.seal.policy import read_party
+from sealshot.runtime.seal.succession import read_policy
 from sealshot.runtime.seal.times import format_time, utc_now
+from sealshot.runtime.seal.warrant import read_warrant
 from sealshot.runtime.types import Shot
 from sealshot.runtime.vault.clock import CLOCK
-from sealshot.runtime.vault.erasures import FOLDER
+from sealshot.runtime.vault.erasures import FOLDER, place_erasure
 from sealshot.runtime.vault.keeper import Keeper
 from sealshot.runtime.vault.logged import read_logged
 from sealshot.runtime.vault.record import ERASED, LOG
@@ -231,6 +233,19 @@ def test_a_custodian_answers_no_more_for_any_copy(
     told = capsys.readouterr().err
     assert (code, "refused (erased)" in told) == ((0, False) if held else (2, True))
     assert f"{2 if held else 1} of 2 answered" in told
+
+
+def test_an_order_that_a_crash_left_out_of_the_log_is_logged_the_next_time(
+    fresh_parties, copies: list[str], tmp_path: Path
+) -> None:
+    parties, order = fresh_parties, write(fresh_parties, tmp_path / "w.json", *copies)
+    place_erasure(parties.custodian, read_warrant(Path(order)), read_policy(parties.policy))
+    under = ["--policy", str(parties.policy), "--warrant", order]
+    for _ in range(2):
+        assert main(["custodian", "erase", str(parties.custodian), *under]) == 0
+    entries = entries_of(lines_in(parties.custodian / "log"))
+    barred = sorted(one.id for one in entries if isinstance(one, Barred))
+    assert barred == sorted(Path(copy).stem for copy in copies)
 
 
 def test_a_custodian_takes_no_order_that_is_none(
