@@ -45,10 +45,9 @@ from sealshot.runtime.seal.policy import Policy, parse_policy
 from sealshot.runtime.seal.proof import parse_proof
 from sealshot.runtime.seal.signing import parse_verify_key
 from sealshot.runtime.seal.succession import follow, parse_change, version_name
-from sealshot.runtime.seal.times import format_time, is_time, parse_time
+from sealshot.runtime.seal.times import CLOCK_TOLERANCE, format_time, is_time, parse_time
 from sealshot.runtime.seal.versions import refuse_newer
 from sealshot.runtime.seal.warrant import (
-    CLOCK_TOLERANCE,
     Warrant,
     check_signed,
     parse_warrant,

@@ -29,7 +29,7 @@ from sealshot.runtime.seal.entries import PolicyChanged, Started
 from sealshot.runtime.seal.fields import Check, is_sha256, is_whole, matches
 from sealshot.runtime.seal.log import Log
 from sealshot.runtime.seal.policy import POLICY_LIMIT, Policy, parse_policy, policy_from
-from sealshot.runtime.seal.times import format_time, is_time
+from sealshot.runtime.seal.times import CLOCK_TOLERANCE, format_time, is_time, parse_time
 
 KIND = "sealshot/policy-change/1"
 FOLDER_SUFFIX, SUFFIX = ".d", ".json"
@@ -103,7 +103,30 @@ def proposed(policy: Policy, change: Document) -> Policy:
             hint="check the clock of the machine that wrote it, and write it anew",
         )
     new = policy_from(change.body["policy"])
+    for party in (*new.authorities, new.custodian):
+        known = policy.party_of(party.verify_key)
+        if known is not None and known != party:
+            raise SealError(
+                f"the {party.role} '{party.name}' of version {version} has the signing key of the "
+                f"{known.role} '{known.name}' of an earlier one: by its name and keys it is asked "
+                "for its shares of what was sealed then",
+                hint="leave it as it was, or have it make new keys under its new name",
+            )
     return replace(new, epoch_keys=_keys_at(policy, new), previous=policy, change=change)
+
+
+def check_time(change: Document, now: datetime) -> None:
+    """Check that a change is not of a time to come: none could follow it until then.
+
+    Raises:
+        SealError: it is.
+    """
+    if parse_time(change.body["time"]) > now + CLOCK_TOLERANCE:
+        raise SealError(
+            f"it is of {change.body['time']}, which is to come, and no other version could follow "
+            "it until then",
+            hint="check the clocks of this machine and of that which wrote it, and write it anew",
+        )
 
 
 def signers(new: Policy) -> tuple[list[str], list[str]]:

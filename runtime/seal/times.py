@@ -16,6 +16,9 @@ HOUR_FORMAT = "%Y-%m-%dT%H"
 DAY_FORMAT = "%Y-%m-%d"
 EPOCH_PATTERN = r"2\d{3}-\d\d-\d\d(?:T\d\d)?"  # to 2999: far from where dates end
 
+CLOCK_TOLERANCE = timedelta(minutes=10)
+"""Between the clocks of two parties."""
+
 _LENGTHS: dict[EpochLength, timedelta] = {"day": timedelta(days=1), "hour": timedelta(hours=1)}
 _UNITS = {"d": timedelta(days=1), "h": timedelta(hours=1), "m": timedelta(minutes=1)}
 

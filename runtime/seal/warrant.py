@@ -10,7 +10,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 from sealshot.runtime.errors import InputError, SealError
@@ -28,14 +28,19 @@ from sealshot.runtime.seal.fields import (
 from sealshot.runtime.seal.keys import PublicKey, parse_recipient
 from sealshot.runtime.seal.policy import Party, Policy
 from sealshot.runtime.seal.signing import is_key_text, parse_verify_key
-from sealshot.runtime.seal.times import format_time, is_hour, is_time, parse_time
+from sealshot.runtime.seal.times import (
+    CLOCK_TOLERANCE,
+    format_time,
+    is_hour,
+    is_time,
+    parse_time,
+)
 
 KIND = "sealshot/warrant/2"
 FIRST_KIND = "sealshot/warrant/1"  # of version 0.1: without the end of a hold
 ERASE_KIND = "sealshot/erasure/1"
 SHOTS_LIMIT = 10_000
 WARRANT_LIMIT = 4 * 1024 * 1024  # bytes
-CLOCK_TOLERANCE = timedelta(minutes=10)  # between the clocks of two authorities
 
 
 class RefusedError(SealError):

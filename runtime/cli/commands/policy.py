@@ -16,6 +16,7 @@ from sealshot.runtime.seal.policy import Policy, make_policy, read_party
 from sealshot.runtime.seal.signing import SigningKey
 from sealshot.runtime.seal.succession import (
     add_version,
+    check_time,
     draft_change,
     follow,
     proposed,
@@ -153,8 +154,9 @@ def _change(argv: list[str]) -> int:
             hint="`sealshot policy show FILE -o COPY` writes one to edit",
         )
     change = draft_change(policy, new, utc_now())
+    new = proposed(policy, change)
     write_new(given.output, change.encode().decode(), mode=0o644)
-    _print_change(proposed(policy, change))
+    _print_change(new)
     return 0
 
 
@@ -238,7 +240,9 @@ def _proposed(
     given = arguments.parse_args(argv)
     policy, change = read_policy(given.policy), read_change(given.change)
     with named(given.change):
-        return given, policy, proposed(policy, change)
+        new = proposed(policy, change)
+        check_time(change, utc_now())
+        return given, policy, new
 
 
 def _print_change(new: Policy) -> None:

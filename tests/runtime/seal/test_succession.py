@@ -147,6 +147,20 @@ def test_a_version_from_before_the_one_it_follows_is_refused() -> None:
         next_of(SECOND, policy_of("a", "d", "e"), at=NOON - HOUR)
 
 
+def test_who_has_a_key_keeps_name_and_role_under_it() -> None:
+    """Shares of earlier shots are asked for by name: nobody could open them under another one."""
+    two, keys = policy_of("a", "b"), (KEYS["c"].verify_key, IDENTITIES["c"].recipient)
+    renamed = Party("authority", "f", *keys)
+    new = dataclasses.replace(two, authorities=(*two.authorities, renamed))
+    for policy in (FIRST, THIRD):  # there, and gone since
+        with pytest.raises(SealError, match="has the signing key of the authority 'c' of an earl"):
+            next_of(policy, new, by="abde", at=NOON + HOUR)
+    custodian = Party("custodian", "another", CUSTODIAN.verify_key)
+    for party in (custodian, Party("custodian", "c", keys[0])):
+        with pytest.raises(SealError, match="has the signing key of the"):
+            next_of(FIRST, dataclasses.replace(two, custodian=party))
+
+
 def test_nothing_to_change_is_told() -> None:
     with pytest.raises(SealError, match="there is nothing to change"):
         draft_change(FIRST, policy_of("a", "b", "c", epoch_keys="elsewhere"), NOON)

@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 
 from sealshot.runtime.seal.scope import check_scope
-from sealshot.runtime.seal.times import parse_time
-from sealshot.runtime.seal.warrant import CLOCK_TOLERANCE, RefusedError, check_warrant
+from sealshot.runtime.seal.times import CLOCK_TOLERANCE, parse_time
+from sealshot.runtime.seal.warrant import RefusedError, check_warrant
 
 H, MOMENT = timedelta(hours=1), timedelta(microseconds=1)
 

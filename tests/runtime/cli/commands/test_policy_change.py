@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from sealshot.runtime.cli.commands import policy as policy_command
 from sealshot.runtime.cli.commands.camera import read_camera, read_keys
 from sealshot.runtime.cli.main import main
 from sealshot.runtime.seal.archive import read_zip, write_zip
 from sealshot.runtime.seal.succession import changes_folder, read_policy
+from sealshot.runtime.seal.times import utc_now
 from sealshot.runtime.vault.keeper import Keeper, Sealing
 
 
@@ -226,6 +229,34 @@ def test_a_change_is_adopted_once_both_quorums_have_signed(
     capsys.readouterr()
     assert main(["policy", "change", str(copy), *policy, "-o", str(copy) + ".json"]) == 2
     assert "it rules what version 2 does" in capsys.readouterr().err
+
+
+def test_a_change_of_a_time_to_come_is_neither_signed_nor_adopted(
+    copied_parties, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No other version could follow it until then."""
+    later = utc_now() + timedelta(days=1)
+    with monkeypatch.context() as clock:
+        clock.setattr(policy_command, "utc_now", lambda: later)
+        change = change_policy(copied_parties, "judge", "ombudsman", "court")
+    policy, before = ["--policy", str(copied_parties.policy)], change.read_bytes()
+    sign = ["sign", str(change), *policy, "--key", str(copied_parties.key("police"))]
+    for action in (sign, ["adopt", str(change), *policy]):
+        assert main(["policy", *action]) == 2
+        assert "which is to come" in capsys.readouterr().err
+    assert change.read_bytes() == before
+    assert not changes_folder(copied_parties.policy).exists()
+
+
+def test_a_change_that_cannot_follow_leaves_no_file(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    first = shutil.copy(world.parties.policy, tmp_path / "first.toml")
+    out, yesterday = tmp_path / "change.json", utc_now() - timedelta(days=1)
+    monkeypatch.setattr(policy_command, "utc_now", lambda: yesterday)
+    assert world.run("policy", "change", first, *world.policy, "-o", out) == 2
+    assert "before the version that it follows" in capsys.readouterr().err
+    assert not out.exists()
 
 
 def test_a_camera_is_enrolled_with_all_versions(world: World, tmp_path: Path) -> None:
