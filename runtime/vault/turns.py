@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
-from sealshot.runtime.errors import InputError
+from sealshot.runtime.errors import SealshotError
 from sealshot.runtime.seal.epochs import EpochKeys
 from sealshot.runtime.seal.quorum import Camera
 from sealshot.runtime.seal.times import epoch_of
@@ -67,7 +67,7 @@ class Turns:
                 return None
             camera = replace(self.camera, policy=keys.policy)
             sealer = QuorumSealer(camera, keys, self._notices, now)
-        except InputError as error:
+        except SealshotError as error:
             self._look_at = time.monotonic() + LOOK_EVERY_S
             self._notices.tell(
                 "policy",

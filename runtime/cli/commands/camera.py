@@ -16,7 +16,7 @@ from sealshot.runtime.cli.commands.parties import (
 )
 from sealshot.runtime.cli.extras import EXTRAS
 from sealshot.runtime.cli.terminal import note, say, say_json, table
-from sealshot.runtime.errors import InputError
+from sealshot.runtime.errors import InputError, SealshotError
 from sealshot.runtime.files import make_folder
 from sealshot.runtime.seal.epochs import EpochKeys, published_version
 from sealshot.runtime.seal.policy import Party, Policy, read_party
@@ -199,7 +199,7 @@ def read_keys(policy_file: Path) -> EpochKeys:
     """Return the epoch keys of the newest version of a camera's policy.
 
     It is taken from where the keys are published, too, and put beside the policy. One from there
-    that cannot take force is told, and left.
+    that cannot take force, or be put there, is told, and left.
 
     Raises:
         InputError: one that lies beside the policy cannot take force.
@@ -207,9 +207,10 @@ def read_keys(policy_file: Path) -> EpochKeys:
     policy, folder = read_policy(policy_file), policy_file.parent
     try:
         while (data := published_version(policy, folder)) is not None:
-            policy = follow(policy, parse_change(data))
-            add_version(policy_file, policy)
-    except InputError as error:
+            new = follow(policy, parse_change(data))
+            add_version(policy_file, new)
+            policy = new  # only now: who starts again finds what the log says by then
+    except SealshotError as error:
         logger.warning(
             "a new version of the policy, at %s, is left: %s (hint: %s)",
             policy.epoch_keys,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import shutil
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -9,9 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from sealshot.runtime.cli.commands import custodian as custodian_command
 from sealshot.runtime.cli.commands.camera import read_camera, read_keys
 from sealshot.runtime.cli.commands.parties import single_identity
 from sealshot.runtime.cli.main import main
+from sealshot.runtime.seal import documents
 from sealshot.runtime.seal.ceremony import read_answer, write_request
 from sealshot.runtime.seal.container import read_container
 from sealshot.runtime.seal.epochs import KEY_SUFFIX, end_of_key
@@ -104,7 +109,9 @@ def test_a_former_custodian_publishes_nothing_and_goes_on_destroying(
 ) -> None:
     change(fresh_parties, second)
     assert publish(fresh_parties, fresh_parties.custodian) == 2
-    assert "not the custodian of version 2 of the policy any more" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "not the custodian of version 2 of the policy any more" in told
+    assert "epoch keys and 0 keys of cases destroyed" in told  # the timer that it has goes on
     policy = ["--policy", str(fresh_parties.policy)]
     assert main(["custodian", "destroy", str(fresh_parties.custodian), *policy]) == 0
 
@@ -123,6 +130,50 @@ def test_one_from_there_that_cannot_take_force_is_told_and_left(
         assert len(reports) == 1
         assert "a new version of the policy" in reports[0]
     assert not changes_folder(fresh_parties.camera_policy).exists()
+
+
+def test_one_from_there_that_cannot_be_kept_takes_no_force(
+    fresh_parties, second, reports: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The camera's next start would find its log ahead of its policy."""
+    change(fresh_parties, second)
+    assert publish(fresh_parties, second) == 0
+    with monkeypatch.context() as full:
+        full.setattr(documents, "write_atomic", full_disk)
+        assert read_keys(fresh_parties.camera_policy).policy.version == 1
+    assert "is left: cannot write" in reports[0]
+    assert read_keys(fresh_parties.camera_policy).policy.version == 2
+
+
+def full_disk(path: Path, *_: object, **__: object) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+
+def test_a_fork_is_not_published(fresh_parties, capsys: pytest.CaptureFixture[str]) -> None:
+    """A second version, properly signed, that is another one than the custodian's log has."""
+    parties, there = fresh_parties, fresh_parties.policy.parent / "epochs" / "policy.d"
+    change(parties, parties.custodian, "20d")
+    assert publish(parties, parties.custodian) == 0
+    files = {file.name: file.read_bytes() for file in there.iterdir()}
+    shutil.rmtree(changes_folder(parties.policy))
+    for name in ("next.toml", "change.json"):
+        (parties.policy.parent / name).unlink()
+    change(parties, parties.custodian, "10d")
+    assert publish(parties, parties.custodian) == 2
+    assert "it was replaced, or is a fork" in capsys.readouterr().err
+    assert {file.name: file.read_bytes() for file in there.iterdir()} == files
+
+
+def test_keys_die_on_time_although_nothing_can_be_published(
+    fresh_parties, tmp_path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    to = ["--to", str(tmp_path / "file" / "epochs"), "--policy", str(fresh_parties.policy)]
+    destroyed: list[Path] = []
+    monkeypatch.setattr(custodian_command, "destroy_file", destroyed.append)
+    monkeypatch.setattr(custodian_command, "expired", lambda *_: ["2020-01-01"])
+    assert main(["custodian", "rotate", str(fresh_parties.custodian), *to]) == 2
+    assert [path.stem for path in destroyed] == ["2020-01-01"]
 
 
 @pytest.mark.parametrize(("retention", "days"), [("60d", 30), ("7d", 7)])
