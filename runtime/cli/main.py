@@ -46,7 +46,10 @@ COMMANDS = {
         "sealshot.runtime.cli.commands.restore",
         "bring people back into a public stream, under a warrant",
     ),
-    "public": ("sealshot.runtime.cli.commands.public", "say what a public stream carries"),
+    "public": (
+        "sealshot.runtime.cli.commands.public",
+        "say what a public stream carries; attach its originals",
+    ),
     "camera": (
         "sealshot.runtime.cli.commands.camera",
         "enrol a camera under a policy; find cameras by ONVIF",

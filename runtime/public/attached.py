@@ -12,9 +12,10 @@ from pathlib import Path
 import av
 from av.error import FFmpegError
 
-from sealshot.runtime.errors import InputError, SealshotError
+from sealshot.runtime.errors import SealshotError
 from sealshot.runtime.files import PART, WRITE_ELSEWHERE, file_error, fsync_folder
 from sealshot.runtime.public.output_file import OutputFile
+from sealshot.runtime.public.recording import open_video
 from sealshot.runtime.vault.store import SEALED
 
 TYPE = "application/octet-stream"
@@ -79,19 +80,3 @@ def attached(stream: Path) -> dict[str, bytes]:
             for one in container.streams.attachments
             if one.name and one.name.endswith(SEALED) and one.data
         }
-
-
-def open_video(path: Path) -> av.container.InputContainer:
-    """Open a file.
-
-    Raises:
-        InputError: FFmpeg cannot read it.
-    """
-    try:
-        return av.open(str(path.absolute()), metadata_errors="replace")
-    except (FFmpegError, OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or type(error).__name__
-        raise InputError(
-            f"{path} is not a video that FFmpeg can read: {str(why).lower()}",
-            hint="check that it plays elsewhere",
-        ) from None

@@ -59,14 +59,7 @@ class Recording:
             InputError: it is no video that FFmpeg can read, or has no picture or no such sound.
         """
         self.name = str(path)
-        try:
-            self._container = av.open(str(path.absolute()), metadata_errors="replace")
-        except (FFmpegError, OSError, ValueError) as error:
-            why = getattr(error, "strerror", None) or type(error).__name__
-            raise InputError(
-                f"{path} is not a video that FFmpeg can read: {str(why).lower()}",
-                hint="check that it plays elsewhere",
-            ) from None
+        self._container = open_video(path)
         try:
             self._start(sound)
         except BaseException:
@@ -188,3 +181,21 @@ class Recording:
 
     def _pixel_aspect(self) -> Fraction:
         return self._video.sample_aspect_ratio or Fraction(0)
+
+
+def open_video(path: Path) -> av.container.InputContainer:
+    """Open a file.
+
+    Raises:
+        InputError: it is not there, or FFmpeg cannot read it.
+    """
+    if not path.exists():
+        raise InputError(f"there is no video file {path}", hint="check the path")
+    try:
+        return av.open(str(path.absolute()), metadata_errors="replace")
+    except (FFmpegError, OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or type(error).__name__
+        raise InputError(
+            f"{path} is not a video that FFmpeg can read: {str(why).lower()}",
+            hint="check that it plays elsewhere",
+        ) from None

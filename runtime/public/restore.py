@@ -13,14 +13,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-import av
 from av.error import FFmpegError
 
 from sealshot.runtime.errors import InputError, SealError
 from sealshot.runtime.public.cover import Plane
 from sealshot.runtime.public.message import Message, Part, message_in
 from sealshot.runtime.public.originals import digest, frames_of, mask_of, put_back
-from sealshot.runtime.public.recording import Recording, Shown
+from sealshot.runtime.public.recording import Recording, Shown, open_video
 from sealshot.runtime.public.strip import read_strip
 from sealshot.runtime.seal.originals import OpenedOriginals, Piece, object_id
 
@@ -106,7 +105,7 @@ def messages_in_packets(path: Path) -> Iterator[tuple[float, Message | None]]:
         InputError: it is no video.
     """
     try:
-        with av.open(str(path.absolute()), metadata_errors="replace") as container:
+        with open_video(path) as container:
             for packet in container.demux(video=0):
                 if packet.size:
                     timed = packet.pts is not None

@@ -103,6 +103,8 @@ def main(argv: list[str]) -> int:
     add("-o", "--output", type=output_folder)
     add("--json", action="store_true")
     given = arguments.parse_args(argv)
+    for name in given.boards:
+        find_board(name)  # a wrong name is told before anything is measured
     model = score_graph(given.score)
     layers = read_layers(model, given.batch)
     checks: tuple[Check, ...] = ()

@@ -326,7 +326,8 @@ def _do_destroy(
         for case in cases:
             log.append(Destroyed(time, warrant=case))
             holds.destroy(case)
-    note(f"{len(gone)} epoch keys and {len(cases)} keys of cases destroyed")
+    of_cases = counted(len(cases), "key of a case", "keys of cases")
+    note(f"{counted(len(gone), 'epoch key')} and {of_cases} destroyed")
     return 0
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from sealshot.runtime.cli.arguments import Arguments, run_action
 from sealshot.runtime.cli.commands.witness import read_keeper
 from sealshot.runtime.cli.terminal import note, say, say_json, table
+from sealshot.runtime.cli.words import counted
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.seal.checkpoint import CHECKPOINT_LIMIT, checkpoint_path
 from sealshot.runtime.seal.documents import read_file
@@ -48,7 +49,8 @@ def _verify(argv: list[str]) -> int:
     kept = [read_file(path, "checkpoint", CHECKPOINT_LIMIT) for path in given.checkpoint]
     size = sum(1 for _ in _entries(given.log, given.of, kept))
     length = given.log.stat().st_size
-    say(f"{size} entries, {len(kept) + 1} checkpoints: nothing was changed ({length:,} bytes)")
+    what = f"{counted(size, 'entry', 'entries')}, {counted(len(kept) + 1, 'checkpoint')}"
+    say(f"{what}: nothing was changed ({length:,} bytes)")
     return 0
 
 
@@ -80,7 +82,7 @@ def _show(argv: list[str]) -> int:
                 for number, entry in enumerate(entries, 1)
             ],
         )
-        note(f"{len(entries)} entries")
+        note(counted(len(entries), "entry", "entries"))
     return 0
 
 

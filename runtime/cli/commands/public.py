@@ -21,9 +21,9 @@ usage: sealshot public read VIDEO [--json]
 read:
 Say what a public stream carries: which stream it is, which pictures of it are there, and what is
 covered in them, by track, and in how many of them originals of it alone are sealed (see `sealshot
-restore`). It is read out of the video itself (H.264 and
-H.265), so a file that was cut or copied says it too; one that was encoded again does only where it
-has the strip of `--message strip`, which tells stream, picture and sealed parts, and no boxes.
+restore`). It is read out of the video itself (H.264 and H.265), so a file that was cut or copied
+says it too; one that was encoded again does only where it has the strip of `--message strip`, which
+tells stream, picture and sealed parts, and no boxes.
 
 attach:
 Copy VIDEO with the sealed containers of what is covered in it as attachments of Matroska, from

@@ -135,7 +135,7 @@ def _request(there: Mapping[Part, Sealed], warrant: Warrant, policy: Policy, out
             check_scope(warrant, container, policy)
         containers.append(container)
     write_file(output, write_request(containers))
-    note(f"a request for {len(containers)} parts: {output}")
+    note(f"a request for {counted(len(containers), 'part')}: {output}")
     return 0
 
 

@@ -12,6 +12,7 @@ from sealshot.runtime.cli.commands.parties import (
     write_signing_key,
 )
 from sealshot.runtime.cli.terminal import note, say
+from sealshot.runtime.cli.words import counted
 from sealshot.runtime.errors import InputError, SealError
 from sealshot.runtime.files import make_folder
 from sealshot.runtime.seal.checkpoint import (
@@ -109,7 +110,8 @@ def _cosign(argv: list[str]) -> int:
     make_folder(folder, "give the key a folder that can be written to")
     write_file(seen, given_note)  # first: what is given out must never be forgotten
     write_file(given.output, signed)
-    note(f"{new.size} entries of {keeper.name}, cosigned by {witness.name}: {given.output}")
+    entries = counted(new.size, "entry", "entries")
+    note(f"{entries} of {keeper.name}, cosigned by {witness.name}: {given.output}")
     return 0
 
 
