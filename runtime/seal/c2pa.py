@@ -19,6 +19,7 @@ from datetime import timedelta
 from typing import Any
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -72,17 +73,19 @@ def read_credential(data: bytes) -> Credential:
     try:
         key = serialization.load_pem_private_key(data, None)
         chain = x509.load_pem_x509_certificates(data)
+        algorithm, public = _algorithm(key), chain[0].public_key()
+    except UnsupportedAlgorithm:  # of a curve that nobody signs with
+        algorithm, public = "", None
     except (ValueError, TypeError):  # TypeError: it has a passphrase
         raise SealError(
             "it is no PEM file with a private key without passphrase and its certificates",
             hint="put them in one file: the key, the signer's certificate, and those above it",
         ) from None
-    algorithm = _algorithm(key)
     if not algorithm:
         raise SealError(
             "C2PA does not sign with such a key", "take Ed25519, P-256, P-384, P-521 or RSA"
         )
-    if key.public_key() != chain[0].public_key():
+    if key.public_key() != public:
         raise SealError(
             "its first certificate is of another key", "put the signer's certificate first"
         )

@@ -17,7 +17,7 @@ from datetime import datetime
 from pathlib import Path
 
 from sealshot.runtime.errors import SealError
-from sealshot.runtime.files import fsync_folder, make_folder, write_new
+from sealshot.runtime.files import fsync_folder, make_folder, read_regular, write_new
 from sealshot.runtime.seal.documents import (
     Document,
     named,
@@ -188,9 +188,7 @@ def read_policy(path: Path) -> Policy:
                 f"{max(files)}",
                 hint=f"ask another party for {changes_folder(path) / f'{version}{SUFFIX}'}",
             )
-        change = read_change(files[version])
-        with named(files[version]):
-            policy = follow(policy, change)
+        policy = _follow_file(policy, files[version])
     return policy
 
 
@@ -283,6 +281,18 @@ def _files(path: Path) -> Mapping[int, Path]:
             f"cannot read the folder {folder}: {error.strerror}", hint="check the path"
         ) from None
     return {int(file.stem): file for file in files if _is_version(file.name)}
+
+
+def _follow_file(policy: Policy, path: Path) -> Policy:
+    """Return the version that lies in a folder; no FIFO there hangs whoever looks."""
+    try:
+        data = read_regular(path, POLICY_LIMIT, follow=True)
+    except OSError as error:
+        raise SealError(
+            f"cannot read the policy change {path}: {error.strerror}", hint="check the path"
+        ) from None
+    with named(path):
+        return follow(policy, parse_change(data))
 
 
 def _keys_at(policy: Policy, new: Policy) -> str:

@@ -117,6 +117,10 @@ def new_warrant(
             "a warrant to erase names its shots, and another does not",
             hint="give --shot ID with --purpose erase, and only there",
         )
+    if len(set(shots)) > SHOTS_LIMIT:
+        raise InputError(
+            f"a warrant to erase names at most {SHOTS_LIMIT:,} shots", hint="write several"
+        )
     if (investigator is None) != (purpose == "erase"):
         raise InputError(
             "a warrant names who can read the answers, and one to erase, which has none, does not",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -190,6 +191,7 @@ DAMAGED: dict[str, Callable[[Path], object]] = {
     "cut": lambda file: file.write_bytes(file.read_bytes()[:-9]),
     "empty": lambda file: file.write_bytes(b""),
     "a folder": lambda file: (file.unlink(), file.mkdir()),
+    "a FIFO": lambda file: (file.unlink(), os.mkfifo(file)),
     "no policy in it": lambda file: file.write_text(
         json.dumps(
             {**(found := json.loads(file.read_text())), "body": {**found["body"], "policy": 7}}

@@ -261,6 +261,10 @@ def test_a_custodian_takes_no_order_that_is_none(
 
 WRONG = {
     "no shot": (("--purpose", "erase"), "a warrant to erase names its shots"),
+    "too many": (
+        ("--purpose", "erase", *(w for n in range(10_001) for w in ("--shot", f"{n:032x}"))),
+        "names at most 10,000 shots",
+    ),
     "a shot to open": (("--shot", "0" * 32, "--investigator", "R"), "another does not"),
     "no shot's name": (("--purpose", "erase", "--shot", "x"), "'x' is not the id of a shot"),
     "somebody to answer to": (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import io
 import json
@@ -162,7 +163,19 @@ def test_a_certificate_of_ones_own(
     }
 
 
+def _unknown_curve() -> bytes:
+    """A key of a curve by an OID that stands for none, before a certificate."""
+    form = serialization.Encoding.DER, serialization.PrivateFormat.PKCS8
+    key = ec.generate_private_key(ec.SECP256R1())
+    der = key.private_bytes(*form, serialization.NoEncryption())
+    oid = bytes.fromhex("2a8648ce3d0301")
+    body = base64.encodebytes(der.replace(oid + b"\x07", oid + b"\x7f"))
+    mark = b"-----%s PRIVATE KEY-----\n"
+    return mark % b"BEGIN" + body + mark % b"END" + _pem()
+
+
 UNFIT = {
+    "of no curve": (_unknown_curve(), "C2PA does not sign with such a key"),
     "nothing": (b"", "no PEM file with a private key"),
     "no PEM": (b"sealshot", "no PEM file with a private key"),
     "no key": (_pem().partition(b"-----BEGIN CERT")[2], "no PEM file with a private key"),
