@@ -6,7 +6,7 @@ import difflib
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, get_args, get_origin
+from typing import Any, Literal, get_args, get_origin
 
 import msgspec
 from msgspec.structs import fields
@@ -128,7 +128,9 @@ def _wrong_value(value: Any, kind: Any, here: Where) -> Iterator[tuple[Any, ...]
         msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
         words = str(error).partition(" - at ")[0]
-        yield here, f"{'.'.join(map(str, here))}: {words[:1].lower()}{words[1:]}", ""
+        bare = _bare(kind)
+        hint = f"one of {', '.join(get_args(bare))}" if get_origin(bare) is Literal else ""
+        yield here, f"{'.'.join(map(str, here))}: {words[:1].lower()}{words[1:]}", hint
 
 
 def _wrong_name(key: str, kind: Any, here: Where) -> Iterator[tuple[Any, ...]]:

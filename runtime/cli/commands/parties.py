@@ -61,7 +61,10 @@ def read_signing_key(path: Path) -> SigningKey:
     lines = [line.strip() for line in text.splitlines() if line.strip() and line[0] != "#"]
     if len(lines) != 1:
         raise SealError(f"{path} does not hold one signing key", hint="check the path")
-    return parse_signing_key(lines[0])
+    try:
+        return parse_signing_key(lines[0])
+    except SealError as error:
+        raise SealError(f"{path}: {error.fact}", hint=error.hint) from None
 
 
 def single_identity(path: Path) -> PrivateKey:

@@ -24,7 +24,12 @@ WRONG = {
     "a missing key": ('\n[camera.b]\nsource = "x"', 2, "'vault' is missing", ""),
     "a rate that keeps nobody": (GOOD + "rate = 0", 5, "expected `int` >= 1", ""),
     "another type": (GOOD + 'min_face = "48"', 5, "expected `int`, got `str`", ""),
-    "a value that is none": (GOOD + 'emit = "now"', 5, "invalid enum value", ""),
+    "a value that is none": (
+        GOOD + 'emit = "now"',
+        5,
+        "invalid enum value",
+        "one of end, timely, live",
+    ),
     "a corner outside": (GOOD + "masks = [\n\n [[0,0],\n  [0,2], [1,1]]]", 5, "<= 1.0", ""),
     "two corners": (GOOD + "\n# more\nmasks = [[[0,0], [0,1]]]", 7, "length >= 3", ""),
     "no TOML": (GOOD + "\nquota = ", 6, "this is no TOML", ""),

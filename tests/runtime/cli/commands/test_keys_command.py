@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from sealshot.runtime.cli.commands.parties import read_signing_key
 from sealshot.runtime.cli.main import main
+from sealshot.runtime.errors import SealError
 from sealshot.runtime.seal.keys import parse_recipient, read_identities
 
 
@@ -65,3 +67,10 @@ def test_bad_input_is_told_in_two_lines(
     assert fact in error
     assert hint.startswith("hint: ")
     assert not list(tmp_path.iterdir())
+
+
+def test_an_identity_in_the_place_of_a_signing_key_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "camera.key"
+    assert main(["keys", "new", str(file)]) == 0
+    with pytest.raises(SealError, match=r"camera\.key: it is not a signing key"):
+        read_signing_key(file)
