@@ -233,7 +233,7 @@ def _print(
         if finding.what.startswith("on hold"):
             note(f"{finding.id} is {finding.what}")
     if entries is not None:
-        note(f"the log has {counted(entries, 'entry', 'entries')}, none of them changed")
+        note(f"the log has {counted(entries, 'entry', 'entries')}, none changed")
     if entries is not None and not kept:
         note(
             "an older state of vault and log would pass, too: keep checkpoints on another machine "
