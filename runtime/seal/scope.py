@@ -24,7 +24,15 @@ def check_scope(warrant: Warrant, container: Container, policy: Policy) -> None:
 
 def check_header(warrant: Warrant, header: Header, policy: Policy) -> None:
     """Check the same by a header alone, which nobody has verified: to choose what is fetched."""
-    sealed_under = policy.of(header.policy)
+    ordered_under = policy.of(warrant.policy) or policy
+    sealed_under = ordered_under.of(header.policy)
+    if sealed_under is None and policy.of(header.policy):
+        raise RefusedError(
+            "other-policy",
+            f"it was sealed under a later version of the policy than version "
+            f"{ordered_under.version}, which the warrant is of",
+            hint="write the warrant anew, and have the authorities of today sign it",
+        )
     if sealed_under is None:
         raise RefusedError(
             "other-policy",

@@ -16,6 +16,8 @@ from sealshot.runtime.cli.main import main
 from sealshot.runtime.seal.archive import read_zip, write_zip
 from sealshot.runtime.seal.succession import changes_folder, read_policy
 from sealshot.runtime.seal.times import utc_now
+from sealshot.runtime.seal.warrant import read_warrant
+from sealshot.runtime.vault.erasures import FOLDER, SUFFIX
 from sealshot.runtime.vault.keeper import Keeper, Sealing
 
 
@@ -177,6 +179,26 @@ def test_a_warrant_of_the_old_quorum_gets_no_answer(
         told = capsys.readouterr().err
         assert "signed under version 1 of the policy, and version 2 is in force" in told
     assert not (tmp_path / "answer").exists()
+
+
+def test_an_order_of_a_former_quorum_erases_nothing_that_was_sealed_since(
+    world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What it ordered in its time lasts: a thief of its keys can lay an order beside the shots."""
+    order, old = tmp_path / "w.json", old_policy(world, tmp_path)
+    new = ["warrant", "new", "--purpose", "erase", "--case", "7", *old, "-o", order, "--from"]
+    new += ["2020-01-01", "--to", "2999-01-01", "--camera", world.parties.camera_pub]
+    assert world.run(*new, "--shot", world.before, "--shot", world.after) == 0
+    for name in ("judge", "police"):
+        assert world.run("warrant", "sign", order, *old, "--key", world.key(name)) == 0
+    camera = ["--policy", world.parties.camera_policy]
+    assert world.run("vault", "erase", world.vault, "--warrant", order, *camera) == 2
+    assert "signed under version 1 of the policy" in capsys.readouterr().err
+    (world.vault / FOLDER).mkdir(exist_ok=True)
+    shutil.copy(order, world.vault / FOLDER / f"{read_warrant(order).digest}{SUFFIX}")
+    Keeper(world.vault, Sealing(camera=read_camera(world.parties.camera_policy))).close()
+    assert not (world.vault / world.before).exists()
+    assert (world.vault / world.after).exists()
 
 
 def test_a_party_that_went_by_the_new_one_does_not_go_back(
