@@ -57,9 +57,8 @@ class Screen(Scorer):
         self.again = 0
         """Crops that were scored again so far."""
         self.quick, self.full, self._margin = quick, full, margin
-        self._best: dict[
-            int, tuple[float, float]
-        ] = {}  # of each track, by full and by quick, eyes included
+        # of each track, by full and by quick, eyes included
+        self._best: dict[int, tuple[float, float]] = {}
 
     def score(self, crops: NDArray[np.uint8]) -> Floats:
         """Return the scores of single crops, which only fp32 can tell: see :meth:`Scorer.score`."""
