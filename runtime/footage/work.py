@@ -47,6 +47,8 @@ class Done:
     fact: str = ""
     """What ended it early; the people up to then have their shots."""
     hint: str = ""
+    exit_code: int = SealshotError.exit_code
+    """Of what ended it: whether something broke, or it is none that can be watched."""
 
     def shots(self, identity: X25519Identity) -> tuple[Origin, tuple[Shot, ...]]:
         """Return origin and shots, with the writer's key."""
@@ -61,7 +63,8 @@ def watch_recording(recording: Recording, work: Work) -> Done:
         with opened(recording) as path:
             return _watch(recording, path, work)
     except SealshotError as error:
-        return Done(recording, fact=error.fact.replace(path, recording.name), hint=error.hint)
+        fact = error.fact.replace(path, recording.name)
+        return Done(recording, fact=fact, hint=error.hint, exit_code=error.exit_code)
 
 
 def _watch(recording: Recording, path: str, work: Work) -> Done:
@@ -91,6 +94,7 @@ def _watch(recording: Recording, path: str, work: Work) -> Done:
         sealed=age.encrypt(plain, [work.recipient]),
         fact=failure.fact if failure else "",
         hint=failure.hint if failure else "",
+        exit_code=failure.exit_code if failure else SealshotError.exit_code,
     )
 
 

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 from sealshot.runtime.detect import Finder
-from sealshot.runtime.errors import SealshotError
+from sealshot.runtime.errors import SealshotError, SourceError
 from sealshot.runtime.pipeline.sinks import Beat, End, Seen, Sink
 from sealshot.runtime.pipeline.stages import Stages, Stopwatch
 from sealshot.runtime.pipeline.stop import Stop
@@ -147,10 +147,20 @@ def bare(item: Frame | Heartbeat) -> Frame | Heartbeat:
 def until(
     items: Iterable[Frame | Heartbeat], stop_after_s: float | None
 ) -> Iterator[Frame | Heartbeat]:
-    """Pass items on up to the first one at ``stop_after_s`` or later; None passes all."""
+    """Pass items on up to the first one at ``stop_after_s`` or later; None passes all.
+
+    Raises:
+        SourceError: until then there was no frame.
+    """
+    came = False
     for item in items:
+        came = came or isinstance(item, Frame)
         yield item
         if stop_after_s and item.time_s >= stop_after_s:
+            if not came:
+                raise SourceError(
+                    f"no picture came in {stop_after_s:g} s", "check the camera and its address"
+                )
             return
 
 

@@ -29,6 +29,9 @@ Watch recordings, several at a time, and seal the best shot of each person on ea
 find and score; this process alone has the camera's key, seals and logs. A worker that dies is
 replaced, and what it had in hand is done again. Each recording is sealed once: Ctrl-C, a kill or a
 full disk loses nothing, the same command goes on, and one that is given later takes what is new.
+A recording that cannot be watched is told and left, the others are sealed. The exit code is 1 where
+something broke, as a worker or the disk: the same command may go on; else 2 where a recording is no
+video, or does not say when it began.
 
 FILE is a recording, or s3://BUCKET/KEY in which *, ? and [] may stand (in quotes), with credentials
 from the environment; that of a bucket lies in the worker's memory while it is watched.
@@ -163,7 +166,8 @@ def _tell(summary: Summary, *, stopped: bool, json: bool) -> int:
         return summary.failure.exit_code
     if stopped:
         raise KeyboardInterrupt
-    return 1 if summary.failed else 0
+    # what broke goes before what is no recording: the same command may mend it
+    return min((one.exit_code for one in summary.failed), default=0)
 
 
 def _zone(name: str) -> ZoneInfo:

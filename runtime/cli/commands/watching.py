@@ -48,7 +48,7 @@ USAGE = f"""\
   --ca-file FILE      whom an https:// or rtsps:// source is believed: certificates (PEM) of
                       authorities, or of the camera (default: the system's)
   --tls-unverified    believe any certificate; each shot says so
-  --stop-after S      stop after S seconds of the source"""
+  --stop-after S      stop after S seconds of the source; without a picture until then it fails"""
 
 
 def add_watching(arguments: Arguments) -> None:

@@ -144,7 +144,7 @@ def test_what_cannot_be_watched_is_told_and_the_rest_is_sealed(
     nameless = shutil.copy(clip, tmp_path / "nameless.avi")
     (tmp_path / "empty_2026-11-21_10-00-00.mp4").write_bytes(b"\0" * 100)
     given = [str(nameless), str(tmp_path / "empty_2026-11-21_10-00-00.mp4"), *command[2:]]
-    assert main(["archive", *given, "--workers", "1"]) == 1
+    assert main(["archive", *given, "--workers", "1"]) == 2
     shown = capsys.readouterr()
     assert "neither its name nor its container says when it began" in shown.err
     assert "empty_2026-11-21_10-00-00.mp4 is not a video" in shown.err

@@ -87,6 +87,14 @@ def test_it_ends_after_some_time_of_the_source(script, stages, diary) -> None:
     assert not done.interrupted
 
 
+def test_no_frame_in_all_of_that_time_is_a_failure(script, stages, diary) -> None:
+    beats = [(i / 2, None) for i in range(5)]
+    done = watch(script(*beats), stages(), [diary], stop_after_s=1.0)
+    assert isinstance(done.failure, SourceError)
+    assert "no picture came in 1 s" in done.failure.fact
+    assert [kind for kind, *_ in diary.entries] == ["beat", "beat", "beat", "end"]
+
+
 @pytest.mark.parametrize("wanted", [True, False])
 def test_pictures_as_decoded_are_for_sinks_that_want_them(script, stages, wanted) -> None:
     decoded = av.VideoFrame(300, 100, "yuv420p")
