@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from pathlib import Path
 
 from sealshot.runtime.errors import InputError, SealshotError
 from sealshot.runtime.files import read_regular
 from sealshot.runtime.service.config import Camera, Config, in_folder
-from sealshot.runtime.service.decode import ConfigError, Problem, Where, decode, line_of
+from sealshot.runtime.service.decode import (
+    STAND_IN,
+    ConfigError,
+    Problem,
+    Where,
+    decode,
+    line_of,
+    read,
+)
 from sealshot.runtime.service.outlets import parts_of
 from sealshot.runtime.sources.redact import holds_secret
 
@@ -37,10 +45,14 @@ def check(file: Path, tries: Tries) -> list[Problem]:
     """
     text = _read(file)
     try:
-        config = _parse(file, text)
+        reading = read(text)
     except ConfigError as error:
         return error.problems
-    found = []
+    found, config = reading.problems, reading.config
+    if config is None:
+        return found
+    rules = _rules(config, file.parent, reading.wrong)
+    found += [Problem(line_of(text, where), *words) for where, *words in rules]
     for name, camera in config.camera.items():
         for key, attempt in tries(camera):
             try:
@@ -71,38 +83,48 @@ def _read(file: Path) -> str:
 
 def _parse(file: Path, text: str) -> Config:
     config = decode(text)
-    found = [Problem(line_of(text, where), *words) for where, *words in _rules(config, file.parent)]
+    rules = _rules(config, file.parent)
+    found = [Problem(line_of(text, where), *words) for where, *words in rules]
     if found:
         raise ConfigError(sorted(found, key=lambda problem: problem.line))
     return config
 
 
-def _rules(config: Config, base: Path) -> Iterator[tuple[Where, str, str]]:
+def _rules(
+    config: Config, base: Path, wrong: Container[Where] = ()
+) -> Iterator[tuple[Where, str, str]]:
+    """Yield what cannot stand together; a key that is wrong is there."""
     folders: dict[Path, str] = {}
     for name, camera in config.camera.items():
         here, title = ("camera", name), f"camera.{name}"
+        default = Camera(vault=STAND_IN)
+        given = {
+            key
+            for key in Camera.__struct_fields__
+            if getattr(camera, key) != getattr(default, key) or (*here, key) in wrong
+        }
         for pair in (("source", "source_file"), ("policy", "to")):
-            given = [key for key in pair if getattr(camera, key) is not None]
-            if len(given) != 1:
-                both = "not both" if given else "neither is there"
-                yield (*here, *given[-1:]), f"{title}: give one of {' and '.join(pair)}, {both}", ""
+            found = [key for key in pair if key in given]
+            if len(found) != 1:
+                both = "not both" if found else "neither is there"
+                yield (*here, *found[-1:]), f"{title}: give one of {' and '.join(pair)}, {both}", ""
         if camera.source is not None and holds_secret(camera.source):
             yield (
                 (*here, "source"),
                 f"{title}.source: there is a secret in it",
                 "write it into a file that only the service may read, and name that in source_file",
             )
-        if camera.upload is not None and camera.upload_file is not None:
+        if {"upload", "upload_file"} <= given:
             yield (*here, "upload_file"), f"{title}: give upload or upload_file, not both", ""
-        for key, needed in (("retention", "to"), ("after_upload", "upload")):
-            default = None if key == "retention" else "keep"
-            there = getattr(camera, needed) or (needed == "upload" and camera.upload_file)
-            if getattr(camera, key) != default and not there:
-                yield (*here, key), f"{title}: {key} goes with {needed}", ""
+        for key, needed in (("retention", {"to"}), ("after_upload", {"upload", "upload_file"})):
+            if key in given and not given & needed:
+                yield (*here, key), f"{title}: {key} goes with {min(needed)}", ""
         own: list[tuple[Where, str]] = [(("vault",), camera.vault)]
         if camera.public is not None:
             own.append((("public", "folder"), camera.public.folder))
         for keys, path in own:
+            if (*here, *keys) in wrong:
+                continue
             folder, key = in_folder(base, path).absolute(), ".".join(map(str, keys))
             if folder in folders:
                 yield (
@@ -112,7 +134,12 @@ def _rules(config: Config, base: Path) -> Iterator[tuple[Where, str, str]]:
                 )
             folders[folder] = title
     for number, hook in enumerate(config.webhook):
-        if (hook.url is None) == (hook.url_file is None):
+        given = {
+            key
+            for key in ("url", "url_file")
+            if getattr(hook, key) is not None or ("webhook", number, key) in wrong
+        }
+        if len(given) != 1:
             yield ("webhook", number), f"webhook.{number}: give one of url and url_file", ""
         if hook.url is not None and holds_secret(hook.url):
             yield (

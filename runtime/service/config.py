@@ -20,15 +20,42 @@ from sealshot.runtime.service.schedule import PATTERN as SCHEDULE
 from sealshot.runtime.sources import Tls
 from sealshot.runtime.weights import DEFAULT_SCORE
 
-Text = Annotated[str, Meta(min_length=1)]
-Above0 = Annotated[float, Meta(gt=0)]
+# A description says in the words of `serve --check` which values a key takes.
+Text = Annotated[str, Meta(min_length=1, description="text that is not empty")]
+Above0 = Annotated[float, Meta(gt=0, description="a number above 0")]
+From0 = Annotated[float, Meta(ge=0, description="a number from 0 on")]
+From1 = Annotated[int, Meta(ge=1, description="a whole number from 1 on")]
 Share = Annotated[float, Meta(ge=0, le=1)]
 Corners = Annotated[tuple[tuple[Share, Share], ...], Meta(min_length=3)]
-Port = Annotated[int, Meta(ge=1, le=65535)]
-Name = Annotated[str, Meta(pattern="^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
-
-Listen = Annotated[str, Meta(pattern=r"^(\[[0-9a-fA-F:]+\]|[^:\s]+):[0-9]{1,5}$")]
-Topic = Annotated[str, Meta(pattern="^[A-Za-z0-9][A-Za-z0-9_/-]{0,99}$")]
+Polygons = Annotated[
+    tuple[Corners, ...],
+    Meta(
+        description="polygons of three corners or more, as "
+        "[[[0.5, 0.0], [1.0, 0.0], [1.0, 1.0]]], each number from 0 to 1"
+    ),
+]
+Port = Annotated[int, Meta(ge=1, le=65535, description="a whole number from 1 to 65535")]
+Name = Annotated[
+    str,
+    Meta(
+        pattern="^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$",
+        description="letters, digits, - and _, at most 64 of them",
+    ),
+]
+Listen = Annotated[
+    str,
+    Meta(
+        pattern=r"^(\[[0-9a-fA-F:]+\]|[^:\s]+):[0-9]{1,5}$",
+        description="an address and a port, as 127.0.0.1:9877",
+    ),
+]
+Topic = Annotated[
+    str,
+    Meta(
+        pattern="^[A-Za-z0-9][A-Za-z0-9_/-]{0,99}$",
+        description="letters, digits, -, _ and /, at most 100 of them",
+    ),
+]
 
 EXAMPLE = Path(__file__).parent / "example.toml"
 
@@ -53,13 +80,18 @@ class Camera(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     source_file: Text | None = None
     """A file with the source as its only line, or ``credential:NAME``; it may hold a password."""
     policy: Text | None = None
-    to: Annotated[tuple[Text, ...], Meta(min_length=1)] | None = None
+    to: (
+        Annotated[
+            tuple[Text, ...], Meta(min_length=1, description='a list of recipients, as ["age1..."]')
+        ]
+        | None
+    ) = None
     """Recipients, in place of a policy."""
     retention: Text | None = None
     """With ``to``."""
     vault: Text
     quota: Text | None = None
-    rate: Annotated[int, Meta(ge=1)] | None = None
+    rate: From1 | None = None
     """People a minute; above it those with the lowest scores go."""
     upload: Text | None = None
     upload_file: Text | None = None
@@ -67,19 +99,22 @@ class Camera(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     after_upload: Literal["keep", "delete"] = "keep"
     emit: Literal["end", "timely", "live"] = "end"
     within: Above0 = 5.0
-    clip: Annotated[float, Meta(ge=0)] = 0.0
-    margin: Annotated[float, Meta(ge=0, le=5)] = Choice().margin
+    clip: From0 = 0.0
+    margin: Annotated[float, Meta(ge=0, le=5, description="a number from 0 to 5")] = Choice().margin
     picture: PictureType = "jpg"
     ca_file: Text | None = None
     tls_unverified: bool = False
-    masks: tuple[Corners, ...] = ()
+    masks: Polygons = ()
     """Polygons that are black before anything looks: corners as shares of width and height."""
-    zones: tuple[Corners, ...] = ()
+    zones: Polygons = ()
     """Polygons, where there are any, outside of which all is black."""
-    schedule: tuple[Annotated[str, Meta(pattern=SCHEDULE)], ...] = ()
+    schedule: Annotated[
+        tuple[Annotated[str, Meta(pattern=SCHEDULE)], ...],
+        Meta(description='a list of hours, as ["Mon-Fri 07:00-19:30", "Sat 22:00-02:00"]'),
+    ] = ()
     """When it watches, as ``Mon-Fri 07:00-19:30``, by the clock of the place; always if empty."""
-    min_face: Annotated[int, Meta(ge=1)] = MIN_FACE_PX
-    min_seen: Annotated[float, Meta(ge=0)] = Settings.min_seen_s
+    min_face: From1 = MIN_FACE_PX
+    min_seen: From0 = Settings.min_seen_s
     detector: Text = Settings.detector
     tracker: Text = Settings.tracker
     score: Text = DEFAULT_SCORE
@@ -143,14 +178,21 @@ class Mqtt(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     password_file: Text | None = None
     topic: Topic = "sealshot"
     """Of this box: a box has a topic of its own."""
-    discovery: Annotated[str, Meta(pattern="^[^+#]*$")] = "homeassistant"
+    discovery: Annotated[str, Meta(pattern="^[^+#]*$", description="text without + and #")] = (
+        "homeassistant"
+    )
     """Prefix of Home Assistant's discovery; empty for none."""
 
 
 class Webhook(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Events to an address."""
 
-    url: Annotated[str, Meta(pattern="^https?://")] | None = None
+    url: (
+        Annotated[
+            str, Meta(pattern="^https?://", description="an address with http:// or https://")
+        ]
+        | None
+    ) = None
     url_file: Text | None = None
     """A file with the address in its one line, or ``credential:NAME``."""
 
@@ -160,23 +202,28 @@ class Alarms(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     silent: Above0 = 60.0
     """Seconds without a picture."""
-    burst: Annotated[int, Meta(ge=1)] = 120
+    burst: From1 = 120
     """People in a minute."""
     upload: Above0 = 3600.0
     """Seconds for which a shot waits for its upload."""
     disk_days: Above0 = 7.0
-    disk_least: Annotated[int, Meta(ge=0)] = 500_000_000
+    disk_least: Annotated[int, Meta(ge=0, description="a whole number from 0 on")] = 500_000_000
     """Bytes that are free."""
 
 
 class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The whole file."""
 
-    camera: Annotated[dict[Name, Camera], Meta(min_length=1)]
+    camera: Annotated[
+        dict[Name, Camera],
+        Meta(min_length=1, description="a table for each camera, as [camera.north]"),
+    ]
     page: Page | None = None
     events: Events | None = None
     mqtt: Mqtt | None = None
-    webhook: tuple[Webhook, ...] = ()
+    webhook: Annotated[
+        tuple[Webhook, ...], Meta(description="a table for each, as [[webhook]]")
+    ] = ()
     alarms: Alarms = Alarms()
 
 

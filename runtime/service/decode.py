@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import difflib
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Literal, get_args, get_origin
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin
 
 import msgspec
 from msgspec.structs import fields
 
 from sealshot.runtime.errors import InputError
-from sealshot.runtime.service.config import Config
+from sealshot.runtime.service.config import Config, Name
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -21,6 +23,8 @@ else:
 
 Where = tuple[str | int, ...]
 """A place in the file: names of tables and keys, and numbers of the tables of an array."""
+STAND_IN = "-"
+WORDS = {str: "text", bool: "true or false", int: "a whole number", float: "a number"}
 
 
 @dataclass(frozen=True)
@@ -43,20 +47,63 @@ class ConfigError(InputError):
         self.problems = problems
 
 
+@dataclass(frozen=True)
+class Reading:
+    """What was read of a file that may be wrong."""
+
+    config: Config | None
+    """Of what is right in it; what is needed and wrong is ``STAND_IN``. None without a camera."""
+    wrong: frozenset[Where]
+    """Keys that are there and wrong, that are none, or that are needed and missing."""
+    problems: list[Problem]
+
+
 def decode(text: str) -> Config:
     """Return what the text of a file says.
 
     Raises:
         ConfigError: it is no TOML, or has a key or a value that is none.
     """
+    reading = read(text)
+    if reading.problems or reading.config is None:
+        raise ConfigError(reading.problems)
+    return reading.config
+
+
+def read(text: str) -> Reading:
+    """Read all that can be read of a file.
+
+    Raises:
+        ConfigError: it is no TOML.
+    """
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError([_syntax(text, error)]) from None
-    found = [Problem(line_of(text, where), *words) for where, *words in _wrong(table, Config, ())]
-    if found:
-        raise ConfigError(sorted(found, key=lambda problem: problem.line))
-    return msgspec.convert(table, Config)
+    found = list(_wrong(table, Config, ()))
+    for where, *_ in found:
+        _take_out(table, where)
+    for (*place, key), *_ in list(_wrong(table, Config, ())):  # what is needed
+        _table_at(table, place)[key] = STAND_IN
+    try:
+        config = msgspec.convert(table, Config)
+    except msgspec.ValidationError:
+        config = None
+    problems = [Problem(line_of(text, where), *words) for where, *words in found]
+    problems.sort(key=lambda problem: problem.line)
+    return Reading(config, frozenset(where for where, *_ in found), problems)
+
+
+def _take_out(table: Any, where: Where) -> None:
+    *place, key = where
+    with suppress(KeyError):  # it is missing
+        del _table_at(table, place)[key]
+
+
+def _table_at(table: Any, place: Sequence[str | int]) -> Any:
+    for step in place:
+        table = table[step]
+    return table
 
 
 def line_of(text: str, where: Where) -> int:
@@ -106,13 +153,13 @@ def _wrong(table: Mapping[str, Any], kind: Any, where: Where) -> Iterator[tuple[
             yield from _wrong_value(value, known[key].type, here)
     for key, field in known.items():
         if field.required and key not in table:
-            yield where, f"{name + ': ' if name else ''}'{key}' is missing", ""
+            yield (*where, key), f"{name + ': ' if name else ''}'{key}' is missing", ""
 
 
 def _wrong_value(value: Any, kind: Any, here: Where) -> Iterator[tuple[Any, ...]]:
-    inner = _struct_in(kind)
-    if inner is not None and isinstance(value, dict):
-        if get_origin(_bare(kind)) is not dict:
+    inner, origin = _struct_in(kind), get_origin(_bare(kind))
+    if inner is not None and isinstance(value, dict) and origin is not tuple:
+        if origin is not dict:
             yield from _wrong(value, inner, here)
             return
         if value and all(isinstance(part, dict) for part in value.values()):
@@ -120,24 +167,47 @@ def _wrong_value(value: Any, kind: Any, here: Where) -> Iterator[tuple[Any, ...]
                 yield from _wrong_name(key, kind, (*here, key))
                 yield from _wrong(part, inner, (*here, key))
             return
-    if inner is not None and isinstance(value, list) and all(isinstance(p, dict) for p in value):
+    if inner is not None and origin is tuple and _are_tables(value):
         for number, part in enumerate(value):
             yield from _wrong(part, inner, (*here, number))
         return
     try:
         msgspec.convert(value, kind)
-    except msgspec.ValidationError as error:
-        words = str(error).partition(" - at ")[0]
-        bare = _bare(kind)
-        hint = f"one of {', '.join(get_args(bare))}" if get_origin(bare) is Literal else ""
-        yield here, f"{'.'.join(map(str, here))}: {words[:1].lower()}{words[1:]}", hint
+    except msgspec.ValidationError:
+        yield here, f"{'.'.join(map(str, here))}: it takes {takes(kind)}{_not(value)}", ""
+
+
+def takes(kind: Any) -> str:
+    """Say which values a type takes: as its description says, or else by what it is."""
+    for limit in getattr(kind, "__metadata__", ()):
+        if limit.description:
+            return str(limit.description)
+    bare = _bare(kind)
+    if get_origin(bare) is Literal:
+        return f"one of {', '.join(get_args(bare))}"
+    if get_origin(bare) in (Union, UnionType):  # with None, which TOML has not
+        return takes(get_args(bare)[0])
+    return "a table" if _struct_in(bare) else WORDS[bare]
+
+
+def _are_tables(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(part, dict) for part in value)
+
+
+def _not(value: object) -> str:
+    """Say which value it does not take; a text may hold a secret, and is not shown."""
+    if isinstance(value, str):
+        return ", not this text"
+    if isinstance(value, bool):
+        return f", not {str(value).lower()}"
+    return f", not {value}" if isinstance(value, int | float) else ""
 
 
 def _wrong_name(key: str, kind: Any, here: Where) -> Iterator[tuple[Any, ...]]:
     try:
         msgspec.convert(key, get_args(_bare(kind))[0])
     except msgspec.ValidationError:
-        yield here, f"'{key}' is no name", "letters, digits, - and _, at most 64 of them"
+        yield here, f"'{key}' is no name", takes(Name)
 
 
 def _bare(kind: Any) -> Any:

@@ -40,7 +40,8 @@ def parts_of(config: Config, base: Path) -> list[Part]:
     if config.mqtt is not None:
         found.append((("mqtt",), config.mqtt, partial(_mqtt, config.mqtt, base)))
     for number, hook in enumerate(config.webhook):
-        found.append((("webhook", number), hook, partial(_webhook, hook, base)))
+        if hook.url or hook.url_file:
+            found.append((("webhook", number), hook, partial(_webhook, hook, base)))
     if config.page is not None:
         found.append((("page",), config.page, partial(_page, config.page, base)))
     return found

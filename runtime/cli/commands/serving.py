@@ -98,8 +98,10 @@ class Cameras:
 
     def tries(self, camera: Camera) -> Iterator[tuple[str, Callable[[], object]]]:
         """Yield what may be there in vain."""
-        yield "source" if camera.source else "source_file", lambda: self._source(camera)
-        yield "policy" if camera.policy else "to", lambda: self._sealing(camera, alone=True)
+        if camera.source or camera.source_file:
+            yield "source" if camera.source else "source_file", lambda: self._source(camera)
+        if camera.policy or camera.to:
+            yield "policy" if camera.policy else "to", lambda: self._sealing(camera, alone=True)
         yield "upload" if camera.upload else "upload_file", lambda: self._delivery(camera)
         if camera.quota:
             yield "quota", lambda: _value(size, camera.quota)
