@@ -121,7 +121,12 @@ class Ray:
                 "--workers ray needs Ray, which is not installed", "pip install 'sealshot[ray]'"
             ) from error
         try:
-            self._ray.init(ignore_reinit_error=True, log_to_driver=False, logging_level="error")
+            self._ray.init(
+                ignore_reinit_error=True,
+                include_dashboard=False,  # of a cluster that is started here
+                log_to_driver=False,
+                logging_level="error",
+            )
         except (ConnectionError, ValueError) as error:
             raise InputError(
                 "there is no Ray cluster where RAY_ADDRESS says", "`ray status` shows it"

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 
 from sealshot.runtime.detect import Detector
+from sealshot.runtime.errors import SealshotError
 from sealshot.runtime.pipeline.run import Seal
 from sealshot.runtime.pipeline.sinks import Beat, End, Seen, Sink
 from sealshot.runtime.public.cover import Plane
@@ -68,6 +69,7 @@ class PublicSink(Sink):
             fps: frames per second of the source, where that is known.
             seal: None keeps no originals.
             hourly: names the file that begins with an hour of UTC; None writes one file of all.
+                Where an hour breaks off, what was written of it is left as ``.part``.
         """
         self._path, self._codec, self._fps = path, codec, fps
         self._detectors, self._hiding, self._seal = detectors, hiding, seal
@@ -102,8 +104,8 @@ class PublicSink(Sink):
             self._raise()
             return
         with self._writer:
-            self._raise()
             self._take_done()
+            self._raise()
             if self._shown:
                 self._writer.keep()
 
@@ -147,7 +149,8 @@ class PublicSink(Sink):
 
         def begin(path: Path) -> VideoWriter:
             below = self._hiding.below(form.width)
-            return VideoWriter(path, form, self._codec, below=below, fast=True)
+            leave = self._hourly is not None
+            return VideoWriter(path, form, self._codec, below=below, fast=True, leave=leave)
 
         def keep(stream: bytes) -> OriginalsWriter:
             return OriginalsWriter(stream, form.format, self._done.put, self._hour_of)
@@ -159,20 +162,25 @@ class PublicSink(Sink):
         before, since_s = 0, frame.time_s
         last: Picture | None = None
         item: tuple[Frame, list[Face]] | Beat | End = (frame, faces)
-        while not isinstance(item, End):
-            if isinstance(item, Beat):
-                stream.advance(item.time_s)
-            else:
-                now_s = item[0].time_s
-                if self._hourly and stream.pictures and self._is_over(since_s, now_s):
-                    before, since_s, whole = before + stream.pictures, now_s, self._writer
-                    self._writer = begin(self._hourly(self._taken(now_s)))
-                    stream.turn(self._writer)
-                    self._done.put(whole)
-                last = planes_of_frame.picture(item[0], last)
-                stream.take(last, item[0].image, item[1])
-            self.pictures = before + stream.pictures
-            item = self._items.get()
+        try:
+            while not isinstance(item, End):
+                if isinstance(item, Beat):
+                    stream.advance(item.time_s)
+                else:
+                    now_s = item[0].time_s
+                    if self._hourly and stream.pictures and self._is_over(since_s, now_s):
+                        before, since_s, whole = before + stream.pictures, now_s, self._writer
+                        self._writer = begin(self._hourly(self._taken(now_s)))
+                        stream.turn(self._writer)
+                        self._done.put(whole)
+                    last = planes_of_frame.picture(item[0], last)
+                    stream.take(last, item[0].image, item[1])
+                self.pictures = before + stream.pictures
+                item = self._items.get()
+        except SealshotError:
+            if self._hourly:  # what was written of the file is left, and may be restored
+                stream.finish(whole=False)
+            raise
         stream.finish(whole=not item.interrupted and item.failure is None)
         self.pictures, self._shown = before + stream.pictures, stream.pictures
 

@@ -72,7 +72,7 @@ class VideoWriter:
     """Writes to ``path.part``, which becomes ``path`` when :meth:`keep` was called.
 
     A thread of its own encodes, so that what went wrong with a picture is told with a later one.
-    Use it in a ``with`` block: at its end a file that was not kept is deleted.
+    Use it in a ``with`` block: at its end a file that was not kept is deleted, or left as it is.
     """
 
     def __init__(
@@ -85,6 +85,7 @@ class VideoWriter:
         below: int = 0,
         private: bool = False,
         fast: bool = False,
+        leave: bool = False,
     ) -> None:
         """Begin the file.
 
@@ -96,6 +97,7 @@ class VideoWriter:
             below: rows that are added below each picture, an even number.
             private: whether only its owner may read the file.
             fast: whether other work waits for the processor: one thread, and more bytes.
+            leave: whether what was written of a file that is not kept stays as ``path.part``.
 
         Raises:
             InputError: there is no such folder, or the container does not take the sound.
@@ -103,6 +105,7 @@ class VideoWriter:
         """
         self._path, self._part = path, path.with_name(path.name + PART)
         self._kept, self._codec, self._below = False, codec, below
+        self._leave = leave
         self._messages: dict[int, bytes] = {}
         self._encoding = ThreadPoolExecutor(1, "encoder")
         self._ahead: deque[Future[None]] = deque()
@@ -224,11 +227,12 @@ class VideoWriter:
         self._kept = True
 
     def discard(self) -> None:
-        """Delete what was written, unless it was kept. A second call does nothing."""
+        """Delete what was written, unless it is kept or left. A second call does nothing."""
         self._encoding.shutdown(cancel_futures=True)
         if not self._kept:
             self._file.close()
-            self._part.unlink(missing_ok=True)
+            if not self._leave:
+                self._part.unlink(missing_ok=True)
 
     def __enter__(self) -> VideoWriter:
         return self

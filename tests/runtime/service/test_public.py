@@ -10,11 +10,12 @@ import pytest
 
 from sealshot.runtime.errors import SealshotError
 from sealshot.runtime.pipeline.sinks import End, Seen
+from sealshot.runtime.public.restore import messages_in_packets
 from sealshot.runtime.public.sink import PublicSink
 from sealshot.runtime.public.stream import Hiding
 from sealshot.runtime.service import public as publics
 from sealshot.runtime.service.public import Public, PublicFolder
-from sealshot.runtime.types import Frame, Image, Tracks
+from sealshot.runtime.types import Face, Frame, Image, Tracks
 
 TEN = datetime(2026, 11, 21, 10, tzinfo=timezone.utc)
 END = End((), (), 0, False, None)
@@ -23,6 +24,11 @@ END = End((), (), 0, False, None)
 class Nobody:
     def detect(self, _image: Image) -> list:
         return []
+
+
+class Somebody:
+    def detect(self, _image: Image) -> list[Face]:
+        return [Face(np.float32([40, 40, 90, 100]), 0.9, np.zeros((5, 2), np.float32))]
 
 
 def seen(index: int) -> Seen:
@@ -74,6 +80,39 @@ def test_a_kill_leaves_the_hour_up_to_then(tmp_path) -> None:
         "2026-11-21T10-00-00Z.mkv",
         "a.mkv",
     ]
+
+
+@pytest.mark.parametrize("small_disk", ["1m"], indirect=True)
+def test_a_full_disk_leaves_the_hour_up_to_then_and_what_it_covers(small_disk, monkeypatch) -> None:
+    monkeypatch.setattr(publics, "AGAIN_S", 1e9)
+    files, sealed = PublicFolder(small_disk, None), []
+
+    def make() -> PublicSink:
+        files.begin()
+        first = files.file(TEN)
+        detectors, seal = [Somebody()], lambda part, _: sealed.append(part) or ""
+        return PublicSink(first, "h264", detectors, Hiding(), 25.0, seal, files.file)
+
+    public = Public()
+    public.begin(make)
+    index = 0
+    while not public.problem:
+        public.seen(seen(index))
+        index += 1
+    assert "No space left on device" in public.problem
+    [left] = small_disk.iterdir()
+    assert left.name == "2026-11-21T10-00-00Z.mkv.part"
+    assert sealed
+    public._again_at = 0.0
+    public.seen(seen(index))
+    public.end(END)
+    kept = small_disk / "2026-11-21T10-00-00Z.mkv"
+    shown = [message for _, message in messages_in_packets(kept)]
+    assert 10 < len(shown) <= index
+    assert all(message.regions for message in shown)
+    named = {number for message in shown for number, *_ in message.parts}
+    assert named
+    assert named <= {part.part for part in sealed}
 
 
 def test_the_oldest_files_go_above_the_quota(tmp_path) -> None:
