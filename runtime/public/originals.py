@@ -2,26 +2,23 @@
 
 The regions of a picture are widened to blocks of 16x16 pixels. Blocks that only one track touches
 go into parts of that track; blocks that several touch go into parts of their own, so that a part of
-one track never shows another. A part is a small FFV1 video; it ends after a minute, with
-the hour, when it is large, or when its track has gone. The codec was chosen by measuring:
-``benchmarks/RESULTS.md``.
+one track never shows another. A part ends after a minute, with the hour, when it is large, or when
+its track has gone.
 """
 
 from __future__ import annotations
 
 import hashlib
-import io
 import itertools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-import av
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from sealshot.runtime.public.cover import Plane, Region, inside
-from sealshot.runtime.public.picture import frame_of, planes_of
+from sealshot.runtime.public.lossless import Coder
 from sealshot.runtime.seal.originals import BLOCK_PX, LONGEST_S, Originals, Piece
 
 PART_BYTES = 4 * 1024 * 1024
@@ -29,8 +26,6 @@ ALL_BYTES = 16 * 1024 * 1024
 """Of all open parts together; above it the largest is closed."""
 IDLE_S = 2.0
 """A part whose track was not seen for so long is closed."""
-CODEC = {"level": "1", "g": "300"}
-"""Of FFV1: a picture starts from what was learnt of those before it."""
 
 Tracks = tuple[int, ...]
 Mask = NDArray[np.bool_]
@@ -61,22 +56,18 @@ def blocks_of(regions: Iterable[Region], width: int, height: int) -> dict[Tracks
     return found
 
 
-def cut_out(planes: Sequence[Plane], box: Box, mask: Mask, size: tuple[int, int]) -> list[Plane]:
-    """Return planes of ``size`` blocks with some blocks of a picture; all else is 0.
+def cut_out(planes: Sequence[Plane], box: Box, mask: Mask) -> list[Plane]:
+    """Return the rectangle around some blocks of a picture, cut to it; all other blocks are 0.
 
     Args:
         planes: of the picture.
-        box: left, top, width, height of the rectangle around the blocks, in blocks.
+        box: left, top, width, height of the rectangle, in blocks.
         mask: ``bool [height, width]``, which of its blocks.
-        size: columns and rows, as many as the rectangle has or more.
     """
-    cut = []
-    for plane, (x, y), step in _parts(planes, box):
-        part = plane[y, x]
-        shown = np.zeros((size[1] * BLOCK_PX // step[1], size[0] * BLOCK_PX // step[0]), part.dtype)
-        shown[: part.shape[0], : part.shape[1]] = part * _pixels(mask, step, part.shape)
-        cut.append(shown)
-    return cut
+    cut = [(plane[y, x], step) for plane, (x, y), step in _parts(planes, box)]
+    if mask.all():
+        return [np.ascontiguousarray(part) for part, _ in cut]
+    return [part * _pixels(mask, step, part.shape) for part, step in cut]
 
 
 def put_back(planes: Sequence[Plane], box: Box, mask: Mask, cut: Sequence[Plane]) -> None:
@@ -84,15 +75,14 @@ def put_back(planes: Sequence[Plane], box: Box, mask: Mask, cut: Sequence[Plane]
     for (plane, (x, y), step), shown in zip(_parts(planes, box), cut, strict=True):
         part = plane[y, x]
         where = _pixels(mask, step, part.shape)
-        part[where] = shown[: part.shape[0], : part.shape[1]][where]
+        part[where] = shown[where]
 
 
-def digest(planes: Sequence[Plane], box: Box, cut: Sequence[Plane]) -> str:
-    """Return the SHA-256 of blocks that were cut out of planes like these."""
+def digest(cut: Sequence[Plane]) -> str:
+    """Return the SHA-256 of what :func:`cut_out` gave."""
     sha256 = hashlib.sha256()
-    for (plane, (x, y), _), shown in zip(_parts(planes, box), cut, strict=True):
-        height, width = plane[y, x].shape
-        sha256.update(np.ascontiguousarray(shown[:height, :width]).tobytes())
+    for plane in cut:
+        sha256.update(np.ascontiguousarray(plane).data)
     return sha256.hexdigest()
 
 
@@ -131,45 +121,16 @@ class _Part:
     """A part that is being written."""
 
     number: int
-    size: tuple[int, int]
-    """Columns and rows of its video, in blocks."""
     hour: str
-    pixels: str
     pieces: list[Piece] = field(default_factory=list)
-    size_bytes: int = 0
+    coded: bytearray = field(default_factory=bytearray)
 
-    def __post_init__(self) -> None:
-        self._file = io.BytesIO()
-        self._container = av.open(self._file, "w", format="matroska")
-        stream = self._container.add_stream("ffv1", rate=25, options=dict(CODEC))
-        assert isinstance(stream, av.VideoStream)
-        context = stream.codec_context
-        context.width, context.height = (BLOCK_PX * side for side in self.size)
-        context.pix_fmt, context.thread_count = self.pixels, 1
-        self._stream = stream
-
-    def add(self, piece: Piece, cut: Sequence[Plane]) -> None:
-        self._mux(frame_of(cut, self.pixels))
-        self.pieces.append(piece)
-
-    def finish(self) -> bytes:
-        self._mux(None)
-        self._container.close()
-        return self._file.getvalue()
-
-    def _mux(self, frame: av.VideoFrame | None) -> None:
-        for packet in self._stream.encode(frame):
-            self.size_bytes += packet.size
-            self._container.mux(packet)
-
-    def takes(self, time_s: float, hour: str, box: Box) -> bool:
-        """Whether a piece of this time and size fits."""
+    def takes(self, time_s: float, hour: str) -> bool:
+        """Whether a piece of this time fits."""
         return (
             time_s - self.pieces[0].time_s <= LONGEST_S
             and hour == self.hour
-            and self.size_bytes < PART_BYTES
-            and box[2] <= self.size[0]
-            and box[3] <= self.size[1]
+            and len(self.coded) < PART_BYTES
         )
 
 
@@ -193,6 +154,7 @@ class OriginalsWriter:
         """
         self._stream, self._pixels, self._seal, self._hour_of = stream, pixels, seal, hour_of
         self._size = 0, 0
+        self._coder = Coder(pixels)
         self._numbers = itertools.count()
         self._open: dict[Tracks, _Part] = {}
 
@@ -205,16 +167,18 @@ class OriginalsWriter:
         kept = []
         for tracks, whole in blocks_of(regions, width, height).items():
             for box, mask in _pieces(whole):
-                part = self._part_for(tracks, time_s, hour, box)
-                cut = cut_out(planes, box, mask, part.size)
+                part = self._part_for(tracks, time_s, hour)
+                cut = cut_out(planes, box, mask)
+                coded = self._coder.encode(cut)
                 blocks = "" if mask.all() else np.packbits(mask).tobytes().hex()
-                part.add(Piece(picture, time_s, box, blocks, digest(planes, box, cut)), cut)
+                part.pieces.append(Piece(picture, time_s, box, blocks, digest(cut), len(coded)))
+                part.coded += coded
                 kept.append((part.number, tracks))
         for tracks, part in tuple(self._open.items()):
             if time_s - part.pieces[-1].time_s > IDLE_S:
                 self._close(tracks)
-        while sum(part.size_bytes for part in self._open.values()) > ALL_BYTES:
-            self._close(max(self._open, key=lambda tracks: self._open[tracks].size_bytes))
+        while sum(len(part.coded) for part in self._open.values()) > ALL_BYTES:
+            self._close(max(self._open, key=lambda tracks: len(self._open[tracks].coded)))
         return tuple(dict.fromkeys(kept))
 
     def finish(self) -> None:
@@ -222,14 +186,13 @@ class OriginalsWriter:
         for tracks in tuple(self._open):
             self._close(tracks)
 
-    def _part_for(self, tracks: Tracks, time_s: float, hour: str, box: Box) -> _Part:
+    def _part_for(self, tracks: Tracks, time_s: float, hour: str) -> _Part:
         part = self._open.get(tracks)
-        if part is not None and not part.takes(time_s, hour, box):
+        if part is not None and not part.takes(time_s, hour):
             self._close(tracks)
             part = None
         if part is None:
-            size = box[2] + box[2] // 4 + 1, box[3] + box[3] // 4 + 1  # who comes nearer grows
-            part = self._open[tracks] = _Part(next(self._numbers), size, hour, self._pixels)
+            part = self._open[tracks] = _Part(next(self._numbers), hour)
         return part
 
     def _close(self, tracks: Tracks) -> None:
@@ -244,7 +207,7 @@ class OriginalsWriter:
                 height=height,
                 pixels=self._pixels,
                 pieces=tuple(part.pieces),
-                video=part.finish(),
+                coded=bytes(part.coded),
             )
         )
 
@@ -258,10 +221,3 @@ def _pieces(mask: Mask) -> list[tuple[Box, Mask]]:
         mine = labels[top : top + rows, left : left + columns] == label
         found.append(((left, top, columns, rows), mine))
     return sorted(found, key=lambda piece: -piece[0][2] * piece[0][3])
-
-
-def frames_of(originals: Originals) -> Iterable[list[Plane]]:
-    """Yield the planes of the pieces of a part, in order."""
-    with av.open(io.BytesIO(originals.video), format="matroska") as container:
-        for frame in container.decode(video=0):
-            yield list(planes_of(frame))

@@ -17,8 +17,9 @@ from av.error import FFmpegError
 
 from sealshot.runtime.errors import InputError, SealError
 from sealshot.runtime.public.cover import Plane
+from sealshot.runtime.public.lossless import pieces_of
 from sealshot.runtime.public.message import Message, Part, message_in
-from sealshot.runtime.public.originals import digest, frames_of, mask_of, put_back
+from sealshot.runtime.public.originals import digest, mask_of, put_back
 from sealshot.runtime.public.recording import Recording, Shown, open_video
 from sealshot.runtime.public.strip import read_strip
 from sealshot.runtime.seal.originals import OpenedOriginals, Piece, object_id
@@ -220,7 +221,7 @@ class _Reader:
         """Put back the pieces of a picture; say whether the warrant is for it."""
         while self._next is not None and self._next[0].picture <= picture:
             (piece, cut), self._next = self._next, next(self._pieces, None)
-            if digest(planes, piece.box, cut) != piece.sha256:
+            if digest(cut) != piece.sha256:
                 raise SealError(f"the pixels of {self._name} are not those that were sealed")
             if piece.picture == picture and picture in self._inside:
                 put_back(planes, piece.box, mask_of(piece), cut)
@@ -228,6 +229,6 @@ class _Reader:
 
     def _read(self) -> Iterator[tuple[Piece, list[Plane]]]:
         try:
-            yield from zip(self._originals.pieces, frames_of(self._originals), strict=True)
+            yield from zip(self._originals.pieces, pieces_of(self._originals), strict=True)
         except (FFmpegError, ValueError, IndexError) as error:
-            raise SealError(f"the video of {self._name} cannot be decoded: {error}") from error
+            raise SealError(f"what {self._name} holds cannot be decoded: {error}") from error

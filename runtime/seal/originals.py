@@ -1,10 +1,13 @@
 """What a public stream covered, as it is sealed: one ZIP with the original pixels of some regions.
 
     originals.json    Metadata, always first
-    originals.mkv     FFV1, one picture a piece: the piece in the upper left corner, the rest is 0
+    originals.ffv1    the pieces one after another, each an FFV1 key frame of its own size
 
 One such part holds what one track alone showed, or what was seen where the regions of several share
 blocks, of at most a minute. As everywhere in a seal, the reader takes nothing on trust.
+
+Format 1, which is read and no more written, had originals.mkv: a video of one size, with each piece
+in the upper left corner of a picture.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -37,9 +40,9 @@ from sealshot.runtime.seal.payload import Origin, Times, printable
 from sealshot.runtime.seal.times import format_time, is_time, parse_time
 from sealshot.runtime.seal.versions import refuse_newer
 
-FORMAT = 1
+FORMAT, FORMAT_OF_VIDEO = 2, 1
 CONTENT = "originals"
-METADATA_NAME, VIDEO_NAME = "originals.json", "originals.mkv"
+METADATA_NAME, CODED_NAME, VIDEO_NAME = "originals.json", "originals.ffv1", "originals.mkv"
 METADATA_LIMIT = 16 * 1024 * 1024  # bytes; a piece takes about 200
 BLOCK_PX = 16
 LONGEST_S = 60.0
@@ -60,10 +63,12 @@ class Piece:
     """Left, top, width, height of the rectangle around the blocks, in blocks."""
     blocks: str
     """Which of its blocks are meant, row by row, one bit each, most significant first, filled up
-    with 0, in hexadecimal; the others are 0 in the video. Empty: all are."""
+    with 0, in hexadecimal; the others are coded as 0. Empty: all are."""
     sha256: str
-    """Of the rectangle, cut to the picture, as it is in the video: Y, U, V, row by row, two bytes a
-    value (low byte first) where the format has 10 bits."""
+    """Of the rectangle, cut to the picture, as it is coded: Y, U, V, row by row, two bytes a value
+    (low byte first) where the format has 10 bits."""
+    coded_bytes: int = 0
+    """Of its key frame; 0 in format 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +87,22 @@ class Originals:
     pixels: str
     """FFmpeg's name of the format of the planes."""
     pieces: tuple[Piece, ...]
-    video: bytes
+    coded: bytes
+    """The key frames of the pieces one after another; in format 1, the video."""
+    format: int = FORMAT
 
     @property
     def id(self) -> str:
         """The identifier of the container that holds it."""
         return object_id(self.stream, self.part, self.tracks)
+
+    @property
+    def key_frames(self) -> Iterator[bytes]:
+        """The key frame of each piece, in order (not in format 1)."""
+        at = 0
+        for piece in self.pieces:
+            yield self.coded[at : at + piece.coded_bytes]
+            at += piece.coded_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +142,8 @@ def pack_originals(originals: Originals, origin: Origin, times: Times) -> bytes:
         SealshotError: :func:`unpack_originals` would refuse the result.
     """
     fields = asdict(originals)
-    video = fields.pop("video")
+    coded = fields.pop("coded")
     metadata = {
-        "format": FORMAT,
         "sealshot": __version__,
         "source": printable(origin.source),
         **fields,
@@ -138,7 +152,7 @@ def pack_originals(originals: Originals, origin: Origin, times: Times) -> bytes:
         "sealed": format_time(times.sealed),
     }
     encoded = json.dumps(metadata, separators=(",", ":")).encode()
-    packed = write_zip({METADATA_NAME: encoded, VIDEO_NAME: video})
+    packed = write_zip({METADATA_NAME: encoded, CODED_NAME: coded})
     try:
         unpack_originals(packed)
     except SealError as error:  # better now than when nobody can see the person any more
@@ -154,20 +168,26 @@ def unpack_originals(data: bytes) -> OpenedOriginals:
     """
     try:
         members = read_zip(data, limit=2)
-        if list(members) != [METADATA_NAME, VIDEO_NAME]:
+        if METADATA_NAME not in members:
             raise ValueError("its parts are not those of originals")
         values = parse_object(members[METADATA_NAME], METADATA_NAME, METADATA_LIMIT)
     except ValueError as error:
         raise _foreign(str(error)) from error
     refuse_newer("originals", values.get("format"), FORMAT)
-    if wrong := problem(values, _CHECKS):
+    is_video = values.get("format") == FORMAT_OF_VIDEO
+    if wrong := problem(values, _checks(_PIECE if is_video else _PIECE | _CODED)):
         raise _foreign(f"in its {METADATA_NAME} {wrong}")
+    name = VIDEO_NAME if is_video else CODED_NAME
+    if list(members) != [METADATA_NAME, name]:
+        raise _foreign("its parts are not those of originals")
     pieces = tuple(Piece(**{**piece, "box": tuple(piece["box"])}) for piece in values["pieces"])
     originals = Originals(
-        **{name: values[name] for name in ("stream", "part", "width", "height", "pixels")},
+        **{
+            name: values[name] for name in ("stream", "part", "width", "height", "pixels", "format")
+        },
         tracks=tuple(values["tracks"]),
         pieces=pieces,
-        video=members[VIDEO_NAME],
+        coded=members[name],
     )
     if wrong := _problem(originals):
         raise _foreign(wrong)
@@ -193,6 +213,9 @@ def _problem(originals: Originals) -> str:
             return f"the box of picture {piece.picture} is out of the frame"
         if piece.blocks and len(piece.blocks) != 2 * -(-width * height // 8):
             return f"the blocks of picture {piece.picture} are not those of its box"
+    coded = sum(piece.coded_bytes for piece in pieces)
+    if originals.format != FORMAT_OF_VIDEO and coded != len(originals.coded):
+        return f"its pieces are not those of its {CODED_NAME}"
     return ""
 
 
@@ -200,33 +223,32 @@ def _is_side(value: Any) -> bool:
     return is_whole(value) and 0 < value <= MOST_PIXELS
 
 
-_CHECKS: dict[str, Check] = {
-    "format": is_whole,
-    "sealshot": is_text,
-    "source": is_text,
-    "stream": is_object_id,
-    "part": lambda value: is_whole(value) and value < 2**32,
-    "tracks": is_list(is_whole),
-    "width": _is_side,
-    "height": _is_side,
-    "pixels": matches(PIXELS),
-    "pieces": is_list(
-        is_object(
-            {
-                "picture": is_whole,
-                "time_s": is_number,
-                "box": is_list(
-                    lambda value: is_whole(value) and value <= MOST_PIXELS // BLOCK_PX, length=4
-                ),
-                "blocks": matches("[0-9a-f]*"),
-                "sha256": is_sha256,
-            }
-        )
-    ),
-    "utc": is_time,
-    "clock": is_text,
-    "sealed": is_time,
+_PIECE: dict[str, Check] = {
+    "picture": is_whole,
+    "time_s": is_number,
+    "box": is_list(lambda value: is_whole(value) and value <= MOST_PIXELS // BLOCK_PX, length=4),
+    "blocks": matches("[0-9a-f]*"),
+    "sha256": is_sha256,
 }
+_CODED: dict[str, Check] = {"coded_bytes": lambda value: is_whole(value) and value > 0}
+
+
+def _checks(piece: dict[str, Check]) -> dict[str, Check]:
+    return {
+        "format": lambda value: is_whole(value) and value > 0,
+        "sealshot": is_text,
+        "source": is_text,
+        "stream": is_object_id,
+        "part": lambda value: is_whole(value) and value < 2**32,
+        "tracks": is_list(is_whole),
+        "width": _is_side,
+        "height": _is_side,
+        "pixels": matches(PIXELS),
+        "pieces": is_list(is_object(piece)),
+        "utc": is_time,
+        "clock": is_text,
+        "sealed": is_time,
+    }
 
 
 def _foreign(what: str) -> SealError:

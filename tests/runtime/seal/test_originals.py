@@ -28,8 +28,10 @@ from sealshot.runtime.seal.warrant import RefusedError
 
 STREAM = "5f" * 16
 ORIGIN = Origin(source="cam", score_name="rp", model_sha256="0f" * 32)
-PIECES = tuple(Piece(picture, picture / 25, (1, 1, 3, 2), "fc", "ab" * 32) for picture in (4, 5, 9))
-PART = Originals(STREAM, 2, (3,), 160, 128, "yuv420p", PIECES, b"video")
+PIECES = tuple(
+    Piece(picture, picture / 25, (1, 1, 3, 2), "fc", "ab" * 32, 2) for picture in (4, 5, 9)
+)
+PART = Originals(STREAM, 2, (3,), 160, 128, "yuv420p", PIECES, b"coded!")
 
 
 def times() -> Times:
@@ -66,6 +68,11 @@ UNFIT = {
     "two tracks": {"tracks": (3, 8)},
     "a picture without size": {"width": 0},
     "another format of pixels": {"pixels": "rgb24"},
+    "more than its pieces": {"coded": b"coded!!"},
+    "a piece of nothing": {
+        "pieces": (*PIECES[:2], replace(PIECES[2], coded_bytes=0)),
+        "coded": b"code",
+    },
 }
 
 
@@ -89,6 +96,21 @@ def test_a_shot_is_not_taken_for_originals() -> None:
     vectors = Path(__file__).parents[2] / "data" / "seal"
     with pytest.raises(SealError, match="does not hold originals"):
         unpack_originals((vectors / "payload.zip").read_bytes())
+
+
+def test_the_video_of_format_1_is_read() -> None:
+    values = json.loads(read_zip(packed(), limit=2)["originals.json"]) | {"format": 1}
+    for piece in values["pieces"]:
+        del piece["coded_bytes"]
+
+    def members(name: str) -> bytes:
+        return write_zip({"originals.json": json.dumps(values).encode(), name: b"video"})
+
+    read = unpack_originals(members("originals.mkv")).originals
+    pieces = tuple(replace(piece, coded_bytes=0) for piece in PIECES)
+    assert read == replace(PART, pieces=pieces, coded=b"video", format=1)
+    with pytest.raises(SealError, match="does not hold originals"):
+        unpack_originals(members("originals.ffv1"))
 
 
 def test_a_newer_format_is_told() -> None:

@@ -63,7 +63,7 @@ def test_the_order_within_an_hour_is_kept_where_files_tell_the_hour_alone() -> N
 def test_what_a_public_stream_covered_goes_before_any_shot(
     tmp_path: Path, parties, shot, origin
 ) -> None:
-    vault, pieces = tmp_path / "vault", (Piece(4, 0.2, (1, 1, 3, 2), "fc", "ab" * 32),)
+    vault, pieces = tmp_path / "vault", (Piece(4, 0.2, (1, 1, 3, 2), "fc", "ab" * 32, 50_000),)
     part = Originals("5f" * 16, 2, (3,), 160, 128, "yuv420p", pieces, bytes(50_000))
     with Keeper(vault, parties.sealing()) as keeper:
         shots = [keeper.put(shot, origin)]
