@@ -29,7 +29,7 @@ from sealshot.runtime.detect.mtcnn import FAST, Found, Mtcnn, View
 from sealshot.runtime.types import Face, Floats, Image
 
 LOOK_EVERY_S = 0.12
-"""Who is in view for 0.3 s is seen for 0.2 s, which makes a person."""
+"""Who is in view for 0.3 s is seen for what makes a person, see ``Settings.min_seen_s``."""
 NEARLY_ALL = 0.8
 """Of a look: with so much due or more the whole picture is looked at."""
 CLOSE_LOOK_EVERY = 4

@@ -44,9 +44,10 @@ class Settings:
     engine: str = "auto"
     precision: str = "auto"
     min_face_px: int = MIN_FACE_PX
-    min_seen_s: float = 0.2
-    """Who is in view for less, by the source's own times, is a false alarm, not a person. Where the
-    frames are further apart than this one detection is enough."""
+    min_seen_s: float = 0.16
+    """Who is seen for less, by the source's own times, is a false alarm, not a person. Where the
+    frames are further apart than this one detection is enough. Who is in view for 0.3 s is seen for
+    so long: a place is looked at once in ``LOOK_EVERY_S``, and a frame more may be damaged."""
     stills: bool = False
     """The pictures have nothing to do with each other: each face in each is a person. ``tracker``
     and ``min_seen_s`` mean nothing then."""
