@@ -37,7 +37,7 @@ class Sampler:
     """Draws batches; the same seed and step draw the same."""
 
     def __init__(self, faces: DeidFaces, seed: int, device: torch.device) -> None:
-        self._seed, self._device = seed, device
+        self._seed, self.device = seed, device
         self._crops = torch.from_numpy(faces.crops).to(device)
         self._landmarks = torch.from_numpy(faces.landmarks).to(device)
         self._identity = torch.from_numpy(faces.identity).to(device)
@@ -47,6 +47,7 @@ class Sampler:
         hidden = np.isin(faces.identity, order[: max(1, round(HELD_OUT * len(people)))])
         self.train = np.flatnonzero(~hidden)
         self.held_out = np.flatnonzero(hidden)
+        self._nameless = np.flatnonzero(faces.identity < 0)
         self._photos = [
             photos
             for person in order[max(1, round(HELD_OUT * len(people))) :]
@@ -54,10 +55,13 @@ class Sampler:
         ]
 
     def pairs(self, step: int, people: int) -> Batch:
-        """Draw two photos each of some people."""
+        """Draw two photos each of some people, and half as many faces as people without a name:
+        their labels are known where those of the others are not."""
         draw = self._draw(1, step)
         chosen = draw.choice(len(self._photos), min(people, len(self._photos)), replace=False)
         index = [draw.choice(self._photos[one], 2, replace=False) for one in chosen]
+        if len(self._nameless):
+            index.append(draw.choice(self._nameless, people // 2))
         return self._augmented(np.concatenate(index), draw, hard=True)
 
     def singles(self, step: int, count: int) -> Batch:
@@ -67,7 +71,7 @@ class Sampler:
 
     def plain(self, index: NDArray[np.int64]) -> Batch:
         """Return faces as they are."""
-        at = torch.from_numpy(index).to(self._device)
+        at = torch.from_numpy(index).to(self.device)
         crops = self._crops[at][:, :, ROOM_PX:-ROOM_PX, ROOM_PX:-ROOM_PX].float() / 255
         return Batch(crops, self._landmarks[at], self._identity[at], self._labels[at])
 
@@ -77,15 +81,15 @@ class Sampler:
     def _augmented(
         self, index: NDArray[np.int64], draw: np.random.Generator, *, hard: bool
     ) -> Batch:
-        n, at = len(index), torch.from_numpy(index).to(self._device)
+        n, at = len(index), torch.from_numpy(index).to(self.device)
         dx, dy = (int(shift) for shift in draw.integers(0, 2 * ROOM_PX + 1, 2))
         crops = self._crops[at][:, :, dy : dy + SIDE_PX, dx : dx + SIDE_PX].float() / 255
-        moved = torch.tensor([ROOM_PX - dx, ROOM_PX - dy], device=self._device)
+        moved = torch.tensor([ROOM_PX - dx, ROOM_PX - dy], device=self.device)
         landmarks = self._landmarks[at] + moved
-        flip = torch.from_numpy(draw.random(n) < 0.5).to(self._device)
+        flip = torch.from_numpy(draw.random(n) < 0.5).to(self.device)
         crops = torch.where(flip[:, None, None, None], crops.flip(3), crops)
-        mirrored = landmarks[:, MIRRORED] * torch.tensor([-1.0, 1.0], device=self._device)
-        mirrored = mirrored + torch.tensor([SIDE_PX, 0.0], device=self._device)
+        mirrored = landmarks[:, MIRRORED] * torch.tensor([-1.0, 1.0], device=self.device)
+        mirrored = mirrored + torch.tensor([SIDE_PX, 0.0], device=self.device)
         landmarks = torch.where(flip[:, None, None], mirrored, landmarks)
         if hard:
             crops = self._worse(crops, draw)
@@ -97,7 +101,7 @@ class Sampler:
 
         def per_picture(low: float, high: float, channels: int = 1) -> Tensor:
             drawn = draw.uniform(low, high, (n, channels, 1, 1)).astype(np.float32)
-            return torch.from_numpy(drawn).to(self._device)
+            return torch.from_numpy(drawn).to(self.device)
 
         luma = crops[:, :1].clamp(min=1e-3) ** per_picture(0.7, 1.4)
         luma = luma * per_picture(0.8, 1.2)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,8 +32,15 @@ ATTRIBUTES = (
     "Bald",
     "Bangs",
     "Wavy_Hair",
+    "White",
+    "Black",
+    "East_Asian",
+    "Indian",
 )
-"""Columns of the label files that are read, 0 or 1 each; names of CelebA."""
+"""What is known of faces. As far as Wavy_Hair columns of CelebA, 0 or 1 each; the rest, and the
+first two also, come from columns `sex`, `age` and `ethnicity`, as UTKFace estimates them."""
+OLD_YEARS = 45
+"""From here on nobody is ``Young``."""
 UNKNOWN = -1
 
 
@@ -103,7 +110,7 @@ def cut_faces(folders: Sequence[Path], labels: Sequence[Path]) -> DeidFaces:
                 crops.append(cut[0])
                 points.append(cut[1])
                 people.append(row.get("identity", ""))
-                said.append([int(row.get(name) or UNKNOWN) for name in ATTRIBUTES])
+                said.append(_labels(row))
     if not crops:
         raise InputError("no face was found", hint="name folders of face pictures")
     numbers = {name: i for i, name in enumerate(sorted({p for p in people if p}))}
@@ -142,6 +149,19 @@ def limited_yuv(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     u = 128 + (-37.797 * red - 74.203 * green + 112.0 * blue) / 255
     v = 128 + (112.0 * red - 93.786 * green - 18.214 * blue) / 255
     return np.asarray(np.clip(np.rint([luma, u, v]), 0, 255), np.uint8)
+
+
+def _labels(row: Mapping[str, str]) -> list[int]:
+    """Return what a row says of each of :data:`ATTRIBUTES`: 0, 1 or -1."""
+    known = {name: int(row.get(name) or UNKNOWN) for name in ATTRIBUTES}
+    if sex := row.get("sex"):
+        known["Male"] = int(sex == "male")
+    if age := row.get("age"):
+        known["Young"] = int(int(age) < OLD_YEARS)
+    if ethnicity := row.get("ethnicity"):
+        for name in ATTRIBUTES[-4:]:
+            known[name] = int(name.lower().replace("_", "-") == ethnicity)
+    return list(known.values())
 
 
 def _read_labels(files: Sequence[Path]) -> dict[str, dict[str, str]]:

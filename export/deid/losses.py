@@ -2,13 +2,10 @@
 
 Eq. 9 of the paper saturates where a picture is unchanged, so the anonymity is ``-log(1 - D_a)``;
 its histogram has no gradient, so colours are compared as means of cells; the adversarial loss is
-hinge with R1 (Mescheder 2018). There is no reconstruction: nothing of the person is to be in the
-pixels.
+hinge with R1 (Mescheder 2018), or the paper's (Wasserstein with gradient penalty).
 """
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -49,22 +46,14 @@ def attributes(logits: Tensor, labels: Tensor) -> Tensor:
     return _mean(each, known)
 
 
-def other(critics: Sequence[Critic], seen: Sequence[Tensor], made: Sequence[Tensor]) -> Tensor:
-    """``-log(1 - D_a)``: that no critic takes two faces for one person; the worst critic counts."""
-    each = [
-        functional.softplus(critic.same(left, right))
-        for critic, left, right in zip(critics, seen, made, strict=True)
-    ]
-    return torch.stack(each).amax(0).mean()
+def other(critic: Critic, seen: Tensor, made: Tensor) -> Tensor:
+    """``-log(1 - D_a)``: that a critic does not take two faces for one person."""
+    return functional.softplus(critic.same(seen, made)).mean()
 
 
-def same(critics: Sequence[Critic], seen: Sequence[Tensor], made: Sequence[Tensor]) -> Tensor:
-    """``-log D_a``: that each critic takes two faces for one person."""
-    each = [
-        functional.softplus(-critic.same(left, right))
-        for critic, left, right in zip(critics, seen, made, strict=True)
-    ]
-    return torch.stack(each).mean()
+def same(critic: Critic, seen: Tensor, made: Tensor) -> Tensor:
+    """``-log D_a``: that a critic takes two faces for one person."""
+    return functional.softplus(-critic.same(seen, made)).mean()
 
 
 def colours(made: Tensor, crops: Tensor) -> Tensor:
@@ -90,6 +79,29 @@ def r1(patches: Patches, crops: Tensor, landmarks: Tensor) -> Tensor:
     logits = patches(crops, landmarks).sum()
     (gradient,) = torch.autograd.grad(logits, crops, create_graph=True)
     return gradient.square().sum((1, 2, 3)).mean()
+
+
+def gradient_penalty(patches: Patches, crops: Tensor, made: Tensor, landmarks: Tensor) -> Tensor:
+    """How far the gradient halfway from real to made is from length 1 (Gulrajani 2017)."""
+    middle = ((crops + made) / 2).detach().requires_grad_()
+    logits = patches(middle, landmarks).mean((1, 2, 3)).sum()
+    (gradient,) = torch.autograd.grad(logits, middle, create_graph=True)
+    away: Tensor = gradient.flatten(1).norm(dim=1) - 1
+    return away.square().mean()
+
+
+def perceived(critic: Critic, made: Tensor, crops: Tensor) -> Tensor:
+    """How far what a critic sees in two pictures lies apart (Johnson 2016)."""
+    with torch.no_grad():
+        wanted = critic.features(crops)
+    pairs = zip(critic.features(made), wanted, strict=True)
+    return torch.stack([functional.l1_loss(left, right) for left, right in pairs]).mean()
+
+
+def code(mean: Tensor, log_variance: Tensor) -> Tensor:
+    """Divergence of Gaussians from N(0, 1), in nats (Kingma 2013)."""
+    each = mean.square() + log_variance.exp() - 1 - log_variance
+    return each.sum(1).mean() / 2
 
 
 def _mean(each: Tensor, where: Tensor) -> Tensor:

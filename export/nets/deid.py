@@ -1,8 +1,10 @@
 """The nets of UU-Net (Proença 2020, arXiv 2007.04316), in the size of a camera.
 
-- :class:`Operator` is U_e. What it sees of a person is a handful of means: the face of the picture
-  goes in as :data:`CELLS` x :data:`CELLS` cells, and beside them where eyes, nose and mouth are.
-  What it never sees it cannot show, whoever looks; the paper's sees all, and learns to hide it.
+- :class:`Release` is the U_e that ships. What it sees of a person is a handful of means: the face
+  of the picture goes in as :data:`CELLS` x :data:`CELLS` cells, beside them where eyes, nose and
+  mouth are, and of each label as much as is asked for. What it never sees it cannot show, whoever
+  looks; the paper's sees all, and learns to hide it.
+- :class:`Reversible` is the paper's U_e, and :class:`Undo` its U_d, which brings back what it can.
 - :class:`Critic` is the pairwise matcher D_a, factorised: one embedding a picture, a pair is judged
   by the cosine of two, and the attributes are heads on it.
 - :class:`Patches` is D_f (PatchGAN), told where the landmarks are.
@@ -14,58 +16,165 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sealshot.runtime.public.placing import SIDE_PX
+from sealshot.runtime.public.placing import LANDMARKS, SIDE_PX
 
 CELLS = 4
-NOISE = 8
-"""Numbers of U(0, 1) in each row and column of the fourth channel."""
-WIDTH = 8
+NOISE = 64
+"""Numbers of U(0, 1) that a face is drawn from."""
+DEEP = 96
+"""Channels of :class:`Release` where it is narrowest."""
 SLOPE = 0.2
+READER_WIDTH = 8
 SPREAD_PX = 2.0
 """Standard deviation of the spot that says where a landmark is."""
+LOGISTIC = 3**0.5 / torch.pi
+"""Scale of the logistic distribution whose variance is 1."""
 
 
-class Operator(nn.Module):
-    """U_e: from covered faces, landmarks and noise to faces of nobody."""
+class Drawing(nn.Module):
+    """U_e: faces of nobody from faces, landmarks, noise, and which labels are to stay."""
 
-    def __init__(self, width: int = WIDTH) -> None:
+    def __init__(self, attributes: int) -> None:
         super().__init__()
-        w = [width, 2 * width, 4 * width, 8 * width, 8 * width]
-        self.first = _block(5, w[0])
-        self.down = nn.ModuleList(_block(w[i], w[i + 1], stride=2) for i in range(4))
-        self.middle = _block(w[4] + 4, w[4])
-        self.up = nn.ModuleList(_block(w[i + 1] + w[i], w[i]) for i in reversed(range(4)))
-        self.last = nn.Conv2d(w[0], 3, 3, padding=1)
+        self.reader = Critic(attributes, colour=True, width=READER_WIDTH)
+        """Says of a face what its labels are."""
 
-    def forward(self, crops: Tensor, landmarks: Tensor, noise: Tensor) -> Tensor:
+    def forward(self, crops: Tensor, landmarks: Tensor, noise: Tensor, control: Tensor) -> Tensor:
         """Return faces ``uint8 [n, 3, 64, 64]``.
 
         Args:
             crops: ``uint8 [n, 3, 64, 64]``: Y, U, V.
             landmarks: ``float [n, 5, 2]``, pixels of the crop.
             noise: ``float [n, 64]``, U(0, 1).
+            control: ``float [n, attributes]``: 1 keeps a label, -1 turns it, 0 leaves it to chance.
         """
-        made = self.draw(crops.to(landmarks.dtype) / 255, landmarks, noise)
-        return (made * 255 + 0.5).to(torch.uint8)
+        faces = crops.to(landmarks.dtype) / 255
+        wanted = torch.sign(self.reader(faces)[1]) * control
+        return to_bytes(self.draw(faces, landmarks, latent(noise), wanted))
 
-    def draw(self, crops: Tensor, landmarks: Tensor, noise: Tensor) -> Tensor:
-        """Do the same with crops of 0 to 1."""
-        covered = functional.avg_pool2d(crops, SIDE_PX // CELLS)
-        covered = functional.interpolate(covered, size=(SIDE_PX, SIDE_PX), mode="bilinear")
-        grid = noise.reshape(-1, 1, NOISE, NOISE) - 0.5
-        fourth = functional.interpolate(grid, size=(SIDE_PX, SIDE_PX), mode="nearest")
-        x = self.first(torch.cat([covered - 0.5, fourth, spots(landmarks)], 1))
+    def draw(self, faces: Tensor, landmarks: Tensor, z: Tensor, wanted: Tensor) -> Tensor:
+        """Return faces ``float [n, 3, 64, 64]``, 0 to 1.
+
+        Args:
+            faces: ``float [n, 3, 64, 64]``, 0 to 1.
+            landmarks: ``float [n, 5, 2]``, pixels.
+            z: ``float [n, 64]``, of mean 0 and variance 1.
+            wanted: ``float [n, attributes]``: 1 and -1 ask for a label and for its absence.
+        """
+        raise NotImplementedError
+
+
+class Release(Drawing):
+    """Draws from means of cells; there is no way round them."""
+
+    def __init__(self, attributes: int) -> None:
+        super().__init__(attributes)
+        widths = (64, 40, 20)
+        told = 3 * CELLS**2 + NOISE + attributes + 2 * LANDMARKS
+        self.first = nn.Linear(told, DEEP * CELLS**2)
+        beside = 3 + LANDMARKS
+        self.ups = nn.ModuleList(
+            nn.Sequential(_block(before + beside, after), _block(after, after))
+            for before, after in zip((DEEP, *widths), widths, strict=False)
+        )
+        self.last = nn.Conv2d(widths[-1], 3 * 4, 3, padding=1)
+
+    def draw(self, faces: Tensor, landmarks: Tensor, z: Tensor, wanted: Tensor) -> Tensor:
+        """See :meth:`Drawing.draw`."""
+        cells = functional.avg_pool2d(faces, SIDE_PX // CELLS) - 0.5
+        told = [cells.flatten(1), z, wanted, (landmarks * 2 / SIDE_PX - 1).flatten(1)]
+        x = self.first(torch.cat(told, 1)).reshape(-1, DEEP, CELLS, CELLS)
+        size = CELLS
+        for up in self.ups:
+            size *= 2
+            larger = functional.interpolate(x, scale_factor=2.0, mode="nearest")
+            covered = functional.interpolate(cells, size=(size, size), mode="bilinear")
+            x = up(torch.cat([larger, covered, spots(landmarks, size)], 1))
+        covered = functional.interpolate(cells, size=(SIDE_PX, SIDE_PX), mode="bilinear")
+        return _changed(covered + 0.5, functional.pixel_shuffle(self.last(x), 2))
+
+
+class Unet(nn.Module):
+    """A U-Net on 64x64; what it is told goes in where it is narrowest."""
+
+    def __init__(self, channels: int, told: int = 0, width: int = 8) -> None:
+        super().__init__()
+        w = [width, 2 * width, 4 * width, 7 * width, 7 * width]
+        self.first = _block(channels, w[0])
+        self.down = nn.ModuleList(_block(w[i], w[i + 1], stride=2) for i in range(4))
+        self.middle = _block(w[4] + told, w[4])
+        self.up = nn.ModuleList(_block(w[i + 1] + w[i], w[i]) for i in reversed(range(4)))
+        self.last = nn.Conv2d(w[0], 3, 3, padding=1)
+
+    def forward(self, x: Tensor, told: Tensor | None = None) -> Tensor:
+        """Return ``float [n, 3, 64, 64]``; ``told`` is ``[n, told]``."""
+        x = self.first(x)
         passed = []
         for down in self.down:
             passed.append(x)
             x = down(x)
-        deep = functional.pixel_unshuffle(grid, 2)  # [n, 4, 4, 4]
-        x = self.middle(torch.cat([x, deep], 1))
+        if told is not None:
+            x = torch.cat([x, told[:, :, None, None].expand(-1, -1, *x.shape[2:])], 1)
+        x = self.middle(x)
         for up, skipped in zip(self.up, reversed(passed), strict=True):
             larger = functional.interpolate(x, scale_factor=2.0, mode="nearest")
             x = up(torch.cat([larger, skipped], 1))
-        out: Tensor = torch.sigmoid(torch.logit(covered, eps=0.02) + self.last(x))
+        out: Tensor = self.last(x)
         return out
+
+
+class Reversible(Drawing):
+    """The paper's: it sees all, and learns both to hide it and to leave a way back."""
+
+    def __init__(self, attributes: int) -> None:
+        super().__init__(attributes)
+        self.net = Unet(4, NOISE + attributes + 2 * LANDMARKS)
+
+    def draw(self, faces: Tensor, landmarks: Tensor, z: Tensor, wanted: Tensor) -> Tensor:
+        """See :meth:`Drawing.draw`."""
+        side = round(NOISE**0.5)
+        fourth = z.reshape(-1, 1, side, side)
+        fourth = functional.interpolate(fourth, size=(SIDE_PX, SIDE_PX), mode="nearest")
+        told = torch.cat([z, wanted, (landmarks * 2 / SIDE_PX - 1).flatten(1)], 1)
+        return _changed(faces, self.net(torch.cat([faces - 0.5, fourth], 1), told))
+
+
+class Undo(nn.Module):
+    """U_d: from drawn faces to what they were drawn of. Whoever has U_e can train one: no lock."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = Unet(3)
+
+    def forward(self, drawn: Tensor) -> Tensor:
+        """Return faces ``uint8 [n, 3, 64, 64]`` of such."""
+        return to_bytes(self.undo(drawn.to(torch.float32) / 255))
+
+    def undo(self, drawn: Tensor) -> Tensor:
+        """Do the same with 0 to 1."""
+        return _changed(drawn, self.net(drawn - 0.5))
+
+
+class Encoder(nn.Module):
+    """What of a face its cells and landmarks do not tell, as a Gaussian; :class:`Release` learns
+    with it what there is to draw, and is then given noise in its place."""
+
+    def __init__(self, width: int = 16) -> None:
+        super().__init__()
+        w = width
+        self.body = nn.Sequential(
+            _block(3, w, stride=2),
+            _block(w, 2 * w, stride=2),
+            _block(2 * w, 4 * w, stride=2),
+            _block(4 * w, 4 * w, stride=2),
+            nn.Flatten(),
+            nn.Linear(4 * w * 16, 2 * NOISE),
+        )
+
+    def forward(self, faces: Tensor) -> tuple[Tensor, Tensor]:
+        """Return means and logarithms of variances, ``[n, 64]`` each."""
+        mean, log_variance = self.body(4 * (faces - 0.5)).chunk(2, 1)
+        return mean, log_variance.clamp(-8, 4)
 
 
 class Critic(nn.Module):
@@ -102,18 +211,27 @@ class Critic(nn.Module):
         Args:
             faces: ``float [n, 3, 64, 64]``, 0 to 1.
         """
-        if self.colour:
-            x = 4 * (faces - 0.5)
-        else:
-            luma = faces[:, :1]
-            spread = luma.std((1, 2, 3), keepdim=True) + 0.02
-            x = (luma - luma.mean((1, 2, 3), keepdim=True)) / spread
-        features = self.body(x)
+        features = self.body(self._input(faces))
         return functional.normalize(self.embedding(features)), self.heads(features)
+
+    def features(self, faces: Tensor) -> list[Tensor]:
+        """Return what its layers before the last see, from fine to coarse."""
+        x, seen = self._input(faces), []
+        for layer in list(self.body)[:-2]:
+            x = layer(x)
+            seen.append(x)
+        return seen
 
     def same(self, left: Tensor, right: Tensor) -> Tensor:
         """Return the logit that two embeddings are of one person; broadcasts."""
         return self.scale.exp() * (left * right).sum(-1) + self.bias
+
+    def _input(self, faces: Tensor) -> Tensor:
+        if self.colour:
+            return 4 * (faces - 0.5)
+        luma = faces[:, :1]
+        spread = luma.std((1, 2, 3), keepdim=True) + 0.02
+        return (luma - luma.mean((1, 2, 3), keepdim=True)) / spread
 
 
 class Patches(nn.Module):
@@ -123,7 +241,7 @@ class Patches(nn.Module):
         super().__init__()
         w = width
         self.body = nn.Sequential(
-            nn.Conv2d(4, w, 4, 2, 1),
+            nn.Conv2d(3 + LANDMARKS, w, 4, 2, 1),
             nn.LeakyReLU(SLOPE),
             _block(w, 2 * w, stride=2),
             _block(2 * w, 4 * w, stride=2),
@@ -136,13 +254,28 @@ class Patches(nn.Module):
         return out
 
 
-def spots(landmarks: Tensor) -> Tensor:
-    """Return a channel ``[n, 1, 64, 64]`` with a spot at each landmark."""
-    at = torch.arange(SIDE_PX, dtype=landmarks.dtype, device=landmarks.device) + 0.5
-    off = (at - landmarks[..., None]) / SPREAD_PX  # [n, 5, 2, 64]
+def latent(noise: Tensor) -> Tensor:
+    """Return U(0, 1) as numbers of mean 0 and variance 1 (logistic, about normal)."""
+    return torch.logit(noise, eps=1 / 512) * LOGISTIC
+
+
+def to_bytes(faces: Tensor) -> Tensor:
+    """Return 0 to 1 as ``uint8``."""
+    return (faces * 255 + 0.5).to(torch.uint8)
+
+
+def spots(landmarks: Tensor, size: int = SIDE_PX) -> Tensor:
+    """Return a channel for each landmark, ``[n, 5, size, size]``, with a spot where it is."""
+    step = SIDE_PX / size
+    at = (torch.arange(size, dtype=landmarks.dtype, device=landmarks.device) + 0.5) * step
+    off = (at - landmarks[..., None]) / max(SPREAD_PX, step)  # [n, 5, 2, size]
     near = torch.exp(-off.square() / 2)
-    rows, columns = near[:, :, 1, :, None], near[:, :, 0, None, :]
-    return (rows * columns).sum(1, keepdim=True)
+    return near[:, :, 1, :, None] * near[:, :, 0, None, :]
+
+
+def _changed(faces: Tensor, change: Tensor) -> Tensor:
+    """Return faces of 0 to 1, with a change of their logits."""
+    return torch.sigmoid(torch.logit(faces, eps=0.02) + change)
 
 
 def _block(c_in: int, c_out: int, stride: int = 1) -> nn.Sequential:

@@ -8,14 +8,13 @@ from pathlib import Path
 import av
 
 from sealshot.runtime.cli.arguments import Arguments, output_file, positive_int, seconds
-from sealshot.runtime.cli.commands.styles import NOT_MEASURED, style
+from sealshot.runtime.cli.commands.styles import promise, style
 from sealshot.runtime.cli.terminal import note, progress, say, say_json
 from sealshot.runtime.cli.words import counted
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.pipeline.stop import Stop
 from sealshot.runtime.public.cover import DEFAULT_STYLE
 from sealshot.runtime.public.lookback import LOOK_S
-from sealshot.runtime.public.painter import Painter
 from sealshot.runtime.public.recording import Recording
 from sealshot.runtime.public.stream import (
     CARRIERS,
@@ -44,7 +43,8 @@ FILE appears when it is whole. Ctrl-C ends it well: what was looked at so far is
   -o FILE             {", ".join(CONTAINERS)}; not overwritten
   --style STYLE       mosaic (default), blur or solid. Blur shows no more than mosaic does; solid
                       shows nothing. face:FILE.onnx draws faces of nobody over the blur, with a net
-                      of `sealshot train deid`; `sealshot bench deid --drawn` says what it hides
+                      of `sealshot train deid`; `sealshot bench deid --drawn` says what it hides.
+                      face:FILE.onnx:Male,-Young keeps the one label of everybody, turns the other
   --codec NAME        {", ".join(CODECS)} (default: h264)
   --keep-audio        copy the sound. A voice tells who speaks: it is left out unless asked for
   --min-face PX       width of the smallest face to look for (default {MIN_FACE_PX}); smaller ones
@@ -85,7 +85,7 @@ def main(argv: list[str]) -> int:
             hint="a camera is watched by `sealshot run --public FILE`",
         )
     covered, drawn = given.style
-    painter = Painter(drawn) if drawn else None
+    painter = drawn.painter() if drawn else None
     hiding = Hiding(covered, given.look_back, given.min_face, given.message, painter)
     detectors = open_detectors(given.detector or ["mtcnn"], hiding.min_face_px)
     stop, start_s = Stop(), time.perf_counter()
@@ -139,8 +139,8 @@ def main(argv: list[str]) -> int:
             f"({'face' if drawn else covered}), {stream.pictures / done_s:.1f} fps"
             + (", interrupted" if stop.is_set() else "")
         )
-    if drawn:
-        note(NOT_MEASURED)
+    if painter:
+        note(promise(painter))
     note(f"faces narrower than {hiding.min_face_px} px were not looked for (--min-face)")
     if stop.is_set():
         left = counted(taken - stream.pictures, "picture")

@@ -11,6 +11,7 @@ import av
 import numpy as np
 
 from sealshot.runtime.cli.arguments import Arguments, natural_int, output_file
+from sealshot.runtime.cli.commands import learned
 from sealshot.runtime.cli.commands.containers import Sealed, in_stream, in_vault
 from sealshot.runtime.cli.terminal import note, progress, say, say_json
 from sealshot.runtime.cli.words import counted
@@ -50,6 +51,7 @@ usage: sealshot restore STREAM [--vault DIR] [--track N]... --warrant FILE --pol
        sealshot restore STREAM [--vault DIR] [--track N]... --warrant FILE --policy FILE
                      --identity FILE --answer FILE... [--checkpoint FILE]... [--partial]
                      -o FILE.mkv [--json]
+       sealshot restore STREAM --learned UNDO.onnx -o FILE.mkv [--json]
 
 Bring people back into STREAM, which `sealshot run --public --policy` wrote. It takes a warrant with
 --purpose restore: the first step writes a request, which each authority and the custodian answer on
@@ -66,6 +68,11 @@ one person may be several: `sealshot public read STREAM` lists them.
 What does not fit is refused, and nothing is written: a stream that was cut, encoded again or
 scaled, a container that is missing, or is another than the stream says.
 
+With --learned no warrant and no key is needed, and nothing is exact: a net guesses at the faces
+under those that were drawn (style face, with the net that UNDO.onnx was trained to undo). Whoever
+has the net that drew can train one, so it is no lock, and what it shows proves nothing.
+
+--learned FILE    guess with this net, of `sealshot train deid --reversible`
 --vault DIR       where the containers are (default: in STREAM itself, if `sealshot public attach`
                   put them there; the vault's log then does not say whether they were replaced)
 --track N         a track to bring back; may be repeated (default: everybody)
@@ -90,6 +97,8 @@ examples:
 
 def main(argv: list[str]) -> int:
     """Run the command."""
+    if any(word == "--learned" or word.startswith("--learned=") for word in argv):
+        return learned.main(USAGE, argv)
     arguments = Arguments("restore", USAGE)
     add = arguments.add_argument
     add("stream", type=Path)

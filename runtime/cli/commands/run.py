@@ -18,7 +18,7 @@ from sealshot.runtime.cli.arguments import (
     start_time,
 )
 from sealshot.runtime.cli.commands.sealing import open_delivery, sealing_for
-from sealshot.runtime.cli.commands.styles import NOT_MEASURED, beside_a_watch, style
+from sealshot.runtime.cli.commands.styles import beside_a_watch, promise, style
 from sealshot.runtime.cli.commands.watching import USAGE as WATCHING
 from sealshot.runtime.cli.commands.watching import BarSink, add_watching, watching
 from sealshot.runtime.cli.terminal import fail, note, progress, say, say_json, table
@@ -136,7 +136,7 @@ def main(argv: list[str]) -> int:
         arguments.error("--no-originals goes with --public and --policy")
     hiding = beside_a_watch(given.style, given.message, given.min_face)
     if hiding.painter:
-        note(NOT_MEASURED)
+        note(promise(hiding.painter))
     detector = given.detector or Settings.detector
     detectors = open_detectors([detector], hiding.min_face_px, beside=True) if codec else []
     sealing = _sealing(arguments, given)

@@ -8,6 +8,7 @@ import re
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import TypeVar, overload
@@ -163,7 +164,8 @@ class Cameras:
 
     def _hiding(self, camera: Camera, public: Public) -> Hiding:
         covered, drawn = _value(style, public.style)
-        drawn = in_folder(self._base, str(drawn)) if drawn else None
+        if drawn:
+            drawn = replace(drawn, model=in_folder(self._base, str(drawn.model)))
         return beside_a_watch((covered, drawn), public.message, camera.min_face)
 
     def _delivery(self, camera: Camera) -> Delivery | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sealshot.runtime.public.cover import DEFAULT_STYLE, STYLES, Style
@@ -13,21 +14,57 @@ NOT_MEASURED = (
     "drawn faces hide what their net was taught to hide: measure it with `sealshot bench deid "
     "FACES --recognizer FILE --drawn FILE.onnx`"
 )
+REVERSIBLE = (
+    "this net leaves in each face what brings the person back, and whoever has it can train what "
+    "does so: it is for research, and no net for a stream that others see"
+)
 
 
-def style(text: str) -> tuple[Style, Path | None]:
-    """Read how faces are covered, and with what model faces are drawn over that."""
-    kind, _, file = text.partition(":")
+@dataclass(frozen=True)
+class Drawn:
+    """With what faces are drawn."""
+
+    model: Path
+    control: dict[str, int] = field(default_factory=dict)
+    """Labels that are kept, 1, or turned, -1."""
+
+    def painter(self) -> Painter:
+        """Open it.
+
+        Raises:
+            InputError: the model cannot be read, or knows no such label.
+        """
+        return Painter(self.model, self.control)
+
+
+def style(text: str) -> tuple[Style, Drawn | None]:
+    """Read how faces are covered, and with what faces are drawn over that.
+
+    ``face:FILE.onnx``, or ``face:FILE.onnx:Male,-Young``, which keeps the one label of each person
+    and turns the other.
+    """
+    kind, _, rest = text.partition(":")
+    file, _, labels = rest.partition(":")
     if kind == "face" and file:
-        return DRAWN_OVER, Path(file)
+        control = {
+            name.removeprefix("-"): -1 if name[0] == "-" else 1
+            for name in labels.split(",")
+            if name
+        }
+        return DRAWN_OVER, Drawn(Path(file), control)
     for known in STYLES:
         if text == known:
             return known, None
     raise argparse.ArgumentTypeError(f"'{text}' is none of {', '.join(STYLES)}, face:FILE.onnx")
 
 
+def promise(painter: Painter) -> str:
+    """Return what is to be said to who lets faces be drawn."""
+    return REVERSIBLE if painter.manifest.reversible else NOT_MEASURED
+
+
 def beside_a_watch(
-    given: tuple[Style, Path | None] | None, message: Carrier | None, min_face_px: int
+    given: tuple[Style, Drawn | None] | None, message: Carrier | None, min_face_px: int
 ) -> Hiding:
     """Return how a public stream beside a watch hides faces, from ``min_face_px`` or less on.
 
@@ -39,5 +76,5 @@ def beside_a_watch(
         style=covered,
         min_face_px=min(MIN_FACE_PX, min_face_px),
         message=message or CARRIERS[0],
-        painter=Painter(drawn) if drawn else None,
+        painter=drawn.painter() if drawn else None,
     )

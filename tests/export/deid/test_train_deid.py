@@ -1,4 +1,4 @@
-"""`sealshot train deid`: from labelled faces to a net that draws, with nets of seconds."""
+"""`sealshot train deid`: from labelled faces to nets that draw and undo, with nets of seconds."""
 
 from __future__ import annotations
 
@@ -12,86 +12,134 @@ torch = pytest.importorskip("torch")
 
 from sealshot.export.command import main as export  # noqa: E402
 from sealshot.export.deid import losses  # noqa: E402
-from sealshot.export.deid.export import export_operator, load_operator  # noqa: E402
-from sealshot.export.deid.faces import ATTRIBUTES, UNKNOWN, DeidFaces  # noqa: E402
-from sealshot.export.deid.training import Plan, train  # noqa: E402
-from sealshot.export.nets.deid import Critic, Operator  # noqa: E402
+from sealshot.export.deid.codec import coded  # noqa: E402
+from sealshot.export.deid.command import train as train_command  # noqa: E402
+from sealshot.export.deid.export import export_drawing, load_trained  # noqa: E402
+from sealshot.export.deid.faces import ATTRIBUTES, UNKNOWN, DeidFaces, _labels  # noqa: E402
+from sealshot.export.deid.plan import Plan  # noqa: E402
+from sealshot.export.deid.training import Trained, train  # noqa: E402
+from sealshot.export.nets.deid import (  # noqa: E402
+    Critic,
+    Drawing,
+    Release,
+    Reversible,
+    latent,
+    spots,
+)
 from sealshot.runtime.errors import InputError  # noqa: E402
 from sealshot.runtime.public.painter import Painter  # noqa: E402
 from sealshot.runtime.public.placing import WANTED  # noqa: E402
+from sealshot.runtime.public.undo import Undoer  # noqa: E402
 
-PLAN = Plan(critic_steps=2, people=4, warm_up_steps=1, steps=3, batch=2)
+PLAN = Plan(critic_steps=2, people=4, warm_up_steps=1, steps=4, batch=2)
+A = len(ATTRIBUTES)
 
 
 @pytest.fixture(scope="module")
 def faces() -> DeidFaces:
-    """Noise, two pictures each of twenty people."""
+    """Noise, two pictures each of twenty people, and four of people without a name."""
     draw = np.random.default_rng(0)
     return DeidFaces(
-        draw.integers(0, 256, (40, 3, 72, 72), dtype=np.uint8),
-        np.tile(WANTED.astype(np.float32), (40, 1, 1)),
-        np.repeat(np.arange(20), 2),
-        draw.integers(-1, 2, (40, len(ATTRIBUTES)), dtype=np.int8),
+        draw.integers(0, 256, (44, 3, 72, 72), dtype=np.uint8),
+        np.tile(WANTED.astype(np.float32), (44, 1, 1)),
+        np.r_[np.repeat(np.arange(20), 2), np.full(4, -1)],
+        draw.integers(-1, 2, (44, A), dtype=np.int8),
     )
 
 
-def test_what_was_stopped_ends_as_what_was_not(faces: DeidFaces, tmp_path: Path) -> None:
+@pytest.mark.parametrize("reversible", [False, True])
+def test_what_was_stopped_ends_as_what_was_not(
+    faces: DeidFaces, tmp_path: Path, reversible: bool
+) -> None:
+    plan = replace(PLAN, reversible=reversible)
     for name in ("whole", "stopped"):
         (tmp_path / name).mkdir()
-    whole = train(faces, PLAN, tmp_path / "whole", training_set="noise")
+    whole = train(faces, plan, tmp_path / "whole", training_set="noise")
 
-    def stop(*_: object) -> torch.Tensor:
-        raise KeyboardInterrupt
+    colours, calls = losses.colours, iter(range(9))
+
+    def stop(*given: torch.Tensor) -> torch.Tensor:
+        if next(calls) == (2 if reversible else 0):  # step 2, and the release's first of nobody
+            raise KeyboardInterrupt
+        return colours(*given)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sealshot.export.deid.training.SAVE_STEPS", 1)
-        patch.setattr("sealshot.export.deid.training.losses.colours", stop)
+        patch.setattr("sealshot.export.deid.loop.SAVE_STEPS", 1)
+        patch.setattr("sealshot.export.deid.operators.losses.colours", stop)
         with pytest.raises(KeyboardInterrupt):
-            train(faces, PLAN, tmp_path / "stopped", training_set="noise")
-    again = train(faces, PLAN, tmp_path / "stopped", training_set="noise")
-    for left, right in zip(whole.operator.parameters(), again.operator.parameters(), strict=True):
+            train(faces, plan, tmp_path / "stopped", training_set="noise")
+    again = train(faces, plan, tmp_path / "stopped", training_set="noise")
+    for left, right in zip(whole.drawing.parameters(), again.drawing.parameters(), strict=True):
         assert torch.equal(left, right)
     with pytest.raises(InputError, match="other settings"):
-        train(faces, replace(PLAN, batch=3), tmp_path / "stopped")
+        train(faces, replace(plan, batch=3), tmp_path / "stopped")
 
     file = tmp_path / "faces.onnx"
     assert export(["deid", str(tmp_path / "whole" / "operator.ckpt"), "-o", str(file)]) == 0
-    assert Painter(file).manifest.training_set == "noise"
-    assert Painter(file).manifest.critics_auc == whole.auc
+    manifest = Painter(file).manifest
+    assert (manifest.training_set, manifest.critics_auc) == ("noise", whole.auc)
+    assert manifest.reversible is reversible
+    assert (tmp_path / "undo.onnx").exists() is reversible
+    if reversible:
+        assert Undoer(tmp_path / "undo.onnx").manifest.undoes == manifest.sha256
 
 
-def test_the_net_sees_only_means_of_cells() -> None:
+def test_the_release_sees_only_means_of_cells_and_what_is_asked_for() -> None:
     torch.manual_seed(0)
-    operator = Operator()
-    crops = torch.rand(1, 3, 64, 64)
+    net = Release(A)
+    crops = torch.randint(0, 256, (1, 3, 64, 64), dtype=torch.uint8)
     shuffled = crops.reshape(1, 3, 4, 16, 4, 16).flip((3, 5)).reshape(1, 3, 64, 64)
-    landmarks, noise = torch.tensor(WANTED, dtype=torch.float32)[None], torch.rand(1, 64)
-    one, other = (operator.draw(x, landmarks, noise) for x in (crops, shuffled))
+    points, noise = torch.tensor(WANTED, dtype=torch.float32)[None], torch.rand(1, 64)
+    nothing, signs = torch.zeros(1, A), torch.sign(net.reader(crops / 255)[1])
+
+    def drawn(crops: torch.Tensor, control: torch.Tensor) -> torch.Tensor:
+        return net(crops, points, noise, control).int()
+
     assert not torch.equal(crops, shuffled)
-    assert torch.allclose(one, other, atol=1e-5)
-    assert not torch.allclose(one, operator.draw(crops, landmarks, torch.rand(1, 64)), atol=1e-4)
+    assert (drawn(crops, nothing) - drawn(shuffled, nothing)).abs().max() <= 1  # rounded
+    asked = torch.ones(1, A)
+    assert not torch.equal(drawn(crops, asked), drawn(crops, nothing))
+    assert not torch.equal(drawn(crops, asked), drawn(crops, -asked))
+    given = net.draw(crops / 255, points, latent(noise), signs)
+    assert (drawn(crops, asked) - given * 255).abs().max() <= 1  # a label passes as its sign alone
+    other = net(crops, points, torch.rand(1, 64), nothing).int()
+    assert not torch.equal(other, drawn(crops, nothing))
 
 
-def test_the_file_draws_what_the_net_draws(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", [Release, Reversible])
+def test_the_file_draws_what_the_net_draws(tmp_path: Path, kind: type[Drawing]) -> None:
     torch.manual_seed(1)
-    operator, path = Operator(), tmp_path / "faces.onnx"
-    manifest = export_operator(operator, path, "none", (0.5, 0.5))
+    net, path = kind(A), tmp_path / "faces.onnx"
+    manifest = export_drawing(Trained(net, None, "none", (0.5, 0.5)), path)
     assert manifest.macs_per_face < 35e6
     crops = torch.randint(0, 256, (3, 3, 64, 64), dtype=torch.uint8)
     landmarks = torch.tensor(WANTED, dtype=torch.float32).repeat(3, 1, 1)
-    noise = torch.rand(3, 64)
-    wanted = operator(crops, landmarks, noise).numpy().astype(int)
-    given = {"crops": crops.numpy(), "landmarks": landmarks.numpy(), "noise": noise.numpy()}
-    drawn = Painter(path)._net.run(given)["faces"]
-    assert np.abs(drawn - wanted).max() <= 1
+    noise, control = torch.rand(3, 64), torch.ones(3, A)
+    wanted = net(crops, landmarks, noise, control).numpy().astype(int)
+    inputs = {"crops": crops, "landmarks": landmarks, "noise": noise, "control": control}
+    drawn = Painter(path)._net.run({name: value.numpy() for name, value in inputs.items()})
+    assert np.abs(drawn["faces"] - wanted).max() <= 1
+
+
+def test_noise_becomes_of_mean_0_and_variance_1() -> None:
+    z = latent(torch.linspace(0, 1, 256))  # all that a painter gives
+    assert z.isfinite().all()
+    assert abs(z.mean()) < 1e-3
+    assert abs(z.var() - 1) < 0.1
+
+
+def test_a_spot_lies_where_its_landmark_is() -> None:
+    landmarks = torch.tensor([[[10.5, 20.5], [40.5, 8.5], [3, 3], [3, 60], [60, 3]]])
+    for size in (64, 32, 8):
+        row, column = divmod(int(spots(landmarks, size)[0, 0].argmax()), size)
+        assert (row, column) == (20 * size // 64, 10 * size // 64)
 
 
 def test_a_critic_is_deceived_when_it_takes_one_for_two() -> None:
-    critic = Critic(len(ATTRIBUTES), colour=True)
+    critic = Critic(A, colour=True)
     x = torch.nn.functional.normalize(torch.eye(2, 128))
-    alike, apart = losses.other([critic], [x], [x]), losses.other([critic], [x], [x.flip(0)])
-    assert alike > apart
-    assert losses.same([critic], [x], [x]) < losses.same([critic], [x], [x.flip(0)])
+    assert losses.other(critic, x, x) > losses.other(critic, x, x.flip(0))
+    assert losses.same(critic, x, x) < losses.same(critic, x, x.flip(0))
 
 
 def test_an_unknown_label_costs_nothing() -> None:
@@ -100,7 +148,32 @@ def test_an_unknown_label_costs_nothing() -> None:
     assert losses.attributes(logits, unknown) < losses.attributes(logits, unknown.abs())
 
 
-def test_no_checkpoint_is_told(tmp_path: Path) -> None:
+def test_labels_of_two_kinds_of_file_are_read() -> None:
+    of_celeba = dict(zip(ATTRIBUTES, _labels({"Male": "1", "Bangs": "0"}), strict=True))
+    assert (of_celeba["Male"], of_celeba["Bangs"], of_celeba["White"]) == (1, 0, UNKNOWN)
+    row = {"sex": "female", "age": "60", "ethnicity": "east-asian"}
+    of_utk = dict(zip(ATTRIBUTES, _labels(row), strict=True))
+    assert [of_utk[name] for name in ("Male", "Young", "White", "East_Asian")] == [0, 0, 0, 1]
+    assert of_utk["Bangs"] == UNKNOWN
+
+
+def test_a_codec_leaves_less_of_a_face_the_coarser_it_is() -> None:
+    torch.manual_seed(0)
+    faces = torch.rand(1, 3, 64, 64, requires_grad=True)
+    away = [
+        (coded(faces, torch.tensor([step])) - faces).abs().mean().item() for step in (0, 0.05, 0.3)
+    ]
+    assert away[0] <= 0.5 / 255
+    assert away[0] < away[1] < away[2]
+    coded(faces, torch.tensor([0.3])).sum().backward()
+    assert torch.equal(faces.grad, torch.ones_like(faces))
+    flat = torch.full((1, 3, 64, 64), 128 / 255)  # a mean is a whole number of such steps
+    assert torch.allclose(coded(flat, torch.tensor([16 / 255])), flat, atol=1e-6)
+
+
+def test_wrong_words_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "x.ckpt").write_bytes(b"no")
     with pytest.raises(InputError, match="no checkpoint"):
-        load_operator(tmp_path / "x.ckpt")
+        load_trained(tmp_path / "x.ckpt")
+    with pytest.raises(InputError, match="'anonymity=-1' is no weight"):
+        train_command([str(tmp_path), "-o", str(tmp_path / "o"), "--weight", "anonymity=-1"])

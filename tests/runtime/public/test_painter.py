@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 import numpy as np
 import pytest
+from nets import drawing_net, undoing_net
 
 from sealshot.runtime.cli.main import dispatch
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.public.cover import around, cover, inside
-from sealshot.runtime.public.painter import INPUTS, DrawingManifest, Painter
+from sealshot.runtime.public.painter import Painter
 from sealshot.runtime.public.placing import WANTED, placing
 from sealshot.runtime.types import Face
 
-onnx = pytest.importorskip("onnx")
+pytest.importorskip("onnx")
 
 GREY = 77
 
@@ -23,38 +23,7 @@ GREY = 77
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
     """A net that draws one grey, whatever it sees."""
-    from onnx import TensorProto, helper, numpy_helper
-
-    kinds = {np.uint8: TensorProto.UINT8, np.float32: TensorProto.FLOAT}
-    inputs = [
-        helper.make_tensor_value_info(name, kinds[kind], ["n", *shape])
-        for name, (kind, shape) in INPUTS.items()
-    ]
-    output = helper.make_tensor_value_info("faces", TensorProto.UINT8, ["n", 3, 64, 64])
-    constants = [
-        numpy_helper.from_array(np.array(0, np.uint8), "zero"),
-        numpy_helper.from_array(np.array(GREY, np.uint8), "grey"),
-    ]
-    nodes = [
-        helper.make_node("Mul", ["crops", "zero"], ["black"]),
-        helper.make_node("Add", ["black", "grey"], ["faces"]),
-    ]
-    graph = helper.make_graph(nodes, "grey", inputs, [output], constants)
-    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    path, data = tmp_path / "grey.onnx", made.SerializeToString()
-    path.write_bytes(data)
-    DrawingManifest(
-        name="grey",
-        sha256=hashlib.sha256(data).hexdigest(),
-        architecture="one grey",
-        parameters=0,
-        precision="fp32",
-        opset=17,
-        macs_per_face=0,
-        training_set="none",
-        critics_auc=(0.5,),
-    ).write(path)
-    return path
+    return drawing_net(tmp_path / "grey.onnx", GREY)
 
 
 def _face(score: float = 1.0) -> Face:
@@ -106,3 +75,20 @@ def test_another_model_is_refused(model: Path, tmp_path: Path) -> None:
 def test_a_style_that_is_none_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(InputError, match=r"none of mosaic, blur, solid, face:FILE\.onnx"):
         dispatch(["deidentify", "x.mp4", "-o", str(tmp_path / "o.mp4"), "--style", "face"])
+
+
+def test_a_label_that_the_net_does_not_know_is_told(model: Path, tmp_path: Path) -> None:
+    out = ["-o", str(tmp_path / "o.mp4")]
+    (tmp_path / "x.mp4").touch()
+    with pytest.raises(InputError, match="knows no label 'Tall'") as told:
+        dispatch(
+            ["deidentify", str(tmp_path / "x.mp4"), *out, "--style", f"face:{model}:Male,-Tall"]
+        )
+    assert "Male, Young" in told.value.hint
+    assert Painter(model, {"Male": 1, "Young": -1})._control.tolist() == [1, -1]
+
+
+def test_a_net_that_undoes_draws_nothing(tmp_path: Path) -> None:
+    path = undoing_net(tmp_path / "undo.onnx", GREY)
+    with pytest.raises(InputError, match="not a model manifest"):
+        Painter(path)

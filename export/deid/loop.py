@@ -1,0 +1,95 @@
+"""The loop of a training that can be stopped at any time."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from sealshot.export.deid.plan import Plan
+from sealshot.runtime.cli.terminal import note, progress
+from sealshot.runtime.errors import InputError
+from sealshot.runtime.files import write_atomic
+
+SAVE_STEPS = 200
+LONGEST_GRADIENT = 5.0
+
+
+def loop(
+    label: str,
+    steps: int,
+    step: Callable[[int], str],
+    parts: Mapping[str, Any],
+    plan: Plan,
+    checkpoint: Path,
+    told: Mapping[str, Any] | None = None,
+) -> None:
+    """Do the steps that are left, and keep the state now and then.
+
+    Args:
+        label: of the progress.
+        steps: in all.
+        step: does one, given its number, and says how it went.
+        parts: what is kept: nets and optimisers.
+        plan: that a checkpoint has to be of.
+        checkpoint: where.
+        told: kept beside, for who exports it.
+
+    Raises:
+        InputError: the checkpoint is of another plan, or is none.
+    """
+    done = _resume(checkpoint, parts, plan) if checkpoint.exists() else 0
+    with progress(label, steps) as bar:
+        for number in range(done, steps):
+            text = step(number)
+            bar.update(number + 1, text)
+            if (number + 1) % SAVE_STEPS == 0 or number + 1 == steps:
+                _save(checkpoint, number + 1, parts, plan, told or {})
+
+
+def _save(
+    path: Path, done: int, parts: Mapping[str, Any], plan: Plan, told: Mapping[str, Any]
+) -> None:
+    buffer = io.BytesIO()
+    states = {name: part.state_dict() for name, part in parts.items()}
+    torch.save({"plan": asdict(plan), "done": done, **told, **states}, buffer)
+    write_atomic(path, buffer.getvalue(), mode=0o600)
+
+
+def _resume(path: Path, parts: Mapping[str, Any], plan: Plan) -> int:
+    fix = f"delete {path} to start anew"
+    try:
+        state = torch.load(path, weights_only=True)
+        if state["plan"] != asdict(plan):
+            raise InputError(f"{path} was trained with other settings", hint=fix)
+        for name, part in parts.items():
+            part.load_state_dict(state[name])
+        done = int(state["done"])
+    except InputError:
+        raise
+    except Exception as error:  # unpickling raises anything
+        raise InputError(f"{path} is not a checkpoint of this training", hint=fix) from error
+    if done:
+        note(f"going on after step {done} ({path})")
+    return done
+
+
+def set_rate(optimizer: torch.optim.Optimizer, most: float, done: float) -> None:
+    """Let the learning rate fall as a cosine, to a hundredth."""
+    for group in optimizer.param_groups:
+        group["lr"] = most * (0.01 + 0.99 * (1 + math.cos(math.pi * min(done, 1.0))) / 2)
+
+
+def descend(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
+    """Do one step of an optimiser."""
+    optimizer.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    nn.utils.clip_grad_norm_(parameters, LONGEST_GRADIENT)
+    optimizer.step()

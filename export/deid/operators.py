@@ -1,0 +1,202 @@
+"""Phase 2: with the critics frozen, what draws (U_e), what tells real from drawn (D_f), and U_d."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from sealshot.export.deid import losses
+from sealshot.export.deid.batches import Batch, Sampler
+from sealshot.export.deid.codec import COARSEST, coded
+from sealshot.export.deid.faces import UNKNOWN
+from sealshot.export.deid.loop import descend, loop, set_rate
+from sealshot.export.deid.plan import Plan
+from sealshot.export.nets.deid import (
+    CELLS,
+    NOISE,
+    Critic,
+    Drawing,
+    Encoder,
+    Patches,
+    Release,
+    Reversible,
+    Undo,
+    latent,
+)
+from sealshot.runtime.public.placing import SIDE_PX
+from sealshot.runtime.public.square import ALPHA
+
+AVERAGING = 0.997
+WARM_RATE, RATE, RATE_OF_PATCHES = 1e-3, 4e-4, 4e-4
+R1_EACH, R1_WEIGHT = 7, 5.0
+PENALTY_WEIGHT = 10.0
+KEPT = 0.7
+"""Share of the labels of a face that are asked for; the rest is left to chance."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Asked:
+    """What a step draws from, the same whenever the step is done again."""
+
+    batch: Batch
+    z: Tensor
+    """``[2, n, 64]``: noise of two tracks."""
+    known: Tensor
+    """``[n, attributes]``: 1 and -1, 0 where nobody knows or it is left to chance."""
+    turned: Tensor
+    """The same with all labels of some faces turned."""
+    generator: torch.Generator
+
+
+class Operators:
+    """The training of one U_e, with U_d where it is reversible."""
+
+    def __init__(
+        self, reader: Critic, critics: Sequence[Critic], sampler: Sampler, plan: Plan
+    ) -> None:
+        """Begin with untrained nets.
+
+        Args:
+            reader: tells labels, frozen; it becomes a part of what draws.
+            critics: frozen; each step asks one, in turn.
+            sampler: of faces, on the device of the others.
+            plan: steps and weights.
+        """
+        self._sampler, self._plan, self._critics = sampler, plan, critics
+        attributes = reader.heads.out_features
+        torch.manual_seed(plan.seed)
+        self.drawing = _drawing(reader, attributes, plan).to(sampler.device)
+        self.averaged = copy.deepcopy(self.drawing).requires_grad_(False)
+        self._patches = Patches().to(sampler.device)
+        self._beside = (Undo() if plan.reversible else Encoder()).to(sampler.device)
+        own = [p for p in self.drawing.parameters() if p.requires_grad]
+        self._optimizer = torch.optim.Adam(
+            [*own, *self._beside.parameters()], lr=WARM_RATE, betas=(0.5, 0.99)
+        )
+        self._of_patches = torch.optim.Adam(
+            self._patches.parameters(), lr=RATE_OF_PATCHES, betas=(0.0, 0.99)
+        )
+
+    def train(self, checkpoint: Path, told: Mapping[str, Any]) -> None:
+        """Do the steps that are left; ``told`` is kept beside the nets."""
+        parts = {
+            "net": self.drawing,
+            "averaged": self.averaged,
+            "beside": self._beside,
+            "patches": self._patches,
+            "optimizer": self._optimizer,
+            "of patches": self._of_patches,
+        }
+        loop("operator", self._plan.steps, self._step, parts, self._plan, checkpoint, told)
+
+    @property
+    def undo(self) -> Undo | None:
+        """U_d, of the reversible pair."""
+        return self._beside if isinstance(self._beside, Undo) else None
+
+    def _step(self, number: int) -> str:
+        plan, asked = self._plan, self._asked(number)
+        warm = not plan.reversible and number < plan.warm_up_steps
+        if not warm:
+            set_rate(self._optimizer, RATE, number / plan.steps)
+        if isinstance(self._beside, Encoder) and (warm or number % 2):
+            made, loss = self._like(self._beside, asked, number)
+        else:
+            made, loss = self._of_nobody(asked, number)
+        if not warm:
+            self._critique(asked.batch, made.detach(), number)
+            real = self._patches(made, asked.batch.landmarks).mean()
+            loss = loss - plan.adversarial * real
+        descend(self._optimizer, loss)
+        with torch.no_grad():
+            pairs = zip(self.averaged.parameters(), self.drawing.parameters(), strict=True)
+            for kept, new in pairs:
+                kept.lerp_(new, 1 - AVERAGING)
+        return f"loss {loss.item():.3f}"
+
+    def _asked(self, number: int) -> _Asked:
+        plan, on = self._plan, self._sampler.device
+        batch = self._sampler.singles(number, plan.batch)
+        generator = torch.Generator().manual_seed(plan.seed * 1_000_003 + number)
+        z = latent(torch.rand(2, plan.batch, NOISE, generator=generator)).to(on)
+        asked = torch.rand(batch.labels.shape, generator=generator).to(on) < KEPT
+        signs = 2.0 * batch.labels.to(z.dtype) - 1
+        known = signs * (batch.labels != UNKNOWN) * asked
+        turn = torch.rand(plan.batch, 1, generator=generator).to(on) < (1 - KEPT)
+        return _Asked(batch, z, known, torch.where(turn, -known, known), generator)
+
+    def _like(self, encoder: Encoder, asked: _Asked, number: int) -> tuple[Tensor, Tensor]:
+        """Draw each face from its own code: it is to become that face."""
+        plan, batch = self._plan, asked.batch
+        mean, log_variance = encoder(batch.faces)
+        z = mean + asked.z[0] * (log_variance / 2).exp()
+        made = self.drawing.draw(batch.faces, batch.landmarks, z, asked.known)
+        critic = self._critics[number // 2 % len(self._critics)]
+        loss = plan.likeness * nn.functional.l1_loss(made, batch.faces)
+        loss = loss + plan.perceived * losses.perceived(critic, made, batch.faces)
+        return made, loss + plan.code * losses.code(mean, log_variance)
+
+    def _of_nobody(self, asked: _Asked, number: int) -> tuple[Tensor, Tensor]:
+        """Draw from noise; each second time ask for one person in a track, or for two."""
+        plan, batch, half = self._plan, asked.batch, number // 2
+        within = half % 2 == 0
+        critic = self._critics[half // 2 % len(self._critics)]
+        faces, landmarks = batch.faces, batch.landmarks
+        made = self.drawing.draw(faces, landmarks, asked.z[0], asked.turned)
+        if within:  # the same photo a little later: moved
+            faces, landmarks = faces.roll((1, 2), (2, 3)), landmarks + landmarks.new_tensor([2, 1])
+        z = asked.z[0] if within else asked.z[1]
+        again = self.drawing.draw(faces, landmarks, z, asked.turned)
+        with torch.no_grad():
+            plain = critic(batch.faces)[0]
+        seen, logits = critic(made)
+        later = critic(again)[0]
+        wanted = torch.where(asked.turned == 0, UNKNOWN, (asked.turned > 0).int())
+        loss = plan.anonymity * losses.other(critic, plain, seen)
+        loss = loss + plan.attributes * losses.attributes(logits, wanted)
+        loss = loss + plan.colours * losses.colours(made, batch.faces)
+        if within:
+            loss = loss + plan.track * losses.same(critic, seen, later)
+        else:
+            loss = loss + plan.diversity * losses.other(critic, seen, later)
+        if isinstance(self._beside, Undo):
+            step = COARSEST * torch.rand(plan.batch, generator=asked.generator)
+            step[::4] = 0  # as many again without loss
+            seen = coded(_shown(made, batch.faces), step.to(made.device))
+            undone = self._beside.undo(seen)
+            loss = loss + plan.reconstruction * nn.functional.l1_loss(undone, batch.faces)
+        return made, loss
+
+    def _critique(self, batch: Batch, made: Tensor, number: int) -> None:
+        """Let D_f learn from one batch."""
+        patches, faces, landmarks = self._patches, batch.faces, batch.landmarks
+        if self._plan.wasserstein:
+            loss = patches(made, landmarks).mean() - patches(faces, landmarks).mean()
+            penalty = losses.gradient_penalty(patches, faces, made, landmarks)
+            loss = loss + PENALTY_WEIGHT * penalty
+        else:
+            loss = losses.real(patches(faces, landmarks)) + losses.fake(patches(made, landmarks))
+            if number % R1_EACH == 0:
+                loss = loss + R1_WEIGHT * R1_EACH / 2 * losses.r1(patches, faces, landmarks)
+        descend(self._of_patches, loss)
+
+
+def _shown(made: Tensor, faces: Tensor) -> Tensor:
+    """Return what a stream shows of drawn faces: at the rim, what they were covered with before."""
+    alpha = torch.from_numpy(ALPHA).to(made.device)
+    cells = nn.functional.avg_pool2d(faces, SIDE_PX // CELLS)
+    rim = nn.functional.interpolate(cells, size=(SIDE_PX, SIDE_PX), mode="bilinear")
+    return rim + alpha * (made - rim)
+
+
+def _drawing(reader: Critic, attributes: int, plan: Plan) -> Drawing:
+    drawing = Reversible(attributes) if plan.reversible else Release(attributes)
+    drawing.reader.load_state_dict(reader.state_dict())
+    drawing.reader.requires_grad_(False)
+    return drawing

@@ -1,0 +1,43 @@
+"""How long and with what weights to train."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Steps and weights; a checkpoint is of one plan."""
+
+    reversible: bool = False
+    """Whether to train the paper's pair, whose faces can be undone, in place of the release."""
+    critic_steps: int = 4000
+    people: int = 48
+    """In a batch of the critics, with two photos each."""
+    warm_up_steps: int = 2000
+    """In which the release learns what a face is before it meets D_f."""
+    steps: int = 20000
+    batch: int = 16
+    seed: int = 1
+    gate: float = 0.9
+    """Least AUC of the critics on people they never saw; below it the training goes on and says so:
+    a weak critic is no judge, and `sealshot bench deid` is."""
+    reconstruction: float = 50.0
+    """That U_d brings back what there was; of the reversible pair alone."""
+    anonymity: float = 1.0
+    attributes: float = 1.0
+    """That labels are as they are asked for."""
+    track: float = 1.0
+    """That a person is one and the same within a track."""
+    diversity: float = 1.0
+    """That two tracks are two people."""
+    colours: float = 10.0
+    adversarial: float = 1.0
+    wasserstein: bool = False
+    """Whether D_f is the paper's, with a gradient penalty, in place of hinge and R1."""
+    likeness: float = 10.0
+    """That what the release draws from a face's own code is that face; it is never given one."""
+    perceived: float = 2.0
+    """The same for what the critics see in it."""
+    code: float = 0.003
+    """That such codes are spread as noise is, in nats."""
