@@ -23,6 +23,8 @@ SPI_LOOK, SPI_LOOK_S = 16, 0.0005
 """Bytes of nothing that are clocked to see whether an answer is there, and how often."""
 SPI_TRANSFER = 0x40206B00
 """``SPI_IOC_MESSAGE(1)`` of linux/spi/spidev.h."""
+SPI_SET_MODE, SPI_MODE = 0x40016B01, 0
+"""``SPI_IOC_WR_MODE`` of the same: the clock rests low, and its first edge takes the bit."""
 
 
 class PipeClosedError(OSError):
@@ -115,15 +117,24 @@ def open_spi(path: Path) -> SpiPipe:
     """Open an SPI device of the kernel, `spidev`: mode 0, 25 MHz.
 
     Raises:
-        InputError: there is no such device.
+        InputError: there is no such device, or it is none.
     """
     try:
-        return SpiPipe(os.open(path, os.O_RDWR | os.O_CLOEXEC))
+        fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     except OSError as error:
         raise InputError(
             f"the SPI device {path} cannot be opened: {error.strerror}",
             hint="turn SPI on for this board, and name it, such as fpga:spi:/dev/spidev0.0",
         ) from error
+    try:
+        fcntl.ioctl(fd, SPI_SET_MODE, bytes((SPI_MODE,)))
+    except OSError as error:
+        os.close(fd)
+        raise InputError(
+            f"{path} is no SPI device: {error.strerror}",
+            hint="name the board's, such as fpga:spi:/dev/spidev0.0",
+        ) from error
+    return SpiPipe(fd)
 
 
 def open_serial(path: Path) -> BytePipe:

@@ -156,7 +156,8 @@ def open_engine(
     if len(opened) > 1:
         return _fastest(opened)
     reasons = dict.fromkeys(error.fact for error in problems)
-    opened[0].why = "; ".join(("the only usable one", *reasons)) if reasons else "the only one"
+    alone = "; ".join(("the only usable one", *reasons)) if reasons else "the only one"
+    opened[0].why = opened[0].why or alone
     return opened[0]
 
 

@@ -19,7 +19,7 @@ from sealshot.runtime.types import Floats
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-REMEDY = "export the model again with `sealshot train`, or copy both files again"
+REMEDY = "make both again with `sealshot train` or `sealshot export`, or copy both again"
 FORMAT = 3
 """Of what is written: the core, and the part of the kind under its name. Version 0.1 wrote no
 format, and all fields side by side; format 2 knew nothing of eyes."""

@@ -18,11 +18,15 @@ class Slave:
     """Takes what comes, and answers with what it has; END where it has nothing."""
 
     def __init__(self) -> None:
-        self.came, self.answers, self.gone = b"", b"", False
+        self.came, self.answers, self.gone, self.mode = b"", b"", False, 3
 
-    def ioctl(self, _fd: int, request: int, transfer: ctypes.Structure) -> int:
+    def ioctl(self, _fd: int, request: int, transfer: ctypes.Structure | bytes) -> int:
         if self.gone:
             raise OSError(5, "Input/output error")
+        if isinstance(transfer, bytes):
+            assert request == 0x40016B01
+            (self.mode,) = transfer
+            return 0
         assert request == 0x40206B00
         assert ctypes.sizeof(transfer) == 32
         count = transfer.len
@@ -49,7 +53,7 @@ def pipe(tmp_path: Path) -> SpiPipe:
 def test_bytes_go_out_as_they_are_and_none_is_added(slave: Slave, pipe: SpiPipe) -> None:
     out = bytes(range(256)) * 20
     written, came = pipe.exchange(out, time.monotonic())
-    assert (written, came) == (4096, b"")
+    assert (written, came, slave.mode) == (4096, b"", 0)
     assert slave.came == out[:4096]
 
 
@@ -76,3 +80,9 @@ def test_a_device_that_fails_is_a_board_that_is_gone(slave: Slave, pipe: SpiPipe
 def test_no_device_is_told() -> None:
     with pytest.raises(InputError, match=r"SPI device /dev/spidev9\.9 cannot be opened"):
         open_spi(Path("/dev/spidev9.9"))
+
+
+def test_a_file_that_is_no_device_is_told(tmp_path: Path) -> None:
+    (tmp_path / "notes").touch()
+    with pytest.raises(InputError, match=r"notes is no SPI device: Inappropriate ioctl"):
+        open_spi(tmp_path / "notes")
