@@ -33,8 +33,9 @@ from sealshot.runtime.seal.fields import (
     matches,
 )
 from sealshot.runtime.seal.originals import OpenedOriginals, unpack_originals
+from sealshot.runtime.seal.party import Party
 from sealshot.runtime.seal.payload import Opened
-from sealshot.runtime.seal.policy import Party, Policy
+from sealshot.runtime.seal.policy import Policy
 from sealshot.runtime.seal.quorum import open_payload
 from sealshot.runtime.seal.scope import check_scope
 from sealshot.runtime.seal.signing import SigningKey

@@ -18,7 +18,7 @@ from datetime import datetime, timezone
 from sealshot.runtime.seal.checkpoint import CHECKPOINT_LIMIT, ORIGIN, decode_base64
 from sealshot.runtime.seal.merkle import HASH_BYTES
 from sealshot.runtime.seal.mldsa import MlDsaSigningKey, MlDsaVerifyKey
-from sealshot.runtime.seal.policy import Party
+from sealshot.runtime.seal.party import Party
 from sealshot.runtime.seal.signing import SigningKey, VerifyKey
 
 _SUBTREE = b"subtree/v1\n\0"

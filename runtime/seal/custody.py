@@ -14,8 +14,9 @@ from html import escape
 from sealshot.runtime.seal.checkpoint import Checkpoint
 from sealshot.runtime.seal.container import Header
 from sealshot.runtime.seal.page import write_html, write_table
+from sealshot.runtime.seal.party import Party
 from sealshot.runtime.seal.payload import Opened
-from sealshot.runtime.seal.policy import Party, Policy
+from sealshot.runtime.seal.policy import Policy
 from sealshot.runtime.seal.times import format_time
 from sealshot.runtime.seal.warrant import Warrant
 

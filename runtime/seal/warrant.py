@@ -26,7 +26,8 @@ from sealshot.runtime.seal.fields import (
     matches,
 )
 from sealshot.runtime.seal.keys import PublicKey, parse_recipient
-from sealshot.runtime.seal.policy import Party, Policy
+from sealshot.runtime.seal.party import Party
+from sealshot.runtime.seal.policy import Policy
 from sealshot.runtime.seal.signing import is_key_text, parse_verify_key
 from sealshot.runtime.seal.times import (
     CLOCK_TOLERANCE,

@@ -13,7 +13,8 @@ from html import escape
 
 from sealshot import __version__
 from sealshot.runtime.seal.page import write_html, write_table
-from sealshot.runtime.seal.policy import Party, Policy
+from sealshot.runtime.seal.party import Party
+from sealshot.runtime.seal.policy import Policy
 from sealshot.runtime.seal.times import format_time
 from sealshot.runtime.vault.record import BETTER
 from sealshot.runtime.vault.report import CameraReport, PartyReport, Period

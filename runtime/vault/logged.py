@@ -19,7 +19,8 @@ from sealshot.runtime.seal.checkpoint import (
 from sealshot.runtime.seal.documents import read_file
 from sealshot.runtime.seal.entries import Purged, Sealed, Started, Uploaded
 from sealshot.runtime.seal.log_lines import verified_entries
-from sealshot.runtime.seal.policy import Party, Policy
+from sealshot.runtime.seal.party import Party
+from sealshot.runtime.seal.policy import Policy
 from sealshot.runtime.seal.times import parse_time
 from sealshot.runtime.seal.warrant import Warrant
 from sealshot.runtime.vault.erasures import name_of

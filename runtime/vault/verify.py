@@ -11,7 +11,8 @@ from typing import Protocol
 from sealshot.runtime.age import age
 from sealshot.runtime.errors import SealError
 from sealshot.runtime.seal.container import HEADER, PAYLOAD, Container, read_container
-from sealshot.runtime.seal.policy import Party, Policy
+from sealshot.runtime.seal.party import Party
+from sealshot.runtime.seal.policy import Policy
 from sealshot.runtime.vault.holds import Holds
 from sealshot.runtime.vault.logged import Logged
 from sealshot.runtime.vault.record import ERASED

@@ -26,7 +26,7 @@ from sealshot.runtime.seal.entries import Entry, Purged, Sealed, Started, Upload
 from sealshot.runtime.seal.log import Log, tiles_path
 from sealshot.runtime.seal.log_lines import verified_entries
 from sealshot.runtime.seal.merkle import hash_leaf
-from sealshot.runtime.seal.policy import Party
+from sealshot.runtime.seal.party import Party
 from sealshot.runtime.seal.signing import SigningKey
 from sealshot.runtime.seal.tiles import Tiles
 from sealshot.runtime.vault.logged import read_logged

@@ -11,7 +11,8 @@ from sealshot.runtime.seal import quorum
 from sealshot.runtime.seal.container import read_container
 from sealshot.runtime.seal.epochs import EpochKey, EpochKeys, publish
 from sealshot.runtime.seal.keys import PrivateKey
-from sealshot.runtime.seal.policy import Party, make_policy
+from sealshot.runtime.seal.party import Party
+from sealshot.runtime.seal.policy import make_policy
 from sealshot.runtime.seal.signing import SigningKey
 from sealshot.runtime.seal.times import epoch_of, utc_now
 from sealshot.runtime.vault.keeper import Sealing

@@ -13,7 +13,8 @@ from sealshot.runtime.seal.ceremony import Give, answer, read_request
 from sealshot.runtime.seal.documents import read_file, write_file
 from sealshot.runtime.seal.entries import Answered, Refused
 from sealshot.runtime.seal.log import Log
-from sealshot.runtime.seal.policy import Party, Policy
+from sealshot.runtime.seal.party import Party
+from sealshot.runtime.seal.policy import Policy
 from sealshot.runtime.seal.signing import SigningKey
 from sealshot.runtime.seal.succession import change_to_log, last_seen
 from sealshot.runtime.seal.times import format_time, utc_now

@@ -19,7 +19,8 @@ from sealshot.runtime.seal.ceremony import Give
 from sealshot.runtime.seal.container import Container
 from sealshot.runtime.seal.epochs import is_over
 from sealshot.runtime.seal.keys import PrivateKey, write_identity
-from sealshot.runtime.seal.policy import Party, Policy
+from sealshot.runtime.seal.party import Party
+from sealshot.runtime.seal.policy import Policy
 from sealshot.runtime.seal.quorum import open_share
 from sealshot.runtime.seal.scope import check_scope
 from sealshot.runtime.seal.signing import SigningKey

@@ -19,7 +19,8 @@ from sealshot.runtime.cli.terminal import note, say, say_json, table
 from sealshot.runtime.errors import InputError, SealshotError
 from sealshot.runtime.files import make_folder
 from sealshot.runtime.seal.epochs import EpochKeys, published_version
-from sealshot.runtime.seal.policy import Party, Policy, read_party
+from sealshot.runtime.seal.party import Party, read_party
+from sealshot.runtime.seal.policy import Policy
 from sealshot.runtime.seal.quorum import Camera
 from sealshot.runtime.seal.signing import SigningKey
 from sealshot.runtime.seal.succession import (

@@ -38,7 +38,8 @@ from sealshot.runtime.seal.epochs import (
 )
 from sealshot.runtime.seal.holds import Holds
 from sealshot.runtime.seal.log import Log
-from sealshot.runtime.seal.policy import Party, Policy
+from sealshot.runtime.seal.party import Party
+from sealshot.runtime.seal.policy import Policy
 from sealshot.runtime.seal.quorum import open_epoch
 from sealshot.runtime.seal.scope import check_scope
 from sealshot.runtime.seal.signing import SigningKey

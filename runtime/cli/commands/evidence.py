@@ -26,7 +26,8 @@ from sealshot.runtime.seal.evidence import Checked, check_evidence, write_eviden
 from sealshot.runtime.seal.keys import read_identities
 from sealshot.runtime.seal.log_lines import verified_entries
 from sealshot.runtime.seal.merkle import hash_leaf
-from sealshot.runtime.seal.policy import Party, Policy, read_party
+from sealshot.runtime.seal.party import Party, read_party
+from sealshot.runtime.seal.policy import Policy
 from sealshot.runtime.seal.proof import Proof
 from sealshot.runtime.seal.signing import parse_verify_key
 from sealshot.runtime.seal.succession import read_policy

@@ -12,7 +12,8 @@ from sealshot.runtime.files import write_new
 from sealshot.runtime.seal.documents import read_file
 from sealshot.runtime.seal.fields import is_name
 from sealshot.runtime.seal.keys import KEY_FILE_LIMIT, PrivateKey, read_identities, warn_of_readers
-from sealshot.runtime.seal.policy import Party, Policy
+from sealshot.runtime.seal.party import Party
+from sealshot.runtime.seal.policy import Policy
 from sealshot.runtime.seal.signing import SigningKey, parse_signing_key
 
 

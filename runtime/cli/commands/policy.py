@@ -12,7 +12,8 @@ from sealshot.runtime.cli.terminal import note, say, say_json, table
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.files import write_new
 from sealshot.runtime.seal.documents import named, write_file
-from sealshot.runtime.seal.policy import Policy, make_policy, read_party
+from sealshot.runtime.seal.party import read_party
+from sealshot.runtime.seal.policy import Policy, make_policy
 from sealshot.runtime.seal.signing import SigningKey
 from sealshot.runtime.seal.succession import (
     add_version,

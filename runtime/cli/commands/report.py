@@ -15,7 +15,7 @@ from sealshot.runtime.seal.checkpoint import CHECKPOINT_LIMIT, checkpoint_path
 from sealshot.runtime.seal.documents import named, read_file
 from sealshot.runtime.seal.entries import Entry
 from sealshot.runtime.seal.log_lines import verified_entries
-from sealshot.runtime.seal.policy import Party, read_party
+from sealshot.runtime.seal.party import Party, read_party
 from sealshot.runtime.seal.succession import read_policy
 from sealshot.runtime.seal.times import format_time, parse_time, utc_now
 from sealshot.runtime.vault.dpia import Told, write_dpia

@@ -17,7 +17,7 @@ from sealshot.runtime.cli.words import counted
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.seal.checkpoint import CHECKPOINT_LIMIT
 from sealshot.runtime.seal.documents import read_file
-from sealshot.runtime.seal.policy import Party, read_party
+from sealshot.runtime.seal.party import Party, read_party
 from sealshot.runtime.seal.succession import read_policy
 from sealshot.runtime.seal.times import epoch_start
 from sealshot.runtime.vault.clock import CLOCK, TrustedClock

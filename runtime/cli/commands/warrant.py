@@ -14,7 +14,7 @@ from sealshot.runtime.files import write_new
 from sealshot.runtime.seal.documents import write_file
 from sealshot.runtime.seal.fields import is_object_id
 from sealshot.runtime.seal.keys import parse_recipients
-from sealshot.runtime.seal.policy import Party, read_party
+from sealshot.runtime.seal.party import Party, read_party
 from sealshot.runtime.seal.signing import SigningKey
 from sealshot.runtime.seal.succession import read_policy
 from sealshot.runtime.seal.times import format_time, parse_duration, parse_time, utc_now

@@ -25,7 +25,7 @@ from sealshot.runtime.seal.cosign import cosign
 from sealshot.runtime.seal.documents import named, read_file, write_file
 from sealshot.runtime.seal.log_lines import verified_entries
 from sealshot.runtime.seal.mldsa import MlDsaSigningKey
-from sealshot.runtime.seal.policy import Party, read_party
+from sealshot.runtime.seal.party import Party, read_party
 from sealshot.runtime.seal.signing import SigningKey
 from sealshot.runtime.seal.times import utc_now
 

@@ -35,7 +35,8 @@ from sealshot.runtime.seal.epochs import EpochKey
 from sealshot.runtime.seal.keys import PrivateKey
 from sealshot.runtime.seal.log import Log
 from sealshot.runtime.seal.log_lines import verify_log
-from sealshot.runtime.seal.policy import Party, Policy, make_policy
+from sealshot.runtime.seal.party import Party
+from sealshot.runtime.seal.policy import Policy, make_policy
 from sealshot.runtime.seal.quorum import (
     Camera,
     open_epoch,

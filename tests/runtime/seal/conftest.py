@@ -19,8 +19,9 @@ from sealshot.runtime.seal.ceremony import Answer, answer, read_answer
 from sealshot.runtime.seal.container import Container, read_container
 from sealshot.runtime.seal.epochs import EpochKey
 from sealshot.runtime.seal.keys import PrivateKey
+from sealshot.runtime.seal.party import Party, read_party
 from sealshot.runtime.seal.payload import Origin, pack
-from sealshot.runtime.seal.policy import Party, Policy, read_party
+from sealshot.runtime.seal.policy import Policy
 from sealshot.runtime.seal.quorum import Camera, open_epoch, open_share, seal_to_quorum
 from sealshot.runtime.seal.signing import SigningKey
 from sealshot.runtime.seal.succession import read_policy

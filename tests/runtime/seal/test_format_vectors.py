@@ -22,8 +22,9 @@ from sealshot.runtime.seal.envelope import unseal
 from sealshot.runtime.seal.epochs import parse_epoch_key
 from sealshot.runtime.seal.keys import parse_identity
 from sealshot.runtime.seal.log_lines import verify_log
+from sealshot.runtime.seal.party import read_party
 from sealshot.runtime.seal.payload import unpack
-from sealshot.runtime.seal.policy import Policy, parse_policy, read_party
+from sealshot.runtime.seal.policy import Policy, parse_policy
 from sealshot.runtime.seal.quorum import open_epoch, open_share, payload_identity
 from sealshot.runtime.seal.shamir import combine
 from sealshot.runtime.seal.signing import SigningKey, parse_signing_key, parse_verify_key

@@ -32,8 +32,9 @@ from sealshot.runtime.seal.documents import Document, canonical
 from sealshot.runtime.seal.epochs import parse_epoch_key
 from sealshot.runtime.seal.keys import parse_identity, read_identities
 from sealshot.runtime.seal.log_lines import verify_log
+from sealshot.runtime.seal.party import read_party
 from sealshot.runtime.seal.payload import unpack
-from sealshot.runtime.seal.policy import parse_policy, read_party
+from sealshot.runtime.seal.policy import parse_policy
 from sealshot.runtime.seal.quorum import open_epoch, open_share
 from sealshot.runtime.seal.scope import check_scope
 from sealshot.runtime.seal.signing import SigningKey, parse_signing_key, parse_verify_key

@@ -15,7 +15,8 @@ from sealshot.runtime.age.x25519 import X25519Identity
 from sealshot.runtime.errors import SealError
 from sealshot.runtime.seal.documents import Document
 from sealshot.runtime.seal.entries import PolicyChanged, Started
-from sealshot.runtime.seal.policy import Party, Policy, make_policy
+from sealshot.runtime.seal.party import Party
+from sealshot.runtime.seal.policy import Policy, make_policy
 from sealshot.runtime.seal.signing import SigningKey
 from sealshot.runtime.seal.succession import (
     add_version,

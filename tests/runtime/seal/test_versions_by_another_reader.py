@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from sealshot.runtime.age.x25519 import X25519Identity
-from sealshot.runtime.seal.policy import Party, Policy, make_policy
+from sealshot.runtime.seal.party import Party
+from sealshot.runtime.seal.policy import Policy, make_policy
 from sealshot.runtime.seal.signing import SigningKey
 from sealshot.runtime.seal.succession import draft_change, proposed
 from sealshot.runtime.seal.times import utc_now

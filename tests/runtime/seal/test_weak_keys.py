@@ -12,7 +12,7 @@ from sealshot.runtime.age.hybrid import HybridIdentity
 from sealshot.runtime.age.x25519 import X25519Identity
 from sealshot.runtime.cli.main import main
 from sealshot.runtime.errors import SealError
-from sealshot.runtime.seal.policy import Party, read_party
+from sealshot.runtime.seal.party import Party, read_party
 from sealshot.runtime.seal.signing import SigningKey, VerifyKey
 from sealshot.runtime.seal.times import utc_now
 from sealshot.runtime.seal.warrant import RefusedError, check_warrant

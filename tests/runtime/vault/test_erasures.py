@@ -13,7 +13,7 @@ from sealshot.runtime.cli.main import main
 from sealshot.runtime.seal.entries import Barred, Purged, Uploaded
 from sealshot.runtime.seal.log import Log
 from sealshot.runtime.seal.log_lines import entries_of, lines_in
-from sealshot.runtime.seal.policy import read_party
+from sealshot.runtime.seal.party import read_party
 from sealshot.runtime.seal.succession import read_policy
 from sealshot.runtime.seal.times import format_time, utc_now
 from sealshot.runtime.seal.warrant import read_warrant

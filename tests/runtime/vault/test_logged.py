@@ -9,7 +9,7 @@ import pytest
 
 from sealshot.runtime.seal.entries import Entry, Purged, Sealed, Started, Uploaded
 from sealshot.runtime.seal.log import Log
-from sealshot.runtime.seal.policy import Party
+from sealshot.runtime.seal.party import Party
 from sealshot.runtime.seal.signing import SigningKey
 from sealshot.runtime.vault.logged import Logged, read_logged
 from sealshot.runtime.vault.record import BETTER, ERASED

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from sealshot.runtime.errors import SealshotError
-from sealshot.runtime.seal.policy import read_party
+from sealshot.runtime.seal.party import read_party
 from sealshot.runtime.seal.times import utc_now
 from sealshot.runtime.vault import caretaker as keep
 from sealshot.runtime.vault.keeper import Keeper, Sealing

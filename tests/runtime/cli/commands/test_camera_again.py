@@ -14,7 +14,7 @@ from sealshot.runtime.cli.commands.parties import single_identity
 from sealshot.runtime.cli.main import main
 from sealshot.runtime.errors import SealshotError
 from sealshot.runtime.seal.container import Container, read_container
-from sealshot.runtime.seal.policy import read_party
+from sealshot.runtime.seal.party import read_party
 from sealshot.runtime.seal.scope import check_scope
 from sealshot.runtime.seal.succession import read_policy
 from sealshot.runtime.seal.times import format_hour, parse_time, utc_now

@@ -20,7 +20,7 @@ from sealshot.runtime.seal import documents
 from sealshot.runtime.seal.ceremony import read_answer, write_request
 from sealshot.runtime.seal.container import read_container
 from sealshot.runtime.seal.epochs import KEY_SUFFIX, end_of_key
-from sealshot.runtime.seal.policy import read_party
+from sealshot.runtime.seal.party import read_party
 from sealshot.runtime.seal.signing import SigningKey
 from sealshot.runtime.seal.succession import changes_folder, read_policy
 from sealshot.runtime.seal.times import epoch_end, utc_now

@@ -17,7 +17,7 @@ from sealshot.runtime.cli.main import main
 from sealshot.runtime.seal.archive import read_zip, write_zip
 from sealshot.runtime.seal.checkpoint import checkpoint_path, parse_checkpoint
 from sealshot.runtime.seal.evidence import SUMS, check_evidence
-from sealshot.runtime.seal.policy import read_party
+from sealshot.runtime.seal.party import read_party
 from sealshot.runtime.seal.proof import parse_proof
 from sealshot.runtime.seal.times import format_time, utc_now
 from sealshot.runtime.vault.keeper import Keeper

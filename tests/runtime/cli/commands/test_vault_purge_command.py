@@ -12,7 +12,7 @@ import pytest
 
 from sealshot.runtime.cli.commands import authority, vault_purge
 from sealshot.runtime.cli.main import main
-from sealshot.runtime.seal.policy import read_party
+from sealshot.runtime.seal.party import read_party
 from sealshot.runtime.seal.times import format_time, utc_now
 from sealshot.runtime.vault import clock
 from sealshot.runtime.vault.clock import CLOCK

@@ -20,7 +20,7 @@ from sealshot.runtime.seal.container import read_container, strip
 from sealshot.runtime.seal.entries import Purged
 from sealshot.runtime.seal.envelope import seal
 from sealshot.runtime.seal.log import Log
-from sealshot.runtime.seal.policy import read_party
+from sealshot.runtime.seal.party import read_party
 from sealshot.runtime.seal.succession import read_policy
 from sealshot.runtime.seal.times import utc_now
 from sealshot.runtime.vault.keeper import Keeper

@@ -21,7 +21,7 @@ from sealshot.runtime.seal.cosign import cosign, cosigned
 from sealshot.runtime.seal.entries import Alive
 from sealshot.runtime.seal.log import Log
 from sealshot.runtime.seal.mldsa import MlDsaSigningKey, parse_mldsa_key
-from sealshot.runtime.seal.policy import Party, read_party
+from sealshot.runtime.seal.party import Party, read_party
 from sealshot.runtime.seal.signing import SigningKey
 from sealshot.runtime.seal.times import format_time, utc_now
 from sealshot.runtime.vault.keeper import Keeper

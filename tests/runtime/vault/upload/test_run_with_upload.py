@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from sealshot.runtime.seal.checkpoint import parse_checkpoint
-from sealshot.runtime.seal.policy import read_party
+from sealshot.runtime.seal.party import read_party
 from sealshot.runtime.vault.logged import read_logged
 from sealshot.runtime.vault.record import LOG
 from sealshot.runtime.vault.s3 import CREDENTIALS

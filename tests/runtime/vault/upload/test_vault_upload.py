@@ -15,7 +15,7 @@ import pytest
 
 from sealshot.runtime.cli.commands import vault_upload
 from sealshot.runtime.cli.main import main
-from sealshot.runtime.seal.policy import read_party
+from sealshot.runtime.seal.party import read_party
 from sealshot.runtime.vault.keeper import Keeper
 from sealshot.runtime.vault.logged import read_logged
 from sealshot.runtime.vault.record import LOG
