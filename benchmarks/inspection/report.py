@@ -12,7 +12,7 @@ from sealshot.benchmarks.conditions.result_file import as_json
 from sealshot.benchmarks.inspection.draw import draw_scene, draw_scores, draw_strip
 from sealshot.benchmarks.inspection.history import History, Scene, encode
 from sealshot.benchmarks.page.html import facts, page
-from sealshot.runtime.cli.words import PERCENTILE
+from sealshot.runtime.cli.words import PERCENTILE, counted
 from sealshot.runtime.errors import InputError, SealshotError
 from sealshot.runtime.files import write_atomic
 from sealshot.runtime.types import Shot
@@ -172,9 +172,9 @@ def _body(found: Inspection) -> Iterator[str]:
     about = found.about
     yield '<p class="warning">This folder shows plain faces. Nothing in it is sealed.</p>'
     pairs = {
-        "people": f"{len(found.tracks)} in {found.frames} frames"
+        "people": f"{len(found.tracks)} in {counted(found.frames, 'frame')}"
         + (", interrupted" if found.interrupted else ""),
-        "too short to be a person": f"{found.passing} tracks" if found.passing else "",
+        "too short to be a person": counted(found.passing, "track") if found.passing else "",
         "score": f"{about.score}; higher is better",
         "detector": about.detector,
         "tracker": about.tracker,

@@ -78,9 +78,10 @@ def write_page(account: Account) -> str:
     """Return the page (HTML); the same account always gives the same bytes."""
     warrant, policy = account.warrant, account.policy
     cameras = [(one.name, str(one.verify_key)) for one in warrant.cameras]
+    count = len(account.exhibits)
     body = [
         f"<h1>Evidence in case {escape(warrant.case)}</h1>",
-        f"<p>{len(account.exhibits)} sealed shots, opened under a warrant. What counts is what "
+        f"<p>{count} sealed shot{'s' * (count != 1)}, opened under a warrant. What counts is what "
         "<code>sealshot evidence verify</code> prints of the file that this page came in; the page "
         "says it in words.</p>",
         "<h2>The order</h2>",

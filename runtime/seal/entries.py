@@ -40,7 +40,7 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class PolicyChanged:
-    """A new version of the policy took force."""
+    """A version of the policy took force."""
 
     event: ClassVar[str] = "policy-changed"
     time: str
@@ -48,8 +48,8 @@ class PolicyChanged:
     """SHA-256 of the new one."""
     version: int
     """Of it."""
-    previous: str
-    """SHA-256 of the one that was in force."""
+    previous: str = ""
+    """SHA-256 of the one that was in force; empty where the keeper of the log had none yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +134,16 @@ class HoldEnded:
     time: str
     warrant: str
     until: str
+
+
+@dataclass(frozen=True, slots=True)
+class ErasurePlaced:
+    """A camera saw an order to erase in its vault, for the first time since it began."""
+
+    event: ClassVar[str] = "erasure-placed"
+    time: str
+    warrant: str
+    case: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +241,7 @@ Entry = (
     | HoldPlaced
     | HoldStands
     | HoldEnded
+    | ErasurePlaced
     | Published
     | Destroyed
     | HoldKept
@@ -253,6 +264,7 @@ _KINDS: dict[str, type[Any]] = {
         HoldPlaced,
         HoldStands,
         HoldEnded,
+        ErasurePlaced,
         Published,
         Destroyed,
         HoldKept,

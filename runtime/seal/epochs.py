@@ -13,16 +13,16 @@ from __future__ import annotations
 import logging
 import os
 import threading
-import urllib.request
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from sealshot.runtime.age.hybrid import HybridIdentity
 from sealshot.runtime.errors import SealError, SealshotError
-from sealshot.runtime.files import fsync_folder, read_regular
+from sealshot.runtime.files import fsync_folder
 from sealshot.runtime.seal.container import Header
 from sealshot.runtime.seal.documents import Document, parse_document, read_file, write_file
+from sealshot.runtime.seal.fetch import fetch
 from sealshot.runtime.seal.fields import Check, is_name
 from sealshot.runtime.seal.keys import (
     KEY_FILE_LIMIT,
@@ -50,7 +50,6 @@ logger = logging.getLogger(__name__)
 KIND = "sealshot/epoch-key/1"
 KEY_SUFFIX, PUBLIC_SUFFIX = ".key", ".json"
 DOCUMENT_BYTES = 64 * 1024
-TIMEOUT_S = 10.0
 
 _END = "# destroy at: "
 
@@ -267,7 +266,7 @@ class EpochKeys:
 
     def _fetched(self, epoch: str) -> EpochKey | None:
         name = epoch + PUBLIC_SUFFIX
-        data = _fetch(self.policy.epoch_keys, self._base, name)
+        data = fetch(self.policy.epoch_keys, self._base, name, DOCUMENT_BYTES)
         if data is None:
             return None
         key = parse_epoch_key(data, self.policy, epoch)
@@ -320,23 +319,7 @@ def published_version(policy: Policy, base: Path) -> bytes | None:
     Raises:
         SealError: nothing can be fetched from such an address.
     """
-    return _fetch(policy.epoch_keys, base, version_name(policy.version + 1), POLICY_LIMIT)
-
-
-def _fetch(where: str, base: Path, name: str, limit: int = DOCUMENT_BYTES) -> bytes | None:
-    if "://" not in where:
-        try:
-            return read_regular(base / where / name, limit, follow=True)
-        except OSError:
-            return None
-    if not where.startswith(("https://", "http://")):
-        raise SealError(f"epoch keys cannot be fetched from {where}", hint="give https://...")
-    try:
-        with urllib.request.urlopen(f"{where.rstrip('/')}/{name}", timeout=TIMEOUT_S) as answer:
-            data: bytes = answer.read(limit)
-            return data
-    except (OSError, ValueError):  # urllib's errors are OSErrors
-        return None
+    return fetch(policy.epoch_keys, base, version_name(policy.version + 1), POLICY_LIMIT)
 
 
 _CHECKS: dict[str, Check] = {

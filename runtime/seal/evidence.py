@@ -279,7 +279,7 @@ def _read_answer(data: bytes, warrant: Warrant, policy: Policy, shots: Collectio
     answer = parse_answer(data, warrant, policy)
     if more := answer.secrets.keys() - set(shots):
         raise SealError(
-            f"it has the secrets of {len(more)} shots that are not among these",
+            f"it has the secrets of {len(more)} shot{'s' * (len(more) != 1)} not among these",
             hint="name them too, or have a request for these alone answered (--again)",
         )
     if not warrant.issued - CLOCK_TOLERANCE <= answer.time < warrant.expires:

@@ -103,6 +103,13 @@ def proposed(policy: Policy, change: Document) -> Policy:
             hint="check the clock of the machine that wrote it, and write it anew",
         )
     new = policy_from(change.body["policy"])
+    if "://" in policy.epoch_keys and "://" not in new.epoch_keys:
+        raise SealError(
+            f"version {version} has the epoch keys in the folder {new.epoch_keys}, and version "
+            f"{policy.version} at {policy.epoch_keys}: a folder is each party's own, and no "
+            "version can change to it",
+            hint="leave that address in it, or give another",
+        )
     for party in (*new.authorities, new.custodian):
         known = policy.party_of(party.verify_key)
         if known is not None and known != party:
@@ -203,6 +210,8 @@ def change_to_log(
 ) -> tuple[PolicyChanged, ...]:
     """Return what a log has to be told of a policy that its keeper goes by; nothing if it knows.
 
+    The first version is told, too: without that another could take its place.
+
     Args:
         policy: the newest version that is there.
         seen: what the log has of it, see :func:`last_seen`.
@@ -224,9 +233,11 @@ def change_to_log(
         raise SealError(
             f"version {version} of the policy is another one than the log has: it was replaced, "
             "or is a fork",
-            hint="put the policy back; who begins anew under another one needs a new folder and, "
-            "for a camera, a new vault",
+            hint="put the policy back; who begins anew under another one needs a new folder, a "
+            "camera a new vault, an authority another --log",
         )
+    if seen is None:
+        return (PolicyChanged(time, policy.digest, policy.version),)
     if version == policy.version:
         return ()
     return (PolicyChanged(time, policy.digest, policy.version, known.digest),)

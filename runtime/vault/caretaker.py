@@ -21,8 +21,9 @@ from sealshot.runtime.errors import SealError, VaultError
 from sealshot.runtime.files import read_head
 from sealshot.runtime.seal.container import HEAD_LIMIT, read_header
 from sealshot.runtime.seal.policy import Policy
+from sealshot.runtime.seal.warrant import Warrant
 from sealshot.runtime.vault.clock import RunningClock
-from sealshot.runtime.vault.erasures import FOLDER, find_ordered, read_erasures
+from sealshot.runtime.vault.erasures import FOLDER, drop_late, find_ordered, read_erasures
 from sealshot.runtime.vault.holds import Holds, read_holds
 from sealshot.runtime.vault.notices import Notices
 from sealshot.runtime.vault.quota import Quota
@@ -108,8 +109,9 @@ class Caretaker:
             self._notices.tell("clock", self._clock.warning)
             self._holds = self._read_holds()
             if self._holds is not None:
-                self._erase(self._holds)
+                orders = self._erase(self._holds)
                 self._forget(self._holds)
+                self._record.log_orders(orders, self._clock.now())
                 self._record.log_holds(self._holds, self._clock.earliest())
             self._record.log_alive(self._clock.now())
             self._clock.remember()  # last: a disk that was full may have room to remember it now
@@ -174,20 +176,21 @@ class Caretaker:
         self._notices.tell("holds", "")
         return holds
 
-    def _erase(self, holds: Holds) -> None:
-        """Delete what a quorum ordered to erase, and what is not on hold."""
+    def _erase(self, holds: Holds) -> Sequence[Warrant]:
+        """Delete what a quorum ordered to erase, and what is not on hold; return the orders."""
         policy, vault = self._rules.policy, self._vault.path
         if policy is None:
-            return
+            return ()
         orders, wrong = read_erasures(vault, policy)
-        self._notices.tell(
-            "erasures", "; ".join(f"{FOLDER}/{name}: {what}" for name, what in wrong.items())
-        )
+        orders, late = drop_late(orders, policy, self._record.seen_orders)
+        told = (f"{FOLDER}/{name}: {what}" for name, what in (wrong | late).items())
+        self._notices.tell("erasures", "; ".join(told))
         there = [found.id for found in list_objects(vault)] if orders else []
-        for digest, warrant in orders.items():
-            ordered = find_ordered(vault, there, warrant, policy)
+        for order in orders.values():
+            ordered = find_ordered(vault, there, order, policy)
             if gone := [one for one in ordered if holds.of(one) is None]:
-                self._record.purge(gone, ERASED, self._clock.now(), digest)
+                self._record.purge(gone, ERASED, self._clock.now(), order)
+        return tuple(orders.values())
 
     def _forget(self, holds: Holds) -> None:
         """Delete what is over, and see to the quota's count."""

@@ -182,7 +182,8 @@ def _in_numbers(told: Told) -> list[str]:
         gone = {reason: count for reason, count in one.purged.items() if reason != BETTER}
         what = ", ".join(f"{reason} {count}" for reason, count in gone.items()) or "none"
         rows.append(
-            (name, f"watched {one.watched} of {one.hours} hours; {one.sealed} shots sealed, "
+            (name, f"watched {one.watched} of {one.hours} hours; {one.sealed} "
+             f"shot{'s' * (one.sealed != 1)} sealed, "
              f"{one.there} there; deleted: {what}; {one.over} beyond their time")
         )  # fmt: skip
     for name, (party, report) in told.parties.items():

@@ -8,7 +8,7 @@ in the same way, and answers for what they name no more, wherever copies lie.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from sealshot.runtime.errors import SealError
@@ -68,6 +68,28 @@ def read_erasures(vault: Path, policy: Policy) -> tuple[dict[str, Warrant], dict
         else:
             orders[warrant.digest] = warrant
     return orders, wrong
+
+
+def drop_late(
+    orders: Mapping[str, Warrant], policy: Policy, seen: Callable[[set[str]], set[str]]
+) -> tuple[dict[str, Warrant], dict[str, str]]:
+    """Return the orders to go by; and of the others, by the name of their files, why not.
+
+    What a former quorum ordered in its time lasts. Whoever has its keys since then can sign another
+    one, and lay it beside the shots: that came too late.
+
+    Args:
+        orders: as :func:`read_erasures` returns them.
+        policy: in force.
+        seen: returns which of these digests the log has, from when they came.
+    """
+    former = {digest for digest, order in orders.items() if order.policy != policy.digest}
+    late = former - seen(former) if former else former
+    why = f"it came after its signers were replaced: version {policy.version} rules by now"
+    return (
+        {digest: order for digest, order in orders.items() if digest not in late},
+        {digest + SUFFIX: why for digest in sorted(late)},
+    )
 
 
 def find_ordered(

@@ -17,7 +17,15 @@ from sealshot.runtime.seal.checkpoint import (
     parse_checkpoint,
 )
 from sealshot.runtime.seal.documents import read_file
-from sealshot.runtime.seal.entries import Purged, Sealed, Started, Uploaded
+from sealshot.runtime.seal.entries import (
+    Entry,
+    ErasurePlaced,
+    PolicyChanged,
+    Purged,
+    Sealed,
+    Started,
+    Uploaded,
+)
 from sealshot.runtime.seal.log_lines import verified_entries
 from sealshot.runtime.seal.party import Party
 from sealshot.runtime.seal.policy import Policy
@@ -96,7 +104,10 @@ def read_logged(
     changed = policy if policy and policy.previous else None
     gone, hour, in_hour = 0, "", set[str]()
     lines = verified_entries(path, keeper.name, keeper.verify_key, [newest, *kept])
+    orders = _Orders(erasures, policy, keeper) if erasures is not None else None
     for count, (_, entry) in enumerate(lines, 1):  # noqa: B007
+        if orders:
+            orders.pass_by(entry)
         if isinstance(entry, Started):
             strict = True
         elif isinstance(entry, Sealed):
@@ -108,7 +119,9 @@ def read_logged(
                 hour, in_hour = entry.time, set()
             if entry.id in in_hour:  # a full disk has it logged twice
                 continue
-            wrong = strict and _contradicts(entry, sealed, uploaded, erasures)
+            wrong = strict and _contradicts(entry, sealed, uploaded)
+            if strict and orders and entry.reason == ERASED:
+                wrong = orders.contradict(entry)
             if strict and retention is not None and entry.reason == "retention":
                 wrong = _too_early(entry.time, entry.id.partition("/")[0], retention, changed)
             if wrong:
@@ -123,21 +136,59 @@ def read_logged(
     return Logged(keeper.name, count, sealed, purged, unexplained, frozenset(uploaded), gone)
 
 
-def _contradicts(
-    entry: Purged,
-    sealed: Mapping[str, str],
-    uploaded: set[str],
-    erasures: Mapping[str, Warrant] | None,
-) -> str:
+class _Orders:
+    """Orders to erase, judged by when a log has them and by whom they were, along the log.
+
+    Args:
+        orders: by digest.
+        policy: by which they were verified.
+        keeper: of the log.
+    """
+
+    def __init__(self, orders: Mapping[str, Warrant], policy: Policy | None, keeper: Party) -> None:
+        self._orders, self._policy, self._keeper = orders, policy, keeper
+        self._version = 1
+        self._placed: dict[str, int] = {}
+        """Order to the version of the policy that was in force when it came."""
+        self._under: dict[str, int] = {}
+        """Object to the version that it was sealed under, where that is not the first."""
+
+    def pass_by(self, entry: Entry) -> None:
+        """See an entry of the log, in order."""
+        if isinstance(entry, Started | PolicyChanged):
+            self._version = entry.version
+        elif isinstance(entry, ErasurePlaced):
+            self._placed.setdefault(entry.warrant, self._version)
+        elif isinstance(entry, Sealed) and self._version > 1:
+            self._under[entry.id] = self._version
+
+    def contradict(self, entry: Purged) -> str:
+        """Return what is wrong with a deletion by an order; nothing if nothing is."""
+        under = self._under.pop(entry.id, 1)
+        came = self._placed.setdefault(entry.warrant, self._version)
+        order = self._orders.get(entry.warrant)
+        if order is None or name_of(entry.id) not in order.shots:
+            return "it went as erased, and no order to erase it that a quorum signed is there"
+        camera = (self._keeper.name, self._keeper.verify_key)
+        if camera not in [(one.name, one.verify_key) for one in order.cameras]:
+            return "it went as erased, by an order that is not for this camera"
+        of = self._policy.of(order.policy) if self._policy else None
+        version = of.version if of else self._version
+        if version >= max(under, came):
+            return ""
+        what = "it was sealed" if version < under else "the order came"
+        return (
+            f"it went as erased, by an order of version {version} of the policy, and {what} under "
+            f"version {max(under, came)}"
+        )
+
+
+def _contradicts(entry: Purged, sealed: Mapping[str, str], uploaded: set[str]) -> str:
     """Return what a log says against the reason that it gives for a deletion; nothing if none."""
     if entry.reason == BETTER and entry.successor not in sealed:
         return "it went for a better shot of the person, and the log has none in its place"
     if entry.reason == "uploaded" and entry.id not in uploaded:
         return "it went because a server had it, and the log has no upload of it"
-    if entry.reason == ERASED and erasures is not None:
-        order = erasures.get(entry.warrant)
-        if order is None or name_of(entry.id) not in order.shots:
-            return "it went as erased, and no order to erase it that a quorum signed is there"
     return ""
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from sealshot.runtime.errors import SealError, VaultError
@@ -20,6 +20,7 @@ from sealshot.runtime.seal.entries import (
     FORMAT,
     Alive,
     Entry,
+    ErasurePlaced,
     HoldEnded,
     HoldPlaced,
     HoldStands,
@@ -35,6 +36,7 @@ from sealshot.runtime.seal.policy import Policy
 from sealshot.runtime.seal.signing import VerifyKey
 from sealshot.runtime.seal.succession import change_to_log, last_seen
 from sealshot.runtime.seal.times import format_hour, format_time, parse_time
+from sealshot.runtime.seal.warrant import Warrant
 from sealshot.runtime.vault.holds import Holds
 from sealshot.runtime.vault.sealer import SealedShot
 from sealshot.runtime.vault.store import OBJECT_LIMIT, SEALED, Vault, list_objects
@@ -60,6 +62,8 @@ class Record:
         self._vault, self._log, self._key = vault, log, key
         self._holds: dict[tuple[str, str], str] = {}
         """In force, by the log: warrant and end, to case."""
+        self._orders: dict[str, bool] = {}
+        """Digest of an order to erase, to whether the log has it, as far as it was asked."""
         self._unlogged: list[str] = []
         self._seen: Started | PolicyChanged | None = None
         self._watching = False
@@ -127,16 +131,19 @@ class Record:
         )
 
     def purge(
-        self, object_ids: Sequence[str], reason: str, now: datetime, warrant: str = ""
+        self, object_ids: Sequence[str], reason: str, now: datetime, order: Warrant | None = None
     ) -> None:
         """Log that objects are purged, and delete them; those erased by the order to do so.
+
+        An order is logged, too, where it was not yet.
 
         Raises:
             VaultError: one could not be deleted.
             LogError: it could not be logged.
         """
-        hour = self._hour(now)
-        entries = [Purged(hour, one, reason, warrant=warrant) for one in object_ids]
+        hour, warrant = self._hour(now), order.digest if order else ""
+        entries: list[Entry] = self._first_seen([order] if order else [], hour)
+        entries += [Purged(hour, one, reason, warrant=warrant) for one in object_ids]
         try:
             self._append(*entries)
         except LogError as error:
@@ -146,6 +153,34 @@ class Record:
             self._append(*entries)
         else:
             self._vault.delete(*object_ids)
+        if order:
+            self._orders[warrant] = True
+
+    def log_orders(self, orders: Collection[Warrant], now: datetime) -> None:
+        """Log each order to erase when a run first sees it.
+
+        Raises:
+            LogError: it could not be logged.
+        """
+        self._append(*self._first_seen(orders, self._hour(now)))
+        self._orders |= {order.digest: True for order in orders}
+
+    def _first_seen(self, orders: Collection[Warrant], hour: str) -> list[Entry]:
+        new = [order for order in orders if not self._orders.get(order.digest)]
+        return [ErasurePlaced(hour, order.digest, order.case) for order in new]
+
+    def seen_orders(self, digests: set[str]) -> set[str]:
+        """Return which of these orders to erase the log has."""
+        unknown = digests - self._orders.keys()
+        if unknown and self._log:  # once: it may read all of the log
+            self._orders |= dict.fromkeys(unknown, False)
+            for entry in self._log.newest_first(frozenset()):
+                if isinstance(entry, ErasurePlaced) and entry.warrant in unknown:
+                    self._orders[entry.warrant] = True
+                    unknown = unknown - {entry.warrant}
+                if not unknown:
+                    break
+        return {digest for digest in digests if self._orders.get(digest)}
 
     def log_uploads(self, object_ids: Sequence[str], now: datetime) -> None:
         """Log that a server has objects.

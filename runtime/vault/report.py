@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 
 from sealshot.runtime.seal.entries import (
     Answered,
@@ -18,6 +18,7 @@ from sealshot.runtime.seal.entries import (
     HoldEnded,
     HoldKept,
     HoldPlaced,
+    PolicyChanged,
     Published,
     Purged,
     Refused,
@@ -26,6 +27,7 @@ from sealshot.runtime.seal.entries import (
     Stopped,
     Uploaded,
 )
+from sealshot.runtime.seal.policy import Policy
 from sealshot.runtime.seal.times import epoch_end, format_time, parse_time
 
 ON_TIME = timedelta(days=1)
@@ -124,17 +126,15 @@ class PartyReport:
     holds: list[Hold] = field(default_factory=list)
 
 
-def of_camera(
-    entries: Iterable[Entry], period: Period, retention: timedelta | None
-) -> CameraReport:
+def of_camera(entries: Iterable[Entry], period: Period, policy: Policy) -> CameraReport:
     """Return what a camera did.
 
     Args:
         entries: of its log, from the first on.
         period: what is told of.
-        retention: of its policy; None leaves ``over`` at 0.
+        policy: with its versions; what is over is judged by the one that the log has by then.
     """
-    report = CameraReport(period.hours)
+    report, version = CameraReport(period.hours), 1
     purged, there = Counter[str](), set()
     hours, watching = set(), False
     holds: dict[tuple[str, str], Hold] = {}
@@ -146,6 +146,8 @@ def of_camera(
             report.starts += inside
             report.unclean += inside and watching
             watching = True
+        if isinstance(entry, Started | PolicyChanged):
+            version = entry.version
         if watching and inside:
             hours.add(entry.time)
         if isinstance(entry, Stopped):
@@ -166,27 +168,27 @@ def of_camera(
     report.watched = len(hours)
     report.purged = {reason: count for reason, count in sorted(purged.items()) if count}
     report.there = len(there)
-    if retention is not None:
-        epochs = Counter(object_id.partition("/")[0] for object_id in there)
-        over = (n for epoch, n in epochs.items() if epoch_end(epoch) + retention <= period.end)
-        report.over = sum(over)
+    by_then = next((one for one in policy.versions if one.version == version), policy)
+    epochs = Counter(object_id.partition("/")[0] for object_id in there)
+    report.over = sum(n for epoch, n in epochs.items() if by_then.end_of(epoch) <= period.end)
     report.holds = _in_period(holds.values(), period)
     return report
 
 
-def of_party(entries: Iterable[Entry], period: Period, retention: timedelta) -> PartyReport:
+def of_party(entries: Iterable[Entry], period: Period, policy: Policy) -> PartyReport:
     """Return what an authority or the custodian did.
 
     Args:
         entries: of its log, from the first on.
         period: what is told of.
-        retention: of the policy.
+        policy: with its versions; when a key had to go is judged by those that the log has.
     """
     report = PartyReport()
     refused = Counter[str]()
     cases: dict[str, OfCase] = {}
     holds: dict[str, Hold] = {}
-    due: dict[str, datetime] = {}
+    published: dict[str, int] = {}  # to the version that was in force
+    rules = _Rules(policy)
     destroyed: dict[str, str] = {}
     for entry in entries:
         inside = period.has(entry.time)
@@ -200,9 +202,9 @@ def of_party(entries: Iterable[Entry], period: Period, retention: timedelta) -> 
             refused[entry.reason] += inside
         elif isinstance(entry, Published):
             report.published += inside
-            over = epoch_end(entry.epoch) + retention
-            if period.start <= over < period.end:
-                due[entry.epoch] = over
+            published[entry.epoch] = rules.version
+        elif isinstance(entry, PolicyChanged):
+            rules.change(entry)
         elif isinstance(entry, Destroyed) and entry.warrant:
             report.cases_destroyed += inside
             if entry.warrant in holds:
@@ -210,6 +212,8 @@ def of_party(entries: Iterable[Entry], period: Period, retention: timedelta) -> 
         elif isinstance(entry, HoldKept):
             new = Hold(entry.case, entry.warrant, entry.until, entry.time)
             holds.setdefault(entry.warrant, new).shots += 1
+    ends = {epoch: rules.end_of(epoch, version) for epoch, version in published.items()}
+    due = {epoch: end for epoch, end in ends.items() if period.start <= end < period.end}
     report.answered = list(cases.values())
     report.refused = {reason: count for reason, count in sorted(refused.items()) if count}
     report.due = len(due)
@@ -221,6 +225,31 @@ def of_party(entries: Iterable[Entry], period: Period, retention: timedelta) -> 
     report.destroyed = report.due - len(report.late)
     report.holds = _in_period(holds.values(), period)
     return report
+
+
+class _Rules:
+    """When keys had to be destroyed, by the versions of a policy that a custodian went by."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._versions = {one.version: one for one in policy.versions}
+        self.version = 1
+        self._since = {1: datetime.min.replace(tzinfo=timezone.utc)}
+
+    def change(self, entry: PolicyChanged) -> None:
+        """Go by another version from now on."""
+        self.version = entry.version
+        self._since.setdefault(entry.version, parse_time(entry.time))
+
+    def end_of(self, epoch: str, version: int) -> datetime:
+        """Return when the key of an epoch had to go that was made under a version.
+
+        A later version that keeps for less ends it, and not before it came; one that keeps for
+        longer does not prolong it.
+        """
+        later = [one for one in self._since if one >= version and one in self._versions]
+        end = epoch_end(epoch)
+        ends = (max(end + self._versions[one].retention_time, self._since[one]) for one in later)
+        return min(ends, default=self._versions[max(self._versions)].end_of(epoch))
 
 
 def _whole(time: str) -> str:

@@ -71,6 +71,7 @@ def ahead_of(objects: Sequence[VaultObject], now: datetime) -> str:
     if not ahead:
         return ""
     return (
-        f"{len(ahead)} shots are of epochs to come, up to {max(ahead)}: they were sealed by a "
-        "wrong clock, and are kept longer than promised"
+        f"{len(ahead)} shot{'s are' if len(ahead) != 1 else ' is'} of an epoch to come, up to "
+        f"{max(ahead)}: the clock was wrong when they were sealed, and they are kept longer than "
+        "promised"
     )

@@ -38,6 +38,7 @@ from sealshot.runtime.seal.epochs import (
 )
 from sealshot.runtime.seal.holds import Holds
 from sealshot.runtime.seal.log import Log
+from sealshot.runtime.seal.log_lines import entries_of, lines_in
 from sealshot.runtime.seal.party import Party
 from sealshot.runtime.seal.policy import Policy
 from sealshot.runtime.seal.quorum import open_epoch
@@ -53,7 +54,7 @@ from sealshot.runtime.seal.warrant import (
     read_warrant,
 )
 from sealshot.runtime.vault.clock import TrustedClock
-from sealshot.runtime.vault.erasures import place_erasure, read_erasures
+from sealshot.runtime.vault.erasures import drop_late, place_erasure, read_erasures
 
 USAGE = """\
 usage: sealshot custodian new DIR [--name NAME]
@@ -236,7 +237,8 @@ def _opener(folder: Path, policy: Policy) -> Give:
     holds = Holds(folder / HOLDS)
     now = max(TrustedClock(folder / CLOCK).peek().time, utc_now())
     orders, wrong = read_erasures(folder, policy)
-    for name, what in wrong.items():
+    orders, late = drop_late(orders, policy, lambda _: _barred(folder / LOG))
+    for name, what in (wrong | late).items():
         warn(f"the order to erase {name} is not followed: {what}")
 
     def give(container: Container) -> bytes:
@@ -260,6 +262,12 @@ def _opener(folder: Path, policy: Policy) -> Give:
         return kept
 
     return give
+
+
+def _barred(log: Path) -> set[str]:
+    """Return the orders to erase that a custodian's log has."""
+    entries = entries_of(lines_in(log)) if log.exists() else []
+    return {entry.warrant for entry in entries if isinstance(entry, Barred)}
 
 
 def _is_erased(container: Container, orders: Mapping[str, Warrant], policy: Policy) -> bool:
@@ -302,7 +310,8 @@ def _do_publish(
                 )
             )
     made = [epoch for epoch, _ in done.made]
-    note(f"{len(made)} epoch keys published" + (f": {made[0]} to {made[-1]}" if made else ""))
+    which = f": {made[0]} to {made[-1]}" if made else ""
+    note(f"{counted(len(made), 'epoch key')} published{which}")
     if done.again:
         note(f"{len(done.again)} published again: {done.again[0]} to {done.again[-1]}")
     return 0

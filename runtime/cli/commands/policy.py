@@ -30,7 +30,7 @@ from sealshot.runtime.seal.times import utc_now
 USAGE = """\
 usage: sealshot policy new AUTHORITY.pub... --quorum M --custodian FILE.pub --retention TIME
                        --epoch-keys DIR|URL [--epoch day|hour] -o FILE
-       sealshot policy show FILE [--json | -o COPY]
+       sealshot policy show FILE [--json] [-o COPY]
        sealshot policy change NEW.toml --policy FILE -o CHANGE
        sealshot policy sign CHANGE --policy FILE --key FILE.key
        sealshot policy adopt CHANGE --policy FILE
@@ -124,7 +124,7 @@ def _show(argv: list[str]) -> int:
     if given.output:
         write_new(given.output, policy.encode(), mode=0o644)
         note(f"version {policy.version} of {given.file}: {given.output}")
-    elif given.json:
+    if given.json:
         say_json(
             {
                 "digest": policy.digest,
@@ -137,7 +137,7 @@ def _show(argv: list[str]) -> int:
                 "epoch_keys": policy.epoch_keys,
             }
         )
-    else:
+    elif not given.output:
         _print(policy)
     return 0
 
@@ -155,9 +155,14 @@ def _change(argv: list[str]) -> int:
             hint="`sealshot policy show FILE -o COPY` writes one to edit",
         )
     change = draft_change(policy, new, utc_now())
-    new = proposed(policy, change)
+    proposal = proposed(policy, change)
     write_new(given.output, change.encode().decode(), mode=0o644)
-    _print_change(new)
+    _print_change(proposal)
+    if new.epoch_keys != proposal.epoch_keys:
+        note(
+            f"the epoch keys stay in {proposal.epoch_keys}, and not in {new.epoch_keys}: a folder "
+            "is each party's own, changed in its policy.toml"
+        )
     return 0
 
 

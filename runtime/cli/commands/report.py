@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sealshot.runtime.cli.arguments import Arguments, output_file
 from sealshot.runtime.cli.terminal import note, say, say_json, table, warn
+from sealshot.runtime.cli.words import counted
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.files import write_new
 from sealshot.runtime.seal.checkpoint import CHECKPOINT_LIMIT, checkpoint_path
@@ -86,9 +87,9 @@ def main(argv: list[str]) -> int:
             if name in cameras or name in others:
                 raise InputError(f"it is a second log of {name}", hint="give each once")
             if keeper.role == "camera":
-                cameras[name] = of_camera(entries, period, policy.retention_time)
+                cameras[name] = of_camera(entries, period, policy)
             else:
-                found = of_party(entries, period, policy.retention_time)
+                found = of_party(entries, period, policy)
                 others[name] = keeper, found
             for _ in entries:  # what is after the period is verified, too
                 pass
@@ -188,10 +189,11 @@ def _print(cameras: dict[str, CameraReport], others: dict[str, tuple[Party, Part
         table(("held for", "by", "since", "until", "ended", "warrant"), holds)
     for name, (party, report) in others.items():
         if party.role == "custodian":
+            keys, of_cases = counted(report.published, "epoch key"), "keys of cases"
             say(
-                f"{name}: {report.published} epoch keys published; of {report.due} whose time was "
-                f"over {report.destroyed} were destroyed on time; {report.cases_destroyed} keys of "
-                "cases destroyed"
+                f"{name}: {keys} published; of {report.due} whose time was over {report.destroyed} "
+                f"{'was' if report.destroyed == 1 else 'were'} destroyed on time; "
+                f"{counted(report.cases_destroyed, 'key of a case', of_cases)} destroyed"
             )
 
 
@@ -199,9 +201,11 @@ def _warn(cameras: dict[str, CameraReport], others: dict[str, tuple[Party, Party
     """Tell what somebody should look at."""
     for name, camera in cameras.items():
         if camera.unclean:
-            warn(f"{name}: {camera.unclean} starts after no stop: it was killed, or lost its power")
+            starts = counted(camera.unclean, "start")
+            warn(f"{name}: {starts} after no stop: it was killed, or lost its power")
         if camera.over:
-            warn(f"{name}: {camera.over} shots are there beyond their retention, held or overdue")
+            shots = counted(camera.over, "shot is", "shots are")
+            warn(f"{name}: {shots} there beyond the retention, held or overdue")
     for name, (_, report) in others.items():
         for epoch, when in report.late.items():
             what = f"only at {when}" if when else "never, by its log"

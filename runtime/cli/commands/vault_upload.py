@@ -77,7 +77,7 @@ def _send(vault: Path, sealing: Sealing, tries: int, *, every: bool) -> tuple[bo
         if not objects:
             note("nothing waits here, and there is no shot to send")
             return False, Standing(0, 0, 0)
-        note(f"this vault was filled without --upload: all of its {len(objects)} shots are sent")
+        note("this vault was filled without --upload: all of its shots are sent")
         mark_all(vault, objects)
     stop = Stop()
     with stop.on_signals(), closing(Keeper(vault, sealing)) as keeper, stop.heeded():

@@ -185,6 +185,8 @@ def test_an_address_holds_for_all_and_a_folder_is_each_one_s_own() -> None:
     assert moved.epoch_keys == "https://example.org/e"
     local = dataclasses.replace(FIRST, epoch_keys="/srv/epochs")
     assert next_of(local, policy_of("a", "b", "d")).epoch_keys == "/srv/epochs"
+    with pytest.raises(SealError, match="no version can change to it"):
+        next_of(moved, policy_of("a", "d", "e"), at=NOON + HOUR)
 
 
 SECOND_BODY = SECOND.change.body if SECOND.change else {}
@@ -236,7 +238,9 @@ def test_a_log_knows_what_it_went_by() -> None:
     def started(policy: Policy) -> Started:
         return Started("2026-11-21T12", 2, policy.digest, version=policy.version)
 
-    assert change_to_log(FIRST, None, "t") == ()
+    [first] = change_to_log(FIRST, None, "t")
+    assert first == PolicyChanged("t", FIRST.digest, 1)
+    assert change_to_log(FIRST, first, "t") == ()
     assert change_to_log(SECOND, started(SECOND), "t") == ()
     [entry] = change_to_log(THIRD, started(FIRST), "t")
     assert entry == PolicyChanged("t", THIRD.digest, 3, FIRST.digest)
@@ -254,3 +258,6 @@ def test_a_log_refuses_a_fork_and_a_policy_that_took_its_place(tally) -> None:
         with pytest.raises(SealError, match="version 2 of the policy is another one"):
             change_to_log(other, entry, "t")
         tally.add("a policy that is a fork of what the log has", False)
+    [first] = change_to_log(FIRST, None, "t")
+    with pytest.raises(SealError, match="version 1 of the policy is another one"):
+        change_to_log(policy_of("a", "b", "d"), first, "t")

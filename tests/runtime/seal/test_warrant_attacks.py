@@ -195,7 +195,8 @@ def test_what_a_wrong_warrant_gets_and_leaves(
         given = len(answer.secrets)
         assert [refusal.reason for refusal in answer.refusals] == [reason]
     tally.add("a wrong warrant, through the command line", given)
-    (entry,) = [json.loads(line.rpartition(b" ")[0]) for line in log.read_bytes().splitlines()]
+    by, entry = [json.loads(line.rpartition(b" ")[0]) for line in log.read_bytes().splitlines()]
+    assert (by["event"], by["policy"]) == ("policy-changed", world.policy.digest)
     assert (entry["event"], entry["reason"]) == ("refused", reason)
     assert entry["warrant"] == warrant.digest
 
@@ -224,7 +225,7 @@ def test_a_warrant_replayed_through_the_command_line(
         json.loads(line.rpartition(b" ")[0])["event"]
         for line in (tmp_path / f"{name}.log").read_bytes().splitlines()
     ]
-    assert events == ["answered", "refused", "answered"]
+    assert events == ["policy-changed", "answered", "refused", "answered"]
 
 
 def test_what_is_not_logged_is_not_answered(parties, world, container, tmp_path: Path) -> None:

@@ -38,5 +38,5 @@ def test_an_epoch_has_ended_when_the_next_begins(epoch):
 
 def test_an_epoch_is_to_come_until_it_begins():
     begins = datetime(2026, 11, 22, tzinfo=timezone.utc)
-    assert "1 shots are of epochs to come" in ahead_of([an_object("2026-11-22")], begins - MOMENT)
+    assert "1 shot is of an epoch to come" in ahead_of([an_object("2026-11-22")], begins - MOMENT)
     assert ahead_of([an_object("2026-11-22")], begins) == ""

@@ -162,7 +162,7 @@ def test_parts_of_another_case_do_not_fit(court: World, members: Members, tmp_pa
     assert list(wrong(swapped)) == [f"{first}.tlog-proof", f"{second}.tlog-proof"]
     answer = next(name for name in foreign if name.startswith("answers/"))
     found = wrong(members | {answer: foreign[answer]})
-    assert "secrets of 1 shots that are not among these" in found[answer]
+    assert "secrets of 1 shot not among these" in found[answer]
     unsigned = json.loads(members["warrant.json"])
     unsigned["signatures"].pop()
     found = wrong(members | {"warrant.json": json.dumps(unsigned).encode()})
@@ -180,7 +180,7 @@ def test_what_would_not_stand_is_not_written(
     text = tmp_path / "text"
     text.write_text("x")
     for why, given in {
-        "secrets of 3 shots that are not among these": ([shot], many, ()),
+        "secrets of 3 shots not among these": ([shot], many, ()),
         "1 of the 2 authorities": ([shot], one[2:], ()),
         "the custodian (custodian) has not answered": ([shot], one[:4], ()),
         "cannot read the newest checkpoint": ([late / shot.name], one, ()),

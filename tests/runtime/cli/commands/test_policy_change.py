@@ -11,14 +11,22 @@ from pathlib import Path
 import pytest
 
 from sealshot.runtime.cli.commands import policy as policy_command
+from sealshot.runtime.cli.commands.answering import go_by
 from sealshot.runtime.cli.commands.camera import read_camera, read_keys
+from sealshot.runtime.cli.commands.parties import single_identity
 from sealshot.runtime.cli.main import main
+from sealshot.runtime.errors import SealError
 from sealshot.runtime.seal.archive import read_zip, write_zip
+from sealshot.runtime.seal.entries import ErasurePlaced, Purged
+from sealshot.runtime.seal.log import Log
+from sealshot.runtime.seal.signing import SigningKey
 from sealshot.runtime.seal.succession import changes_folder, read_policy
 from sealshot.runtime.seal.times import utc_now
 from sealshot.runtime.seal.warrant import read_warrant
-from sealshot.runtime.vault.erasures import FOLDER, SUFFIX
+from sealshot.runtime.vault.erasures import FOLDER, SUFFIX, drop_late, read_erasures
 from sealshot.runtime.vault.keeper import Keeper, Sealing
+from sealshot.runtime.vault.record import ERASED, LOG, Record
+from sealshot.runtime.vault.store import Vault
 
 
 @dataclass(frozen=True)
@@ -181,24 +189,110 @@ def test_a_warrant_of_the_old_quorum_gets_no_answer(
     assert not (tmp_path / "answer").exists()
 
 
-def test_an_order_of_a_former_quorum_erases_nothing_that_was_sealed_since(
-    world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """What it ordered in its time lasts: a thief of its keys can lay an order beside the shots."""
-    order, old = tmp_path / "w.json", old_policy(world, tmp_path)
+def order_of_the_old_quorum(world: World, folder: Path) -> Path:
+    """An order to erase both shots, signed by the judge and by whoever has the police's key."""
+    order, old = folder / "erase.json", old_policy(world, folder)
     new = ["warrant", "new", "--purpose", "erase", "--case", "7", *old, "-o", order, "--from"]
     new += ["2020-01-01", "--to", "2999-01-01", "--camera", world.parties.camera_pub]
     assert world.run(*new, "--shot", world.before, "--shot", world.after) == 0
     for name in ("judge", "police"):
         assert world.run("warrant", "sign", order, *old, "--key", world.key(name)) == 0
+    return order
+
+
+def lay(order: Path, vault: Path) -> str:
+    """Lay an order beside the shots by hand; return its digest."""
+    digest = read_warrant(order).digest
+    (vault / FOLDER).mkdir(exist_ok=True)
+    shutil.copy(order, vault / FOLDER / f"{digest}{SUFFIX}")
+    return digest
+
+
+def test_an_order_of_a_former_quorum_that_comes_after_it_was_replaced_erases_nothing(
+    world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str], reports: list[str]
+) -> None:
+    order = order_of_the_old_quorum(world, tmp_path)
     camera = ["--policy", world.parties.camera_policy]
     assert world.run("vault", "erase", world.vault, "--warrant", order, *camera) == 2
     assert "signed under version 1 of the policy" in capsys.readouterr().err
-    (world.vault / FOLDER).mkdir(exist_ok=True)
-    shutil.copy(order, world.vault / FOLDER / f"{read_warrant(order).digest}{SUFFIX}")
+    digest = lay(order, world.vault)
     Keeper(world.vault, Sealing(camera=read_camera(world.parties.camera_policy))).close()
-    assert not (world.vault / world.before).exists()
+    assert (world.vault / world.before).exists()
     assert (world.vault / world.after).exists()
+    told = f"{FOLDER}/{digest}{SUFFIX}: it came after its signers were replaced: version 2 rules"
+    assert any(told in text for text in reports)
+
+
+def test_an_order_that_came_in_the_time_of_its_quorum_lasts(
+    copied_parties, tmp_path: Path, shot, origin
+) -> None:
+    """The log has when it came, also after the policy changed hands."""
+    vault = tmp_path / "vault"
+    world = World(copied_parties, vault, seal(copied_parties, vault, shot, origin), "0" * 32)
+    order = order_of_the_old_quorum(world, tmp_path)
+    digest = lay(order, vault)
+    Keeper(vault, Sealing(camera=read_camera(copied_parties.camera_policy))).close()
+    assert not (vault / world.before).exists()
+    change = change_policy(copied_parties, "judge", "ombudsman", "court")
+    adopt = ["policy", "adopt", str(change), "--policy"]
+    assert main([*adopt, str(copied_parties.camera_policy)]) == 0
+    camera = read_camera(copied_parties.camera_policy)
+    assert camera.policy.version == 2
+    seal(copied_parties, vault, shot, origin)
+    with Log(vault / LOG, camera.name, camera.key) as log:
+        placed = [entry for entry in log.entries() if isinstance(entry, ErasurePlaced)]
+        assert [entry.warrant for entry in placed] == [digest]
+        orders, wrong = read_erasures(vault, camera.policy)
+        record = Record(Vault(vault), log, camera.key.verify_key)
+        assert (
+            drop_late(orders, camera.policy, record.seen_orders) == (orders, wrong) == (orders, {})
+        )
+    verify = ["vault", "verify", str(vault), "--policy", str(copied_parties.camera_policy)]
+    assert main(verify) == 0
+
+
+@pytest.mark.parametrize("sealed_under", [1, 2])
+def test_a_thief_of_the_camera_s_key_cannot_hide_behind_an_order_of_a_former_quorum(
+    sealed_under: int, world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    digest = lay(order_of_the_old_quorum(world, tmp_path), world.vault)
+    camera = read_camera(world.parties.camera_policy)
+    gone = world.before if sealed_under == 1 else world.after
+    with Log(world.vault / LOG, camera.name, camera.key) as log:
+        log.append(Purged(log.latest, gone, ERASED, warrant=digest))
+    (world.vault / gone).unlink()
+    capsys.readouterr()
+    verify = ["vault", "verify", world.vault, "--policy", world.parties.camera_policy]
+    assert world.run(*verify) == 1
+    what = "the order came" if sealed_under == 1 else "it was sealed"
+    assert f"and {what} under version 2" in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize("party", ["judge", "custodian"])
+def test_a_party_of_version_1_takes_no_other_policy_in_its_place(
+    party: str, copied_parties, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One with another quorum, of the same keys."""
+    text = copied_parties.policy.read_text()
+    other = tmp_path / "other.toml"
+    other.write_text(text.replace("quorum = 2", "quorum = 1"))
+    assert other.read_text() != text
+    rotate = ["custodian", "destroy", str(copied_parties.custodian), "--policy"]
+    assert main([*rotate, str(copied_parties.policy)]) == 0
+    capsys.readouterr()
+    if party == "custodian":
+        assert main([*rotate, str(other)]) == 2
+        assert "version 1 of the policy is another one than the log has" in capsys.readouterr().err
+        return
+    log = tmp_path / "judge.log"
+    identity = single_identity(copied_parties.key("judge"))
+    key = SigningKey.of_authority(identity)
+    with Log(log, "judge", key) as kept:
+        go_by(read_policy(copied_parties.policy), kept, utc_now())
+        go_by(read_policy(copied_parties.policy), kept, utc_now())
+        assert len(list(kept.entries())) == 1
+        with pytest.raises(SealError, match="version 1 of the policy is another one"):
+            go_by(read_policy(other), kept, utc_now())
 
 
 def test_a_party_that_went_by_the_new_one_does_not_go_back(
