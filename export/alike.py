@@ -1,4 +1,4 @@
-"""`sealshot train alike`: a score whose head treats groups of people alike."""
+"""`sealshot train alike`: a score whose head treats groups of people alike, and minds tilt."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ from sealshot.runtime.weights import score_graph
 USAGE = f"""
 usage: sealshot train alike SCORE --groups GROUPS DATA... -o DIR
 
-Teach the head of a score (quality, or a FILE.onnx like it) to treat groups of people alike, and
-write the score into DIR. GROUPS is a folder with faces.csv (columns file,age,sex,ethnicity; age in
-years) and its files in images/, DATA are the folders that the score was trained on: of those it
-says what it said. No identity is read, and no label says what a picture is worth.
+Teach the head of a score (quality, or a FILE.onnx like it) to treat groups of people alike and to
+prefer a level face to a tilted one, and write the score into DIR. GROUPS is a folder with faces.csv
+(columns file,age,sex,ethnicity; age in years) and its files in images/, DATA are the folders that
+the score was trained on: of those it says what it said. No identity is read, and no label says what
+a picture is worth.
 {needs("export")}
 
   --groups DIR        labelled faces; judge the score by others (`sealshot erc groups`)
@@ -56,7 +57,7 @@ def main(argv: list[str]) -> int:
 
 
 def train_alike(score: str, groups: Path, data: Sequence[Path], out: Path, seed: int) -> None:
-    """Teach the head of a score to treat groups alike, and write the score into a folder.
+    """Teach the head of a score to treat groups alike and to mind tilt, and write the score.
 
     Args:
         score: name of one that ships, or ``FILE.onnx``, whose network is that of `quality`.
@@ -72,7 +73,7 @@ def train_alike(score: str, groups: Path, data: Sequence[Path], out: Path, seed:
     from sealshot.export.nets.onnx_export import Origin, export_score_graph
     from sealshot.export.nets.student import Student
     from sealshot.export.rebuild import load_graph
-    from sealshot.export.train.alike import MOST_FACES, cut_labelled, load_labelled, treat_alike
+    from sealshot.export.train.alike import cut_labelled, draw_known, load_labelled, treat_alike
     from sealshot.export.train.run import faces_of, kept_file
 
     path = score_graph(score)
@@ -89,9 +90,7 @@ def train_alike(score: str, groups: Path, data: Sequence[Path], out: Path, seed:
         labelled = cut_labelled(groups)
         labelled.save(kept)
     sets = [faces_of(folder, out) for folder in data]
-    draw = np.random.default_rng(seed)
-    contexts = [s.context[draw.permutation(len(s.context))[:MOST_FACES]] for s in sets]
-    gaps = treat_alike(model, labelled, np.concatenate(contexts), seed)
+    gaps = treat_alike(model, labelled, draw_known(sets, seed), seed)
     crops = np.concatenate([faces.crops for faces in sets])
     sha256 = hashlib.sha256(crops.tobytes() + labelled.crops.tobytes()).hexdigest()
     names = [*(name for faces in sets for name in faces.names), f"head: {groups.resolve().name}"]

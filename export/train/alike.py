@@ -4,11 +4,13 @@ Teachers that know what is usual say less of who is rare in their pictures. So t
 more, the body stays as it is. Of labelled faces it is to say what it said, less what a regression
 finds that their group loses with sharpness, size and light held equal; of the faces that the score
 was trained on, what it said. Each face is there as it is and degraded, and what it loses by that is
-to stay. No label is one of quality or of identity.
+to stay, but for tilt: of two pictures of one face, turned, the more level one is to be ahead. No
+label is one of quality or of identity.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,8 +22,9 @@ from torch import Tensor
 from torch.nn.functional import smooth_l1_loss
 
 from sealshot.export.nets.student import Student
-from sealshot.export.train.data import MIN_FACE_PX, context_of, write_arrays
-from sealshot.export.train.degrade import DEGRADATIONS, Grey
+from sealshot.export.train.data import MIN_FACE_PX, FaceCrops, context_of, write_arrays
+from sealshot.export.train.degrade import DEGRADATIONS, Grey, recut
+from sealshot.export.train.frontality import roll_deg
 from sealshot.export.train.people import IMAGES, Doubles, People, held_equal, read_people
 from sealshot.runtime.cli.terminal import note, progress
 from sealshot.runtime.crops import crop_resize_grey
@@ -38,6 +41,11 @@ MOST_FACES = 2000
 STEPS, BATCH, LEARNING_RATE = 1000, 384, 1e-3
 GAPS = 20.0
 """Weight of the gaps that are left, beside that of faces."""
+TURNS_DEG = (-35, -20, -10, 0, 10, 20, 35)
+LEAST_DEG = 6
+"""Between two tilts of which one is to count as more."""
+PER_DEGREE, TILT = 0.08, 3.0
+"""Units of the score that a degree of tilt is to cost at least, and the weight of that."""
 FILES = ("crops", "context", "width", "age", "sex", "ethnicity")
 
 
@@ -107,6 +115,36 @@ def cut_labelled(folder: Path) -> Labelled:
 
 
 @dataclass(frozen=True, eq=False)
+class Known:
+    """Faces that the score was trained on."""
+
+    context: NDArray[np.uint8]
+    """``uint8 [n, 112, 112]``."""
+    roll: NDArray[np.float64]
+    """``[n]``, degrees; see :func:`~sealshot.export.train.frontality.roll_deg`."""
+
+
+def draw_known(sets: Sequence[FaceCrops], seed: int) -> Known:
+    """Draw at most :data:`MOST_FACES` of each set."""
+    draw = np.random.default_rng(seed)
+    of = [draw.permutation(len(faces.context))[:MOST_FACES] for faces in sets]
+    return Known(
+        np.concatenate([s.context[i] for s, i in zip(sets, of, strict=True)]),
+        np.concatenate([roll_deg(s.landmarks[i]) for s, i in zip(sets, of, strict=True)]),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Turned:
+    """What a head sees of faces that are turned in the picture."""
+
+    seen: Tensor
+    """``[n, turns, 512]``."""
+    tilt: Tensor
+    """``[n, turns]``, degrees from level."""
+
+
+@dataclass(frozen=True, eq=False)
 class _Views:
     """What a head sees of faces, and what it is to say."""
 
@@ -121,14 +159,14 @@ class _Views:
 
 
 def treat_alike(
-    model: Student, labelled: Labelled, contexts: NDArray[np.uint8], seed: int
+    model: Student, labelled: Labelled, known: Known, seed: int
 ) -> dict[str, tuple[float, float]]:
     """Teach the head of a score to treat groups alike, in place.
 
     Args:
         model: the score.
         labelled: faces of groups.
-        contexts: ``uint8 [n, 112, 112]``, faces that the score was trained on.
+        known: faces that the score was trained on.
         seed: of draws.
 
     Returns:
@@ -140,7 +178,8 @@ def treat_alike(
     design = _design(labelled)
     # rows that give the gaps of any score as it is linear: [factors, n]
     gaps = torch.from_numpy(np.linalg.pinv(design)[1 : 1 + len(factors)]).float()
-    of_groups, of_all = (_views(model, c, rng) for c in (labelled.context, contexts))
+    of_groups, of_all = (_views(model, f.context, rng) for f in (labelled, known))
+    turned = _turned(model, known)
     before = gaps @ of_groups.wanted
     due = torch.from_numpy(design[:, 1 : 1 + len(factors)]).float() @ before
     of_groups = _Views(
@@ -156,6 +195,7 @@ def treat_alike(
                 group["lr"] = LEARNING_RATE * 0.5 * (1 + np.cos(np.pi * step / STEPS))
             loss = sum(_loss(model, views) for views in (of_groups, of_all))
             loss = loss + GAPS * (gaps @ model.head(of_groups.clean)[:, 0]).square().mean()
+            loss = loss + TILT * _tilt_loss(model, turned)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -182,14 +222,35 @@ def _views(model: Student, contexts: NDArray[np.uint8], rng: np.random.Generator
     ]
     edge = (contexts.shape[-1] - worse[0].shape[-1]) // 2
     clean = contexts[:, edge:-edge, edge:-edge]
+    seen, seen_worse = _seen(model, np.ascontiguousarray(clean)), _seen(model, np.stack(worse))
     with torch.no_grad():
-        seen, seen_worse = (
-            torch.cat([model.features(part[:, None]) for part in torch.split(crops, 128)])
-            for crops in map(torch.from_numpy, (np.ascontiguousarray(clean), np.stack(worse)))
-        )
         said, said_worse = (model.head(features)[:, 0] for features in (seen, seen_worse))
     shape = (len(contexts), WORSE)
     return _Views(seen, seen_worse.reshape(*shape, -1), said, said_worse.reshape(shape))
+
+
+def _turned(model: Student, known: Known) -> _Turned:
+    crops = np.stack([recut(c, deg, 1, 0, 0)[0] for c in known.context for deg in TURNS_DEG])
+    seen = _seen(model, crops).reshape(len(known.context), len(TURNS_DEG), -1)
+    tilt = np.abs(known.roll[:, None] - TURNS_DEG)  # the crop turns one way, the face the other
+    return _Turned(seen, torch.from_numpy(tilt).float())
+
+
+def _seen(model: Student, crops: NDArray[np.uint8]) -> Tensor:
+    """Return what the head sees of crops ``uint8 [n, 64, 64]``: ``[n, 512]``."""
+    parts = torch.split(torch.from_numpy(crops), 128)
+    with torch.no_grad():
+        return torch.cat([model.features(part[:, None]) for part in parts])
+
+
+def _tilt_loss(model: Student, turned: _Turned) -> Tensor:
+    chosen = torch.randint(len(turned.seen), (BATCH,))
+    level, tilted = torch.randint(len(TURNS_DEG), (2, BATCH))
+    more = turned.tilt[chosen, tilted] - turned.tilt[chosen, level]
+    counts = more > LEAST_DEG
+    chosen, level, tilted = chosen[counts], level[counts], tilted[counts]
+    ahead = model.head(turned.seen[chosen, level]) - model.head(turned.seen[chosen, tilted])
+    return torch.relu(PER_DEGREE * more[counts] - ahead[:, 0]).mean()
 
 
 def _loss(model: Student, views: _Views) -> Tensor:

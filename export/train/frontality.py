@@ -31,6 +31,19 @@ def frontality(landmarks: Floats) -> NDArray[np.float64]:
     return -np.maximum(np.abs(nose.real) - FREE, 0.0)
 
 
+def roll_deg(landmarks: Floats) -> NDArray[np.float64]:
+    """Return how far the line of the eyes is from level.
+
+    Args:
+        landmarks: ``float32 [n, 5, 2]``, as in :class:`~sealshot.runtime.types.Face`.
+
+    Returns:
+        ``float64 [n]``, degrees; above 0 where the eye on the right of the picture is the lower.
+    """
+    right, down = np.moveaxis(np.asarray(landmarks[:, 1] - landmarks[:, 0], np.float64), -1, 0)
+    return np.asarray(np.degrees(np.arctan2(down, right)))
+
+
 def levelness(landmarks: Floats) -> NDArray[np.float64]:
     """Return 0 for faces that look neither up nor down, and less the more they do.
 

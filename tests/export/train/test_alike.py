@@ -11,7 +11,9 @@ torch = pytest.importorskip("torch")
 from sealshot.export.golden import draw_faces  # noqa: E402
 from sealshot.export.rebuild import load_graph  # noqa: E402
 from sealshot.export.train import alike  # noqa: E402
-from sealshot.export.train.alike import Labelled, treat_alike  # noqa: E402
+from sealshot.export.train.alike import TURNS_DEG, Known, Labelled, treat_alike  # noqa: E402
+from sealshot.export.train.degrade import recut  # noqa: E402
+from sealshot.export.train.frontality import roll_deg  # noqa: E402
 from sealshot.export.train.people import People  # noqa: E402
 from sealshot.runtime.cli.main import main  # noqa: E402
 from sealshot.runtime.demo.clip import PORTRAIT  # noqa: E402
@@ -41,7 +43,7 @@ def test_the_gap_closes_and_all_else_stays(labelled, monkeypatch):
     monkeypatch.setattr(alike, "STEPS", 120)
     model = load_graph(QUALITY, load_manifest(QUALITY))
     before, others = copy.deepcopy(model), draw_faces(36, seed=6)
-    gaps = treat_alike(model, labelled, contexts(others), seed=1)
+    gaps = treat_alike(model, labelled, Known(contexts(others), np.zeros(36)), seed=1)
     was, now = gaps["children up to 10"]
     assert abs(was) > 0.3
     assert abs(now) < abs(was) / 3
@@ -50,6 +52,40 @@ def test_the_gap_closes_and_all_else_stays(labelled, monkeypatch):
     with torch.no_grad():
         said, says = (m(torch.from_numpy(others)).numpy() for m in (before, model))
     assert np.corrcoef(said, says)[0, 1] > 0.9
+
+
+def level_ahead(model, crops):
+    """Share of the pairs of tilts, to the same side, in which the more level face is ahead."""
+    turned = [recut(c, d, 1, 0, 0)[0] for c in contexts(crops) for d in TURNS_DEG]
+    with torch.no_grad():
+        scores = model(torch.from_numpy(np.stack(turned)[:, None])).reshape(len(crops), -1).numpy()
+    left, right = scores[:, 3::-1], scores[:, 3:]
+    ahead = [s[:, i] > s[:, j] for s in (left, right) for i in range(4) for j in range(i + 1, 4)]
+    return float(np.mean(ahead))
+
+
+def test_the_more_level_face_is_ahead(labelled, monkeypatch):
+    monkeypatch.setattr(alike, "STEPS", 120)
+    model = load_graph(QUALITY, load_manifest(QUALITY))
+    torch.manual_seed(1)
+    model.head[2].reset_parameters()  # a head that knows nothing of tilt
+    unseen = draw_faces(24, seed=7)
+    before = level_ahead(model, unseen)
+    treat_alike(model, labelled, Known(contexts(draw_faces(72, seed=6)), np.zeros(72)), seed=1)
+    assert before < 0.8 < level_ahead(model, unseen)
+
+
+def test_a_crop_that_turns_one_way_turns_the_face_the_other():
+    dark = np.full((112, 112), 200, np.uint8)
+    for x in (42, 70):  # the eyes, level
+        cv2.circle(dark, (x, 50), 4, 0, -1)
+    eyes = [
+        np.argwhere(recut(dark, 15, 1, 0, 0)[0][:, side] < 60).mean(axis=0)[::-1]
+        for side in (np.s_[:32], np.s_[32:])
+    ]
+    eyes[1] += [32, 0]
+    landmarks = np.array([[*eyes, (32, 40), (20, 50), (44, 50)]], np.float32)
+    assert roll_deg(landmarks)[0] == pytest.approx(-15, abs=2)
 
 
 def test_command(tmp_path, monkeypatch, capsys):
