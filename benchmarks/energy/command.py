@@ -40,7 +40,7 @@ from sealshot.benchmarks.speed.throughput.gather import (
 from sealshot.runtime.age.x25519 import X25519Identity
 from sealshot.runtime.cli.arguments import Arguments, output_file, positive_int, seconds
 from sealshot.runtime.cli.terminal import note, progress, say, say_json, table
-from sealshot.runtime.engines.fpga import Board, FpgaRunner
+from sealshot.runtime.engines.fpga import SIMULATION, Board, FpgaRunner
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.pipeline.run import run
 from sealshot.runtime.pipeline.settings import Settings
@@ -242,6 +242,8 @@ def main(argv: list[str]) -> int:
         raise InputError(
             "--fpga and --stream go together", hint="name the port, and the FILE.fpga for it"
         )
+    if given.fpga == SIMULATION:
+        raise InputError("a simulated FPGA draws no power", hint="name the port of a board")
     meter, where = open_meter(given.meter), environment()
     engines, scores = named_engines(given.engines), given.score.split(",")
     models = [score_graph(score) for score in scores]

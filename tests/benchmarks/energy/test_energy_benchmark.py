@@ -8,7 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sealshot.benchmarks.energy.command import Work, idle, main, measure, scoring, watching
+from sealshot.benchmarks.energy.command import (
+    REPEATS,
+    Work,
+    idle,
+    main,
+    measure,
+    on_board,
+    scoring,
+    watching,
+)
 from sealshot.benchmarks.energy.meters.sampled import Channel, SampledMeter
 from sealshot.benchmarks.speed.throughput.contenders import OURS, Contender
 from sealshot.runtime.errors import InputError
@@ -82,6 +91,45 @@ def test_scoring_counts_faces():
     work = scoring(contender, score, crops, 1)
     assert work.do(0.05) == sum(counted) - 4  # less the warm-up
     assert (work.unit, work.batch) == ("face", 4)
+
+
+def test_an_fpga_is_measured_at_rest_with_its_line_at_work_and_with_the_line_at_rest():
+    board, shown = Board(), []
+
+    class Fpga:
+        def score(self, crops):
+            return self.busy(len(crops), 0.01)
+
+        def repeat(self, crop, times):
+            shown.append(crop.shape)
+            return self.busy(times, 0.05)
+
+        def busy(self, faces, seconds):
+            board.work().do(seconds)
+            return np.zeros(faces, np.float32)
+
+    works = [idle(), *on_board(Fpga(), np.zeros((4, 1, 64, 64), np.uint8))]
+    resting, linked, repeat = measure(works, board.meter(), 0.3, 2)
+    assert [load.name for load in (resting, linked, repeat)] == [
+        "idle",
+        "FPGA, linked",
+        "FPGA, repeat",
+    ]
+    assert set(shown) == {(1, 64, 64)}
+    assert resting.channels[0].watts.median == pytest.approx(5, rel=0.05)
+    for load, each_s in ((linked, 0.01 / 4), (repeat, 0.05 / REPEATS)):
+        assert 0.4 / each_s < load.per_s.median <= 1 / each_s
+        rail = load.channels[0]
+        assert rail.joules_each.median * load.per_s.median == pytest.approx(
+            rail.watts.median, rel=0.1
+        )
+        assert 10 < rail.watts.median <= 20
+
+
+def test_a_simulated_fpga_has_no_energy(tmp_path):
+    argv = ["--fpga", "sim", "--stream", str(tmp_path / "quality.fpga")]
+    with pytest.raises(InputError, match="simulated FPGA draws no power"):
+        main(argv)
 
 
 def test_the_pipeline_counts_people(demo):
