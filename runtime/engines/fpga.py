@@ -102,7 +102,7 @@ class Board:
         """
         self._opener, self._stream, self._name, self._answer_s = opener, stream, name, answer_s
         self._packs = packs
-        self._tag = 0
+        self._tag = self._loads = 0
         self._packet = bytearray()
         self._pipe = opener()
         try:
@@ -122,8 +122,10 @@ class Board:
             SealshotError: the board is gone, or answers nothing sensible.
         """
         for _ in range(TRIES):
+            loads = self._loads
             sums = self._sums(crops)
-            if not len(crops) or self._still_loaded():
+            # one that had to be loaded meanwhile had scored some of them without weights
+            if not len(crops) or (self._still_loaded() and self._loads == loads):
                 return np.asarray(self._stream.scale * sums.astype(np.float64), np.float32)
             self._recover()
         raise SealshotError(
@@ -259,6 +261,7 @@ class Board:
         identity = self._stream.identity
         if self._identity() == identity:
             return
+        self._loads += 1
         half_loaded = identity ^ 0xFFFFFFFF
         self.ask(Command.IDENTITY, half_loaded.to_bytes(4, "little"))
         for command, payload in self._stream.loads():

@@ -24,6 +24,7 @@ class FakeBoard:
         back: the same for answers.
         drop: the line is cut after so many pictures; the next pipe starts a board that forgot all.
         restart: it forgets all after so many pictures and goes on, as after a brown-out.
+        cuts: the picture under way when it restarts is lost, so that it gives no answer to it.
         restarts_always: it does so after each picture.
     """
 
@@ -32,6 +33,7 @@ class FakeBoard:
     version: int = protocol.VERSION
     drop: int = -1
     restart: int = -1
+    cuts: bool = False
     restarts_always: bool = False
     pictures: int = 0
     repeats: list[int] = field(default_factory=list)
@@ -41,6 +43,7 @@ class FakeBoard:
     loads: int = 0
     opened: int = 0
     identity: bytes = field(default=bytes(4))
+    cut: bool = False
 
     def open(self) -> BytePipe:
         """Power it up."""
@@ -57,11 +60,13 @@ class FakeBoard:
                 while END in packet:
                     one, packet = packet.split(bytes((END,)), 1)
                     before = self.pictures
+                    if one and self.cut and one[0] == Command.PICTURE:
+                        self.cut, one = False, b""
                     if one:
                         os.write(writes, self.back(self._answer(one)))
                     always = self.restarts_always and self.pictures > before
                     if always or self.restart == self.pictures:
-                        self.restart, self.identity = -1, bytes(4)
+                        self.restart, self.identity, self.cut = -1, bytes(4), self.cuts
                     if self.drop == self.pictures:
                         self.drop = -1
                         return

@@ -96,9 +96,11 @@ def test_a_board_that_is_pulled_out_and_comes_back_is_loaded_again() -> None:
     assert (fake.opened, fake.loads) == (2, 2)
 
 
-@pytest.mark.parametrize("after", [1, 5, 8])
-def test_what_a_board_scored_without_weights_after_a_brown_out_is_scored_again(after: int) -> None:
-    fake = FakeBoard(restart=after)
+@pytest.mark.parametrize(("after", "cuts"), [(1, False), (5, False), (8, False), (4, True)])
+def test_what_a_board_scored_without_weights_after_a_brown_out_is_scored_again(
+    after: int, cuts: bool
+) -> None:
+    fake = FakeBoard(restart=after, cuts=cuts)
     np.testing.assert_array_equal(board(fake).score(CROPS), SCORES)
     assert (fake.opened, fake.loads) == (1, 2)
 
