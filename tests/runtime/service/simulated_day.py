@@ -11,6 +11,7 @@ the last tenth are more than 5 % above those of the fourth.
 from __future__ import annotations
 
 import argparse
+import logging
 import resource
 import sys
 import tempfile
@@ -22,6 +23,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from sealshot.runtime.age.x25519 import X25519Identity
+from sealshot.runtime.pipeline import sealing
 from sealshot.runtime.pipeline.sealing import VaultSink
 from sealshot.runtime.pipeline.settings import Settings
 from sealshot.runtime.pipeline.sinks import Beat, End
@@ -38,6 +40,10 @@ from sealshot.runtime.vault.keeper import Keeper, Sealing
 from sealshot.runtime.vault.store import list_objects
 
 QUOTA = 500_000
+TOGETHER_S = 60
+"""How far the cameras go before they wait for each other."""
+PEOPLE_KEPT = 100
+"""Of each camera, for its summary: with the product's 10,000 memory would grow for three weeks."""
 TENTHS = 10
 FIRST, GROWTH = 4, 1.05
 NOISE = np.random.default_rng(5).integers(0, 256, (96, 96, 3), dtype=np.uint8)
@@ -50,7 +56,7 @@ class Day:
         self.seconds = int(hours * 3600)
         self._every = 3600 // people
         self.now = 0
-        self._barrier = threading.Barrier(cameras, action=self._second)
+        self._barrier = threading.Barrier(cameras, action=self._minute)
         self.rows: list[tuple[int, int]] = []
 
     def run(self, settings, sealing, vault, *, picture, stop, connect):
@@ -65,26 +71,27 @@ class Day:
                 *connect(source, stages, None),
             ]
             people = 0
-            while self.now < self.seconds:
-                came = (self.now + phase) % self._every == 0
+            for now in range(self.seconds):
+                came = (now + phase) % self._every == 0
                 people += came
-                due = (self._shot(people),) if came else ()
-                ended = (people,) if (self.now + phase) % self._every == 1 else ()
+                due = (self._shot(people, now),) if came else ()
+                ended = (people,) if (now + phase) % self._every == 1 else ()
                 for sink in sinks:
-                    sink.beat(Beat(float(self.now), ended, due, people))
-                self._barrier.wait()
+                    sink.beat(Beat(float(now), ended, due, people))
+                if now % TOGETHER_S == TOGETHER_S - 1:
+                    self._barrier.wait()
             for sink in sinks:
                 sink.end(End((), (), people, interrupted=False, failure=None))
         return SimpleNamespace(failure=None)
 
-    def _shot(self, track: int) -> Shot:
+    def _shot(self, track: int, now: int) -> Shot:
         box = (0.0, 0.0, 96.0, 96.0)
         utc = format_time(utc_now())
-        return Shot(track, self.now, float(self.now), utc, box, 0.3, 50.0, 9, "best", NOISE)
+        return Shot(track, now, float(now), utc, box, 0.3, 50.0, 9, "best", NOISE)
 
-    def _second(self) -> None:
-        self.now += 1
-        if self.now * TENTHS % self.seconds < TENTHS:
+    def _minute(self) -> None:
+        self.now += TOGETHER_S
+        if self.now * TENTHS // self.seconds > len(self.rows):
             page = resource.getpagesize()
             memory = int(Path("/proc/self/statm").read_text().split()[1]) * page
             files = len(list(Path("/proc/self/fd").iterdir()))
@@ -103,7 +110,9 @@ def main() -> int:
     arguments.add_argument("--people", type=int, default=20)
     given = arguments.parse_args()
     day = Day(given.hours, given.cameras, given.people)
+    logging.disable(logging.WARNING)  # of the quota
     stations.run = day.run
+    sealing.PEOPLE_KEPT = PEOPLE_KEPT
     to = X25519Identity.generate().recipient
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
@@ -118,13 +127,16 @@ def main() -> int:
         )
 
         def opener(camera: Camera) -> Opened:
-            sealing = Sealing(recipients=(to,), quota_bytes=QUOTA)
-            return Opened(Settings(str(camera.source)), sealing, Path(camera.vault))
+            to_one = Sealing(recipients=(to,), quota_bytes=QUOTA)
+            return Opened(Settings(str(camera.source)), to_one, Path(camera.vault))
 
         start = time.monotonic()
         code = Service(config, opener, root / "state.json").run(Stop(), lambda: None)
         objects = sum(len(list_objects(root / name)) for name in names)
-        print(f"exit {code}, {time.monotonic() - start:.0f} s, {objects} objects in the vaults")
+        print(
+            f"exit {code}, {time.monotonic() - start:.0f} s, {time.process_time():.0f} s of "
+            f"processors, {objects} objects in the vaults"
+        )
     before, last = day.rows[FIRST - 1], day.rows[-1]
     flat = all(now <= GROWTH * was for was, now in zip(before, last, strict=True))
     print("flat" if flat else "it grows")
