@@ -11,12 +11,14 @@ from sealshot.runtime.types import Floats
 
 def iou(boxes: Floats, others: Floats) -> Floats:
     """Intersection over union [n, m] of each of ``boxes`` [n, 4] and ``others`` [m, 4]."""
-    low = np.maximum(boxes[:, None, :2], others[None, :, :2])
-    high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
-    shared = np.maximum(high - low, 0).prod(axis=2)
-    whole = _area(boxes)[:, None] + _area(others)[None] - shared
-    result: Floats = np.divide(shared, whole, out=np.zeros_like(shared), where=whole > 0)
-    return result
+    shared = _shared(boxes, others)
+    return _share(shared, _area(boxes)[:, None] + _area(others)[None] - shared)
+
+
+def nested(boxes: Floats, others: Floats) -> Floats:
+    """Intersection over the smaller of two [n, m], of ``boxes`` [n, 4] and ``others`` [m, 4]."""
+    smaller = np.minimum(_area(boxes)[:, None], _area(others)[None])
+    return _share(_shared(boxes, others), smaller)
 
 
 def suppress(boxes: Floats, scores: Floats, overlap: float) -> NDArray[np.intp]:
@@ -35,13 +37,10 @@ def suppress(boxes: Floats, scores: Floats, overlap: float) -> NDArray[np.intp]:
 
 def suppress_nested(boxes: Floats, scores: Floats, overlap: float) -> NDArray[np.intp]:
     """Like :func:`suppress`, with the intersection measured against the smaller box."""
+    covered = nested(boxes, boxes) > overlap
     kept: list[int] = []
-    low, high = boxes[:, :2], boxes[:, 2:]
-    area = _area(boxes)
     for i in np.argsort(-scores, kind="stable").tolist():
-        sides = np.minimum(high[i], high[kept]) - np.maximum(low[i], low[kept])
-        shared = np.maximum(sides, 0).prod(axis=1)
-        if np.all(shared <= overlap * np.minimum(area[i], area[kept])):
+        if not covered[i, kept].any():
             kept.append(i)
     return np.asarray(kept, np.intp)
 
@@ -63,3 +62,17 @@ def scaled(boxes: Floats, size: float) -> Floats:
 def _area(boxes: Floats) -> Floats:
     area: Floats = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
     return area
+
+
+def _shared(boxes: Floats, others: Floats) -> Floats:
+    """Area [n, m] that each of ``boxes`` has in common with each of ``others``."""
+    low = np.maximum(boxes[:, None, :2], others[None, :, :2])
+    sides = np.maximum(np.minimum(boxes[:, None, 2:], others[None, :, 2:]) - low, 0)
+    shared: Floats = sides[:, :, 0] * sides[:, :, 1]
+    return shared
+
+
+def _share(part: Floats, whole: Floats) -> Floats:
+    """Return ``part`` over ``whole``; 0 where there is no whole."""
+    share: Floats = np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
+    return share

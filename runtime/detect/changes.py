@@ -12,15 +12,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sealshot.runtime.types import Image
+from sealshot.runtime.detect.sampling import Sampler
 
 Places = NDArray[np.bool_]
 """``[rows, columns]`` of cells that cover a picture."""
 
 Grey = NDArray[np.uint8]
 
-SAMPLES = 3
-"""A cell is the mean of so many pixels in each direction, evenly spaced."""
 CHANGED_LEVELS = 4
 """Of a cell: noise is below it, a face that comes far above."""
 MOST = 0.6
@@ -49,8 +47,8 @@ class Changes:
     def add(self, cells: Grey, at: float) -> None:
         """Take the next picture, of the same size."""
         changed = cv2.absdiff(cells, self._then) > CHANGED_LEVELS
-        self._then[changed] = cells[changed]
-        self._at[changed] = at
+        np.copyto(self._then, cells, where=changed)
+        np.copyto(self._at, at, where=changed)
 
     def after(self, at: float) -> Places:
         """Return the places that changed later than that."""
@@ -58,14 +56,10 @@ class Changes:
         return changed
 
 
-def shrunk(image: Image, cell_px: float) -> Grey:
-    """Shrink a picture to grey cells of about that size, ``[rows, columns]``."""
-    height, width = image.shape[:2]
+def shrunk(sampler: Sampler, width: int, height: int, cell_px: float) -> Grey:
+    """Shrink a picture of a size to grey cells of about ``cell_px``, ``[rows, columns]``."""
     columns, rows = max(1, round(width / cell_px)), max(1, round(height / cell_px))
-    fine = min(SAMPLES * columns, width), min(SAMPLES * rows, height)
-    samples = cv2.resize(image, fine, interpolation=cv2.INTER_NEAREST)
-    cells = cv2.resize(samples, (columns, rows), interpolation=cv2.INTER_AREA)
-    return np.asarray(cv2.cvtColor(cells, cv2.COLOR_BGR2GRAY), np.uint8)
+    return np.asarray(cv2.cvtColor(sampler.level(columns, rows), cv2.COLOR_BGR2GRAY), np.uint8)
 
 
 def windows(

@@ -23,9 +23,9 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from sealshot.runtime.detect.boxes import iou, scaled, square
+from sealshot.runtime.detect.boxes import iou, nested, scaled, square
 from sealshot.runtime.detect.changes import Changes, Places, shrunk
-from sealshot.runtime.detect.mtcnn import FAST, Found, Mtcnn, View
+from sealshot.runtime.detect.mtcnn import FAST, ONET_OVERLAP, Found, Mtcnn, View
 from sealshot.runtime.types import Face, Floats, Image
 
 LOOK_EVERY_S = 0.12
@@ -41,7 +41,7 @@ CELLS_A_FACE = 3
 QUICK = replace(FAST, thresholds=(0.85, 0.7, 0.7), coarse_levels=2)
 """Fewer windows, and of what the P-net proposes the clear third, in which nearly all faces are."""
 SURE_SCORE = 0.9
-"""Of the O-net: below it a known face is looked at again."""
+"""Of the O-net: below it a known face is looked at again, and so is what lies in it or around."""
 AGAIN = 0.85
 """Size of the window for that, over the size of the face."""
 REMEMBERED_S = 0.16
@@ -65,6 +65,12 @@ class _Known:
     """``[2]``, pixels a second."""
     seen_s: float
 
+    def at(self, time_s: float) -> Floats:
+        """Return the box where it should be at that time, ``[4]``."""
+        way = self.speed * np.float32(time_s - self.seen_s)
+        box: Floats = self.box + np.concatenate([way, way])
+        return box
+
 
 class Glances:
     """Finds faces with MTCNN in the frames of one source."""
@@ -84,7 +90,8 @@ class Glances:
         """Start on a frame; see :meth:`sealshot.runtime.detect.Finder.look`."""
         view = self._net.open(image)
         passed = (time_s - self._at_s) / LOOK_EVERY_S
-        cells = shrunk(image, self._net.min_face_px / CELLS_A_FACE)
+        width, height = view.size.tolist()
+        cells = shrunk(view.sampler, width, height, self._net.min_face_px / CELLS_A_FACE)
         gist = cv2.resize(cells, GIST, interpolation=cv2.INTER_AREA).astype(np.float32)
         cut = self._gist is None or np.abs(gist - self._gist).mean() > CUT_LEVELS
         other = cut or image.shape != self._size or time_s - self._at_s > FOLLOWED_S
@@ -119,9 +126,7 @@ class Glances:
     ) -> list[Face]:
         """Find the faces of a frame among the P-net's boxes and where known faces should be."""
         known = [] if other else self._known
-        expected = _boxes(
-            [one.box + np.tile(one.speed, 2) * (time_s - one.seen_s) for one in known]
-        )
+        expected = _boxes([one.at(time_s) for one in known])
         there = np.array([one.seen_s == self._last_s for one in known], bool)
         if everywhere:
             found = self._look(view, proposed, expected)
@@ -150,8 +155,10 @@ class Glances:
         unsure = expected[there & (followed.score < SURE_SCORE)]
         again = square(scaled(unsure, AGAIN))
         elsewhere = iou(proposed, followed.boxes[held]).max(axis=1, initial=0) < SAME_IOU
-        new = self._net.refine(view, proposed[elsewhere])
-        found = Found.join([followed, self._net.judge(view, np.concatenate([again, new]))])
+        sure = followed.boxes[followed.score >= SURE_SCORE]
+        new = self._net.refine(view, _beside(proposed[elsewhere], sure))
+        judged = self._net.judge(view, np.concatenate([again, _beside(new, sure)]))
+        found = Found.join([followed, judged])
         return found.over(least)
 
     def _remember(
@@ -201,6 +208,12 @@ def due(start: float, end: float) -> list[Part]:
         parts.append(Part(start - number, stop - number, close, since))
         start = stop
     return parts
+
+
+def _beside(boxes: Floats, sure: Floats) -> Floats:
+    """Leave out what lies in a sure face or around it, for which it would be left out anyhow."""
+    beside: Floats = boxes[nested(boxes, sure).max(axis=1, initial=0) <= ONET_OVERLAP]
+    return beside
 
 
 def _speed(known: _Known, box: Floats, time_s: float) -> Floats:

@@ -246,7 +246,7 @@ def _run(runner: Runner, chunk: int, sampler: Sampler, regions: Floats, side: in
 def _move(boxes: Floats, offsets: Floats, extra: float) -> Floats:
     """Move each side by its offset, which is in units of the box (``extra`` pixels larger)."""
     size = boxes[:, 2:] - boxes[:, :2] + extra
-    moved: Floats = boxes + offsets * np.tile(size, 2)
+    moved: Floats = boxes + offsets * np.concatenate([size, size], axis=1)
     return moved
 
 

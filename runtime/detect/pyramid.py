@@ -23,6 +23,7 @@ STRIDE_PX, COARSE_STRIDE_PX = 2, 4
 CHUNK_PX = 80_000  # a larger one leaves the processor's cache
 LEAST_GAP_PX = 2 * WINDOW_PX  # between parts of a level: nearer ones cost less as one
 LEVEL_OVERLAP = 0.5
+NOTHING = np.empty((0, 9), np.float32)
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,7 @@ def slide(
         else:
             found.append((part.level, _alone(pnet, part, seen, least)))
     found += _together(pnet, small, least)
-    kept = [np.empty((0, 9), np.float32)]
+    kept = [NOTHING]
     for level in dict.fromkeys(level for level, _ in found):
         boxes = np.concatenate([each for of, each in found if of is level])
         kept.append(boxes[suppress(boxes[:, :4], boxes[:, 4], LEVEL_OVERLAP)])
@@ -182,7 +183,10 @@ def _together(
 
 def _passed(part: Part, top: int, score: Floats, offsets: Floats, least: float) -> Floats:
     """Return box, score and offsets of the windows that pass, ``top`` being the first row."""
-    y, x = np.nonzero(score >= least)
+    passed = np.flatnonzero(score >= least)
+    if not len(passed):
+        return NOTHING
+    y, x = np.divmod(passed, score.shape[1])
     found = np.empty((len(y), 9), np.float32)
     found[:, 0], found[:, 1] = x + part.columns.start, y + top
     found[:, :2] *= part.level.stride

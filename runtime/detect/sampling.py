@@ -25,7 +25,7 @@ class Sampler(Protocol):
     def level(self, width: int, height: int, rows: slice = ALL, columns: slice = ALL) -> Floats:
         """Return ``rows`` and ``columns`` of the whole image at a size, float32 ``[r, c, 3]``.
 
-        Where not all columns are asked for, they may be shifted by half a pixel of what they are
+        Where not all of them are asked for, they may be shifted by half a pixel of what they are
         sampled from.
         """
 
@@ -78,10 +78,9 @@ class MipSampler:
 
     def level(self, width: int, height: int, rows: slice = ALL, columns: slice = ALL) -> Floats:
         """See :meth:`Sampler.level`."""
-        source = self._mip(int(_halvings(np.asarray(self._mips[0].shape[1] / width))))
-        if columns == ALL:
-            level = cv2.resize(source, (width, height), interpolation=cv2.INTER_LINEAR)
-            return level[rows].astype(np.float32)
+        whole = self._mips[0].shape
+        least = min(whole[1] / width, whole[0] / height)
+        source = self._mip(int(_halvings(np.asarray(least))))
         first_row, last_row, top, bottom = _cut(rows, height, source.shape[0])
         first, last, left, right = _cut(columns, width, source.shape[1])
         part = last - first, last_row - first_row

@@ -59,12 +59,13 @@ class LikelihoodTracker(BoxTracker[kalman.State]):
         sure = np.array([self._may_start(face) for face in faces])
         recent_s = LOST_STEPS * self._step_s
         known = np.array([time_s - t.seen_s <= max(_memory_s(t), recent_s) for t in tracks])
-        pairs = self._assign(surprise, np.flatnonzero(known), np.flatnonzero(sure))
-        left = np.setdiff1d(np.flatnonzero(known), [track for track, _ in pairs])
-        pairs += self._assign(surprise, left, np.flatnonzero(~sure))
-        new = np.setdiff1d(np.flatnonzero(sure), [face for _, face in pairs])
+        pairs = self._assign(surprise, known, sure)
+        left, new = known.copy(), sure.copy()
+        left[[track for track, _ in pairs]] = False
+        pairs += self._assign(surprise, left, ~sure)
+        new[[face for _, face in pairs]] = False
         off = np.abs(kalman.offsets(expected, boxes)) / SAME_PLACE
-        return pairs + self._assign(off.max(axis=2) - 1, np.flatnonzero(~known), new)
+        return pairs + self._assign(off.max(axis=2) - 1, ~known, new)
 
     def _limits(
         self, time_s: float, tracks: Sequence[Open[kalman.State]], expected: kalman.State
@@ -79,10 +80,13 @@ class LikelihoodTracker(BoxTracker[kalman.State]):
         return np.asarray(np.maximum(self._max_surprise, near)[:, None], np.float64)
 
     def _assign(
-        self, surprise: kalman.Array, tracks: NDArray[np.intp], faces: NDArray[np.intp]
+        self, surprise: kalman.Array, of_tracks: NDArray[np.bool_], of_faces: NDArray[np.bool_]
     ) -> Pairs:
+        tracks, faces = np.flatnonzero(of_tracks).tolist(), np.flatnonzero(of_faces).tolist()
+        if not (tracks and faces):
+            return []
         pairs = assign(surprise[np.ix_(tracks, faces)], 0.0)
-        return [(int(tracks[row]), int(faces[column])) for row, column in pairs]
+        return [(tracks[row], faces[column]) for row, column in pairs]
 
     def _start(self, face: Face) -> kalman.State:
         return kalman.start(boxes_of([face])[0])

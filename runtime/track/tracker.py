@@ -57,6 +57,8 @@ class BoxTracker(ABC, Generic[Motion]):
         self._next_id = 1
         self._time_s = -math.inf
         self._steps: deque[float] = deque(maxlen=STEPS_KEPT)
+        self._step_s = 0.0
+        """Seconds from a frame to the next, as the last ones came."""
 
     def update(self, time_s: float, faces: Sequence[Face]) -> Tracks:
         """Take the faces of one frame.
@@ -76,6 +78,7 @@ class BoxTracker(ABC, Generic[Motion]):
             raise ValueError(f"frame at {time_s} s after one at {self._time_s} s")
         if self._time_s > -math.inf:
             self._steps.append(time_s - self._time_s)
+            self._step_s = min(median(self._steps), SLOWEST_STEP_S)
         ended = tuple(track.id for track in self._open if self._is_over(track, time_s))
         self._open = [track for track in self._open if not self._is_over(track, time_s)]
         self._time_s = time_s
@@ -109,11 +112,6 @@ class BoxTracker(ABC, Generic[Motion]):
         over = [track for track in self._open if time_s - track.seen_s > longest_s]
         self._open = [track for track in self._open if track not in over]
         return tuple(track.id for track in over)
-
-    @property
-    def _step_s(self) -> float:
-        """Seconds from a frame to the next, as the last ones came."""
-        return min(median(self._steps), SLOWEST_STEP_S) if self._steps else 0.0
 
     def flush(self) -> tuple[int, ...]:
         """End all tracks and return their identifiers."""

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from sealshot.runtime.detect.boxes import iou, square, suppress, suppress_nested
+from sealshot.runtime.detect.boxes import iou, nested, square, suppress, suppress_nested
 
 EMPTY = np.empty((0, 4), np.float32)
 
@@ -46,6 +46,20 @@ def plain_suppression(boxes, scores, overlap):
 def test_iou_by_hand(a, b, expected):
     assert iou(boxes_of(a), boxes_of(b)) == pytest.approx(np.array([[expected]]))
     assert iou(boxes_of(b), boxes_of(a)) == pytest.approx(np.array([[expected]]))
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "expected"),
+    [
+        ((0, 0, 10, 10), (2, 2, 4, 4), 1),
+        ((0, 0, 10, 10), (8, 0, 12, 10), 0.5),
+        ((0, 0, 10, 10), (12, 12, 22, 22), 0),
+        ((3, 3, 3, 3), (0, 0, 10, 10), 0),
+    ],
+)
+def test_nested_by_hand(a, b, expected):
+    assert nested(boxes_of(a), boxes_of(b)) == pytest.approx(np.array([[expected]]))
+    assert nested(boxes_of(b), boxes_of(a)) == pytest.approx(np.array([[expected]]))
 
 
 @pytest.mark.parametrize(("n", "m"), [(0, 0), (0, 3), (2, 0)])

@@ -7,6 +7,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from sealshot.runtime.detect.changes import CHANGED_LEVELS, Changes, rectangles, shrunk, windows
+from sealshot.runtime.detect.sampling import MipSampler
+
+
+def cells_of(image):
+    return shrunk(MipSampler(image), image.shape[1], image.shape[0], 12)
 
 
 def test_a_place_has_changed_when_it_differs_and_not_before():
@@ -37,10 +42,10 @@ def test_a_face_that_comes_anywhere_is_a_change_and_noise_is_none(size):
     face = wall.copy()
     y, x = size[0] // 3, size[1] // 3
     face[y : y + 36, x : x + 36] = 160
-    changes = Changes(shrunk(wall, 12), at=0.0)
-    changes.add(shrunk(noisy, 12), at=1.0)
+    changes = Changes(cells_of(wall), at=0.0)
+    changes.add(cells_of(noisy), at=1.0)
     assert changes.after(0.0).mean() < 0.01
-    changes.add(shrunk(face, 12), at=2.0)
+    changes.add(cells_of(face), at=2.0)
     assert changes.after(1.0).any()
 
 

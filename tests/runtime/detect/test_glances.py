@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sealshot.runtime.demo.clip import PORTRAIT
 from sealshot.runtime.detect import open_detector, open_finder
-from sealshot.runtime.detect.boxes import iou
+from sealshot.runtime.detect.boxes import iou, nested
 from sealshot.runtime.detect.finder import EveryFrame
 from sealshot.runtime.detect.glances import LOOK_EVERY_S, WHOLE_LOOK_EVERY, Glances, due
 
@@ -119,6 +119,21 @@ def test_a_second_face_beside_a_known_one_is_found(detector, portrait):
     seen = watched(open_finder(detector), 25, [alone] * 3 + [both] * 4)
     assert [len(faces) for faces in seen[:3]] == [1, 1, 1]
     assert all(found(seen[-1], box) for box in boxes)
+
+
+def test_who_steps_before_a_known_face_is_found(detector, portrait):
+    """What lies around a face that is sure is not looked at; that one is hidden now."""
+    near = cv2.resize(portrait, None, fx=2.5, fy=2.5)
+    before, (far,) = scene(portrait, (420, 180))
+    x, y = 330, 60
+    after = before.copy()
+    after[y : y + near.shape[0], x : x + near.shape[1]] = near
+    wanted = 2.5 * SIZE * FACE + np.float32([x, y, x, y])
+    assert nested(far[None], wanted[None])[0, 0] > 0.9
+    faces = watched(open_finder(detector), 25, [before] * 4 + [after] * 4)
+    assert found(faces[3], far)
+    assert found(faces[7], wanted)
+    assert not found(faces[7], far)
 
 
 def test_after_a_cut_faces_are_found_in_the_very_frame(detector, portrait):
