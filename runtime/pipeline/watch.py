@@ -15,10 +15,6 @@ from sealshot.runtime.pipeline.stop import Stop
 from sealshot.runtime.sources import Source, ahead
 from sealshot.runtime.types import Face, Frame, Heartbeat
 
-FRAMES_AHEAD = 1
-"""That were looked at and wait for their faces to be found: what takes long is followed by what
-takes short. The other two stages are quicker than what they wait for, and keep none."""
-
 Rest = Callable[[], list[Face]]
 """What is left of the search for faces in a frame: see :meth:`Finder.look`."""
 
@@ -51,7 +47,8 @@ def watch(
     """Watch a source to its end, and give all that is seen to sinks.
 
     Four threads work on frames that follow each other: one reads, one looks for what is new, one
-    finds the faces, and the one that calls does all else. Heartbeats stay in order with the frames.
+    finds the faces, and the one that calls does all else. Of what each has done one frame waits:
+    more would only hold memory. Heartbeats stay in order with the frames.
     A live source reads in a thread of its own and is asked for its newest frame when that can be
     looked at, no earlier.
 
@@ -87,7 +84,7 @@ def watch(
                     read = threads.enter_context(ahead(items, 0, interrupt=wake))
                     items, wake = read, read.close
                 looked = look(items, stages.finder, stages.stopwatch)
-                halves = threads.enter_context(ahead(looked, FRAMES_AHEAD, interrupt=wake))
+                halves = threads.enter_context(ahead(looked, 0, interrupt=wake))
                 found = find(halves, stages.stopwatch)
                 ready = threads.enter_context(
                     ahead(found, 0, interrupt=halves.close, stop=stop.is_set)
