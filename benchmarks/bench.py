@@ -15,7 +15,7 @@ ACTIONS = {
     "sealing": "sealshot.benchmarks.speed.sealing.command",
     "detection": "sealshot.benchmarks.accuracy.detection",
     "tracking": "sealshot.benchmarks.accuracy.tracking",
-    "deid": "sealshot.benchmarks.accuracy.deid",
+    "deid": "sealshot.benchmarks.accuracy.deid.command",
     "uncovered": "sealshot.benchmarks.accuracy.uncovered",
     "fpga": "sealshot.benchmarks.board.fpga.command",
     "report": "sealshot.benchmarks.report.command",

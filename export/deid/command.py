@@ -53,6 +53,7 @@ Stop it whenever you like: the same command goes on where it was. What is kept i
   --wasserstein       train D_f with the paper's gradient penalty, not with hinge and R1
   --critic-steps N    (default 4000)
   --steps N           of the net that draws (default 20000)
+  --batch N           faces a step of the net that draws (default 16)
   --seed N            of weights, order and noise (default 1)
   --device NAME       of PyTorch: cpu (default), cuda
 
@@ -83,6 +84,7 @@ def train(argv: list[str]) -> int:
     add("--reversible", action="store_true")
     add("--weight", type=_weight, action="append", default=[])
     add("--wasserstein", action="store_true")
+    add("--batch", type=positive_int)
     add("--seed", type=positive_int)
     add("--device", default="cpu")
     given = arguments.parse_args(argv)
@@ -108,7 +110,7 @@ def train(argv: list[str]) -> int:
         cut_faces(given.faces, given.labels).save(kept)
     chosen = {
         name: value
-        for name in ("critic_steps", "steps", "seed", "reversible", "wasserstein")
+        for name in ("critic_steps", "steps", "batch", "seed", "reversible", "wasserstein")
         if (value := getattr(given, name)) is not None
     }
     plan = replace(Plan(), **chosen, **dict(given.weight))

@@ -33,7 +33,8 @@ def train_critic(critic: Critic, sampler: Sampler, plan: Plan, checkpoint: Path)
         return f"loss {loss.item():.3f}"
 
     parts = {"net": critic, "optimizer": optimizer}
-    loop("critic", plan.critic_steps, step, parts, plan, checkpoint)
+    settings = {name: getattr(plan, name) for name in ("critic_steps", "people", "seed")}
+    loop("critic", plan.critic_steps, step, parts, settings, checkpoint)
     return critic.requires_grad_(False).eval()
 
 

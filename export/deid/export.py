@@ -9,7 +9,7 @@ import onnx
 import torch
 from torch import Tensor, nn
 
-from sealshot.export.deid.faces import ATTRIBUTES
+from sealshot.export.deid.labels import ATTRIBUTES
 from sealshot.export.deid.training import Trained
 from sealshot.export.nets.deid import NOISE, Release, Reversible, Undo
 from sealshot.export.nets.onnx_export import OPSET, count_macs, to_onnx
@@ -80,7 +80,7 @@ def load_trained(checkpoint: Path) -> Trained:
     """
     try:
         state = torch.load(checkpoint, weights_only=True)
-        reversible = bool(state["plan"]["reversible"])
+        reversible = bool(state["settings"]["reversible"])
         drawing = (Reversible if reversible else Release)(len(ATTRIBUTES))
         drawing.load_state_dict(state["averaged"])
         undo = Undo() if reversible else None

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from sealshot.export.deid.labels import labels_of, read_labels
 from sealshot.export.train.data import pictures_below
 from sealshot.runtime.cli.terminal import note, progress
 from sealshot.runtime.detect import Detector, open_detector
@@ -22,26 +22,6 @@ from sealshot.runtime.types import Floats
 MIN_FACE_PX = 24
 ROOM_PX = 4
 """Cut around the square that a net sees, so that it can be shifted."""
-ATTRIBUTES = (
-    "Male",
-    "Young",
-    "Black_Hair",
-    "Blond_Hair",
-    "Brown_Hair",
-    "Gray_Hair",
-    "Bald",
-    "Bangs",
-    "Wavy_Hair",
-    "White",
-    "Black",
-    "East_Asian",
-    "Indian",
-)
-"""What is known of faces. As far as Wavy_Hair columns of CelebA, 0 or 1 each; the rest, and the
-first two also, come from columns `sex`, `age` and `ethnicity`, as UTKFace estimates them."""
-OLD_YEARS = 45
-"""From here on nobody is ``Young``."""
-UNKNOWN = -1
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +78,7 @@ def cut_faces(folders: Sequence[Path], labels: Sequence[Path]) -> DeidFaces:
     people, said = [], []
     for folder in folders:
         own = [folder / "faces.csv"] if (folder / "faces.csv").is_file() else []
-        known = _read_labels([*own, *labels])
+        known = read_labels([*own, *labels])
         pictures = pictures_below(folder)
         with progress("cutting faces", len(pictures)) as bar:
             for i, path in enumerate(pictures):
@@ -110,7 +90,7 @@ def cut_faces(folders: Sequence[Path], labels: Sequence[Path]) -> DeidFaces:
                 crops.append(cut[0])
                 points.append(cut[1])
                 people.append(row.get("identity", ""))
-                said.append(_labels(row))
+                said.append(labels_of(row))
     if not crops:
         raise InputError("no face was found", hint="name folders of face pictures")
     numbers = {name: i for i, name in enumerate(sorted({p for p in people if p}))}
@@ -149,29 +129,3 @@ def limited_yuv(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     u = 128 + (-37.797 * red - 74.203 * green + 112.0 * blue) / 255
     v = 128 + (112.0 * red - 93.786 * green - 18.214 * blue) / 255
     return np.asarray(np.clip(np.rint([luma, u, v]), 0, 255), np.uint8)
-
-
-def _labels(row: Mapping[str, str]) -> list[int]:
-    """Return what a row says of each of :data:`ATTRIBUTES`: 0, 1 or -1."""
-    known = {name: int(row.get(name) or UNKNOWN) for name in ATTRIBUTES}
-    if sex := row.get("sex"):
-        known["Male"] = int(sex == "male")
-    if age := row.get("age"):
-        known["Young"] = int(int(age) < OLD_YEARS)
-    if ethnicity := row.get("ethnicity"):
-        for name in ATTRIBUTES[-4:]:
-            known[name] = int(name.lower().replace("_", "-") == ethnicity)
-    return list(known.values())
-
-
-def _read_labels(files: Sequence[Path]) -> dict[str, dict[str, str]]:
-    """Return the row of each picture, by its file name; a later file adds to an earlier one."""
-    rows: dict[str, dict[str, str]] = {}
-    for path in files:
-        try:
-            with path.open(newline="") as file:
-                for row in csv.DictReader(file):
-                    rows.setdefault(row["file"], {}).update(row)
-        except (OSError, KeyError) as error:
-            raise InputError(f"{path} is no label file: {error}", hint="see --help") from None
-    return rows

@@ -1,11 +1,28 @@
 #!/usr/bin/env bash
-# Trains what draws faces of nobody on a GPU, and measures what it hides.
-# Meant for nine minutes on an H200; not run on one yet, so the number of steps is an estimate.
+# Trains on a GPU, in nine minutes on an H200, what draws faces of nobody and the reversible pair, and
+# measures both. Not run on one yet, so how many steps fit is an estimate; what the time cuts short
+# is exported from its last checkpoint. Called again it goes on where it was.
 #
-# usage: export/deid/gpu.sh FACES LABELS.csv DEV-FACES MATCHER.onnx OUT
+# usage: export/deid/gpu.sh FACES LABELS.csv DEV-FACES DEV-LABELS.csv MATCHER.onnx OUT [DEVICE]
 set -euo pipefail
-faces=$1 labels=$2 dev=$3 matcher=$4 out=$5
-timeout 480 sealshot train deid "$faces" --labels "$labels" -o "$out" --device cuda || {
-    [ $? -eq 124 ] && sealshot export deid "$out/operator.ckpt" -o "$out/faces.onnx"
+faces=$1 labels=$2 dev=$3 dev_labels=$4 matcher=$5 out=$6 device=${7:-cuda}
+
+train() { # SECONDS NAME OPTIONS...
+    mkdir -p "$out/$2"
+    # faces and critics are the same for both
+    [ "$2" = release ] || cp -n "$out"/release/{faces.npz,reader.ckpt,critic-?.ckpt} "$out/$2"
+    timeout "$1" sealshot train deid "$faces" --labels "$labels" -o "$out/$2" --device "$device" \
+        --batch 96 --steps 12000 "${@:3}" || {
+        [ $? -eq 124 ] && sealshot export deid "$out/$2/operator.ckpt" -o "$out/$2/faces.onnx"
+    }
 }
-sealshot bench deid "$dev" --recognizer "$matcher" --drawn "$out/faces.onnx" -o "$out/deid.json"
+
+measure() { # NAME OPTIONS...
+    sealshot bench deid "$dev" --recognizer "$matcher" --drawn "$out/$1/faces.onnx" \
+        --labels "$dev_labels" --attack "$faces" --sheets "$out/$1/sheets" -o "$out/$1.json" "${@:2}"
+}
+
+train 300 release
+train 120 reversible --reversible
+measure release
+measure reversible --undo "$out/reversible/undo.onnx"

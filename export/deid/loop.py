@@ -5,14 +5,12 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from sealshot.export.deid.plan import Plan
 from sealshot.runtime.cli.terminal import note, progress
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.files import write_atomic
@@ -26,7 +24,7 @@ def loop(
     steps: int,
     step: Callable[[int], str],
     parts: Mapping[str, Any],
-    plan: Plan,
+    settings: Mapping[str, Any],
     checkpoint: Path,
     told: Mapping[str, Any] | None = None,
 ) -> None:
@@ -37,36 +35,40 @@ def loop(
         steps: in all.
         step: does one, given its number, and says how it went.
         parts: what is kept: nets and optimisers.
-        plan: that a checkpoint has to be of.
+        settings: that a checkpoint has to be of.
         checkpoint: where.
         told: kept beside, for who exports it.
 
     Raises:
-        InputError: the checkpoint is of another plan, or is none.
+        InputError: the checkpoint is of other settings, or is none.
     """
-    done = _resume(checkpoint, parts, plan) if checkpoint.exists() else 0
+    done = _resume(checkpoint, parts, settings) if checkpoint.exists() else 0
     with progress(label, steps) as bar:
         for number in range(done, steps):
             text = step(number)
             bar.update(number + 1, text)
             if (number + 1) % SAVE_STEPS == 0 or number + 1 == steps:
-                _save(checkpoint, number + 1, parts, plan, told or {})
+                _save(checkpoint, number + 1, parts, settings, told or {})
 
 
 def _save(
-    path: Path, done: int, parts: Mapping[str, Any], plan: Plan, told: Mapping[str, Any]
+    path: Path,
+    done: int,
+    parts: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    told: Mapping[str, Any],
 ) -> None:
     buffer = io.BytesIO()
     states = {name: part.state_dict() for name, part in parts.items()}
-    torch.save({"plan": asdict(plan), "done": done, **told, **states}, buffer)
+    torch.save({"settings": dict(settings), "done": done, **told, **states}, buffer)
     write_atomic(path, buffer.getvalue(), mode=0o600)
 
 
-def _resume(path: Path, parts: Mapping[str, Any], plan: Plan) -> int:
+def _resume(path: Path, parts: Mapping[str, Any], settings: Mapping[str, Any]) -> int:
     fix = f"delete {path} to start anew"
     try:
         state = torch.load(path, weights_only=True)
-        if state["plan"] != asdict(plan):
+        if state["settings"] != dict(settings):
             raise InputError(f"{path} was trained with other settings", hint=fix)
         for name, part in parts.items():
             part.load_state_dict(state[name])

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from sealshot.export.deid.faces import UNKNOWN
+from sealshot.export.deid.labels import UNKNOWN
 from sealshot.export.nets.deid import Critic, Patches
 from sealshot.runtime.public.placing import SIDE_PX
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from sealshot.export.deid import losses
 from sealshot.export.deid.batches import Batch, Sampler
 from sealshot.export.deid.codec import COARSEST, coded
-from sealshot.export.deid.faces import UNKNOWN
+from sealshot.export.deid.labels import UNKNOWN
 from sealshot.export.deid.loop import descend, loop, set_rate
 from sealshot.export.deid.plan import Plan
 from sealshot.export.nets.deid import (
@@ -93,7 +93,7 @@ class Operators:
             "optimizer": self._optimizer,
             "of patches": self._of_patches,
         }
-        loop("operator", self._plan.steps, self._step, parts, self._plan, checkpoint, told)
+        loop("operator", self._plan.steps, self._step, parts, asdict(self._plan), checkpoint, told)
 
     @property
     def undo(self) -> Undo | None:
@@ -168,7 +168,7 @@ class Operators:
         if isinstance(self._beside, Undo):
             step = COARSEST * torch.rand(plan.batch, generator=asked.generator)
             step[::4] = 0  # as many again without loss
-            seen = coded(_shown(made, batch.faces), step.to(made.device))
+            seen = coded(shown(made, batch.faces), step.to(made.device))
             undone = self._beside.undo(seen)
             loss = loss + plan.reconstruction * nn.functional.l1_loss(undone, batch.faces)
         return made, loss
@@ -187,7 +187,7 @@ class Operators:
         descend(self._of_patches, loss)
 
 
-def _shown(made: Tensor, faces: Tensor) -> Tensor:
+def shown(made: Tensor, faces: Tensor) -> Tensor:
     """Return what a stream shows of drawn faces: at the rim, what they were covered with before."""
     alpha = torch.from_numpy(ALPHA).to(made.device)
     cells = nn.functional.avg_pool2d(faces, SIDE_PX // CELLS)

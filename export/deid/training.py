@@ -9,7 +9,8 @@ import torch
 
 from sealshot.export.deid.batches import Sampler
 from sealshot.export.deid.critics import judge, train_critic
-from sealshot.export.deid.faces import ATTRIBUTES, DeidFaces
+from sealshot.export.deid.faces import DeidFaces
+from sealshot.export.deid.labels import ATTRIBUTES
 from sealshot.export.deid.operators import Operators
 from sealshot.export.deid.plan import Plan
 from sealshot.export.nets.deid import READER_WIDTH, Critic, Drawing, Undo

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sealshot.runtime.engines.manifest import Manifest, read_manifest
 from sealshot.runtime.engines.onnxruntime import OnnxRuntimeRunner
@@ -115,13 +116,30 @@ class Painter:
         if not sure:
             return
         where = squares(planes, [face for _, face in sure])
-        drawn = self._net.run(
-            {
-                "crops": np.stack([square.cut(planes) for square in where]),
-                "landmarks": np.stack([square.landmarks() for square in where]),
-                "noise": np.stack([self.noise(track) for track, _ in sure]),
-                "control": np.tile(self._control, (len(sure), 1)),
-            }
-        )["faces"]
+        drawn = self.draw(
+            np.stack([square.cut(planes) for square in where]),
+            np.stack([square.landmarks() for square in where]),
+            [track for track, _ in sure],
+        )
         for square, picture in zip(where, drawn, strict=True):
             square.put(covered, picture)
+
+    def draw(
+        self, crops: NDArray[np.uint8], landmarks: Floats, tracks: Sequence[int]
+    ) -> NDArray[np.uint8]:
+        """Return drawn faces, ``uint8 [n, 3, 64, 64]``: Y, U, V.
+
+        Args:
+            crops: ``uint8 [n, 3, 64, 64]``.
+            landmarks: ``float32 [n, 5, 2]``, pixels of the crops.
+            tracks: of each.
+        """
+        drawn = self._net.run(
+            {
+                "crops": crops,
+                "landmarks": landmarks,
+                "noise": np.stack([self.noise(track) for track in tracks]),
+                "control": np.tile(self._control, (len(crops), 1)),
+            }
+        )["faces"]
+        return np.asarray(drawn, np.uint8)

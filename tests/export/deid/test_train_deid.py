@@ -15,7 +15,8 @@ from sealshot.export.deid import losses  # noqa: E402
 from sealshot.export.deid.codec import coded  # noqa: E402
 from sealshot.export.deid.command import train as train_command  # noqa: E402
 from sealshot.export.deid.export import export_drawing, load_trained  # noqa: E402
-from sealshot.export.deid.faces import ATTRIBUTES, UNKNOWN, DeidFaces, _labels  # noqa: E402
+from sealshot.export.deid.faces import DeidFaces  # noqa: E402
+from sealshot.export.deid.labels import ATTRIBUTES, UNKNOWN, labels_of  # noqa: E402
 from sealshot.export.deid.plan import Plan  # noqa: E402
 from sealshot.export.deid.training import Trained, train  # noqa: E402
 from sealshot.export.nets.deid import (  # noqa: E402
@@ -149,12 +150,15 @@ def test_an_unknown_label_costs_nothing() -> None:
 
 
 def test_labels_of_two_kinds_of_file_are_read() -> None:
-    of_celeba = dict(zip(ATTRIBUTES, _labels({"Male": "1", "Bangs": "0"}), strict=True))
+    of_celeba = dict(zip(ATTRIBUTES, labels_of({"Male": "1", "Bangs": "0"}), strict=True))
     assert (of_celeba["Male"], of_celeba["Bangs"], of_celeba["White"]) == (1, 0, UNKNOWN)
     row = {"sex": "female", "age": "60", "ethnicity": "east-asian"}
-    of_utk = dict(zip(ATTRIBUTES, _labels(row), strict=True))
+    of_utk = dict(zip(ATTRIBUTES, labels_of(row), strict=True))
     assert [of_utk[name] for name in ("Male", "Young", "White", "East_Asian")] == [0, 0, 0, 1]
     assert of_utk["Bangs"] == UNKNOWN
+    for wrong in ({"Male": "-1"}, {"age": "old"}):
+        with pytest.raises(InputError, match="is no"):
+            labels_of(wrong)
 
 
 def test_a_codec_leaves_less_of_a_face_the_coarser_it_is() -> None:

@@ -1,0 +1,189 @@
+"""What drawn faces keep: a person within a track, none between tracks, pose, labels.
+
+Sequences are made of photos: a picture moves, turns and grows a little from frame to frame. Labels
+are judged by a linear probe on the matcher's embeddings, fitted to plain faces of other people.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import ks_2samp
+
+from sealshot.benchmarks.accuracy.deid.pictures import Looked, Shown, covered_image, look, scaled
+from sealshot.benchmarks.accuracy.deid.pose import pose
+from sealshot.benchmarks.accuracy.deid.recognition import Judge, d_prime, distances
+from sealshot.benchmarks.data.faces import MIN_FACE_PX
+from sealshot.export.deid.labels import ATTRIBUTES, labels_of, read_labels
+from sealshot.runtime.cli.terminal import progress
+from sealshot.runtime.detect import Detector, open_detector
+from sealshot.runtime.public.painter import DRAWN_OVER, Painter
+from sealshot.runtime.types import Face, Floats
+
+FACE_PX = 64
+FRAMES = 6
+STEP_PX, STEP_DEG, STEP_SCALE = 1.5, 2.0, 0.02
+"""Standard deviations of how a face moves, turns and grows from one frame to the next."""
+RIDGE = 0.1
+FEWEST = 5
+"""Faces with a label and without it, on either side, for it to be judged."""
+
+
+@dataclass(frozen=True)
+class Label:
+    """How often a label is what it is said to be, both ways weighing the same."""
+
+    name: str
+    plain: float
+    """Of plain faces: how far the probe is to be trusted."""
+    kept: float
+    """Of faces that were drawn to keep all labels."""
+    turned: float
+    """Of faces that were drawn to turn all labels; low is as asked for."""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What was measured of a drawing net."""
+
+    ks_p: float
+    """Of Kolmogorov-Smirnov: that distances from frame to frame are spread as between people."""
+    sudden: float
+    """Share of the steps of a track between which the matcher sees two people."""
+    d_prime_tracks: float
+    """Of drawn against drawn: one picture in two tracks, against two people."""
+    diversity: float
+    """Mean distance of one picture in two tracks over that of plain faces of two people."""
+    pose_rad: tuple[float, float, float] | None
+    """Mean difference of yaw, pitch and roll where MTCNN finds the drawn face; None if nowhere."""
+    labels: tuple[Label, ...]
+
+
+def measure(
+    judge: Judge, model: Path, labels: Sequence[Path] = (), find: Detector | None = None
+) -> Drawn:
+    """Measure one net.
+
+    Args:
+        judge: a matcher, and the plain faces.
+        model: the net.
+        labels: files that say what is known of the faces.
+        find: finds drawn faces for their pose; MTCNN without it.
+    """
+    find = find or open_detector("mtcnn", min_face_px=MIN_FACE_PX)
+    count, painter = len(judge.faces), Painter(model)
+    with progress("following drawn faces", FRAMES + 1) as bar:
+        frames = []
+        for number in range(FRAMES):
+            frames.append(_look(judge, painter, number, 0, find if not number else None))
+            bar.update(number + 1)
+        again = _look(judge, painter, 0, count).embedding
+    steps = [
+        np.diagonal(distances(one.embedding, later.embedding)) for one, later in pairwise(frames)
+    ]
+    within = np.concatenate(steps)
+    tracks, other = distances(frames[0].embedding, again), ~judge.same
+    two_people = distances(judge.plain, judge.plain)[other]
+    return Drawn(
+        float(ks_2samp(within, tracks[other]).pvalue),
+        float(np.mean(within > judge.limit)),
+        d_prime(np.diagonal(tracks), tracks[other]),
+        float(np.diagonal(tracks).mean() / two_people.mean()),
+        _turned(frames[0]),
+        _labels(judge, model, read_labels(labels)) if labels else (),
+    )
+
+
+def frame(judge: Judge, painter: Painter, index: int, number: int, track: int) -> Shown:
+    """Return a frame of the sequence that is made of one face, drawn over."""
+    image, face = scaled(judge.faces.view(index), FACE_PX)
+    height, width = image.shape[:2]
+    draw = np.random.default_rng(index)
+    x, y = (face.box[:2] + face.box[2:]) / 2
+    matrix = np.eye(3)
+    for _ in range(number):
+        angle, scale = draw.normal(0, STEP_DEG), 1 + draw.normal(0, STEP_SCALE)
+        step = np.vstack([cv2.getRotationMatrix2D((float(x), float(y)), angle, scale), [0, 0, 1]])
+        step[:2, 2] += draw.normal(0, STEP_PX, 2)
+        matrix = step @ matrix
+    moved = cv2.warpAffine(image, matrix[:2], (width, height), borderMode=cv2.BORDER_REPLICATE)
+    points = (np.c_[face.landmarks, np.ones(5)] @ matrix[:2].T).astype(np.float32)
+    centre = matrix[:2] @ [x, y, 1]
+    half = (face.box[2:] - face.box[:2]) / 2 * np.sqrt(np.linalg.det(matrix[:2, :2]))
+    there = Face(np.r_[centre - half, centre + half].astype(np.float32), face.score, points)
+    picture = np.asarray(moved, np.uint8)
+    return covered_image(picture, there, DRAWN_OVER, painter, track), there
+
+
+def _look(
+    judge: Judge, painter: Painter, number: int, first_track: int, find: Detector | None = None
+) -> Looked:
+    return look(
+        judge.faces,
+        judge.matcher,
+        lambda index: frame(judge, painter, index, number, first_track + index),
+        find,
+    )
+
+
+def _turned(looked: Looked) -> tuple[float, float, float] | None:
+    pairs = [(looked.again(index), face) for index, face in enumerate(looked.wanted)]
+    off = [
+        np.abs(np.angle(np.exp(1j * (pose(found.landmarks) - pose(face.landmarks)))))
+        for found, face in pairs
+        if found
+    ]
+    if not off:
+        return None
+    yaw, pitch, roll = (float(v) for v in np.mean(off, 0))
+    return yaw, pitch, roll
+
+
+def _labels(judge: Judge, model: Path, rows: Mapping[str, Mapping[str, str]]) -> tuple[Label, ...]:
+    files = [Path(judge.faces.pictures.files[picture]).name for picture in judge.faces.picture]
+    known = np.array([labels_of(rows.get(file, {})) for file in files])  # [n, attributes]
+    people = np.unique(judge.faces.person())
+    fold = np.isin(judge.faces.person(), people[::2])
+    drawn = [
+        _look(judge, Painter(model, dict.fromkeys(Painter(model).manifest.attributes, s)), 0, 0)
+        for s in (1, -1)
+    ]
+    embeddings = [judge.plain, *(looked.embedding for looked in drawn)]
+    found = []
+    for name, label in zip(ATTRIBUTES, known.T, strict=True):
+        sides = [(label == value) & side for value in (0, 1) for side in (fold, ~fold)]
+        if min(side.sum() for side in sides) >= FEWEST:
+            found.append(Label(name, *probed(judge.plain, embeddings, label, fold)))
+    return tuple(found)
+
+
+def probed(
+    plain: Floats, seen: Sequence[Floats], label: NDArray[np.int64], fold: NDArray[np.bool_]
+) -> list[float]:
+    """Return for each set of embeddings how often a probe finds the label, balanced.
+
+    The probe is a ridge regression on plain embeddings of one fold, asked of the other, both ways.
+
+    Args:
+        plain: ``[n, d]``.
+        seen: sets of ``[n, d]``.
+        label: ``[n]``: 0, 1, or -1 where nobody knows.
+        fold: ``[n]``: which of two halves each face is in.
+    """
+    right = np.zeros((len(seen), len(label)), bool)
+    for side in (fold, ~fold):
+        fitted = side & (label >= 0)
+        x, y = np.c_[plain[fitted], np.ones(fitted.sum())], 2.0 * label[fitted] - 1
+        weight = np.where(y > 0, 1 / (y > 0).sum(), 1 / (y < 0).sum())
+        gram = (x * weight[:, None]).T @ x + RIDGE / x.shape[1] * np.eye(x.shape[1])
+        probe = np.linalg.solve(gram, (x * weight[:, None]).T @ y)
+        for number, embedding in enumerate(seen):
+            said = np.c_[embedding[~side], np.ones((~side).sum())] @ probe > 0
+            right[number, ~side] = said == (label[~side] == 1)
+    return [float((hit[label == 0].mean() + hit[label == 1].mean()) / 2) for hit in right]
