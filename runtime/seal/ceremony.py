@@ -11,9 +11,8 @@ Each step runs where its private key is. No private key moves, and no two meet o
 from __future__ import annotations
 
 import base64
-import binascii
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sealshot.runtime.age import age
@@ -21,9 +20,10 @@ from sealshot.runtime.errors import SealError
 from sealshot.runtime.seal import payload
 from sealshot.runtime.seal.archive import read_zip, write_zip
 from sealshot.runtime.seal.container import Container, read_container, strip
-from sealshot.runtime.seal.documents import Document, parse_document
+from sealshot.runtime.seal.documents import Document, kind_of, parse_document
 from sealshot.runtime.seal.fields import (
     Check,
+    is_base64,
     is_list,
     is_name,
     is_object,
@@ -37,12 +37,14 @@ from sealshot.runtime.seal.party import Party
 from sealshot.runtime.seal.payload import Opened
 from sealshot.runtime.seal.policy import Policy
 from sealshot.runtime.seal.quorum import open_payload
+from sealshot.runtime.seal.rewrap import PIECE_SIZES, Pieces, Rewrap, Way, is_way, join
 from sealshot.runtime.seal.scope import check_scope
 from sealshot.runtime.seal.signing import SigningKey
 from sealshot.runtime.seal.times import format_hour, format_time, is_time, parse_time
 from sealshot.runtime.seal.warrant import RefusedError, Warrant
 
 KIND = "sealshot/answer/1"
+PIECES_KIND = "sealshot/answer/2"  # with pieces of shares, see `rewrap.py`
 REQUEST_LIMIT = 65_535  # shots: what a ZIP holds
 
 Give = Callable[[Container], bytes]
@@ -66,6 +68,13 @@ class Answer:
     """Id of a shot to the share, or to the epoch's secret."""
     refusals: tuple[Refusal, ...]
     time: datetime
+    pieces: Mapping[tuple[str, Way], bytes] = field(default_factory=dict)
+    """Id of a shot and the way of a piece to that piece."""
+
+    @property
+    def shots(self) -> tuple[str, ...]:
+        """Ids of those that it gives something for."""
+        return tuple(dict.fromkeys((*self.secrets, *(shot for shot, _ in self.pieces))))
 
 
 def write_request(containers: Sequence[Container]) -> bytes:
@@ -111,6 +120,7 @@ def answer(
     give: Give,
     answered: Callable[[str], bool],
     now: datetime,
+    rewrapped: Callable[[Container], Pieces] = lambda _: {},
 ) -> tuple[Answer, bytes]:
     """Answer a request under a warrant that is in force, shot by shot.
 
@@ -123,11 +133,13 @@ def answer(
         give: opens this party's secret in a shot.
         answered: whether this party has answered for a shot under this warrant before.
         now: time of the answer.
+        rewrapped: returns the pieces of shares that this party has of a shot.
 
     Returns:
         The answer, and it sealed to the investigator of the warrant.
     """
     secrets: dict[str, bytes] = {}
+    pieces: dict[tuple[str, Way], bytes] = {}
     refusals = []
     for container in containers:
         shot = container.header.id
@@ -137,7 +149,10 @@ def answer(
                 raise RefusedError(
                     "replayed", "it was answered for under this warrant before", hint="--again"
                 )
-            secrets[shot] = give(container)
+            found = rewrapped(container)
+            if party.name in container.header.authorities or not found:
+                secrets[shot] = give(container)
+            pieces |= {(shot, way): piece for way, piece in found.items()}
         except RefusedError as error:
             refusals.append(Refusal(shot, error.reason, error.fact))
         except SealError as error:
@@ -153,10 +168,15 @@ def answer(
         ],
         "refusals": [{"id": r.id, "reason": r.reason, "fact": r.fact} for r in refusals],
     }
-    document = Document(KIND, body).signed(key)
+    if pieces:
+        body["pieces"] = [
+            {"id": shot, "of": list(way), "piece": base64.b64encode(piece).decode()}
+            for (shot, way), piece in pieces.items()
+        ]
+    document = Document(PIECES_KIND if pieces else KIND, body).signed(key)
     assert warrant.investigator is not None  # none of those who open or hold is without
     sealed = age.encrypt(document.encode(), [warrant.investigator])
-    return Answer(party, secrets, tuple(refusals), now), sealed
+    return Answer(party, secrets, tuple(refusals), now, pieces), sealed
 
 
 def read_answer(
@@ -176,7 +196,9 @@ def parse_answer(data: bytes, warrant: Warrant, policy: Policy) -> Answer:
     Raises:
         SealError: it is of another warrant, or not of a party of the policy.
     """
-    document = parse_document(data, KIND, _CHECKS)
+    with_pieces = kind_of(data) == PIECES_KIND
+    checks = _CHECKS | (_PIECES if with_pieces else {})
+    document = parse_document(data, PIECES_KIND if with_pieces else KIND, checks)
     body = document.body
     party = next(map(policy.party_of, document.signers()), None)
     if (
@@ -193,26 +215,47 @@ def parse_answer(data: bytes, warrant: Warrant, policy: Policy) -> Answer:
             f"the answer of {party.name} is for another warrant", hint=f"ask {party.name} again"
         )
     shots = [entry["id"] for entry in (*body["secrets"], *body["refusals"])]
-    if len(set(shots)) < len(shots):
+    pieces = {
+        (entry["id"], tuple(entry["of"])): base64.b64decode(entry["piece"])
+        for entry in body.get("pieces", ())
+    }
+    refused = {entry["id"] for entry in body["refusals"]}
+    if (
+        len(set(shots)) < len(shots)
+        or len(pieces) < len(body.get("pieces", ()))
+        or any(shot in refused for shot, _ in pieces)
+    ):
         raise SealError(f"{party.name} answered for a shot twice", hint=f"ask {party.name} again")
     return Answer(
         party,
         {entry["id"]: base64.b64decode(entry["secret"]) for entry in body["secrets"]},
         tuple(Refusal(r["id"], r["reason"], r["fact"]) for r in body["refusals"]),
         parse_time(body["time"]),
+        pieces,
     )
 
 
 def open_with_answers(
-    container: Container, warrant: Warrant, policy: Policy, answers: Sequence[Answer]
+    container: Container,
+    warrant: Warrant,
+    policy: Policy,
+    answers: Sequence[Answer],
+    rewraps: Sequence[Rewrap] = (),
 ) -> Opened:
     """Open a shot with the answers of a quorum and of the custodian.
+
+    Args:
+        container: the shot.
+        warrant: checked already.
+        policy: under which it was ordered.
+        answers: of the parties.
+        rewraps: by which the authorities that answer have pieces of shares.
 
     Raises:
         RefusedError: the shot is outside of the warrant, also by what is inside the seal.
         SealError: answers are missing or wrong; it says whose.
     """
-    opened = payload.unpack(_open(container, warrant, policy, answers))
+    opened = payload.unpack(_open(container, warrant, policy, answers, rewraps))
     taken = parse_time(opened.metadata.utc.partition(".")[0].rstrip("Z") + "Z")
     _check_hour(container, taken)
     if not warrant.start <= taken < warrant.end:
@@ -223,16 +266,20 @@ def open_with_answers(
 
 
 def open_originals(
-    container: Container, warrant: Warrant, policy: Policy, answers: Sequence[Answer]
+    container: Container,
+    warrant: Warrant,
+    policy: Policy,
+    answers: Sequence[Answer],
+    rewraps: Sequence[Rewrap] = (),
 ) -> OpenedOriginals:
-    """Open originals of a public stream with the answers of a quorum and of the custodian.
+    """Open originals of a public stream as :func:`open_with_answers` opens a shot.
 
     Raises:
         RefusedError: they are outside of the warrant, also by what is inside the seal. Where only
             some are, see :meth:`OpenedOriginals.within`.
         SealError: answers are missing or wrong; it says whose.
     """
-    opened = unpack_originals(_open(container, warrant, policy, answers))
+    opened = unpack_originals(_open(container, warrant, policy, answers, rewraps))
     _check_hour(container, opened.taken)
     if opened.originals.id != container.header.id:
         raise RefusedError(
@@ -260,37 +307,46 @@ def _check_hour(container: Container, taken: datetime) -> None:
 
 
 def _open(
-    container: Container, warrant: Warrant, policy: Policy, answers: Sequence[Answer]
+    container: Container,
+    warrant: Warrant,
+    policy: Policy,
+    answers: Sequence[Answer],
+    rewraps: Sequence[Rewrap],
 ) -> bytes:
     check_scope(warrant, container, policy)
     sealed_under = policy.of(container.header.policy) or policy
     shot = container.header.id
     shares, epoch_secrets = {}, []
+    rewrapped: dict[tuple[Way, Party], bytes] = {}
     refusals = []
     for given in answers:
         if shot in given.secrets and given.party.role == "custodian":
             epoch_secrets.append(given.secrets[shot])
         elif shot in given.secrets and given.party in sealed_under.authorities:
             shares[given.party.name] = given.secrets[shot]
+            rewrapped[(), given.party] = given.secrets[shot]
+        for (of, way), piece in given.pieces.items():
+            if of == shot:
+                rewrapped[way, given.party] = piece
         refusals += [f"{given.party.name}: {r.fact}" for r in given.refusals if r.id == shot]
-    refused = f" ({'; '.join(refusals)})" if refusals else ""
+    joined, wrong = join(container.header, sealed_under, rewraps, rewrapped)
+    refused = f" ({'; '.join([*refusals, *wrong])})" if refusals or wrong else ""
     if not epoch_secrets:
         raise SealError(
             f"the custodian ({sealed_under.custodian.name}) has not answered for it{refused}",
             hint="`sealshot custodian answer` does; after the retention time nobody can",
         )
     try:
-        return open_payload(container, shares, epoch_secrets[0])
+        return open_payload(container, shares | joined, epoch_secrets[0])
     except SealError as error:
         raise SealError(error.fact + refused, hint=error.hint) from error
 
 
-def _is_secret(value: object) -> bool:
-    try:
-        data = base64.b64decode(value, validate=True) if isinstance(value, str) else b""
-    except (binascii.Error, ValueError):
-        return False
-    return len(data) in (32, 33)
+def _has(*sizes: int) -> Check:
+    """Return the check that a value is so many bytes, in base64."""
+    return lambda value: (
+        is_base64(value) and isinstance(value, str) and len(base64.b64decode(value)) in sizes
+    )
 
 
 _CHECKS: dict[str, Check] = {
@@ -298,8 +354,11 @@ _CHECKS: dict[str, Check] = {
     "role": matches("authority|custodian"),
     "party": is_name,
     "time": is_time,
-    "secrets": is_list(is_object({"id": is_object_id, "secret": _is_secret})),
+    "secrets": is_list(is_object({"id": is_object_id, "secret": _has(32, 33)})),
     "refusals": is_list(
         is_object({"id": is_object_id, "reason": matches("[a-z-]{1,40}"), "fact": is_text})
     ),
+}
+_PIECES: dict[str, Check] = {
+    "pieces": is_list(is_object({"id": is_object_id, "of": is_way, "piece": _has(*PIECE_SIZES)})),
 }

@@ -202,6 +202,20 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True)
+class Rewrapped:
+    """An authority cut what it has of a held shot for the authorities of a later version."""
+
+    event: ClassVar[str] = "rewrapped"
+    time: str
+    id: str
+    warrant: str
+    """That holds it."""
+    case: str
+    version: int
+    """Of the policy, whose authorities have the pieces."""
+
+
+@dataclass(frozen=True, slots=True)
 class Refused:
     """A party refused: all of a warrant, or one shot."""
 
@@ -247,6 +261,7 @@ Entry = (
     | HoldKept
     | Barred
     | Answered
+    | Rewrapped
     | Refused
     | Other
 )
@@ -270,6 +285,7 @@ _KINDS: dict[str, type[Any]] = {
         HoldKept,
         Barred,
         Answered,
+        Rewrapped,
         Refused,
     )
 }

@@ -43,6 +43,7 @@ from sealshot.runtime.seal.fields import Check, is_text, parse_object, problem
 from sealshot.runtime.seal.payload import CLIP_NAME, Opened
 from sealshot.runtime.seal.policy import Policy, parse_policy
 from sealshot.runtime.seal.proof import parse_proof
+from sealshot.runtime.seal.rewrap import Rewrap, parse_rewrap
 from sealshot.runtime.seal.signing import parse_verify_key
 from sealshot.runtime.seal.succession import follow, parse_change, version_name
 from sealshot.runtime.seal.times import CLOCK_TOLERANCE, format_time, is_time, parse_time
@@ -62,7 +63,8 @@ EVIDENCE, POLICY, WARRANT, PAGE, SUMS = (
     "index.html",
     "SHA256SUMS",
 )
-ANSWERS, SHOTS, SEALED, PROOF, C2PA = "answers/", "shots/", ".sealed", ".tlog-proof", ".c2pa"
+ANSWERS, REWRAPS, SHOTS = "answers/", "rewraps/", "shots/"
+SEALED, PROOF, C2PA = ".sealed", ".tlog-proof", ".c2pa"
 THE_ZIP = "the ZIP"
 MEMBERS_LIMIT = 65_535
 EVIDENCE_LIMIT = 1024  # bytes of evidence.json
@@ -113,6 +115,7 @@ def write_evidence(
     shots: Mapping[str, tuple[bytes, bytes]],
     now: datetime,
     manifest: Callable[[Exhibit], bytes] | None = None,
+    rewraps: Sequence[tuple[str, bytes]] = (),
 ) -> tuple[bytes, Account]:
     """Return a file of evidence, and what it says.
 
@@ -123,6 +126,7 @@ def write_evidence(
         shots: id of each shot, its container and the proof that the log has it.
         now: when it is written.
         manifest: returns the C2PA manifest of a picture; None writes none.
+        rewraps: name of each authority that rewrapped, and the document.
 
     Raises:
         SealError: a part is not what it should be: what cannot be verified is not written.
@@ -136,6 +140,8 @@ def write_evidence(
     members[WARRANT] = warrant
     for number, (party, document) in enumerate(answers, 1):
         members[f"{ANSWERS}{number}-{party}.json"] = document
+    for number, (party, document) in enumerate(rewraps, 1):
+        members[f"{REWRAPS}{number}-{party}.json"] = document
     for shot, (sealed, proof) in shots.items():
         members[f"{SHOTS}{shot}{SEALED}"] = sealed
         members[f"{SHOTS}{shot}{PROOF}"] = proof
@@ -183,7 +189,7 @@ def check_evidence(data: bytes) -> Checked:
     known |= {version_name(one.version) for one in checked.account.policy.versions[:-1]}
     known |= checked.manifests.keys()
     for name in members:
-        if name not in known and not name.startswith(ANSWERS):
+        if name not in known and not name.startswith((ANSWERS, REWRAPS)):
             checked.add(name, "it does not belong here")
     return checked
 
@@ -217,6 +223,11 @@ def _examine(members: Mapping[str, bytes], checked: Checked) -> dict[str, Opened
         if name.startswith(ANSWERS):
             with checked.naming(name):
                 answers.append(_read_answer(data, warrant, policy, shots))
+    rewraps: list[Rewrap] = []
+    for name, data in members.items():
+        if name.startswith(REWRAPS):
+            with checked.naming(name):
+                rewraps.append(parse_rewrap(data, policy))
     opened: dict[str, Opened] = {}
     exhibits: list[Exhibit] = []
     for shot in shots:
@@ -225,7 +236,7 @@ def _examine(members: Mapping[str, bytes], checked: Checked) -> dict[str, Opened
             container = read_container(members[sealed])
             if container.header.id != shot:
                 raise SealError(f"it is the shot {container.header.id}")
-            found = open_with_answers(container, warrant, policy, answers)
+            found = open_with_answers(container, warrant, policy, answers, rewraps)
             digest = hashlib.sha256(members[sealed]).hexdigest()
             with checked.naming(proof):
                 exhibits.append(_exhibit(container, digest, found, members.get(proof, b"")))
@@ -277,7 +288,7 @@ def _exhibit(container: Container, digest: str, opened: Opened, data: bytes) -> 
 
 def _read_answer(data: bytes, warrant: Warrant, policy: Policy, shots: Collection[str]) -> Answer:
     answer = parse_answer(data, warrant, policy)
-    if more := answer.secrets.keys() - set(shots):
+    if more := set(answer.shots) - set(shots):
         raise SealError(
             f"it has the secrets of {len(more)} shot{'s' * (len(more) != 1)} not among these",
             hint="name them too, or have a request for these alone answered (--again)",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import json
 import math
 import re
@@ -90,6 +92,14 @@ def is_list(check: Check, length: int | None = None) -> Check:
 def is_object(checks: Mapping[str, Check]) -> Check:
     """Return the check that a value is an object with exactly these fields."""
     return lambda value: isinstance(value, dict) and not problem(value, checks)
+
+
+def is_base64(value: object) -> bool:
+    """Whether it is base64 (RFC 4648, section 4)."""
+    try:
+        return isinstance(value, str) and base64.b64decode(value, validate=True) is not None
+    except (binascii.Error, ValueError):
+        return False
 
 
 is_sha256 = matches(r"[0-9a-f]{64}")

@@ -125,5 +125,5 @@ def test_from_warrant_to_picture(machines: dict[str, Path], demo) -> None:
         ).rpartition("]")[0]
         + "]"
     )
-    assert [entry["event"] for entry in shown] == ["answered", "answered"]
+    assert [entry["event"] for entry in shown] == ["policy-changed", "answered", "answered"]
     assert {entry["case"] for entry in shown} == {"2026-117"}

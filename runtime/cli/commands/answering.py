@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
@@ -10,11 +11,13 @@ from sealshot.runtime.cli.arguments import Arguments
 from sealshot.runtime.cli.terminal import note, say_json, warn
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.seal.ceremony import Give, answer, read_request
+from sealshot.runtime.seal.container import Container
 from sealshot.runtime.seal.documents import read_file, write_file
 from sealshot.runtime.seal.entries import Answered, Refused
 from sealshot.runtime.seal.log import Log
 from sealshot.runtime.seal.party import Party
 from sealshot.runtime.seal.policy import Policy
+from sealshot.runtime.seal.rewrap import Pieces
 from sealshot.runtime.seal.signing import SigningKey
 from sealshot.runtime.seal.succession import change_to_log, last_seen
 from sealshot.runtime.seal.times import format_time, utc_now
@@ -44,6 +47,7 @@ def answer_request(
     key: SigningKey,
     give: Give,
     log_path: Path,
+    rewrapped: Callable[[Container], Pieces] = lambda _: {},
 ) -> int:
     """Answer a request and return the exit code: 2 if a shot was refused.
 
@@ -85,10 +89,11 @@ def answer_request(
             give,
             lambda shot: not given_again and shot in before,
             now,
+            rewrapped,
         )
         # Logged before the answer leaves: an opening without a trace must not be possible.
         log.append(
-            *(Answered(time, shot, warrant.digest, warrant.case) for shot in answered.secrets),
+            *(Answered(time, shot, warrant.digest, warrant.case) for shot in answered.shots),
             *(
                 Refused(time, r.reason, warrant.digest, warrant.case, id=r.id)
                 for r in answered.refusals
@@ -100,7 +105,7 @@ def answer_request(
             {
                 "party": party.name,
                 "case": warrant.case,
-                "answered": list(answered.secrets),
+                "answered": list(answered.shots),
                 "refused": [
                     {"id": r.id, "reason": r.reason, "fact": r.fact} for r in answered.refusals
                 ],
@@ -108,7 +113,7 @@ def answer_request(
         )
     for refusal in answered.refusals:
         warn(f"{refusal.id}: refused ({refusal.reason}): {refusal.fact}")
-    note(f"{len(answered.secrets)} of {len(containers)} answered for case {warrant.case}")
+    note(f"{len(answered.shots)} of {len(containers)} answered for case {warrant.case}")
     return 2 if answered.refusals else 0
 
 

@@ -2,36 +2,50 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from sealshot.runtime.age.hybrid import HybridIdentity
 from sealshot.runtime.age.x25519 import X25519Identity
-from sealshot.runtime.cli.arguments import Arguments, run_action
-from sealshot.runtime.cli.commands.answering import answer_arguments, answer_request
+from sealshot.runtime.cli.arguments import Arguments, output_file, run_action
+from sealshot.runtime.cli.commands.answering import (
+    REQUEST_LIMIT,
+    answer_arguments,
+    answer_request,
+    go_by,
+)
 from sealshot.runtime.cli.commands.parties import (
     add_name,
     authority_of,
+    read_rewraps,
     single_identity,
     write_party,
 )
-from sealshot.runtime.cli.terminal import say
-from sealshot.runtime.seal.ceremony import Give
+from sealshot.runtime.cli.terminal import note, say, warn
+from sealshot.runtime.cli.words import counted
+from sealshot.runtime.errors import SealError
+from sealshot.runtime.seal.ceremony import read_request
 from sealshot.runtime.seal.container import Container
+from sealshot.runtime.seal.documents import read_file, write_file
+from sealshot.runtime.seal.entries import Refused, Rewrapped
 from sealshot.runtime.seal.epochs import is_over
 from sealshot.runtime.seal.keys import PrivateKey, write_identity
+from sealshot.runtime.seal.log import Log
 from sealshot.runtime.seal.party import Party
-from sealshot.runtime.seal.policy import Policy
 from sealshot.runtime.seal.quorum import open_share
+from sealshot.runtime.seal.rewrap import Pieces, PiecesFor, check_rewrap, rewrap
 from sealshot.runtime.seal.scope import check_scope
 from sealshot.runtime.seal.signing import SigningKey
 from sealshot.runtime.seal.succession import read_policy
-from sealshot.runtime.seal.times import utc_now
-from sealshot.runtime.seal.warrant import RefusedError, Warrant, check_hold, read_warrant
+from sealshot.runtime.seal.times import format_time, utc_now
+from sealshot.runtime.seal.warrant import RefusedError, check_hold, read_warrant
 
 USAGE = """\
 usage: sealshot authority new FILE.key [--name NAME] [--classical]
        sealshot authority answer REQUEST --warrant FILE --policy FILE --key FILE.key -o FILE
-                                 [--hold FILE] [--log FILE] [--again] [--json]
+                                 [--hold FILE] [--rewrap FILE]... [--log FILE] [--again] [--json]
+       sealshot authority rewrap REQUEST --hold FILE --policy FILE --key FILE.key -o FILE
+                                 [--rewrap FILE]... [--log FILE]
 
 new     Make the keys of an authority, on its own machine. FILE.key is secret and stays there: an
         age identity file, from which the signing key is derived too. FILE.pub goes to whoever
@@ -40,11 +54,17 @@ answer  Open this authority's share of each shot in REQUEST that the warrant is 
         shares to -o, sealed to the investigator whom the warrant names. Each answer and each
         refusal is logged first. The exit code is 2 if a shot was refused. A shot that is over its
         retention is, unless a hold is on it.
+rewrap  When authorities change hands, before one who leaves destroys its key: cut its share of each
+        held shot in REQUEST into pieces, of which a quorum of the authorities of today has to put
+        together its own to get the share, and write them to -o, sealed to each of these. No picture
+        is opened, and no share. REQUEST is what `sealshot open --request` wrote under the warrant
+        to hold; with the --rewrap files of all who did this it says whether it is enough.
 
 --name NAME  of the authority (default: FILE)
 --classical  X25519 instead of ML-KEM-768 with X25519: every `age` program opens its shares, and so
              may a quantum computer, one day
 --hold FILE  the warrant by which shots are held beyond their retention
+--rewrap FILE  what others have rewrapped for this authority; may be repeated
 --log FILE   the log (default: FILE.log beside the key); see `sealshot log`
 --again      answer once more for shots that were answered for under this warrant
 --json       print what was answered, and what was refused
@@ -53,12 +73,15 @@ examples:
   sealshot authority new judge.key
   sealshot authority answer request.zip --warrant w.json --policy policy.toml --key judge.key \\
       -o judge.answer
+  sealshot authority rewrap held.zip --hold hold.json --policy policy.toml --key police.key \\
+      -o police.rewrap
 """
 
 
 def main(argv: list[str]) -> int:
     """Run `sealshot authority`."""
-    return run_action("authority", USAGE, {"new": _new, "answer": _answer}, argv)
+    actions = {"new": _new, "answer": _answer, "rewrap": _rewrap}
+    return run_action("authority", USAGE, actions, argv)
 
 
 def _new(argv: list[str]) -> int:
@@ -82,37 +105,97 @@ def _answer(argv: list[str]) -> int:
     arguments = answer_arguments("authority answer", USAGE)
     arguments.add_argument("--key", type=Path, required=True)
     arguments.add_argument("--hold", type=Path)
+    arguments.add_argument("--rewrap", action="append", type=Path, default=[])
     given = arguments.parse_args(argv)
-    identity = single_identity(given.key)
-    key = SigningKey.of_authority(identity)
-    policy = read_policy(given.policy)
-    party = authority_of(policy, key, given.key)
-    return answer_request(
-        given,
-        policy,
-        party,
-        key,
-        _opener(policy, party, identity, read_warrant(given.hold) if given.hold else None),
-        given.log or given.key.with_suffix(".log"),
+    own = _Own(given.key, given.policy, given.hold, given.rewrap)
+    log = given.log or given.key.with_suffix(".log")
+    return answer_request(given, own.policy, own.party, own.key, own.share, log, own.pieces)
+
+
+def _rewrap(argv: list[str]) -> int:
+    arguments = Arguments("authority rewrap", USAGE)
+    add = arguments.add_argument
+    add("request", type=Path)
+    add("--hold", type=Path, required=True)
+    add("--policy", type=Path, required=True)
+    add("--key", type=Path, required=True)
+    add("--rewrap", action="append", type=Path, default=[])
+    add("-o", dest="output", type=output_file, required=True)
+    add("--log", type=Path)
+    given = arguments.parse_args(argv)
+    own = _Own(given.key, given.policy, given.hold, given.rewrap)
+    hold, policy, now = own.hold, own.policy, utc_now()
+    assert hold is not None
+    time, digest, case = format_time(now), hold.digest, hold.case
+    containers = read_request(read_file(given.request, "request", REQUEST_LIMIT))
+    passed, have = [], {}
+    with Log(given.log or given.key.with_suffix(".log"), own.party.name, own.key) as log:
+        go_by(policy, log, now)
+        for container in containers:
+            shot = container.header.id
+            try:
+                check_scope(hold, container, policy)
+                check_rewrap(container.header, policy)
+                have[shot] = own.has(container)
+            except SealError as error:
+                reason = error.reason if isinstance(error, RefusedError) else "cannot-open"
+                log.append(Refused(time, reason, digest, case, id=shot))
+                warn(f"{shot}: refused: {error.fact}")
+                continue
+            passed.append(container)
+        document = rewrap(
+            passed, hold, policy, own.party, own.key, lambda one: have[one.header.id], now
+        )
+        if passed:
+            ids = [container.header.id for container in passed]
+            log.append(*(Rewrapped(time, shot, digest, case, policy.version) for shot in ids))
+            write_file(given.output, document.encode())
+    note(
+        f"{len(passed)} of {counted(len(containers), 'shot')} rewrapped for the authorities of "
+        f"version {policy.version}, case {case}"
     )
+    return 0 if len(passed) == len(containers) else 2
 
 
-def _opener(policy: Policy, party: Party, identity: PrivateKey, hold: Warrant | None) -> Give:
-    """Return what opens the share of a shot whose time is not over, or that is on hold."""
-    now = utc_now()
-    if hold:
-        check_hold(hold, policy, now)
+class _Own:
+    """What an authority has, and gives of shots whose time is not over, or that are on hold."""
 
-    def give(container: Container) -> bytes:
-        epoch = container.header.epoch
-        if is_over(container.header, policy, now):
-            if hold is None:
-                raise RefusedError(
-                    "overdue",
-                    f"the time of epoch {epoch} is over: no share of it is given any more",
-                    hint="a shot that is on hold opens with --hold and the warrant of the hold",
-                )
-            check_scope(hold, container, policy)
-        return open_share(container, party.name, identity)
+    def __init__(self, key: Path, policy: Path, hold: Path | None, rewraps: Sequence[Path]) -> None:
+        self._identity = single_identity(key)
+        self.key = SigningKey.of_authority(self._identity)
+        self.policy = read_policy(policy)
+        self.party = authority_of(self.policy, self.key, key)
+        self.hold = read_warrant(hold) if hold else None
+        self._now = utc_now()
+        if self.hold:
+            check_hold(self.hold, self.policy, self._now)
+        self._rewrapped = PiecesFor(read_rewraps(rewraps, self.policy), self.party, self._identity)
 
-    return give
+    def share(self, container: Container) -> bytes:
+        """Open its share of a shot."""
+        self._check_time(container)
+        return open_share(container, self.party.name, self._identity)
+
+    def pieces(self, container: Container) -> Pieces:
+        """Return its pieces of the shares of others."""
+        self._check_time(container)
+        return self._rewrapped.of(container.header)
+
+    def has(self, container: Container) -> Pieces:
+        """Return both, by their ways."""
+        found = dict(self.pieces(container))
+        if self.party.name in container.header.authorities or not found:
+            found[()] = self.share(container)
+        return found
+
+    def _check_time(self, container: Container) -> None:
+        if not is_over(container.header, self.policy, self._now):
+            return
+        if self.hold is None:
+            raise RefusedError(
+                "overdue",
+                f"the time of epoch {container.header.epoch} is over: no share of it is given any "
+                "more",
+                hint="a shot that is on hold opens with --hold and the warrant of the hold",
+            )
+        check_scope(self.hold, container, self.policy)

@@ -11,6 +11,7 @@ from pathlib import Path
 from sealshot.runtime.age import age
 from sealshot.runtime.cli.arguments import Arguments, output_file, run_action
 from sealshot.runtime.cli.commands.objects import expand, in_scope
+from sealshot.runtime.cli.commands.parties import read_rewraps
 from sealshot.runtime.cli.terminal import fail, note, say, say_json, table, warn
 from sealshot.runtime.cli.words import counted
 from sealshot.runtime.errors import InputError, SealError
@@ -40,7 +41,7 @@ from sealshot.runtime.vault.store import SEALED
 USAGE = """\
 usage: sealshot evidence export OBJECT... --warrant FILE --policy FILE --identity FILE
                                 --answer FILE... -o FILE.zip [--log LOG] [--checkpoint FILE]...
-                                [--c2pa [FILE.pem]]
+                                [--rewrap FILE]... [--c2pa [FILE.pem]]
        sealshot evidence verify FILE.zip [--policy FILE] [--camera FILE.pub]...
                                 [--witness FILE.pub]... [--json]
 
@@ -56,6 +57,7 @@ verify  Check all of that: no secret key, no network, no log and no vault is nee
 OBJECT             a sealed object, or a vault (or a day of it) for all that is in it
 --log LOG          the camera's log (default: `log` in the vault that an OBJECT lies in)
 --checkpoint FILE  of that log, kept elsewhere: the proofs are by the oldest that has the shots
+--rewrap FILE      by which an authority gave its shares to those that came after; may be repeated
 --c2pa [FILE.pem]  lay a C2PA manifest beside each picture, for tools that show where pictures come
                    from. FILE.pem signs: a private key and its certificates. Without it a key of
                    this export does, which no reader trusts: it binds the picture to what is said
@@ -89,6 +91,7 @@ def _export(argv: list[str]) -> int:
     add("--policy", type=Path, required=True)
     add("--identity", action="append", required=True)
     add("--answer", action="append", type=Path, required=True)
+    add("--rewrap", action="append", type=Path, default=[])
     add("--log", type=Path)
     add("--checkpoint", action="append", type=Path, default=[])
     add("--c2pa", nargs="?", type=Path, const=_ONE_TIME)
@@ -103,6 +106,9 @@ def _export(argv: list[str]) -> int:
     newest = read_policy(given.policy)
     policy = newest.of(warrant.policy) or newest  # what was ordered then stays evidence
     answers = [_answer(path, warrant, policy, identities) for path in given.answer]
+    rewraps = [
+        (one.authority.name, one.document.encode()) for one in read_rewraps(given.rewrap, policy)
+    ]
     objects = {one.name: one for place in given.objects for one in expand(place)}
     kept = [read_file(path, "checkpoint", CHECKPOINT_LIMIT) for path in given.checkpoint]
     found: dict[Path, dict[str, tuple[Header, bytes]]] = {}
@@ -122,7 +128,7 @@ def _export(argv: list[str]) -> int:
         for place, (header, sealed) in of_log.items():
             shots[header.id] = sealed, proofs[place].encode()
     data, account = write_evidence(
-        policy, warrant_file, answers, shots, utc_now(), manifest=_manifests(given.c2pa)
+        policy, warrant_file, answers, shots, utc_now(), _manifests(given.c2pa), rewraps
     )
     write_file(given.output, data, mode=0o600)
     warn(f"{given.output} HOLDS PLAIN FACES, and the secrets that open these shots")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -11,25 +12,28 @@ from pathlib import Path
 from sealshot.runtime.age import age
 from sealshot.runtime.cli.arguments import Arguments, duration
 from sealshot.runtime.cli.commands.objects import LATE, Found, expand, expand_bucket, in_scope
-from sealshot.runtime.cli.terminal import fail, note, progress, say_json, table
+from sealshot.runtime.cli.commands.parties import read_rewraps
+from sealshot.runtime.cli.terminal import fail, note, progress, say_json, table, warn
 from sealshot.runtime.cli.words import PERCENTILE, counted
 from sealshot.runtime.errors import InputError, SealError, SealshotError
 from sealshot.runtime.files import make_folder, write_atomic
 from sealshot.runtime.seal import container
 from sealshot.runtime.seal.ceremony import Answer, open_with_answers, read_answer, write_request
 from sealshot.runtime.seal.checkpoint import CHECKPOINT_LIMIT
-from sealshot.runtime.seal.container import read_container
+from sealshot.runtime.seal.container import Container, read_container
 from sealshot.runtime.seal.documents import named, read_file, write_file
 from sealshot.runtime.seal.envelope import unseal
 from sealshot.runtime.seal.footage import write_footage
 from sealshot.runtime.seal.keys import read_identities
 from sealshot.runtime.seal.payload import Metadata, Opened
 from sealshot.runtime.seal.policy import Policy
+from sealshot.runtime.seal.rewrap import Rewrap, lacking
 from sealshot.runtime.seal.sheet import write_sheet
 from sealshot.runtime.seal.succession import read_policy
 from sealshot.runtime.seal.times import utc_now
 from sealshot.runtime.seal.warrant import (
     Warrant,
+    check_hold,
     check_warrant,
     read_warrant,
 )
@@ -41,8 +45,10 @@ from sealshot.runtime.vault.s3 import SCHEME
 USAGE = """\
 usage: sealshot open OBJECT... --identity FILE -o DIR [--sheet] [--force] [--json]
        sealshot open OBJECT... --warrant FILE --policy FILE --request FILE [--late TIME]
+                     [--rewrap FILE]...
        sealshot open OBJECT... --warrant FILE --policy FILE --identity FILE --answer FILE...
-                     [--checkpoint FILE]... [--late TIME] -o DIR [--sheet] [--force] [--json]
+                     [--rewrap FILE]... [--checkpoint FILE]... [--late TIME] -o DIR [--sheet]
+                     [--force] [--json]
 
 Open sealed shots. Of each OBJECT, the picture (.jpg or .png), what is known about it (.json) and
 its clip (.mkv) are written to DIR, readable by you only. What cannot be opened is reported, the
@@ -62,6 +68,9 @@ OBJECT           a sealed object; a vault (or a day of it) for all that is in it
 --policy FILE    the policy of the cameras
 --request FILE   write the request for the shots that the warrant is for
 --answer FILE    the answer of an authority or of the custodian; may be repeated
+--rewrap FILE    by which an authority of before gave its shares of held shots to those of today
+                 (`sealshot authority rewrap`); may be repeated. With --request, and the warrant to
+                 hold, it is told whether they are enough
 --checkpoint FILE  of the camera's log, kept elsewhere; may be repeated
 --late TIME      in a bucket, how long after it was taken a shot was sealed at most (default 1h):
                  who stayed in view for longer, and recordings, were sealed later
@@ -102,6 +111,7 @@ def main(argv: list[str]) -> int:
     arguments.add_argument("--policy", type=Path)
     arguments.add_argument("--request", type=Path)
     arguments.add_argument("--answer", action="append", type=Path, default=[])
+    arguments.add_argument("--rewrap", action="append", type=Path, default=[])
     arguments.add_argument("--checkpoint", action="append", type=Path, default=[])
     arguments.add_argument("--late", type=duration)
     arguments.add_argument("--sheet", action="store_true")
@@ -123,9 +133,10 @@ def main(argv: list[str]) -> int:
     warrant = policy = None
     if given.warrant is not None:
         warrant, policy = read_warrant(given.warrant), read_policy(given.policy)
-        holds = given.request and warrant.purpose == "hold"  # which takes a request too
-        purpose = "hold" if holds else "open"
-        check_warrant(warrant, policy, utc_now(), purpose)
+        if given.request and warrant.purpose == "hold":  # which takes a request too
+            check_hold(warrant, policy, utc_now())
+        else:
+            check_warrant(warrant, policy, utc_now())
     found = {
         one.name: one
         for place in given.objects
@@ -140,17 +151,20 @@ def main(argv: list[str]) -> int:
     if warrant and policy:
         objects = in_scope(objects, warrant, policy)
         count = len(objects)
+        rewraps = read_rewraps(given.rewrap, policy)
         if given.request is not None:
-            lacking = _request(objects, given.request)
+            missing, containers = _request(objects, given.request)
+            if warrant.purpose == "hold":
+                _tell_rewrapped(containers, policy, rewraps)
             _tell_requests(buckets)
-            return 2 if lacking else 0
+            return 2 if missing else 0
         answers = [
             _told(path, read_answer, read_file(path, "answer"), warrant, policy, identities)
             for path in given.answer
         ]
         kept = [read_file(path, "checkpoint", CHECKPOINT_LIMIT) for path in given.checkpoint]
         objects, changed = _as_logged(objects, warrant, kept)
-        opener = partial(_open_together, warrant, policy, answers)
+        opener = partial(_open_together, warrant, policy, answers, rewraps)
     make_folder(given.folder, "name another with -o")
     if given.sheet and not given.force:
         _must_be_new(given.folder / SHEET)
@@ -208,9 +222,13 @@ def _open_alone(identities: Sequence[age.Identity], sealed: bytes) -> Opened:
 
 
 def _open_together(
-    warrant: Warrant, policy: Policy, answers: Sequence[Answer], sealed: bytes
+    warrant: Warrant,
+    policy: Policy,
+    answers: Sequence[Answer],
+    rewraps: Sequence[Rewrap],
+    sealed: bytes,
 ) -> Opened:
-    return open_with_answers(read_container(sealed), warrant, policy, answers)
+    return open_with_answers(read_container(sealed), warrant, policy, answers, rewraps)
 
 
 def _as_logged(
@@ -249,8 +267,8 @@ def _as_logged(
     return same, changed
 
 
-def _request(objects: list[Found], output: Path) -> int:
-    """Write a request; return how many objects cannot be in it."""
+def _request(objects: list[Found], output: Path) -> tuple[int, list[Container]]:
+    """Write a request; return how many objects cannot be in it, and those that are."""
     containers = []
     failed = 0
     for one in objects:
@@ -261,7 +279,22 @@ def _request(objects: list[Found], output: Path) -> int:
             fail(InputError(f"{one.name}: {error.fact}", hint=error.hint))
     write_file(output, write_request(containers))
     note(f"a request for {counted(len(containers), 'shot')}: {output}")
-    return failed
+    return failed, containers
+
+
+def _tell_rewrapped(
+    containers: Sequence[Container], policy: Policy, rewraps: Sequence[Rewrap]
+) -> None:
+    """Say whether the authorities of today open what is held, whichever of them come together."""
+    left = Counter(names for one in containers if (names := lacking(one.header, policy, rewraps)))
+    for names, count in left.items():
+        shots = counted(count, "shot does", "shots do")
+        warn(
+            f"{shots} not open to each quorum of version {policy.version} of the policy: it takes "
+            f"`sealshot authority rewrap` of {' or '.join(names)}"
+        )
+    if not left and policy.previous:
+        note(f"any quorum of version {policy.version} of the policy opens them")
 
 
 def _tell_requests(buckets: Mapping[str, Bucket]) -> None:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from sealshot.runtime.cli.arguments import Arguments
 from sealshot.runtime.errors import InputError, SealError
 from sealshot.runtime.files import write_new
-from sealshot.runtime.seal.documents import read_file
+from sealshot.runtime.seal.documents import named, read_file
 from sealshot.runtime.seal.fields import is_name
 from sealshot.runtime.seal.keys import KEY_FILE_LIMIT, PrivateKey, read_identities, warn_of_readers
 from sealshot.runtime.seal.party import Party
 from sealshot.runtime.seal.policy import Policy
+from sealshot.runtime.seal.rewrap import REWRAP_LIMIT, Rewrap, parse_rewrap
 from sealshot.runtime.seal.signing import SigningKey, parse_signing_key
 
 
@@ -93,6 +94,20 @@ def authority_of(policy: Policy, key: SigningKey, path: Path) -> Party:
             hint="check which key and which policy were given",
         )
     return party
+
+
+def read_rewraps(paths: Sequence[Path], policy: Policy) -> list[Rewrap]:
+    """Read what authorities have rewrapped.
+
+    Raises:
+        SealError: one is none, or of another policy.
+    """
+    found = []
+    for path in paths:
+        data = read_file(path, "rewrap", REWRAP_LIMIT)
+        with named(path):
+            found.append(parse_rewrap(data, policy))
+    return found
 
 
 def _name(text: str) -> str:

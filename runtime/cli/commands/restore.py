@@ -13,6 +13,7 @@ import numpy as np
 from sealshot.runtime.cli.arguments import Arguments, natural_int, output_file
 from sealshot.runtime.cli.commands import learned
 from sealshot.runtime.cli.commands.containers import Sealed, in_stream, in_vault
+from sealshot.runtime.cli.commands.parties import read_rewraps
 from sealshot.runtime.cli.terminal import note, progress, say, say_json
 from sealshot.runtime.cli.words import counted
 from sealshot.runtime.errors import InputError, SealError
@@ -38,6 +39,7 @@ from sealshot.runtime.seal.keys import read_identities
 from sealshot.runtime.seal.memory import disable_core_dumps
 from sealshot.runtime.seal.originals import OpenedOriginals, Originals
 from sealshot.runtime.seal.policy import Policy
+from sealshot.runtime.seal.rewrap import Rewrap
 from sealshot.runtime.seal.scope import check_scope
 from sealshot.runtime.seal.succession import read_policy
 from sealshot.runtime.seal.times import utc_now
@@ -49,8 +51,8 @@ USAGE = """
 usage: sealshot restore STREAM [--vault DIR] [--track N]... --warrant FILE --policy FILE
                      --request FILE
        sealshot restore STREAM [--vault DIR] [--track N]... --warrant FILE --policy FILE
-                     --identity FILE --answer FILE... [--checkpoint FILE]... [--partial]
-                     -o FILE.mkv [--json]
+                     --identity FILE --answer FILE... [--rewrap FILE]...
+                     [--checkpoint FILE]... [--partial] -o FILE.mkv [--json]
        sealshot restore STREAM --learned UNDO.onnx -o FILE.mkv [--json]
 
 Bring people back into STREAM, which `sealshot run --public --policy` wrote. It takes a warrant with
@@ -81,6 +83,7 @@ has the net that drew can train one, so it is no lock, and what it shows proves 
 --request FILE    write the request
 --identity FILE   the private key of the investigator; may be repeated
 --answer FILE     the answer of an authority or of the custodian; may be repeated
+--rewrap FILE     by which an authority gave its shares to those that came after; may be repeated
 --checkpoint FILE  of the camera's log, kept elsewhere; may be repeated
 --partial         restore what can be, where pictures of STREAM or containers are missing
 -o FILE.mkv       not overwritten; readable by you only
@@ -109,6 +112,7 @@ def main(argv: list[str]) -> int:
     add("--request", type=output_file)
     add("--identity", action="append", default=[])
     add("--answer", action="append", type=Path, default=[])
+    add("--rewrap", action="append", type=Path, default=[])
     add("--checkpoint", action="append", type=Path, default=[])
     add("--partial", action="store_true")
     add("-o", dest="output", type=output_file)
@@ -166,7 +170,9 @@ def _restore(
         with named(path):
             answers.append(read_answer(read_file(path, "answer"), warrant, policy, identities))
     kept = [read_file(path, "checkpoint", CHECKPOINT_LIMIT) for path in given.checkpoint]
-    opener = _Opener(there, warrant, policy, answers, _logged(given.vault, there, warrant, kept))
+    rewraps = read_rewraps(given.rewrap, policy)
+    logged = _logged(given.vault, there, warrant, kept)
+    opener = _Opener(there, warrant, policy, answers, rewraps, logged)
     restorer = Restorer(found, there, opener)
     originals = opener(min(there)).part.originals
     with (
@@ -227,10 +233,11 @@ class _Opener:
         warrant: Warrant,
         policy: Policy,
         answers: Sequence[Answer],
+        rewraps: Sequence[Rewrap],
         logged: Logged | None,
     ) -> None:
         self._there, self._warrant, self._policy = there, warrant, policy
-        self._answers, self._logged = answers, logged
+        self._answers, self._rewraps, self._logged = answers, rewraps, logged
 
     def __call__(self, part: Part) -> Opened:
         found = self._there[part]
@@ -249,7 +256,7 @@ class _Opener:
                 f"it is the container {container.header.id}, under the name of another",
                 hint="put each container back in its place: its name is its id",
             )
-        return open_originals(container, self._warrant, self._policy, self._answers)
+        return open_originals(container, self._warrant, self._policy, self._answers, self._rewraps)
 
 
 def _logged(

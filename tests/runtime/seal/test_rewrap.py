@@ -1,0 +1,319 @@
+"""Held shots that change hands: shares are cut into pieces for the authorities that came after."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from itertools import combinations
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from sealshot.runtime.age.hybrid import HybridIdentity
+from sealshot.runtime.age.x25519 import X25519Identity
+from sealshot.runtime.errors import SealError
+from sealshot.runtime.seal.ceremony import Answer, answer, open_with_answers, read_answer
+from sealshot.runtime.seal.container import Container, read_container
+from sealshot.runtime.seal.documents import Document
+from sealshot.runtime.seal.epochs import EpochKey
+from sealshot.runtime.seal.party import Party
+from sealshot.runtime.seal.payload import Origin, pack
+from sealshot.runtime.seal.policy import Policy, make_policy
+from sealshot.runtime.seal.quorum import Camera, open_epoch, open_share, seal_to_quorum
+from sealshot.runtime.seal.rewrap import (
+    PiecesFor,
+    Rewrap,
+    check_rewrap,
+    join,
+    lacking,
+    parse_rewrap,
+    rewrap,
+)
+from sealshot.runtime.seal.signing import SigningKey
+from sealshot.runtime.seal.succession import draft_change, follow
+from sealshot.runtime.seal.warrant import Warrant, new_warrant, parse_warrant
+
+NOON = datetime(2026, 11, 21, 12, tzinfo=timezone.utc)
+HOUR = timedelta(hours=1)
+IDENTITIES = {name: X25519Identity.generate() for name in "abcdefg"}
+KEYS = {name: SigningKey.of_authority(identity) for name, identity in IDENTITIES.items()}
+CUSTODIAN, CAMERA = SigningKey.generate(), SigningKey.generate()
+INVESTIGATOR, EPOCH = X25519Identity.generate(), X25519Identity.generate()
+
+
+def policy_of(names: str, quorum: int) -> Policy:
+    authorities = tuple(
+        Party("authority", name, KEYS[name].verify_key, IDENTITIES[name].recipient)
+        for name in names
+    )
+    custodian = Party("custodian", "custodian", CUSTODIAN.verify_key)
+    return make_policy(quorum, "30d", "day", "epochs", custodian, authorities)
+
+
+def next_of(policy: Policy, names: str, quorum: int) -> Policy:
+    new = policy_of(names, quorum)
+    change = draft_change(policy, new, NOON)
+    for party in {*policy.authorities, *new.authorities}:
+        change = change.signed(KEYS[party.name])
+    return follow(policy, change)
+
+
+FIRST = policy_of("abc", 2)
+SECOND = next_of(FIRST, "acd", 2)  # b left
+THIRD = next_of(SECOND, "defg", 3)  # a and c left, too
+
+
+def sealed(shot, number: int = 1) -> Container:
+    key = EpochKey("2026-11-21", EPOCH.recipient, NOON + 60 * 24 * HOUR)
+    camera = Camera("cam1", CAMERA, FIRST)
+    plain = pack(replace(shot, utc="2026-11-21T12:00:00Z"), Origin("s", "rp", "0f" * 32))
+    return read_container(seal_to_quorum(plain, camera, key, NOON, NOON, f"{number:032x}"))
+
+
+@pytest.fixture(scope="module")
+def held(shot) -> Container:
+    return sealed(shot)
+
+
+def order(policy: Policy, purpose: str, signers: str) -> Warrant:
+    cameras = [Party("camera", "cam1", CAMERA.verify_key)]
+    until = NOON + 9000 * HOUR if purpose == "hold" else None
+    period, validity = (NOON, NOON + HOUR), (NOON, NOON + HOUR)
+    reader = INVESTIGATOR.recipient
+    document = new_warrant("7", purpose, policy, cameras, period, validity, reader, until).document
+    for name in signers:
+        document = document.signed(KEYS[name])
+    return parse_warrant(document.encode())
+
+
+HOLD = order(FIRST, "hold", "ab")
+
+
+def holdings(
+    name: str, container: Container, policy: Policy, rewraps: Sequence[Rewrap]
+) -> dict[tuple[str, ...], bytes]:
+    """What an authority has of a shot: its share, and pieces."""
+    party = policy.party_of(KEYS[name].verify_key)
+    assert party is not None
+    have = PiecesFor(rewraps, party, IDENTITIES[name]).of(container.header)
+    if name in container.header.authorities:
+        have[()] = open_share(container, name, IDENTITIES[name])
+    return have
+
+
+def cut(
+    name: str,
+    policy: Policy,
+    *containers: Container,
+    rewraps: Sequence[Rewrap] = (),
+    instead: Mapping[tuple[str, ...], bytes] | None = None,
+) -> Rewrap:
+    """What an authority rewraps for the authorities of a version; a liar has others ``instead``."""
+    party = policy.party_of(KEYS[name].verify_key)
+    assert party is not None
+
+    def have(container: Container) -> Mapping[tuple[str, ...], bytes]:
+        return instead or holdings(name, container, policy, rewraps)
+
+    document = rewrap(containers, HOLD, policy, party, KEYS[name], have, NOON)
+    return parse_rewrap(document.encode(), policy)
+
+
+def answers_of(
+    names: str, container: Container, policy: Policy, rewraps: Sequence[Rewrap], signers: str
+) -> tuple[Warrant, list[Answer]]:
+    """What these and the custodian answer under a warrant of today."""
+    warrant = order(policy, "open", signers)
+    given = []
+    for name in (*names, "custodian"):
+        key = CUSTODIAN if name == "custodian" else KEYS[name]
+        party = policy.party_of(key.verify_key)
+        assert party is not None
+
+        def give(one: Container, name: str = name) -> bytes:
+            if name == "custodian":
+                return open_epoch(one, EPOCH)
+            return open_share(one, name, IDENTITIES[name])
+
+        def pieces(
+            one: Container, name: str = name, party: Party = party
+        ) -> dict[tuple[str, ...], bytes]:
+            if name == "custodian":
+                return {}
+            return PiecesFor(rewraps, party, IDENTITIES[name]).of(one.header)
+
+        _, sealed_answer = answer(
+            [container], warrant, policy, party, key, give, lambda _: False, NOON, pieces
+        )
+        given.append(read_answer(sealed_answer, warrant, policy, [INVESTIGATOR]))
+    return warrant, given
+
+
+def opens(names: str, container: Container, policy: Policy, rewraps: Sequence[Rewrap]) -> bytes:
+    today = "".join(one.name for one in policy.authorities)[: policy.quorum]
+    warrant, given = answers_of(names, container, policy, rewraps, today)
+    return open_with_answers(container, warrant, policy, given, rewraps).picture
+
+
+def test_any_quorum_of_today_opens_once_who_left_has_rewrapped(held: Container) -> None:
+    rewraps = [cut("b", SECOND, held)]
+    assert lacking(held.header, SECOND, ()) == ("a", "b", "c")
+    assert lacking(held.header, SECOND, rewraps) == ()
+    pictures = {opens("".join(pair), held, SECOND, rewraps) for pair in combinations("acd", 2)}
+    assert len(pictures) == 1
+    with pytest.raises(SealError, match="1 of the 2 authorities"):
+        opens("cd", held, SECOND, ())
+
+
+def test_all_authorities_may_go_one_version_after_the_other(held: Container) -> None:
+    """Of the first nobody is left: pieces of pieces, three of four, make shares of two of three."""
+    first = [cut("b", SECOND, held), cut("a", SECOND, held)]
+    assert lacking(held.header, THIRD, first) == ("a", "b", "c")
+    second = [cut(name, THIRD, held, rewraps=first) for name in "acd"]
+    rewraps = [*first, *second]
+    assert lacking(held.header, THIRD, rewraps) == ()
+    pictures = {opens("".join(three), held, THIRD, rewraps) for three in combinations("defg", 3)}
+    assert pictures == {opens("ab", held, FIRST, ())}
+
+
+def test_fewer_than_a_quorum_of_either_get_nothing(held: Container, tally) -> None:
+    first = [cut("b", SECOND, held), cut("a", SECOND, held)]
+    rewraps = [*first, *(cut(name, THIRD, held, rewraps=first) for name in "acd")]
+    small = [("d", SECOND, first), ("b", SECOND, first), ("de", THIRD, rewraps)]
+    small += [("dg", THIRD, rewraps), ("ef", THIRD, rewraps), ("bef", THIRD, rewraps)]
+    for names, policy, there in small:
+        given = {}
+        for name in names:
+            party = policy.party_of(KEYS[name].verify_key)
+            have = holdings(name, held, policy, there)
+            given |= {(way, party): value for way, value in have.items()}
+        shares, _ = join(held.header, FIRST, there, given)
+        direct = sum(name in held.header.authorities for name in names)
+        tally.add("rewrapped shares, fewer than a quorum", len(shares) + direct >= FIRST.quorum)
+
+
+def test_who_gives_a_wrong_piece_is_named(held: Container, tally) -> None:
+    rewraps = [cut("b", SECOND, held)]
+    warrant, given = answers_of("cd", held, SECOND, rewraps, "ac")
+    [(way, piece)] = [item for item in given[1].pieces.items() if item[0][0] == held.header.id]
+    lie = replace(given[1], pieces={way: piece[:-2] + bytes([piece[-2] ^ 1]) + piece[-1:]})
+    error = tally.refused(
+        "a wrong piece of a share",
+        lambda: open_with_answers(held, warrant, SECOND, [given[0], lie, given[2]], rewraps),
+    )
+    assert "d gave a wrong piece" in str(error)
+
+
+@pytest.mark.parametrize("lie", ["another share", "pieces of no one share"])
+def test_who_cuts_a_wrong_share_is_named_and_loses_nobody_s_shot(
+    lie: str, held: Container, tally
+) -> None:
+    false = cut("b", SECOND, held, instead={(): bytes(32) + b"\x02"})
+    if lie == "pieces of no one share":
+        false = replace(false, pieces={way: (p[0], p[0], p[0]) for way, p in false.pieces.items()})
+        pieces = {((false.digest,), party): b"\x01" * 34 for party in SECOND.authorities}
+        wanted = hashlib.sha256(b"\x01" * 34).hexdigest()
+        false = replace(false, pieces=dict.fromkeys(false.pieces, (wanted,) * 3))
+        shares, wrong = join(held.header, FIRST, [false], pieces)
+        assert (shares, wrong) == ({}, ["b has cut another share than its own"])
+        return
+    error = tally.refused("a wrong share, rewrapped", lambda: opens("cd", held, SECOND, [false]))
+    assert "b has cut another share than its own" in str(error)
+    assert opens("cd", held, SECOND, [false, cut("b", SECOND, held)])
+    assert opens("cd", held, SECOND, [false, cut("a", SECOND, held)])
+
+
+def test_pieces_of_one_shot_are_not_given_for_another(held: Container, shot, tally) -> None:
+    """By who has a key of an authority: a warrant for one shot would open the other."""
+    other = sealed(shot, 2)
+    real = cut("b", SECOND, other)
+    body = real.document.body
+    entry = body["shots"][0] | {"id": held.header.id}
+    document = Document(real.document.kind, body | {"shots": [entry]}).signed(KEYS["b"])
+    forged = parse_rewrap(document.encode(), SECOND)
+    _, [of_d, _] = answers_of("d", held, SECOND, [forged], "ac")
+    tally.add("pieces of one shot under the id of another", len(of_d.pieces))
+    [refusal] = of_d.refusals
+    assert "was cut from another shot" in refusal.fact
+
+
+def test_what_was_altered_or_is_a_stranger_s_is_refused(held: Container, tally) -> None:
+    document = cut("b", SECOND, held).document
+    body = document.body
+    others = {
+        "warrant": "0" * 64,
+        "policy": FIRST.digest,
+        "authority": "a",
+        "time": "2026-11-22T12:00:00Z",
+        "shots": [],
+        "parts": body["parts"][::-1],
+    }
+    assert others.keys() == body.keys()
+    for name, value in others.items():
+        altered = replace(document, body=body | {name: value})
+        tally.refused("an altered rewrap", lambda a=altered: parse_rewrap(a.encode(), SECOND))
+    for key in (KEYS["e"], CUSTODIAN, CAMERA):
+        stranger = Document(document.kind, body).signed(key)
+        with pytest.raises(SealError, match="not signed by an authority"):
+            parse_rewrap(stranger.encode(), SECOND)
+    parts = [base64.b64decode(part) for part in body["parts"]]
+    d = SECOND.party_of(KEYS["d"].verify_key)
+    assert d is not None
+    for other in (parts[0], b"", parts[2][:-1]):
+        sealed_parts = [base64.b64encode(part).decode() for part in (*parts[:2], other)]
+        torn = Document(document.kind, body | {"parts": sealed_parts}).signed(KEYS["b"])
+        with pytest.raises(SealError):
+            PiecesFor([parse_rewrap(torn.encode(), SECOND)], d, IDENTITIES["d"])
+    entry = body["shots"][0]
+    hashes = entry | {"pieces": entry["pieces"][::-1]}
+    false = Document(document.kind, body | {"shots": [hashes]}).signed(KEYS["b"])
+    with pytest.raises(SealError, match="not those that it signed"):
+        PiecesFor([parse_rewrap(false.encode(), SECOND)], d, IDENTITIES["d"])
+    with pytest.raises(SealError, match="authorities of another policy"):
+        parse_rewrap(document.encode(), FIRST)
+
+
+JSON = st.recursive(
+    st.none() | st.integers() | st.text(max_size=20) | st.sampled_from(["0" * 64, "0" * 32]),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner),
+    max_leaves=8,
+)
+
+
+@given(
+    name=st.sampled_from(["warrant", "policy", "authority", "time", "shots", "parts"]), value=JSON
+)
+@example(name="shots", value=[{"id": "0" * 32, "of": ["0" * 64] * 17, "pieces": ["0" * 64] * 3}])
+@example(name="shots", value=[{"id": "0" * 32, "of": ["0" * 64] * 16, "pieces": ["0" * 64] * 3}])
+@example(name="shots", value=[{"id": "0" * 32, "of": [], "pieces": ["0" * 64] * 3}] * 2)
+@example(name="parts", value=["", "YQ==", "x"])
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_hostile_fields_under_a_good_signature(name: str, value: object, held: Container) -> None:
+    body = cut("b", SECOND, held).document.body
+    document = Document("sealshot/rewrap/1", body | {name: value}).signed(KEYS["b"])
+    d = SECOND.party_of(KEYS["d"].verify_key)
+    assert d is not None
+    with suppress(SealError):
+        found = PiecesFor([parse_rewrap(document.encode(), SECOND)], d, IDENTITIES["d"])
+        assert set(found.of(held.header)) == {(document.digest,)}
+
+
+def test_what_need_not_be_rewrapped_or_would_be_weaker_is_refused(held: Container) -> None:
+    with pytest.raises(SealError, match="sealed to the authorities of version 1, as it is"):
+        check_rewrap(held.header, FIRST)
+    check_rewrap(held.header, SECOND)
+    strong = tuple(
+        replace(one, recipient=HybridIdentity.generate().recipient) for one in FIRST.authorities
+    )
+    hybrid = replace(FIRST, authorities=strong)
+    weaker = replace(SECOND, previous=hybrid)
+    header = replace(held.header, policy=hybrid.digest)
+    with pytest.raises(SealError, match="are not post-quantum"):
+        check_rewrap(header, weaker)
