@@ -31,7 +31,7 @@ class Tile(Elaboratable):
     Attributes:
         inputs, first, last: what all tiles see; see :class:`ComputeArray`.
         weights: of the four lanes, an edge after their inputs: they need no copies.
-        below, hold: the hold registers of the tile before and of this one.
+        above, hold: the hold registers of the tile whose sums leave after this one's, and its own.
     """
 
     def __init__(self) -> None:
