@@ -29,7 +29,7 @@ def erc(results: Path) -> str:
         for name, cost in found["costs"].items()
     }
     return markdown_table(
-        ("score", *areas, "ms a face", "MMACs"),
+        ("score", *areas, "CPU ms a face", "MMACs"),
         (
             (_score_name(name), *(cells[name] for cells in areas.values()), *costs[name])
             for name in _in_order(found)

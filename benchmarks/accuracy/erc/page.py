@@ -131,7 +131,7 @@ def _costs(evidence: Evidence) -> Iterator[str]:
     if rows:
         yield "<h2>What a face costs</h2>"
         yield table(
-            ("score", "ms a face", "MMACs"),
+            ("score", "CPU ms a face", "MMACs"),
             rows,
             "Milliseconds: one face at a time on this machine, reading and detection not counted. "
             "MMACs: millions of multiply-accumulates of the network.",

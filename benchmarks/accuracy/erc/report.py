@@ -88,7 +88,7 @@ def print_tables(evidence: Evidence) -> None:
             "comparisons. pAUC: 1 is as good as chance, lower is better."
         )
         table(
-            ["score", ">pAUC(0.2)", ">pAUC(0.3)", ">95 %", ">to PERFECT", ">ms/face", ">MMACs"],
+            ["score", ">pAUC(0.2)", ">pAUC(0.3)", ">95 %", ">to PERFECT", ">CPU ms/face", ">MMACs"],
             [row(line, evidence.costs) for line in by_area(lines)],
         )
 
