@@ -31,6 +31,9 @@ ENOUGH_PX = 1920 * 1080
 """More than that costs more to decode than it gives of faces."""
 MEDIA = "http://www.onvif.org/ver10/media/wsdl"
 REFUSED = ("notauthorized", "not authorized", "unauthorized", "failedauthentication")
+REFUSED_HINT = (
+    "check both; where it takes HTTP's digest alone, give the address of the stream itself"
+)
 STREAMS = ("rtsp", "rtsps")
 
 T = TypeVar("T")
@@ -182,7 +185,8 @@ def _asked(device: SplitResult, want: Want[T]) -> T:
     except clients.ClientError as error:
         code = getattr(error, "errno", None) or 0
         why = os.strerror(code).lower() if code > 0 else "it hung up"
-        raise NoVideoError("there is no such host" if code < 0 else why) from None
+        hint = "" if code else "where it speaks HTTPS alone, give the address of the stream itself"
+        raise NoVideoError("there is no such host" if code < 0 else why, hint) from None
     except (AttributeError, KeyError, TypeError, ValueError):  # what an answer lacks
         raise NoVideoError(
             "its answer is not as ONVIF has it", "give the address of the stream itself"
@@ -193,7 +197,7 @@ def _refusal(error: Exception) -> NoVideoError:
     words = f"{error} {getattr(error, 'subcodes', '')}".lower()
     status = getattr(error, "status_code", 0)
     if status == HTTPStatus.UNAUTHORIZED or any(said in words for said in REFUSED):
-        return NoVideoError("user or password is refused", "check both", lasting=True)
+        return NoVideoError("user or password is refused", REFUSED_HINT, lasting=True)
     if not getattr(error, "code", None):  # a device gives its faults one
         return NoVideoError(
             "it does not speak ONVIF there",

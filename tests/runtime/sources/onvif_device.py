@@ -8,11 +8,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import socket
+import ssl
 import threading
 import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 MAY_BE_OLD = timedelta(seconds=5)
 NAMES = {
@@ -29,6 +31,11 @@ NAMES = {
 SPACES = " ".join(f'xmlns:{short}="{name}"' for short, name in NAMES.items())
 
 
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, *_: object) -> None:
+        """Say nothing of a client that does not speak TLS."""
+
+
 @dataclass
 class Device:
     """What it says, and how it is set up."""
@@ -43,7 +50,12 @@ class Device:
     address: str = ""
     """What it takes its own address for; empty if it knows."""
     knows_services: bool = True
-    has_media: bool = True
+    media: str | None = NAMES["trt"]
+    """Namespace of its media service, which says the version; None where it has none."""
+    http_digest: bool = False
+    """Whether it lets nobody in but by the digest of HTTP, before it looks at what is asked."""
+    certificate: Path | None = None
+    """With its key: it speaks TLS alone."""
     asked: list[str] = field(default_factory=list)
     """What it was asked, in order; a stream with its profile's token."""
 
@@ -53,6 +65,13 @@ class Device:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
+                if device.http_digest:
+                    self.send_response(401)
+                    challenge = 'Digest realm="camera", qop="auth", nonce="7a6f", algorithm=MD5'
+                    self.send_header("WWW-Authenticate", challenge)
+                    self.send_header("Content-Length", "0")
+                    self.end_headers()
+                    return
                 status, answer = device.answer(ElementTree.fromstring(body))
                 data = f"<s:Envelope {SPACES}><s:Body>{answer}</s:Body></s:Envelope>".encode()
                 self.send_response(status)
@@ -64,7 +83,13 @@ class Device:
             def log_message(self, *_: object) -> None:
                 pass
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server = _Server(("127.0.0.1", 0), Handler)
+        if self.certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(self.certificate)
+            self.server.socket = context.wrap_socket(
+                self.server.socket, server_side=True, do_handshake_on_connect=False
+            )
         self.port = self.server.server_address[1]
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
@@ -89,11 +114,11 @@ class Device:
         if self.user and not self._is_known(envelope):
             return 400, _fault("Sender", "ter:NotAuthorized", "Sender not authorized")
         if action == "GetServices" and self.knows_services:
-            media = f"<tds:Service><tds:Namespace>{NAMES['trt']}</tds:Namespace><tds:XAddr>{here}"
+            media = f"<tds:Service><tds:Namespace>{self.media}</tds:Namespace><tds:XAddr>{here}"
             media += "/onvif/media</tds:XAddr>" + _VERSION + "</tds:Service>"
             services = f"<tds:Service><tds:Namespace>{NAMES['tds']}</tds:Namespace><tds:XAddr>"
             services += f"{here}/onvif/device_service</tds:XAddr>{_VERSION}</tds:Service>"
-            services += media if self.has_media else ""
+            services += media if self.media else ""
             return 200, f"<tds:GetServicesResponse>{services}</tds:GetServicesResponse>"
         if action == "GetCapabilities":
             return 200, (

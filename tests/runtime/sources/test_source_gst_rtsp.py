@@ -1,4 +1,4 @@
-"""Four cameras of a real RTSP server, over TCP and UDP, with packets lost, gone and back."""
+"""Four cameras of a real RTSP server, over TCP and UDP: packets lost and late, gone and back."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("clip") / "clip.mp4"
     rng = np.random.default_rng(0)
     with av.open(str(path), "w") as container:
-        video = container.add_stream(
-            "libx264", rate=FPS, options={"g": "25", "preset": "ultrafast"}
-        )
+        # of one slice: GStreamer puts parameter sets between those of a picture, FFmpeg parts it
+        whole = {"g": "25", "preset": "ultrafast", "x264-params": "sliced-threads=0"}
+        video = container.add_stream("libx264", rate=FPS, options=whole)
         video.width, video.height, video.pix_fmt = 160, 120, "yuv420p"
         noise = rng.integers(0, 255, (120, 160, 3)).astype(np.uint8)
         for index in range(FPS * SECONDS):
@@ -82,6 +82,18 @@ def test_four_cameras_of_one_server_are_read(serve, options) -> None:
             times = [next(frames).time_s for _ in range(15)]
             assert source.live
             assert all(after > before for before, after in pairwise(times))
+
+
+def test_packets_that_overtake_each_other_cost_no_picture(serve, clip) -> None:
+    """A tenth of them comes after the next one."""
+    _, port = serve("--udp", "--late", "0.1")
+    with open_source(str(clip)) as recording:
+        sent = {frame.image.tobytes() for frame in frames_of(recording)}
+    with open_source(f"rtsp://127.0.0.1:{port}/0") as source:
+        frames = frames_of(source)
+        got = [next(frames) for _ in range(40)]
+    assert all(after.time_s > before.time_s for before, after in pairwise(got))
+    assert {frame.image.tobytes() for frame in got} <= sent
 
 
 def test_a_server_of_udp_that_is_killed_is_waited_for(serve) -> None:

@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
 import pytest
+from certificates import HERE, certificate
 from onvif_device import Device, Discoverable, probe_match
 
 from sealshot.runtime.cli.main import main
@@ -22,6 +23,7 @@ from sealshot.runtime.sources.onvif import profiles_of, stream_address
 from sealshot.runtime.sources.reader import NoVideoError
 
 pytest.importorskip("onvif")
+MEDIA_2 = "http://www.onvif.org/ver20/media/wsdl"
 STREAMS = (("s", "Sub", 640, 360), ("m", "Main", 1920, 1080), ("4k", "Full", 3840, 2160))
 
 
@@ -79,11 +81,13 @@ def test_of_several_profiles_the_one_that_was_named_or_fits_is_taken(device, pat
         ({"user": "me", "password": "secret"}, "{0}", "user or password is refused", True),
         ({}, "{0}/7", "the device has no profile '7'", True),
         ({"profiles": (("a", "A", 0, 0),)}, "{0}", "offers no stream of video", True),
-        ({"has_media": False}, "{0}", "no media service", True),
+        ({"media": None}, "{0}", "no media service", True),
+        ({"media": MEDIA_2}, "{0}", "no media service of ONVIF's version 1", True),
+        ({"http_digest": True, "user": "me", "password": "secret"}, "{0}", "is refused", True),
         ({"stream": "file:///etc/hostname"}, "{0}", "names no rtsp:// address", True),
         ({"stream": "http://["}, "{0}", "names no rtsp:// address", True),
     ],
-    ids=["password", "profile", "sound", "media", "file", "none"],
+    ids=["password", "profile", "sound", "media", "media 2", "digest", "file", "none"],
 )
 def test_what_cannot_work_is_told(device, given, spec, why, lasting) -> None:
     camera = device(**given)
@@ -104,6 +108,13 @@ def test_who_does_not_listen_is_waited_for_and_who_is_no_device_is_told(web_serv
     with pytest.raises(NoVideoError, match="does not speak ONVIF there") as caught:
         stream_address(f"onvif://127.0.0.1:{web_server}")
     assert caught.value.lasting
+
+
+def test_a_device_that_speaks_tls_alone_is_told(device, tmp_path) -> None:
+    certificate(tmp_path / "camera.pem", HERE, None)
+    with pytest.raises(NoVideoError, match="it hung up") as caught:
+        stream_address(device(certificate=tmp_path / "camera.pem").spec)
+    assert "HTTPS alone" in caught.value.hint
 
 
 @pytest.fixture

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
 import functools
-import ipaddress
 import socket
 import ssl
 import threading
@@ -15,11 +13,8 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from certificates import HERE, certificate
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
 
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.sources import Tls, frames_of, open_source
@@ -28,8 +23,6 @@ from sealshot.runtime.sources.media import Media
 from sealshot.runtime.sources.reader import NoVideoError
 
 FRAMES = 20
-HERE = (x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1")))
-Issuer = tuple[x509.Name, ec.EllipticCurvePrivateKey]
 
 
 class Quiet(SimpleHTTPRequestHandler):
@@ -52,26 +45,6 @@ class Server(ThreadingHTTPServer):
 
     def handle_error(self, *_: object) -> None:
         """Say nothing of clients that hang up."""
-
-
-def certificate(path: Path, names: tuple[x509.GeneralName, ...], issuer: Issuer | None) -> Issuer:
-    """Write a certificate and its key; with no issuer it signs itself."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, path.stem)])
-    authority, signing = issuer or (name, key)
-    builder = x509.CertificateBuilder(
-        authority,
-        name,
-        key.public_key(),
-        x509.random_serial_number(),
-        datetime.datetime(2020, 1, 1),
-        datetime.datetime(2099, 1, 1),
-    ).add_extension(x509.BasicConstraints(not names, None), critical=True)
-    if names:
-        builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
-    secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    path.write_bytes(builder.sign(signing, hashes.SHA256()).public_bytes(Encoding.PEM) + secret)
-    return name, key
 
 
 @pytest.fixture(scope="module")
