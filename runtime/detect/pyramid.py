@@ -21,6 +21,9 @@ from sealshot.runtime.types import Floats
 WINDOW_PX = 12  # what the network looks at
 STRIDE_PX, COARSE_STRIDE_PX = 2, 4
 CHUNK_PX = 80_000  # a larger one leaves the processor's cache
+ONE_GO_PX = 10_000
+"""A smaller level is looked at in one go, when its last rows are due: what bands of it have in
+common would cost as much again."""
 LEAST_GAP_PX = 2 * WINDOW_PX  # between parts of a level: nearer ones cost less as one
 LEVEL_OVERLAP = 0.5
 NOTHING = np.empty((0, 9), np.float32)
@@ -90,10 +93,13 @@ def parts(level: Level, start: float, end: float, where: Places | None) -> Itera
 
     Args:
         level: the level.
-        start: with ``end`` the rows of windows, as shares of all of them.
+        start: with ``end`` the rows of windows, as shares of all of them; a small level is looked
+            at as a whole with its last rows, and not with others.
         end: see ``start``.
         where: only windows matter that see one of these places; None: all of them.
     """
+    if level.width * level.height < ONE_GO_PX:
+        start, end = float(end < 1), 1.0
     rows = slice(int(start * level.rows), int(end * level.rows))
     if rows.start == rows.stop:
         return

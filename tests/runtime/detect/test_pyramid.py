@@ -8,7 +8,7 @@ import pytest
 
 from sealshot.runtime.demo.clip import PORTRAIT
 from sealshot.runtime.detect.mtcnn import FAST, Mtcnn
-from sealshot.runtime.detect.pyramid import Part, levels, slide
+from sealshot.runtime.detect.pyramid import ONE_GO_PX, Part, levels, parts, slide
 from sealshot.runtime.detect.sampling import MipSampler
 
 ALONE, TOGETHER = 0, 10**9
@@ -70,6 +70,17 @@ def test_parts_of_levels_are_where_they_are(detector, wall):
     assert len(together) == len(alone) > 5
     order = [np.lexsort(np.round(found, 2).T) for found in (alone, together)]
     assert together[order[1]] == pytest.approx(alone[order[0]], abs=1e-2)
+
+
+@pytest.mark.parametrize("cuts", [(0, 1), (0, 0.3, 0.31, 0.9, 1), (0, 0.999, 1)])
+def test_each_row_of_windows_is_looked_at_once_a_round(cuts):
+    """Small levels as a whole, in one of its parts."""
+    for level in levels(1280, 720, 36, FAST.factor, 1):
+        found = [list(parts(level, start, end, None)) for start, end in itertools.pairwise(cuts)]
+        rows = [row for some in found for part in some for row in range(level.rows)[part.rows]]
+        assert rows == list(range(level.rows))
+        small = level.width * level.height < ONE_GO_PX
+        assert sum(map(bool, found)) <= (1 if small else len(cuts))
 
 
 def test_few_calls_are_made(detector, wall, monkeypatch):
