@@ -51,6 +51,7 @@ Stop it whenever you like: the same command goes on where it was. What is kept i
   --weight NAME=X     of a loss: reconstruction (default 50), anonymity, attributes, track,
                       diversity, adversarial (1 each), colours (10); may be repeated
   --wasserstein       train D_f with the paper's gradient penalty, not with hinge and R1
+  --pairwise          train the paper's critic too, which looks at pairs, and say how well it does
   --critic-steps N    (default 4000)
   --steps N           of the net that draws (default 20000)
   --batch N           faces a step of the net that draws (default 16)
@@ -85,12 +86,14 @@ def train(argv: list[str]) -> int:
     add("--weight", type=_weight, action="append", default=[])
     add("--wasserstein", action="store_true")
     add("--batch", type=positive_int)
+    add("--pairwise", action="store_true")
     add("--seed", type=positive_int)
     add("--device", default="cpu")
     given = arguments.parse_args(argv)
     import torch
 
     from sealshot.export.deid.faces import cut_faces, load_faces
+    from sealshot.export.deid.training import papers_critic
     from sealshot.export.deid.training import train as train_all
 
     try:
@@ -114,8 +117,12 @@ def train(argv: list[str]) -> int:
         if (value := getattr(given, name)) is not None
     }
     plan = replace(Plan(), **chosen, **dict(given.weight))
+    faces = load_faces(kept)
+    if given.pairwise:
+        auc = papers_critic(faces, plan, given.out, given.device)
+        say(f"AUC of the paper's critic on people whom it never saw: {auc:.3f}")
     name = ", ".join(folder.resolve().name for folder in given.faces)
-    trained = train_all(load_faces(kept), plan, given.out, given.device, name)
+    trained = train_all(faces, plan, given.out, given.device, name)
     path = given.out / "faces.onnx"
     _write(trained, path)
     note(f"measure what it hides: sealshot bench deid FACES --recognizer FILE --drawn {path}")

@@ -46,6 +46,24 @@ def attributes(logits: Tensor, labels: Tensor) -> Tensor:
     return _mean(each, known)
 
 
+def shared(logits: Tensor, left: Tensor, right: Tensor) -> Tensor:
+    """Mean loss of what two pictures share, over identity and labels; both ways weigh alike.
+
+    Args:
+        logits: ``[n, traits]``, of :class:`~sealshot.export.nets.deid.PairCritic`.
+        left: ``[n, traits]``: the traits of one picture; -1 where nobody knows.
+        right: of the other.
+    """
+    known = (left >= 0) & (right >= 0)
+    same = (left == right).to(logits.dtype)
+    each = functional.binary_cross_entropy_with_logits(logits, same, reduction="none")
+    both = [
+        (each * where).sum(0) / where.sum(0).clamp(min=1)
+        for where in (known & (left == right), known & (left != right))
+    ]
+    return (both[0] + both[1]).mean() / 2
+
+
 def other(critic: Critic, seen: Tensor, made: Tensor) -> Tensor:
     """``-log(1 - D_a)``: that a critic does not take two faces for one person."""
     return functional.softplus(critic.same(seen, made)).mean()

@@ -6,7 +6,8 @@
   looks; the paper's sees all, and learns to hide it.
 - :class:`Reversible` is the paper's U_e, and :class:`Undo` its U_d, which brings back what it can.
 - :class:`Critic` is the pairwise matcher D_a, factorised: one embedding a picture, a pair is judged
-  by the cosine of two, and the attributes are heads on it.
+  by the cosine of two, and the attributes are heads on it. :class:`PairCritic` is the paper's,
+  which looks at two pictures at once.
 - :class:`Patches` is D_f (PatchGAN), told where the landmarks are.
 """
 
@@ -232,6 +233,32 @@ class Critic(nn.Module):
         luma = faces[:, :1]
         spread = luma.std((1, 2, 3), keepdim=True) + 0.02
         return (luma - luma.mean((1, 2, 3), keepdim=True)) / spread
+
+
+class PairCritic(nn.Module):
+    """D_a as in the paper's Table I, one net for all traits: do two pictures share them."""
+
+    def __init__(self, attributes: int) -> None:
+        """Begin untrained.
+
+        Args:
+            attributes: number of labels, beside the identity.
+        """
+        super().__init__()
+        layers = ((6, 16, 2), (16, 64, 1), (64, 128, 1), (128, 64, 2), (64, 64, 2), (64, 64, 2))
+        self.body = nn.Sequential(
+            *(_block(c_in, c_out, stride) for c_in, c_out, stride in layers),
+            nn.Flatten(),
+            nn.Linear(64 * CELLS**2, 128),
+            nn.LeakyReLU(SLOPE),
+            nn.Linear(128, 1 + attributes),
+        )
+
+    def forward(self, left: Tensor, right: Tensor) -> Tensor:
+        """Return logits ``[n, 1 + attributes]`` that two faces are of one person, and that each
+        label is the same; faces are ``float [n, 3, 64, 64]``, 0 to 1."""
+        out: Tensor = self.body(4 * (torch.cat([left, right], 1) - 0.5))
+        return out
 
 
 class Patches(nn.Module):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from sealshot.benchmarks.accuracy.deid.drawn import FACE_PX, Drawn, measure
+from sealshot.benchmarks.accuracy.deid.drawn import FACE_PX, Drawn, measure, watch
 from sealshot.benchmarks.accuracy.deid.learned import Undone, undone
 from sealshot.benchmarks.accuracy.deid.recognition import (
     FMR,
@@ -60,15 +60,16 @@ as often as {100 * MOST_SAME:g} in 100 times and its AUC is between {LEAST_AUC} 
 With --drawn also what drawn faces keep, beside the figures of UU-Net's paper: the person within a
 track, none between two tracks, pose, labels. With --undo and --attack how much of a person nets
 bring back: the paper's U_d, and one that an outsider trains with what draws and photos of his own.
-{needs("export")} (for --attack)
+{needs("bench")} --attack needs PyTorch, too.
 
   --recognizer FILE   the matcher, as for `sealshot erc`; it must have had no part in the training
   --drawn FILE.onnx   measure style face too: faces drawn by this net over the blur
   --labels FILE       what is known of FACES, as for `sealshot train deid`; may be repeated
   --undo FILE.onnx    a net that undoes what --drawn draws
   --attack PHOTOS     train an outsider's on this folder of face pictures
-  --attack-steps N    of {16} pictures each (default {ATTACK_STEPS})
-  --sheets DIR        write contact sheets; they show people, and only you may read them
+  --attack-steps N    of 16 pictures each (default {ATTACK_STEPS})
+  --sheets DIR        write contact sheets, which show people and only you may read, and with
+                      --drawn what lies behind the figures: confidence, distances, tracks
   -o, --output FILE   write the figures as JSON
   --json              print them as JSON instead of tables
 
@@ -96,6 +97,8 @@ def main(argv: list[str]) -> int:
         arguments.error("--labels, --undo and --attack go with --drawn")
     if given.attack and not given.attack.is_dir():
         raise InputError(f"there is no folder {given.attack}", hint="name a folder of photos")
+    if given.sheets:  # matplotlib is an extra: that it is missing is said before the work
+        from sealshot.benchmarks.accuracy.deid.plots import draw_plots
     matcher = Matcher(given.recognizer)
     painter = Painter(given.drawn) if given.drawn else None
     undoers = {"U_d": Undoer(given.undo)} if given.undo else {}
@@ -109,7 +112,8 @@ def main(argv: list[str]) -> int:
     if painter and given.attack:
         undoers["outsider"] = _outsider(painter, given.attack, given.attack_steps)
     rows = evaluate(judge, painter)
-    drawn = measure(judge, given.drawn, given.labels) if given.drawn else None
+    seen = watch(judge, given.drawn) if given.drawn else None
+    drawn = measure(judge, seen, given.drawn, given.labels) if seen else None
     ways = undone(judge, painter, undoers) if painter and undoers else []
     people = len(set(faces.person().tolist()))
     fields = {
@@ -127,6 +131,8 @@ def main(argv: list[str]) -> int:
     if given.sheets:
         for path in write_sheets(given.sheets, judge, given.drawn, undoers):
             note(f"written, readable by you only: {path}")
+        if seen:
+            draw_plots(judge, seen, given.sheets)
     if given.output:
         write_result(given.output, fields)
     if given.json:

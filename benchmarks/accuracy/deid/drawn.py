@@ -65,37 +65,56 @@ class Drawn:
     labels: tuple[Label, ...]
 
 
-def measure(
-    judge: Judge, model: Path, labels: Sequence[Path] = (), find: Detector | None = None
-) -> Drawn:
-    """Measure one net.
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """What a matcher makes of all faces, drawn over and plain, at :data:`FACE_PX`."""
+
+    plain: Looked
+    frames: tuple[Looked, ...]
+    """Of the sequences, drawn over; a detector looked at the first ones."""
+    again: Looked
+    """The first ones in another track."""
+
+    def steps(self) -> NDArray[np.float64]:
+        """Return the distances from frame to frame."""
+        pairs = pairwise(looked.embedding for looked in self.frames)
+        return np.concatenate([np.diagonal(distances(one, later)) for one, later in pairs])
+
+    def tracks(self) -> NDArray[np.float64]:
+        """Return the distances of all drawn faces to all that are drawn in another track."""
+        return distances(self.frames[0].embedding, self.again.embedding)
+
+
+def watch(judge: Judge, model: Path) -> Seen:
+    """Let a net draw sequences, and look at them.
 
     Args:
         judge: a matcher, and the plain faces.
         model: the net.
-        labels: files that say what is known of the faces.
-        find: finds drawn faces for their pose; MTCNN without it.
     """
-    find = find or open_detector("mtcnn", min_face_px=MIN_FACE_PX)
+    find = open_detector("mtcnn", min_face_px=MIN_FACE_PX)
     count, painter = len(judge.faces), Painter(model)
-    with progress("following drawn faces", FRAMES + 1) as bar:
+    with progress("following drawn faces", FRAMES + 2) as bar:
+        plain = look(
+            judge.faces, judge.matcher, lambda i: scaled(judge.faces.view(i), FACE_PX), find
+        )
         frames = []
         for number in range(FRAMES):
-            frames.append(_look(judge, painter, number, 0, find if not number else None))
             bar.update(number + 1)
-        again = _look(judge, painter, 0, count).embedding
-    steps = [
-        np.diagonal(distances(one.embedding, later.embedding)) for one, later in pairwise(frames)
-    ]
-    within = np.concatenate(steps)
-    tracks, other = distances(frames[0].embedding, again), ~judge.same
+            frames.append(_look(judge, painter, number, 0, None if number else find))
+        return Seen(plain, tuple(frames), _look(judge, painter, 0, count))
+
+
+def measure(judge: Judge, seen: Seen, model: Path, labels: Sequence[Path] = ()) -> Drawn:
+    """Measure what was seen of a net; ``labels`` are files that say what is known of the faces."""
+    within, tracks, other = seen.steps(), seen.tracks(), ~judge.same
     two_people = distances(judge.plain, judge.plain)[other]
     return Drawn(
         float(ks_2samp(within, tracks[other]).pvalue),
         float(np.mean(within > judge.limit)),
         d_prime(np.diagonal(tracks), tracks[other]),
         float(np.diagonal(tracks).mean() / two_people.mean()),
-        _turned(frames[0]),
+        _turned(seen.frames[0]),
         _labels(judge, model, read_labels(labels)) if labels else (),
     )
 

@@ -12,21 +12,24 @@ torch = pytest.importorskip("torch")
 
 from sealshot.export.command import main as export  # noqa: E402
 from sealshot.export.deid import losses  # noqa: E402
+from sealshot.export.deid.attack import train_outsider  # noqa: E402
 from sealshot.export.deid.codec import coded  # noqa: E402
 from sealshot.export.deid.command import train as train_command  # noqa: E402
 from sealshot.export.deid.export import export_drawing, load_trained  # noqa: E402
 from sealshot.export.deid.faces import DeidFaces  # noqa: E402
 from sealshot.export.deid.labels import ATTRIBUTES, UNKNOWN, labels_of  # noqa: E402
 from sealshot.export.deid.plan import Plan  # noqa: E402
-from sealshot.export.deid.training import Trained, train  # noqa: E402
+from sealshot.export.deid.training import Trained, papers_critic, train  # noqa: E402
 from sealshot.export.nets.deid import (  # noqa: E402
     Critic,
     Drawing,
+    PairCritic,
     Release,
     Reversible,
     latent,
     spots,
 )
+from sealshot.export.nets.onnx_export import count_macs  # noqa: E402
 from sealshot.runtime.errors import InputError  # noqa: E402
 from sealshot.runtime.public.painter import Painter  # noqa: E402
 from sealshot.runtime.public.placing import WANTED  # noqa: E402
@@ -141,6 +144,42 @@ def test_a_critic_is_deceived_when_it_takes_one_for_two() -> None:
     x = torch.nn.functional.normalize(torch.eye(2, 128))
     assert losses.other(critic, x, x) > losses.other(critic, x, x.flip(0))
     assert losses.same(critic, x, x) < losses.same(critic, x, x.flip(0))
+
+
+def test_the_papers_critic_is_of_its_size_and_is_judged(faces: DeidFaces, tmp_path: Path) -> None:
+    def two(count: int) -> tuple[torch.Tensor, torch.Tensor]:
+        return torch.zeros(count, 3, 64, 64), torch.zeros(count, 3, 64, 64)
+
+    assert count_macs(PairCritic(0), two) == pytest.approx(108e6, rel=0.01)  # as Table I has it
+    auc = papers_critic(faces, PLAN, tmp_path)
+    assert 0 <= auc <= 1
+    assert papers_critic(faces, PLAN, tmp_path) == auc  # from its checkpoint
+
+
+def test_what_two_share_costs_nothing_where_nobody_knows() -> None:
+    left, right = torch.tensor([[1, 0], [2, 1]]), torch.tensor([[1, UNKNOWN], [3, 1]])
+    good = torch.tensor([[9.0, 9.0], [-9.0, 9.0]])
+    assert losses.shared(good, left, right) < 1e-3
+    wrong_where_unknown = torch.tensor([[9.0, -9.0], [-9.0, 9.0]])
+    assert losses.shared(wrong_where_unknown, left, right) < 1e-3
+    assert losses.shared(-good, left, right) > 1
+
+
+def test_an_outsider_learns_from_what_draws_alone(faces: DeidFaces, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    net = Reversible(A)
+    torch.nn.init.zeros_(net.net.last.weight)
+    torch.nn.init.zeros_(net.net.last.bias)  # it draws what it sees
+    export_drawing(Trained(net, None, "none", (0.5,)), tmp_path / "same.onnx")
+    smooth = torch.nn.functional.avg_pool2d(torch.from_numpy(faces.crops).float(), 9, 1, 4).byte()
+    photos = replace(faces, crops=smooth.numpy())
+    held = smooth[:4, :, 4:-4, 4:-4] / 255
+
+    def off(steps: int) -> float:
+        undo = train_outsider(Painter(tmp_path / "same.onnx"), photos, steps)
+        return float((undo.undo(held) - held).detach().abs().mean())
+
+    assert off(12) < 0.5 * off(1)
 
 
 def test_an_unknown_label_costs_nothing() -> None:
