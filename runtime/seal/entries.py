@@ -168,6 +168,28 @@ class Destroyed:
 
 
 @dataclass(frozen=True, slots=True)
+class BackedUp:
+    """A custodian sealed the key of an epoch, or of a case, to a second one for the first time."""
+
+    event: ClassVar[str] = "backed-up"
+    time: str
+    to: str
+    """Name of the second custodian."""
+    epoch: str = ""
+    warrant: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """A second custodian opened the backup of a key."""
+
+    event: ClassVar[str] = "restored"
+    time: str
+    epoch: str = ""
+    warrant: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class HoldKept:
     """A custodian put the secret of a shot under the key of a case."""
 
@@ -258,6 +280,8 @@ Entry = (
     | ErasurePlaced
     | Published
     | Destroyed
+    | BackedUp
+    | Restored
     | HoldKept
     | Barred
     | Answered
@@ -282,6 +306,8 @@ _KINDS: dict[str, type[Any]] = {
         ErasurePlaced,
         Published,
         Destroyed,
+        BackedUp,
+        Restored,
         HoldKept,
         Barred,
         Answered,

@@ -113,7 +113,15 @@ def read_identities(file: str) -> list[PrivateKey]:
             f"the identity file {file} is locked with a passphrase",
             hint="unlock it on the way: `age -d FILE | sealshot open ... --identity -`",
         )
-    name = "standard input" if file == STDIN else file
+    return identities_in(data, "standard input" if file == STDIN else file)
+
+
+def identities_in(data: bytes, name: str) -> list[PrivateKey]:
+    """Read what an identity file of that name holds.
+
+    Raises:
+        SealError: it is none.
+    """
     return _parse_lines(data, name, "identity", parse_identity)
 
 

@@ -26,9 +26,8 @@ from sealshot.runtime.seal.warrant import RefusedError, check_warrant, read_warr
 REQUEST_LIMIT = 1024 * 1024 * 1024  # bytes; a shot takes about 8 kB of a request
 
 
-def answer_arguments(command: str, usage: str) -> Arguments:
-    """Return the arguments that each answer takes."""
-    arguments = Arguments(command, usage)
+def add_answer(arguments: Arguments) -> None:
+    """Add what each answer takes."""
     add = arguments.add_argument
     add("request", type=Path)
     add("--warrant", type=Path, required=True)
@@ -37,7 +36,6 @@ def answer_arguments(command: str, usage: str) -> Arguments:
     add("--log", type=Path)
     add("--again", action="store_true")
     add("--json", action="store_true")
-    return arguments
 
 
 def answer_request(

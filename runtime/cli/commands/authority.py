@@ -10,7 +10,7 @@ from sealshot.runtime.age.x25519 import X25519Identity
 from sealshot.runtime.cli.arguments import Arguments, output_file, run_action
 from sealshot.runtime.cli.commands.answering import (
     REQUEST_LIMIT,
-    answer_arguments,
+    add_answer,
     answer_request,
     go_by,
 )
@@ -102,7 +102,8 @@ def _new(argv: list[str]) -> int:
 
 
 def _answer(argv: list[str]) -> int:
-    arguments = answer_arguments("authority answer", USAGE)
+    arguments = Arguments("authority answer", USAGE)
+    add_answer(arguments)
     arguments.add_argument("--key", type=Path, required=True)
     arguments.add_argument("--hold", type=Path)
     arguments.add_argument("--rewrap", action="append", type=Path, default=[])

@@ -1,0 +1,288 @@
+"""A custodian's keys outlive its machine by a second custodian's, and do not outlive their day."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from sealshot.runtime.age import age
+from sealshot.runtime.cli.commands.custodian_folder import HOLDS, LOG, SECRETS
+from sealshot.runtime.cli.commands.parties import read_signing_key, single_identity
+from sealshot.runtime.cli.main import main
+from sealshot.runtime.errors import SealError
+from sealshot.runtime.seal.documents import Document
+from sealshot.runtime.seal.entries import BackedUp, Restored
+from sealshot.runtime.seal.epochs import destroy_file
+from sealshot.runtime.seal.log_lines import entries_of, lines_in
+from sealshot.runtime.seal.signing import SigningKey
+from sealshot.runtime.seal.times import format_time, parse_time, utc_now
+from sealshot.runtime.seal.warrant import read_warrant
+from sealshot.runtime.vault.keeper import Keeper
+
+D, H = timedelta(days=1), timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class World:
+    """A custodian, and a second one that publishes keys for its backups."""
+
+    parties: object
+    folder: Path
+
+    @property
+    def first(self) -> Path:
+        return self.parties.custodian
+
+    @property
+    def second(self) -> Path:
+        return self.folder / "second"
+
+    @property
+    def backup(self) -> Path:
+        return self.folder / "backup"
+
+    @property
+    def policy(self) -> list[object]:
+        return ["--policy", self.parties.policy]
+
+    def run(self, *arguments: object) -> int:
+        return main([str(argument) for argument in arguments])
+
+    def rotate_second(self) -> int:
+        to = ["--to", self.folder / "published", "--ahead", "2d", "--second"]
+        return self.run("custodian", "rotate", self.second, *self.policy, *to)
+
+    def back_up(self) -> int:
+        by = ["--second", self.second / "second.pub", "--from", self.folder / "published"]
+        ask = ["custodian", "backup", self.first, *self.policy, *by]
+        return self.run(*ask, "--to", self.backup)
+
+    def restore(self, to: str = "third") -> int:
+        if not (self.folder / to).exists():
+            assert self.run("custodian", "new", self.folder / to) == 0
+        ask = ["custodian", "restore", self.backup, *self.policy, "--keys", self.second]
+        return self.run(*ask, "--to", self.folder / to)
+
+    def warrant(self, name: str, *more: object) -> Path:
+        out = self.folder / name
+        recipient = self.parties.investigator.read_text().partition("public key: ")[2].split()[0]
+        new = ["warrant", "new", "--case", "7", "--camera", self.parties.camera_pub, *self.policy]
+        new += ["--from", format_time(utc_now() - H), "--to", format_time(utc_now() + H), *more]
+        assert self.run(*new, "--investigator", recipient, "-o", out) == 0
+        for signer in ("judge", "police"):
+            key = ["--key", self.parties.key(signer)]
+            assert self.run("warrant", "sign", out, *self.policy, *key) == 0
+        return out
+
+    def hold(self, until: timedelta) -> Path:
+        """Put a shot on hold; return the folder of its case."""
+        at = ["--purpose", "hold", "--until", format_time(utc_now() + until)]
+        warrant, request = self.warrant(f"{until.days}.json", *at), self.folder / "held.zip"
+        under = ["--warrant", warrant, *self.policy]
+        assert self.run("open", self.folder / "vault", *under, "--request", request) == 0
+        assert self.run("custodian", "hold", request, *under, "--keys", self.first) == 0
+        return self.first / HOLDS / read_warrant(warrant).digest
+
+
+@pytest.fixture
+def world(fresh_parties, tmp_path: Path) -> World:
+    made = World(fresh_parties, tmp_path)
+    assert made.run("custodian", "new", made.second) == 0
+    assert made.rotate_second() == 0
+    return made
+
+
+def secrets_of(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in (folder / SECRETS).iterdir()}
+
+
+def test_what_was_sealed_opens_after_the_custodian_s_machine_is_gone(
+    world: World, shot, origin, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parties, folder = world.parties, world.folder
+    with Keeper(folder / "vault", parties.sealing()) as keeper:
+        keeper.put(replace(shot, utc=format_time(utc_now())), origin)
+    case = world.hold(60 * D)
+    capsys.readouterr()
+    assert world.back_up() == 0
+    assert "4 of 4 keys backed up" in capsys.readouterr().err
+    kept, held = secrets_of(world.first), {p.name: p.read_bytes() for p in case.iterdir()}
+    signing = (world.first / "custodian.pub").read_text()
+    shutil.rmtree(world.first)
+    assert world.restore() == 0
+    assert "4 keys restored" in capsys.readouterr().err
+    third = folder / "third"
+    assert secrets_of(third) == kept
+    assert {p.name: p.read_bytes() for p in (third / HOLDS / case.name).iterdir()} == held
+    logged = [e for e in entries_of(lines_in(world.second / LOG)) if isinstance(e, Restored)]
+    assert {entry.epoch for entry in logged} == {name[:10] for name in kept} | {""}
+    assert world.restore() == 0  # once more changes nothing
+    assert "0 keys restored" in capsys.readouterr().err
+
+    shared = parties.policy.parent
+    text = parties.policy.read_text()
+    key = signing.partition('verify_key = "')[2].partition('"')[0]
+    new = (third / "third.pub").read_text().partition('verify_key = "')[2].partition('"')[0]
+    changed = text.replace(key, new).replace('name = "custodian"', 'name = "third"')
+    (shared / "next.toml").write_text(changed)
+    change = shared / "change.json"
+    ask = ["policy", "change", shared / "next.toml", *world.policy, "-o", change]
+    assert world.run(*ask) == 0
+    for name in ("judge", "police"):
+        sign = ["policy", "sign", change, *world.policy, "--key", parties.key(name)]
+        assert world.run(*sign) == 0
+    assert world.run("policy", "adopt", change, *world.policy) == 0
+    rotate = ["custodian", "rotate", third, *world.policy, "--to", shared / "epochs"]
+    assert world.run(*rotate, "--ahead", "2d") == 0
+    assert secrets_of(third) == kept
+    warrant, request = world.warrant("w.json"), folder / "r.zip"
+    opening = ["open", folder / "vault", "--warrant", warrant, *world.policy]
+    assert world.run(*opening, "--request", request) == 0
+    answers: list[object] = []
+    for role, name, mine in (
+        ("authority", "judge", ["--key", parties.key("judge")]),
+        ("authority", "police", ["--key", parties.key("police")]),
+        ("custodian", "third", ["--keys", third]),
+    ):
+        out = folder / f"{name}.answer"
+        asked = [role, "answer", request, "--warrant", warrant, *world.policy, *mine, "-o", out]
+        assert world.run(*asked) == 0
+        answers += ["--answer", out]
+    reader = ["--identity", parties.investigator, "-o", folder / "out"]
+    assert world.run(*opening, *answers, *reader) == 0
+
+
+def test_a_backup_dies_on_its_day(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert world.back_up() == 0
+    files = sorted(world.backup.iterdir())
+    for file in files:  # each by the key of its own day, which dies as it does
+        assert file.stem.partition("_")[0] == file.stem.partition("_")[2]
+    with monkeypatch.context() as later:
+        then = utc_now() + 40 * D
+        later.setattr("sealshot.runtime.cli.commands.custodian_backup.utc_now", lambda: then)
+        assert world.restore("late") == 2  # nobody has destroyed anything
+    assert secrets_of(world.folder / "late") == {}
+    today = files[0].stem.partition("_")[0]
+    destroy_file(world.second / SECRETS / f"{today}.key")
+    others = [single_identity(path) for path in (world.second / SECRETS).iterdir()]
+    with pytest.raises(SealError):
+        age.decrypt(files[0].read_bytes(), others)
+    assert world.restore() == 0
+    assert sorted(secrets_of(world.folder / "third")) == sorted(
+        name for name in secrets_of(world.first) if name != f"{today}.key"
+    )
+
+
+def test_a_case_is_backed_up_to_what_dies_before_it_or_told(
+    world: World, shot, origin, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Keeper(world.folder / "vault", world.parties.sealing()) as keeper:
+        keeper.put(replace(shot, utc=format_time(utc_now())), origin)
+    short, long = world.hold(5 * D), world.hold(60 * D)
+    capsys.readouterr()
+    assert world.back_up() == 2  # the second custodian is new: what it has lives for 30 days
+    told = capsys.readouterr().err
+    assert f"the key of the case of warrant {short.name} is not backed up" in told
+    assert "4 of 5 keys backed up" in told
+    [sealed] = (world.backup / HOLDS / long.name).glob("*_*.age")
+    until, _, epoch = sealed.stem.partition("_")
+    newest = max(path.stem for path in (world.folder / "published").glob("*.json"))
+    assert (epoch, [f"{until}.key"]) == (newest, [p.name for p in long.glob("*.key")])
+    assert parse_time(until) > utc_now() + 59 * D
+    logged = [e for e in entries_of(lines_in(world.first / LOG)) if isinstance(e, BackedUp)]
+    assert [e.warrant for e in logged if e.warrant] == [long.name]
+    world.back_up()
+    again = [e for e in entries_of(lines_in(world.first / LOG)) if isinstance(e, BackedUp)]
+    assert again == logged
+
+
+def test_what_is_gone_goes_and_what_cannot_be_made_anew_stays(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert world.back_up() == 0
+    before = {path.name for path in world.backup.iterdir()}
+    [today, tomorrow, *_] = sorted(path.stem for path in (world.first / SECRETS).iterdir())
+    destroy_file(world.first / SECRETS / f"{today}.key")
+    for path in (world.folder / "published").glob("*.json"):
+        if path.stem <= tomorrow:
+            path.unlink()  # lost by the web server
+    capsys.readouterr()
+    assert world.back_up() == 2
+    assert f"the key of epoch {tomorrow} is not backed up" in capsys.readouterr().err
+    assert {path.name for path in world.backup.iterdir()} == before - {f"{today}_{today}.age"}
+
+
+def test_what_was_laid_into_a_backup_is_not_restored(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert world.back_up() == 0
+    [file, other, *_] = sorted(world.backup.iterdir())
+    good, today = file.read_bytes(), file.stem.partition("_")[0]
+    identity = single_identity(world.second / SECRETS / f"{today}.key")
+    body = {"epoch": today, "warrant": "", "until": format_time(utc_now() + 40 * D)}
+    body["key"] = single_identity(world.second / SECRETS / f"{today}.key").secret_text() + "\n"
+    document = Document("sealshot/key-backup/1", body)
+    true = read_signing_key(world.first / "custodian.key")
+
+    def seal(*keys: SigningKey, **changes: str) -> bytes:
+        altered = Document(document.kind, body | changes)
+        for key in keys:
+            altered = altered.signed(key)
+        return age.encrypt(altered.encode(), [identity.recipient])
+
+    laid = {
+        "not signed by a custodian": seal(SigningKey.generate()),
+        "signed by a custodian of the policy": seal(),
+        "of another key than its name says": seal(true, epoch="2026-01-01"),
+        "holds no identity": seal(true, key="x" * 0),
+        "is of another": other.read_bytes(),
+        "cannot read": None,
+    }
+    for number, (why, data) in enumerate(laid.items()):
+        file.unlink()
+        if data is None:
+            os.mkfifo(file)
+        else:
+            file.write_bytes(data)
+        capsys.readouterr()
+        assert world.restore(f"n{number}") == 2, why
+        assert f"{today}.key" not in secrets_of(world.folder / f"n{number}"), why
+        assert "Traceback" not in capsys.readouterr().err
+    file.unlink()
+    file.write_bytes(good)
+    assert world.restore("n0") == 0
+    (world.folder / "n0" / SECRETS / f"{today}.key").write_text("another\n")
+    assert world.restore("n0") == 2
+    assert "another key than that of the backup" in capsys.readouterr().err
+
+
+def test_a_second_custodian_is_none_of_the_policy(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    to = ["--to", world.folder / "x"]
+    rotate = ["custodian", "rotate", world.first, *world.policy, *to, "--second"]
+    by = ["--from", world.folder / "published", "--to", world.backup]
+    own = ["--second", world.first / "custodian.pub"]
+    second = ["--second", world.second / "second.pub", "--from", world.folder / "none"]
+    backup = ["custodian", "backup", world.first, *world.policy]
+    for why, ask in {
+        "is of a party of the policy": rotate,
+        "is not of the custodian of the policy": [*rotate[:2], world.second, *rotate[3:-1]],
+        "is a party of the policy": [*backup, *own, *by],
+        "has published no key that lives": [*backup, *second, "--to", world.backup],
+    }.items():
+        assert world.run(*ask) == 2
+        assert why in capsys.readouterr().err
+    assert not (world.folder / "x").exists()
+    assert not world.backup.exists()
+    assert not list((world.folder / "published").glob("policy*"))
+    restore = ["custodian", "restore", world.backup, *world.policy, "--keys", world.second]
+    assert world.run(*restore, "--to", world.second) == 2
+    assert "is no new folder of a custodian" in capsys.readouterr().err
