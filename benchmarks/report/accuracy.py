@@ -177,3 +177,22 @@ def groups(results: Path) -> str:
             for group, count in found["groups"].items()
         ),
     )
+
+
+def attributes(results: Path) -> str:
+    """How far scores rise with an attribute, within a person."""
+    found = read_result(results, "erc-attributes")
+    return markdown_table(
+        ("attribute", "pictures, people", *(_score_name(s["score"]) for s in found["scores"])),
+        (
+            (
+                of["name"].replace("_", " ").lower(),
+                f"{of['pictures']}, {of['people']}",
+                *(
+                    "{rise:+.2f} [{low:.2f}, {high:.2f}]".format_map(score["rises"][i])
+                    for score in found["scores"]
+                ),
+            )
+            for i, of in enumerate(found["attributes"])
+        ),
+    )

@@ -235,6 +235,7 @@ TABLES: dict[str, Callable[[Path], str]] = {
     "mixed": accuracy.mixed,
     "shots": accuracy.shots,
     "eyes": accuracy.eyes,
+    "attributes": accuracy.attributes,
     "degrade": accuracy.degrade,
     "degrade-celeba": accuracy.degrade_celeba,
     "groups": accuracy.groups,

@@ -7,7 +7,16 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from sealshot.benchmarks.accuracy.erc import compare, degrade, groups, leak, mix, shots, tracks
+from sealshot.benchmarks.accuracy.erc import (
+    attributes,
+    compare,
+    degrade,
+    groups,
+    leak,
+    mix,
+    shots,
+    tracks,
+)
 from sealshot.benchmarks.accuracy.erc.evaluate import evaluate, starts
 from sealshot.benchmarks.accuracy.erc.inputs import SHARED_USAGE, Inputs, add_inputs, load
 from sealshot.benchmarks.accuracy.erc.report import Cost, Evidence, as_json, print_tables
@@ -27,19 +36,21 @@ usage: sealshot erc DATASET --recognizer MATCHER.onnx [--score SCORE]... [-o DIR
        sealshot erc tracks CLIP... --gallery DIR --recognizer MATCHER.onnx [options]
        sealshot erc leak DATASET [--of GRAPH[:TENSOR]]... [--recognizer MATCHER.onnx] [options]
        sealshot erc groups DATASET [--score SCORE]... [options]
+       sealshot erc attributes DATASET --attributes FILE --of NAME [options]
        sealshot erc mix DATASET -o DIR [options]
 
 Draw error-versus-reject curves: how fast the failures of a face matcher go away when the pictures
 of lowest quality are discarded. The first --score is the one in question, the others stand beside
 it. The other commands (`sealshot erc compare --help` and so on explain them):
 
-  compare   the accuracy gate for CI: has a candidate model lost accuracy against its reference?
-  degrade   does a score fall when the picture gets worse?
-  shots     of each person in a clip, does the score choose the shot that a matcher wants?
-  tracks    of each track, is the frame that the score chooses near other pictures of the person?
-  leak      can people be told apart by a score, or by what it is computed from?
-  groups    does a score treat groups of people alike?
-  mix       a copy of a data set, some of its pictures degraded, to draw curves of
+  compare     the accuracy gate for CI: has a candidate model lost accuracy against its reference?
+  degrade     does a score fall when the picture gets worse?
+  shots       of each person in a clip, does the score choose the shot that a matcher wants?
+  tracks      of each track, is the frame that the score chooses near other pictures of the person?
+  leak        can people be told apart by a score, or by what it is computed from?
+  groups      does a score treat groups of people alike?
+  attributes  is a smile, a hat or a pair of glasses preferred, of one person?
+  mix         a copy of a data set, some of its pictures degraded, to draw curves of
 
 {SHARED_USAGE}
   --score SCORE       a score to judge; may be repeated (default: {" ".join(DEFAULT_SCORES)}).
@@ -56,6 +67,7 @@ examples:
 """
 
 COMMANDS: dict[str, Callable[[list[str]], int]] = {
+    "attributes": attributes.main,
     "compare": compare.main,
     "degrade": degrade.main,
     "groups": groups.main,
