@@ -53,7 +53,9 @@ from the environment; that of a bucket lies in the worker's memory while it is w
   --clip S            keep a clip of S seconds before and after the best frame, sealed too
   --margin SHARE      what is kept around the face square, as a share of its side (default 0.5)
   --picture TYPE      jpg (default) or png
-  --detector NAME, --min-face PX, --tracker NAME, --min-seen S, --engine NAME, --precision NAME
+  --precision NAME    as of `sealshot run`, but fp32 where it is not named (of a score that ships):
+                      which precision is fastest differs from hour to hour, and scores a little
+  --detector NAME, --min-face PX, --tracker NAME, --min-seen S, --engine NAME
                       as of `sealshot run`
   --score NAME        {", ".join(SCORES)} (default {Settings.score}), or a file
   --json              print the summary as JSON
@@ -89,7 +91,7 @@ def main(argv: list[str]) -> int:
     add("--min-seen", type=seconds, default=Settings.min_seen_s)
     add("--score", default=Settings.score)
     add("--engine", type=an_engine, default=Settings.engine)
-    add("--precision", choices=PRECISION_CHOICES, default=Settings.precision)
+    add("--precision", choices=PRECISION_CHOICES)
     add("--json", action="store_true")
     given = arguments.parse_args(argv)
     arguments.only_one(given, "--policy", "--to")
@@ -117,7 +119,7 @@ def main(argv: list[str]) -> int:
         tracker=given.tracker,
         score=given.score,
         engine=given.engine,
-        precision=given.precision,
+        precision=given.precision or ("fp32" if given.score in SCORES else Settings.precision),
         min_face_px=given.min_face,
         min_seen_s=given.min_seen,
         choice=Choice(given.margin, given.clip),

@@ -67,6 +67,9 @@ def main() -> int:
             f" {most:.2f} times as fast on {given.processors} processors that are free"
         )
     same = one.people == ray.people
+    for mine, other in zip(one.people, ray.people, strict=False):
+        if mine != other:
+            print(f"one process: {mine}; Ray: {other}")
     print(f"{len(one.people)} people, {'the same' if same else 'others'}; killed: {ray.killed}")
     return 0 if same and ray.killed else 1
 
