@@ -9,6 +9,7 @@ from sealshot.runtime.cli.arguments import run_action
 ACTIONS = {
     "throughput": "sealshot.benchmarks.speed.throughput.command",
     "cameras": "sealshot.benchmarks.speed.cameras",
+    "sandbox": "sealshot.benchmarks.speed.sandbox",
     "energy": "sealshot.benchmarks.energy.command",
     "kernels": "sealshot.benchmarks.speed.kernels.command",
     "chain": "sealshot.benchmarks.speed.chain",
@@ -32,6 +33,7 @@ Quality scores have a command of their own: `sealshot erc`.
 
   throughput   faces and frames per second, latency, memory, beside peers in the same run
   cameras      what several cameras in one process cost, by their number
+  sandbox      what it costs that FFmpeg reads in a process of its own
   energy       joules a face and a selected person, watts idle and loaded, where there is a meter
   kernels      bandwidth of the CUDA kernels
   chain        from a frame in device memory to scores, on TensorRT, as one CUDA graph

@@ -13,11 +13,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from sealshot.runtime.sandbox.shape import Turn
+
 if TYPE_CHECKING:
     import av
 
 Image = NDArray[np.uint8]
 Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Raw:
+    """A picture as FFmpeg decoded it, in the colours, size and position of the stream."""
+
+    frame: av.VideoFrame
+    turn: Turn = Turn()
+    """What makes it upright."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,9 +41,8 @@ class Frame:
     """Seconds since the first frame: presentation time of a file, monotonic clock of a camera."""
     image: Image
     """``uint8 [h, w, 3]``, BGR."""
-    decoded: av.VideoFrame | None = None
-    """The picture as FFmpeg decoded it, in the colours, size and position of the stream; None where
-    something else read it."""
+    decoded: Raw | None = None
+    """None where something else than FFmpeg read it, or nobody wants it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,8 +39,9 @@ from sealshot.runtime.pipeline.stages import open_many
 from sealshot.runtime.pipeline.stop import Stop
 from sealshot.runtime.processors import processors
 from sealshot.runtime.sources.live import Live
-from sealshot.runtime.sources.media import Media
+from sealshot.runtime.sources.media import Inside, open_media
 from sealshot.runtime.sources.reader import NoVideoError, Picture
+from sealshot.runtime.sources.sandboxed import Sandboxed
 
 COUNTS = "1,2,4,8,16"
 
@@ -145,8 +146,8 @@ class Played:
         self._due_s += self._step_s
         return picture
 
-    def _open(self) -> Media:
-        return Media(str(self._path))
+    def _open(self) -> Sandboxed | Inside:
+        return open_media(str(self._path), decoded=False)
 
     def close(self) -> None:
         """Close the file."""

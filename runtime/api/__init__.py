@@ -7,6 +7,7 @@ forget on time, and open under a warrant. `runtime/api/examples` shows these fun
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from sealshot.runtime.crops import crop_resize_grey
@@ -65,6 +66,7 @@ def watch(settings: Settings | str, sinks: Sequence[Sink], stop: Stop | None = N
         InputError: the source or an option is wrong.
     """
     settings = Settings(settings) if isinstance(settings, str) else settings
+    settings = replace(settings, decoded=any(sink.wants_decoded for sink in sinks))
     with open_watched(settings) as source:
         stages = open_stages(settings)
         return watch_source(source, stages, sinks, stop, stop_after_s=settings.stop_after_s)

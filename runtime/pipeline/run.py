@@ -93,6 +93,8 @@ def run(
             more = connect(
                 source, stages, lambda part, utc: keeper.put_originals(part, origin, utc)
             )
+            if any(sink.wants_decoded for sink in more) and not settings.decoded:
+                raise ValueError("a sink wants what was decoded: ask for it in the settings")
             done = watch(source, stages, [vault, *more], stop, stop_after_s=settings.stop_after_s)
     return Summary(
         people=tuple(vault.people[track] for track in sorted(vault.people)),

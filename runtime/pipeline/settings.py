@@ -64,6 +64,10 @@ class Settings:
     """Whom a source over TLS is believed."""
     start_time: datetime | None = None
     """When the first frame of a recording was taken; None takes what its file says."""
+    decoded: bool = False
+    """Whether frames are to hold what FFmpeg decoded, for sinks that want it."""
+    sandbox: bool = True
+    """Whether FFmpeg reads in a process of its own that holds nothing; see :func:`open_source`."""
     give_up_after_s: float | None = None
     stop_after_s: float | None = None
     """Of the source's own time."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -25,6 +26,8 @@ from sealshot.runtime.track import Tracker, open_tracker
 from sealshot.runtime.track.stills import Stills
 from sealshot.runtime.types import Face, Frame, Heartbeat, Tracks
 from sealshot.runtime.weights import score_graph
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -117,6 +120,11 @@ def open_watched(settings: Settings) -> Source:
     Raises:
         InputError: there is nothing there that sealshot can read.
     """
+    if not settings.sandbox:
+        logger.warning(
+            "FFmpeg reads in the process that holds the keys: who makes a stream that breaks it "
+            "gets at them"
+        )
     source = open_source(
         settings.source,
         fps=settings.fps,
@@ -124,6 +132,8 @@ def open_watched(settings: Settings) -> Source:
         aspect=settings.aspect,
         tls=settings.tls,
         stills=settings.stills,
+        decoded=settings.decoded,
+        sandbox=settings.sandbox,
     )
     if settings.masks or settings.zones:
         source.mask = Mask(settings.masks, settings.zones)

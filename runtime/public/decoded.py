@@ -16,7 +16,9 @@ from sealshot.runtime.public.picture import (
     Form,
     planes_of,
 )
-from sealshot.runtime.sources.convert import BT601, BT709, HD_WIDTH, SD_HEIGHT, Converter, turn_of
+from sealshot.runtime.sandbox.show import BT601, BT709, HD_WIDTH, SD_HEIGHT
+from sealshot.runtime.sources.turned import turned
+from sealshot.runtime.types import Raw
 
 FASTEST_FPS = 240
 
@@ -35,7 +37,7 @@ class Decoded:
 
     def __init__(
         self,
-        first: av.VideoFrame,
+        raw: Raw,
         colours: Colours,
         pixel_aspect: Fraction,
         time_base_s: Fraction,
@@ -44,16 +46,16 @@ class Decoded:
         """Take the form of the first frame.
 
         Args:
-            first: the frame.
+            raw: the frame.
             colours: of the stream.
             pixel_aspect: of the frame as it was decoded; 0 where nobody knows.
             time_base_s: as :attr:`Form.time_base_s`.
             fps: frames per second; left out where it is absurd.
         """
-        self._reformatter, self._converter = VideoReformatter(), Converter()
+        self._reformatter, first = VideoReformatter(), raw.frame
         self._size = width, height = first.width, first.height
         large = width >= HD_WIDTH or height > SD_HEIGHT
-        on_side, aspect = turn_of(first).transposed, pixel_aspect
+        on_side, aspect = raw.turn.transposed, pixel_aspect
         if on_side:
             width, height, aspect = height, width, 1 / aspect if aspect else aspect
         full = "yuvj" in first.format.name or colours.color_range == FULL_RANGE
@@ -71,10 +73,9 @@ class Decoded:
             matrix=(BT709 if large else BT601) if rgb else colours.colorspace,
         )
 
-    def planes(self, frame: av.VideoFrame) -> tuple[Plane, ...]:
+    def planes(self, raw: Raw) -> tuple[Plane, ...]:
         """Return the planes of a frame: as they were decoded, if it is in the form of the first."""
-        turn = self._converter.turn(frame)
-        return tuple(turn(plane) for plane in planes_of(self._worked(frame)))
+        return tuple(turned(plane, raw.turn) for plane in planes_of(self._worked(raw.frame)))
 
     def _worked(self, frame: av.VideoFrame) -> av.VideoFrame:
         same = frame.format.name.replace("yuvj", "yuv") == self.form.format

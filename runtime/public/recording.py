@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Any
 
 import av
+import numpy as np
 from av.error import FFmpegError
 
 from sealshot.runtime.errors import InputError
@@ -22,10 +23,12 @@ from sealshot.runtime.public.cover import Plane
 from sealshot.runtime.public.decoded import Decoded
 from sealshot.runtime.public.message import Message, message_in
 from sealshot.runtime.public.picture import Picture
-from sealshot.runtime.sources.convert import Converter
-from sealshot.runtime.sources.deinterlace import Deinterlacer
-from sealshot.runtime.sources.reader import ASK_AGAIN
-from sealshot.runtime.types import Image
+from sealshot.runtime.sandbox import ASK_AGAIN
+from sealshot.runtime.sandbox.deinterlace import Deinterlacer
+from sealshot.runtime.sandbox.show import Shower, turn_of
+from sealshot.runtime.sources.sandboxed import tell_of_matrix
+from sealshot.runtime.sources.turned import turned
+from sealshot.runtime.types import Image, Raw
 
 logger = logging.getLogger(__name__)
 
@@ -82,7 +85,7 @@ class Recording:
         self.codec = str(video.codec_context.name)
         self.frames: int | None = video.frames or None
         self.damaged = 0
-        self._converter = Converter()
+        self._shower, self._told = Shower(), False
         self._messages: dict[int, Message] = {}
         self._last: Picture | None = None
         self._first_ticks = 0
@@ -100,7 +103,7 @@ class Recording:
         self._ahead, first = ahead, ahead[-1]
         assert isinstance(first, av.VideoFrame)
         self._decoded = Decoded(
-            first,
+            Raw(first, turn_of(first)),
             video.codec_context,
             self._pixel_aspect(),
             video.time_base or Fraction(1, 1000),
@@ -162,8 +165,13 @@ class Recording:
     def _item(self, item: av.VideoFrame | av.Packet[Any]) -> Shown | av.Packet[Any]:
         if isinstance(item, av.Packet):
             return item
-        image = self._converter.picture(item, self._pixel_aspect() or Fraction(1))
-        self._last = self._timed(self._decoded.planes(item), item)
+        shown = self._shower.show(item, self._pixel_aspect() or Fraction(1))
+        if self._shower.strange_matrix is not None and not self._told:
+            self._told = True
+            tell_of_matrix(self._shower.strange_matrix)
+        raw = Raw(item, self._shower.turn(item))
+        image = turned(np.asarray(shown.to_ndarray(), np.uint8), raw.turn)
+        self._last = self._timed(self._decoded.planes(raw), item)
         said = self._messages.pop(item.pts, None) if item.pts is not None else None
         return Shown(self._last, image, said)
 

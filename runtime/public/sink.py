@@ -23,9 +23,9 @@ from sealshot.runtime.public.originals import OriginalsWriter
 from sealshot.runtime.public.picture import LIMITED_RANGE, UNSPECIFIED, Form, Picture, planes_of
 from sealshot.runtime.public.stream import Hiding, PublicStream
 from sealshot.runtime.public.writer import Codec, VideoWriter
+from sealshot.runtime.sandbox.show import BT601, BT709, HD_WIDTH, SD_HEIGHT
 from sealshot.runtime.seal.originals import Originals
 from sealshot.runtime.seal.times import format_hour, utc_now
-from sealshot.runtime.sources.convert import BT601, BT709, HD_WIDTH, SD_HEIGHT, turn_of
 from sealshot.runtime.types import Face, Frame
 
 TICKS_A_SECOND = 1000
@@ -206,10 +206,11 @@ class _Planes:
             self.form = _form(first, rate, base)
             return
         (high, wide), decoded = first.image.shape[:2], first.decoded
-        if turn_of(decoded).transposed:
+        if decoded.turn.transposed:
             high, wide = wide, high
-        aspect = Fraction(wide * decoded.height, high * decoded.width)
-        self._decoded = Decoded(decoded, decoded, aspect, base, rate)
+        raw = decoded.frame
+        aspect = Fraction(wide * raw.height, high * raw.width)
+        self._decoded = Decoded(decoded, raw, aspect, base, rate)
         self.form = self._decoded.form
 
     def picture(self, frame: Frame, last: Picture | None) -> Picture:

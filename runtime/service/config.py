@@ -104,6 +104,8 @@ class Camera(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     picture: PictureType = "jpg"
     ca_file: Text | None = None
     tls_unverified: bool = False
+    sandbox: bool = True
+    """Whether FFmpeg reads the camera in a process of its own that holds nothing."""
     masks: Polygons = ()
     """Polygons that are black before anything looks: corners as shares of width and height."""
     zones: Polygons = ()
@@ -145,6 +147,8 @@ class Camera(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
             fps=self.fps,
             masks=self.masks,
             zones=self.zones,
+            decoded=self.public is not None,
+            sandbox=self.sandbox,
             tls=Tls(
                 not self.tls_unverified, in_folder(base, self.ca_file) if self.ca_file else None
             ),

@@ -18,7 +18,7 @@ from sealshot.runtime.sources.capture import Capture
 from sealshot.runtime.sources.folder import Folder, is_picture
 from sealshot.runtime.sources.live import Connect, Live
 from sealshot.runtime.sources.loop import Loop
-from sealshot.runtime.sources.media import Media
+from sealshot.runtime.sources.media import open_media
 from sealshot.runtime.sources.pipeline import Pipeline, gstreamer
 from sealshot.runtime.sources.reader import NoVideoError
 from sealshot.runtime.sources.redact import redact
@@ -43,6 +43,8 @@ def open_source(
     aspect: Fraction | None = None,
     tls: Tls = SYSTEM,
     stills: bool = False,
+    decoded: bool = True,
+    sandbox: bool = True,
 ) -> Source:
     """Open whatever ``spec`` names, and read its first frame.
 
@@ -65,6 +67,9 @@ def open_source(
         stills: the pictures of a folder have nothing to do with each other; ``spec`` may be one
             picture, too.
         tls: whom an address is believed; what is not verified says so in the source's name.
+        decoded: whether frames of what FFmpeg reads are to hold what was decoded, too.
+        sandbox: whether FFmpeg reads in a process of its own, which holds nothing and may do next
+            to nothing. False leaves all that this process holds to whoever makes the stream.
 
     Raises:
         InputError: there is nothing there that sealshot can read.
@@ -103,7 +108,17 @@ def open_source(
         pipeline = video if recording else live
         return pipeline(lambda: Pipeline(spec, recorded=recording, aspect=aspect))
     if "://" in spec:
-        return open_address(spec, name, fps=fps, aspect=aspect, tls=tls, video=video, live=live)
+        return open_address(
+            spec,
+            name,
+            fps=fps,
+            aspect=aspect,
+            tls=tls,
+            decoded=decoded,
+            sandbox=sandbox,
+            video=video,
+            live=live,
+        )
     path = Path(spec)
     if V4L2.fullmatch(spec) or _is_camera(path):
         return live(lambda: Capture(spec, cv2.CAP_V4L2, aspect=aspect))
@@ -112,7 +127,9 @@ def open_source(
         return recorded(lambda: Folder(path, fps=fps, aspect=aspect))
     _refuse_text(path)
     # an absolute path, so that FFmpeg does not take `x:clip.mp4` for a protocol
-    return video(lambda: Media(str(path.absolute()), aspect=aspect))
+    return video(
+        lambda: open_media(str(path.absolute()), aspect=aspect, decoded=decoded, sandbox=sandbox)
+    )
 
 
 def _stills(path: Path, aspect: Fraction | None) -> Source:

@@ -10,10 +10,10 @@ from urllib.parse import urlsplit
 
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.sources.live import Connect
-from sealshot.runtime.sources.media import Media
+from sealshot.runtime.sources.media import Inside, open_media
 from sealshot.runtime.sources.onvif import is_onvif, stream_address
 from sealshot.runtime.sources.reader import NoVideoError, Reader
-from sealshot.runtime.sources.snapshot import DEFAULT_FPS, Snapshots
+from sealshot.runtime.sources.sandboxed import Sandboxed
 from sealshot.runtime.sources.source import Source
 from sealshot.runtime.sources.tls import Tls, is_tls
 
@@ -21,6 +21,8 @@ logger = logging.getLogger(__name__)
 
 RECORDINGS = frozenset({".avi", ".gif", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".webm", ".wmv"})
 """Suffixes of what is no camera, though the server does not answer."""
+DEFAULT_FPS = 1.0
+"""Pictures a second of a camera that only has its present one to give."""
 
 
 def open_address(
@@ -30,6 +32,8 @@ def open_address(
     fps: float | None,
     aspect: Fraction | None,
     tls: Tls,
+    decoded: bool,
+    sandbox: bool,
     video: Callable[[Connect], Source],
     live: Callable[[Connect, bool], Source],
 ) -> Source:
@@ -39,8 +43,10 @@ def open_address(
         spec: the address.
         name: the same without a password.
         fps: pictures a second that a camera is asked for that only gives single ones.
-        aspect: see :class:`Media`.
+        aspect: see :func:`open_media`, as for the next three.
         tls: whom it is believed.
+        decoded: whether frames are to hold what was decoded.
+        sandbox: whether a process of its own parses it.
         video: opens a recording.
         live: opens a stream; its second argument says whether it is one of single pictures.
 
@@ -48,16 +54,21 @@ def open_address(
         InputError: there is no video there, or the recording cannot be reached.
     """
 
-    def media() -> Media:
+    def media(every_s: float | None = None) -> Sandboxed | Inside:
         # a device may name another address each time, and is asked each time
         address = stream_address(spec) if is_onvif(spec) else spec
-        return Media(address, aspect=aspect, tls=tls)
+        return open_media(
+            address, aspect=aspect, tls=tls, every_s=every_s, decoded=decoded, sandbox=sandbox
+        )
 
-    def as_live(media: Media) -> Reader:
-        if media.is_still and media.ends:
-            media.close()
-            return Snapshots(spec, fps=fps or DEFAULT_FPS, aspect=aspect, tls=tls)
-        return media
+    def is_single(reader: Sandboxed | Inside) -> bool:
+        return reader.still and reader.ends
+
+    def as_live(reader: Sandboxed | Inside) -> Reader:
+        if is_single(reader):
+            reader.close()
+            return media(1 / (fps or DEFAULT_FPS))
+        return reader
 
     def stream() -> Reader:
         return as_live(media())
@@ -75,10 +86,10 @@ def open_address(
                 hint=error.hint or "check the address, and that it plays elsewhere",
             ) from None
         return live(stream, False)
-    if http and first.ends and not first.is_still:
+    if http and first.ends and not first.still:
         return video(_first_then(first, media))
+    single = is_single(first)
     reader = as_live(first)
-    single = isinstance(reader, Snapshots)
     if single:
         logger.warning(
             "%s gives one picture at a time: it is asked for %g a second", name, fps or DEFAULT_FPS

@@ -13,8 +13,9 @@ import cv2
 import numpy as np
 
 from sealshot.runtime.errors import InputError
-from sealshot.runtime.sources.convert import squared
-from sealshot.runtime.sources.reader import ASK_AGAIN, NoVideoError, Picture
+from sealshot.runtime.sandbox import ASK_AGAIN
+from sealshot.runtime.sandbox.shape import squared
+from sealshot.runtime.sources.reader import NoVideoError, Picture
 from sealshot.runtime.types import Image
 
 READ_TIMEOUT_S = 5.0

@@ -87,8 +87,12 @@ def reconnecting(
                             damaged,
                         )
                     yield picture
+            except NoVideoError as error:
+                why = f": {error.why}"
             finally:
                 reader.close()
+        if not came and not lost:  # that it is away is known from its first failure on
+            alive_s = clock()
         silent_s = clock() - alive_s
         if give_up_after_s is not None and silent_s >= give_up_after_s:
             raise SourceError(

@@ -6,12 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-import av
-
-from sealshot.runtime.types import Image
-
-ASK_AGAIN = 100
-"""Failed reads in a row after which a reader takes it for the end. One damaged packet is none."""
+from sealshot.runtime.types import Image, Raw
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -22,7 +17,7 @@ class Picture:
     """``uint8 [h, w, 3]``, BGR."""
     stamp_s: float | None
     """The time that its container gives, from wherever that counts; None where it gives none."""
-    decoded: av.VideoFrame | None = None
+    decoded: Raw | None = None
     """As :attr:`sealshot.runtime.types.Frame.decoded`."""
 
 
@@ -43,7 +38,11 @@ class Reader(Protocol):
     """Whether the compressed pictures say that something changes from one to the next."""
 
     def read(self) -> Picture | None:
-        """Return the next picture that can be decoded; None at the end and where a stream broke."""
+        """Return the next picture that can be decoded; None at the end and where a stream broke.
+
+        Raises:
+            NoVideoError: it broke for a reason that is not in the stream.
+        """
 
     def close(self) -> None:
         """Free it. A second call does nothing."""
@@ -52,13 +51,16 @@ class Reader(Protocol):
 class NoVideoError(Exception):
     """There is no video, or not now."""
 
-    def __init__(self, why: str, hint: str = "", *, lasting: bool = False) -> None:
+    def __init__(
+        self, why: str, hint: str = "", *, lasting: bool = False, unread: bool = False
+    ) -> None:
         """Say why.
 
         Args:
             why: a clause without an address, such as "connection refused".
             hint: what to do about it.
             lasting: whether waiting does not help: a wrong password, no such page, no video.
+            unread: whether it failed as it does where a certificate is not believed.
         """
         super().__init__(why)
-        self.why, self.hint, self.lasting = why, hint, lasting
+        self.why, self.hint, self.lasting, self.unread = why, hint, lasting, unread

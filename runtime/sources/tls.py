@@ -19,8 +19,6 @@ PORTS = {"https": 443, "rtsps": 322, "rtmps": 443, "tls": 443}
 """Addresses whose stream comes over TLS, and their ports."""
 UNVERIFIED = " (TLS not verified)"
 """At the end of the name of a source, and so inside of each shot."""
-SEGMENTED = frozenset({"hls", "dash"})
-"""Lists of addresses: FFmpeg gives what it was told of TLS to the list, not to what it names."""
 STORES = (
     "/etc/ssl/certs/ca-certificates.crt",  # Debian, JetPack, Yocto
     "/etc/pki/tls/certs/ca-bundle.crt",  # Fedora, Red Hat

@@ -6,7 +6,7 @@ import logging
 import threading
 
 from sealshot.runtime.errors import InputError
-from sealshot.runtime.sources.reader import Picture, Reader
+from sealshot.runtime.sources.reader import NoVideoError, Picture, Reader
 from sealshot.runtime.sources.source import Source
 from sealshot.runtime.sources.stamps import timed
 from sealshot.runtime.types import Frame
@@ -45,13 +45,13 @@ class Video(Source):
         self._first_s: float | None = None
         self._last_s: float | None = None
         self._timed = timed(self._next_picture, self._step_s, stamped=fps is None)
-        self._index = 0
+        self._index, self._broke = 0, ""
         self._first = next(self._timed, None)
         if self._first is None:
             damaged = reader.damaged
             self.close()
             raise InputError(
-                f"{name} has no frame that can be decoded",
+                f"{name} has no frame that can be decoded{': ' * bool(self._broke)}{self._broke}",
                 hint=f"damaged packets: {damaged}; check that it plays elsewhere"
                 if damaged
                 else "check that it plays elsewhere",
@@ -59,7 +59,13 @@ class Video(Source):
 
     def _next_picture(self) -> Picture | None:
         assert self._reader is not None
-        picture = self._reader.read()
+        if self._broke:
+            return None
+        try:
+            picture = self._reader.read()
+        except NoVideoError as error:
+            self._broke = error.why
+            return None
         if picture is not None and picture.stamp_s is not None:
             self._first_s = picture.stamp_s if self._first_s is None else self._first_s
             self._last_s = max(self._last_s or 0.0, picture.stamp_s)
@@ -87,6 +93,9 @@ class Video(Source):
                 self.name,
                 reader.damaged,
             )
+        if self._broke:
+            logger.warning("%s broke off after %d frames: %s", self.name, frames, self._broke)
+            return
         if self._first_s is None or self._last_s is None or reader.end_s is None:
             return
         read_s = self._last_s - self._first_s + self._step_s

@@ -148,6 +148,7 @@ def main(argv: list[str]) -> int:
         else watched.source,
         emit=Emit(given.emit, given.within if given.emit == "timely" else 0.0),
         choice=Choice(given.margin, given.clip),
+        decoded=codec is not None,
         give_up_after_s=given.give_up_after,
         start_time=given.start_time,
     )

@@ -48,6 +48,9 @@ USAGE = f"""\
   --ca-file FILE      whom an https:// or rtsps:// source is believed: certificates (PEM) of
                       authorities, or of the camera (default: the system's)
   --tls-unverified    believe any certificate; each shot says so
+  --no-sandbox        let FFmpeg read SOURCE in the process that holds keys and vault, where memory
+                      or a container leaves no room for one of its own; whoever makes the stream
+                      may then get at them (default: a process of its own, which holds nothing)
   --stop-after S      stop after S seconds of the source; without a picture until then it fails"""
 
 
@@ -58,6 +61,7 @@ def add_watching(arguments: Arguments) -> None:
     add("--source-file")
     add("--ca-file", type=Path)
     add("--tls-unverified", action="store_true")
+    add("--no-sandbox", action="store_true")
     add("--stills", action="store_true")
     add("--detector")
     add("--min-face", type=positive_int, default=Settings.min_face_px)
@@ -100,6 +104,7 @@ def watching(arguments: Arguments, given: argparse.Namespace) -> Settings:
         fps=given.fps,
         aspect=given.aspect,
         tls=Tls(not given.tls_unverified, given.ca_file),
+        sandbox=not given.no_sandbox,
         stop_after_s=given.stop_after,
     )
 

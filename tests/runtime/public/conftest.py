@@ -18,7 +18,7 @@ from sealshot.runtime.pipeline.sinks import End, Seen
 from sealshot.runtime.public.picture import planes_of
 from sealshot.runtime.public.sink import PublicSink
 from sealshot.runtime.public.stream import Hiding
-from sealshot.runtime.types import Frame, Tracks
+from sealshot.runtime.types import Frame, Raw, Tracks
 from sealshot.runtime.vault.keeper import Keeper
 
 MakeClip = Callable[..., Path]
@@ -167,7 +167,7 @@ def written(tmp_path_factory: pytest.TempPathFactory, parties) -> Told:
             image[:4, :4] = 4 * index
             decoded = av.VideoFrame.from_ndarray(image, "bgr24").reformat(format="yuv420p")
             source.append(planes_of(decoded))
-            frame = Frame(index, index / 25, image, decoded)
+            frame = Frame(index, index / 25, image, Raw(decoded))
             sink.seen(Seen(frame, Tracks((), ()), NOBODY, (), 0))
         sink.end(End((), (), 0, False, None))
     return Told(parties, folder, source)

@@ -18,10 +18,11 @@ import pytest
 from av.sidedata.sidedata import SideDataContainer
 
 from sealshot.runtime.errors import InputError
+from sealshot.runtime.sandbox.media import Media
+from sealshot.runtime.sandbox.messages import Request
+from sealshot.runtime.sandbox.show import Shower
 from sealshot.runtime.sources import open_source
 from sealshot.runtime.sources.capture import as_bgr
-from sealshot.runtime.sources.convert import Converter
-from sealshot.runtime.sources.media import Media
 from sealshot.runtime.sources.reader import Picture
 from sealshot.runtime.sources.video import Video
 from sealshot.runtime.types import Frame
@@ -295,22 +296,22 @@ def test_a_matrix_that_ffmpeg_cannot_convert_is_told_and_shown(tmp_path, reports
 def test_a_frame_that_cannot_be_shown_is_passed_over_and_counted(
     make_video, reports, monkeypatch
 ) -> None:
-    shown = Converter.picture
+    shown = Shower.show
 
-    def picture(self: Converter, frame: av.VideoFrame, aspect: Fraction) -> np.ndarray:
+    def show(self: Shower, frame: av.VideoFrame, aspect: Fraction) -> av.VideoFrame:
         if frame.pts == 7:
             raise av.error.OSError(95, "Operation not supported")
         return shown(self, frame, aspect)
 
-    monkeypatch.setattr(Converter, "picture", picture)
-    with open_source(str(make_video())) as source:
+    monkeypatch.setattr(Shower, "show", show)
+    with open_source(str(make_video()), sandbox=False) as source:
         assert [frame_level(frame) for frame in source] == [i for i in range(20) if i != 7]
     (report,) = reports
     assert report.endswith("passed over: 1")
 
 
 def test_a_recording_that_gains_a_stream_ends_as_others_do(make_video, reports) -> None:
-    media = Media(str(make_video()))
+    media = Media(Request(str(make_video())))
     real = media._container
 
     class Gained:

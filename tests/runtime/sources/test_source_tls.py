@@ -19,7 +19,7 @@ from cryptography import x509
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.sources import Tls, frames_of, open_source
 from sealshot.runtime.sources import tls as tls_module
-from sealshot.runtime.sources.media import Media
+from sealshot.runtime.sources.media import open_media
 from sealshot.runtime.sources.reader import NoVideoError
 
 FRAMES = 20
@@ -143,7 +143,7 @@ def test_no_request_goes_to_who_is_not_believed(folder, monkeypatch, scheme, nam
         thread.start()
         port = listener.getsockname()[1]
         with pytest.raises(NoVideoError):
-            Media(f"{scheme}://127.0.0.1:{port}/x", tls=Tls(ca_file=folder / "ca.pem"))
+            open_media(f"{scheme}://127.0.0.1:{port}/x", tls=Tls(ca_file=folder / "ca.pem"))
         thread.join()
     assert bool(got[0]) is asked
 

@@ -34,6 +34,7 @@ OPTIONS = [
     ("--aspect", "16:9", {"aspect": Fraction(16, 9)}),
     ("--ca-file", "camera.pem", {"tls": Tls(ca_file=Path("camera.pem"))}),
     ("--tls-unverified", None, {"tls": Tls(verify=False)}),
+    ("--no-sandbox", None, {"sandbox": False}),
     ("--stop-after", "60", {"stop_after_s": 60.0}),
 ]
 COMMANDS = {

@@ -1,0 +1,187 @@
+"""The process that parses a stream: one for each file that is opened and each connection.
+
+It gets its request through a socket, gives up its rights, opens, and lays picture after picture
+into shared memory. When the socket is shut down it closes what it has open, and ends.
+"""
+
+from __future__ import annotations
+
+import math
+import mmap
+import os
+import select
+import socket
+import threading
+import time
+import traceback
+from pathlib import Path
+
+import av
+
+from sealshot.runtime.sandbox.confine import confine
+from sealshot.runtime.sandbox.media import Decoded, NoStreamError, Stream, open_stream
+from sealshot.runtime.sandbox.messages import (
+    CREDIT,
+    PLANES,
+    ROOM,
+    SLOTS,
+    Broken,
+    Ended,
+    Need,
+    Opened,
+    Raw,
+    Refused,
+    Request,
+    Shown,
+    pack,
+)
+
+POLLRDHUP = getattr(select, "POLLRDHUP", 0x2000)
+CLOSE_S = 1.0
+"""How long a stream may take to be closed."""
+REQUEST_MOST = 1 << 17
+"""Bytes."""
+LIBRARIES = [str(Path(module).parent) for module in (os.__file__, av.__file__)]
+"""Python's and PyAV's folders: some parts are loaded when they are first needed."""
+
+
+def main(line: int, memory: int) -> None:
+    """Serve one stream.
+
+    Args:
+        line: descriptor of the socket to whoever asks.
+        memory: descriptor of the shared memory.
+    """
+    parent = socket.socket(fileno=line)
+    request = Request.from_bytes(parent.recv(REQUEST_MOST))
+    os.environ.update(request.environment)
+    guards = confine(
+        [*request.readable, *LIBRARIES],
+        network=request.network,
+        local_sockets=request.local_sockets,
+        threads=request.threads,
+    )
+    parent.send(pack(guards))
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    try:
+        _serve(parent, memory, request)
+    except OSError:  # nobody is there any more
+        pass
+    except BaseException as error:
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        what = f"{type(error).__name__} in {Path(where.filename).name}, line {where.lineno}"
+        parent.send(pack(Broken(what.encode())))
+
+
+def _end_with(parent: socket.socket) -> None:
+    """End when nobody is there any more, though a read or a decoder hangs."""
+    poll = select.poll()
+    poll.register(parent, POLLRDHUP)
+    poll.poll()
+    time.sleep(CLOSE_S)
+    os._exit(0)
+
+
+def _serve(parent: socket.socket, memory: int, request: Request) -> None:
+    try:
+        stream = open_stream(request)
+    except NoStreamError as error:
+        parent.send(
+            pack(Refused(error.lasting, error.unread, error.why.encode(), error.hint.encode()))
+        )
+        return
+    try:
+        parent.send(pack(_opened(stream)))
+        slots = _Slots(parent, memory)
+        while (picture := stream.read()) is not None:
+            raw, planes = _raw(picture.raw) if request.raw else (Raw(), [])
+            slots.write([memoryview(picture.bgr.planes[0]), *planes])
+            parent.send(pack(_shown(picture, raw, stream)))
+        parent.send(pack(Ended(stream.damaged, stream.moves)))
+    finally:
+        stream.close()
+
+
+class _Slots:
+    """Shared memory that pictures lie in one after the other, until they were copied out."""
+
+    def __init__(self, parent: socket.socket, memory: int) -> None:
+        self._parent, self._memory = parent, memory
+        self._map: mmap.mmap | None = None
+        self._room, self._free, self._next = 0, SLOTS, 0
+
+    def write(self, parts: list[memoryview]) -> None:
+        """Lay parts behind each other into the next slot, once it is free.
+
+        Raises:
+            OSError: nobody is there any more.
+        """
+        size = sum(part.nbytes for part in parts)
+        if size > self._room:
+            self._parent.send(pack(Need(size)))
+            while size > self._room:
+                self._listen()
+        while not self._free:
+            self._listen()
+        assert self._map is not None
+        self._free -= 1
+        at = self._next * self._room
+        self._next = (self._next + 1) % SLOTS
+        for part in parts:
+            self._map[at : at + part.nbytes] = part.cast("B") if part.format != "B" else part
+            at += part.nbytes
+
+    def _listen(self) -> None:
+        said = self._parent.recv(ROOM.size)
+        if said == CREDIT:
+            self._free += 1
+        elif len(said) == ROOM.size:
+            (self._room,) = ROOM.unpack(said)
+            self._map = mmap.mmap(self._memory, SLOTS * self._room)
+            self._next = 0
+        else:
+            raise ConnectionError
+
+
+def _opened(stream: Stream) -> Opened:
+    return Opened(
+        stream.ends,
+        stream.still,
+        stream.codec.encode(),
+        math.nan if stream.fps is None else stream.fps,
+        math.nan if stream.end_s is None else stream.end_s,
+        -1 if stream.frames is None else stream.frames,
+        math.nan if stream.created is None else stream.created.timestamp(),
+    )
+
+
+def _shown(picture: Decoded, raw: Raw, stream: Stream) -> Shown:
+    turn, matrix = picture.turn, stream.strange_matrix
+    return Shown(
+        picture.bgr.width,
+        picture.bgr.height,
+        picture.bgr.planes[0].line_size,
+        turn.transposed | turn.right_to_left << 1 | turn.upside_down << 2,
+        math.nan if picture.stamp_s is None else picture.stamp_s,
+        stream.damaged,
+        stream.moves,
+        -1 if matrix is None else matrix,
+        raw,
+    )
+
+
+def _raw(frame: av.VideoFrame) -> tuple[Raw, list[memoryview]]:
+    planes = frame.planes
+    if len(planes) > PLANES or any(plane.line_size <= 0 for plane in planes):
+        return Raw(), []  # rows from below upwards
+    said = Raw(
+        frame.format.name.encode(),
+        frame.width,
+        frame.height,
+        frame.color_range,
+        frame.colorspace,
+        frame.color_primaries,
+        frame.color_trc,
+        tuple((plane.buffer_size, plane.line_size) for plane in planes),
+    )
+    return said, [memoryview(plane) for plane in planes]

@@ -1,0 +1,98 @@
+"""Giving up rights for good, before the first byte of a stream is read."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+import signal
+import socket
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from struct import pack
+
+from sealshot.runtime.sandbox import landlock, seccomp
+from sealshot.runtime.sandbox.messages import Guards
+
+_SET_PDEATHSIG, _SET_DUMPABLE, _SET_NO_NEW_PRIVS, _DROP_BOUND = 1, 4, 38, 24  # prctl(2)
+_CAPABILITIES_3, _READ_ANY_FILE, _LAST_CAPABILITY = 0x20080522, 1 << 2, 63  # capabilities(7)
+_MEMORY, _THREAD_MEMORY = 4 << 30, 16 << 20  # bytes of addresses
+_FILES = 64
+FIRST_TO_GO = "800"
+"""Out of memory the kernel rather ends this process than one that holds shots; see proc(5)."""
+RESOLVER = (
+    "/etc/resolv.conf",
+    "/run/systemd/resolve",
+    "/etc/hosts",
+    "/etc/host.conf",
+    "/etc/nsswitch.conf",
+    "/etc/gai.conf",
+    "/etc/services",
+    "/etc/protocols",
+    "/etc/ld.so.cache",
+    "/lib",
+    "/lib64",
+    "/usr/lib",
+    "/usr/lib64",
+)
+"""What the C library reads to find the address of a name; its parts are libraries."""
+
+
+def confine(
+    readable: Iterable[str], *, network: bool, local_sockets: bool = False, threads: int = 1
+) -> Guards:
+    """Leave this process, which must have one thread, next to nothing that it may do.
+
+    Its memory is in no core dump and cannot be looked into by other processes of the user. It ends
+    when the thread that started it does. It writes to no file, starts no program, and reaches no
+    other process. The number of its processes is not limited: that limit counts all of a user's,
+    threads too, and new ones are refused anyhow.
+
+    Args:
+        readable: files and folders that may be read.
+        network: whether connections may be made.
+        local_sockets: whether sockets of other programs of this machine may be used.
+        threads: of a decoder.
+
+    Returns:
+        Which guards this kernel has.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGTSTP):
+        signal.signal(number, signal.SIG_IGN)  # they are for who started it
+    libc = ctypes.CDLL(None)
+    libc.prctl(_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    with suppress(OSError):  # no /proc: it takes its chance like others
+        Path("/proc/self/oom_score_adj").write_text(FIRST_TO_GO)
+    libc.prctl(_SET_DUMPABLE, 0, 0, 0, 0)
+    for limit, most in (
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_NOFILE, _FILES),
+        (resource.RLIMIT_AS, _MEMORY + threads * _THREAD_MEMORY),
+    ):
+        _, bound = resource.getrlimit(limit)
+        most = most if bound == resource.RLIM_INFINITY else min(most, bound)
+        resource.setrlimit(limit, (most, most))
+    libc.prctl(_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    if network:  # the C library loads parts when it first looks for a name
+        _look_for_a_name()
+    _drop_capabilities(libc)
+    files = [*readable, *(RESOLVER if network else ())]
+    families = [seccomp.INET, seccomp.INET6] if network else []
+    families += [seccomp.LOCAL] if local_sockets else []
+    walled = landlock.restrict(files, network=network)
+    return Guards(walled, seccomp.refuse_calls(tuple(families)))
+
+
+def _look_for_a_name() -> None:
+    with suppress(OSError):
+        socket.getaddrinfo("localhost", 9)
+
+
+def _drop_capabilities(libc: ctypes.CDLL) -> None:
+    """Give up what root can do, but to read the files that whoever started it reads."""
+    for number in range(_LAST_CAPABILITY + 1):
+        libc.prctl(_DROP_BOUND, number, 0, 0, 0)
+    kept = _READ_ANY_FILE if os.geteuid() == 0 else 0
+    libc.capset(pack("=II", _CAPABILITIES_3, 0), pack("=6I", kept, kept, 0, 0, 0, 0))

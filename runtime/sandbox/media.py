@@ -1,0 +1,389 @@
+"""Files and network streams through PyAV, which is FFmpeg: what they say, and their pictures."""
+
+from __future__ import annotations
+
+import errno
+import math
+import time
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from fractions import Fraction
+from typing import Protocol
+
+import av
+from av.error import FFmpegError
+
+from sealshot.runtime.sandbox import ASK_AGAIN
+from sealshot.runtime.sandbox.deinterlace import Deinterlacer
+from sealshot.runtime.sandbox.messages import Request
+from sealshot.runtime.sandbox.shape import Turn
+from sealshot.runtime.sandbox.show import Shower
+
+FASTEST_FPS = 240.0
+"""A container that names a higher rate means its clock (WebM's 1000, RTSP's 90000)."""
+TEXT_CODECS = frozenset({"ansi", "xbin", "idf", "bintext"})
+"""FFmpeg draws text files by their suffix."""
+LIVE_FORMATS = frozenset({"hls", "dash", "sdp", "rtsp", "mpjpeg"})
+"""What has a size that is not that of the video."""
+SEGMENTED = frozenset({"hls", "dash"})
+"""Lists of addresses: FFmpeg gives what it was told of TLS to the list, not to what it names."""
+# no password may be wrong for the sake of another try: cameras lock their users out
+LASTING = (
+    av.HTTPBadRequestError,
+    av.HTTPUnauthorizedError,
+    av.HTTPForbiddenError,
+    av.HTTPNotFoundError,
+    av.InvalidDataError,
+    av.ProtocolNotFoundError,
+    av.DemuxerNotFoundError,
+)
+
+
+class NoStreamError(Exception):
+    """There is no video, or not now."""
+
+    def __init__(
+        self, why: str, hint: str = "", *, lasting: bool = False, unread: bool = False
+    ) -> None:
+        """Say why.
+
+        Args:
+            why: a clause without an address, such as "connection refused".
+            hint: what to do about it.
+            lasting: whether waiting does not help: a wrong password, no such page, no video.
+            unread: whether it failed as it does where a certificate is not believed.
+        """
+        super().__init__(why)
+        self.why, self.hint, self.lasting, self.unread = why, hint, lasting, unread
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Decoded:
+    """One picture; it is to be turned yet."""
+
+    bgr: av.VideoFrame
+    """As a player shows it, its pixels square."""
+    turn: Turn
+    stamp_s: float | None
+    """The time that its container gives, from wherever that counts; None where it gives none."""
+    raw: av.VideoFrame
+    """As it was decoded."""
+
+
+class Stream(Protocol):
+    """Gives pictures of a file or an address."""
+
+    codec: str
+    fps: float | None
+    """Nominal frames per second, where the container gives a credible one."""
+    frames: int | None
+    """How many frames there should be."""
+    end_s: float | None
+    """The stamp at which the container says that the pictures end."""
+    created: datetime | None
+    """When the first picture was taken, where the container says so credibly."""
+    damaged: int
+    """Packets and pictures that could not be decoded so far."""
+    moves: bool
+    """Whether the compressed pictures say that something changes from one to the next."""
+    ends: bool
+    """Whether it says how long it is, as a recording does and a camera does not."""
+    still: bool
+    """Whether it is one picture and no video."""
+
+    @property
+    def strange_matrix(self) -> int | None:
+        """As :attr:`Shower.strange_matrix`."""
+
+    def read(self) -> Decoded | None:
+        """Return the next picture that can be decoded; None at the end and where it broke."""
+
+    def close(self) -> None:
+        """Close the file or the connection. A second call does nothing."""
+
+
+def open_stream(request: Request) -> Stream:
+    """Open what is asked for.
+
+    Raises:
+        NoStreamError: it cannot be opened, or has no video that this FFmpeg can decode.
+    """
+    return Media(request) if request.every_s is None else Again(request, request.every_s)
+
+
+class Media:
+    """Reads the best video stream of a file or an address."""
+
+    def __init__(self, request: Request) -> None:
+        """Open it and find its video; raises NoStreamError."""
+        target = request.target
+        try:
+            self._container = av.open(
+                target,
+                options=dict(request.options),
+                metadata_errors="replace",
+                timeout=request.timeouts_s,
+            )
+        except FFmpegError as error:
+            raise _no_stream(error, target) from None
+        except (OSError, ValueError) as error:  # what no FFmpeg error stands for
+            raise NoStreamError(type(error).__name__, lasting=True) from None
+        try:
+            if request.verified and self._container.format.name in SEGMENTED:
+                raise NoStreamError(
+                    "it is a list of segments, whose certificates FFmpeg does not verify",
+                    "give the address of the stream itself; --tls-unverified takes the list, and "
+                    "each shot says so",
+                    lasting=True,
+                )
+            self._stream = self._find()
+        except NoStreamError:
+            self._container.close()
+            raise
+        self._aspect = Fraction(*request.aspect) if request.aspect else None
+        self._threads = request.threads
+        self._shower = Shower()
+        self._deinterlacer = Deinterlacer(_time_base(self._stream))
+        self._pictures: Iterator[Decoded] = self._read_all()
+        self._closed = False
+        self._sizes: list[int] = []
+        self._packet_sum: int | None = None
+        self.moves = False
+        self.damaged = 0
+        self.codec = str(self._stream.codec_context.name)
+        self.ends, self.still = self._ends(), self._is_still()
+        self.created = _created(self._container.metadata.get("creation_time", ""))
+        self.fps = _rate(self._stream)
+        self.end_s, length_s = self._times()
+        self.frames = _frames(self._stream, self.fps, length_s)
+
+    @property
+    def strange_matrix(self) -> int | None:
+        """As :attr:`Shower.strange_matrix`."""
+        return self._shower.strange_matrix
+
+    def _find(self) -> av.VideoStream:
+        stream = self._container.streams.best("video")
+        if stream is None:
+            raise NoStreamError(
+                "there is no video in it", "name a file or an address with video", lasting=True
+            )
+        assert isinstance(stream, av.VideoStream)
+        context = getattr(stream, "codec_context", None)
+        if context is None:
+            raise NoStreamError(
+                "FFmpeg as PyAV brings it cannot decode its video",
+                "convert it: ffmpeg -i IN -c:v libx264 OUT.mp4",
+                lasting=True,
+            )
+        if context.name in TEXT_CODECS:
+            raise NoStreamError("it is a text file", "name a video file", lasting=True)
+        return stream
+
+    def _ends(self) -> bool:
+        if (self._container.duration or 0) > 0:
+            return True
+        return self._container.size > 0 and self._container.format.name not in LIVE_FORMATS
+
+    def _is_still(self) -> bool:
+        name = self._container.format.name
+        return name == "image2" or name.endswith("_pipe")
+
+    def read(self) -> Decoded | None:
+        """Return the next picture that can be decoded; None at the end and where it broke."""
+        return None if self._closed else next(self._pictures, None)
+
+    def close(self) -> None:
+        """Close the file or the connection."""
+        if not self._closed:
+            self._closed = True
+            self._container.close()
+
+    def _read_all(self) -> Iterator[Decoded]:
+        # FFmpeg's frame threads lose the frames held back for their order behind a damaged packet
+        self._stream.thread_type = "SLICE"
+        self._stream.codec_context.thread_count = self._threads
+        for frame in self._decode():
+            yield from self._pictures_of(self._deinterlacer.push(frame))
+        yield from self._pictures_of(self._deinterlacer.flush())
+
+    def _pictures_of(self, frames: Iterator[av.VideoFrame]) -> Iterator[Decoded]:
+        """Yield what can be shown; damage may give a frame a form that cannot."""
+        while True:
+            try:
+                frame = next(frames, None)
+                if frame is None:
+                    return
+                picture = self._picture(frame)
+            except FFmpegError:
+                self.damaged += 1
+                continue
+            yield picture
+
+    def _picture(self, frame: av.VideoFrame) -> Decoded:
+        stamp = frame.pts if frame.pts is not None else frame.dts
+        base = frame.time_base or self._stream.time_base
+        return Decoded(
+            self._shower.show(frame, self._pixel_aspect(frame)),
+            self._shower.turn(frame),
+            None if stamp is None or base is None else float(stamp * base),
+            frame,
+        )
+
+    def _decode(self) -> Iterator[av.VideoFrame]:
+        """Yield what can be decoded; what cannot is counted and passed over."""
+        failed = 0
+        while failed < ASK_AGAIN:
+            try:
+                for packet in self._container.demux(self._stream):
+                    self._look_at(packet)
+                    try:
+                        frames = packet.decode()
+                    except FFmpegError:
+                        self.damaged += 1
+                        failed += 1
+                        if failed == ASK_AGAIN:
+                            break
+                        continue
+                    failed = 0 if frames else failed
+                    yield from frames
+                else:
+                    return
+            except (av.EOFError, av.ExitError, ConnectionError, TimeoutError):
+                break
+            except IndexError:  # PyAV at the end of what has more streams than at its beginning
+                break
+            except FFmpegError:  # a packet that cannot be read; the next may be
+                self.damaged += 1
+                failed += 1
+        try:
+            yield from self._stream.decode(None)  # what the decoder holds back
+        except FFmpegError:
+            self.damaged += 1
+
+    def _look_at(self, packet: av.Packet[av.VideoStream]) -> None:
+        """Find out whether the stream says that its pictures differ."""
+        if self.moves or not packet.size:
+            return
+        self._sizes = [*self._sizes[-24:], packet.size]
+        checksum = zlib.crc32(packet)
+        differs, self._packet_sum = self._packet_sum not in (None, checksum), checksum
+        # a copy of the picture before takes next to no bytes
+        self.moves = differs and len(self._sizes) > 1 and packet.size * 10 > max(self._sizes)
+
+    def _pixel_aspect(self, frame: av.VideoFrame) -> Fraction:
+        if self._aspect is not None:
+            return self._aspect * frame.height / frame.width
+        return self._stream.sample_aspect_ratio or Fraction(1)
+
+    def _times(self) -> tuple[float | None, float | None]:
+        """Return the stamp of the end, and the length, where the video's own are known."""
+        stream, base = self._stream, self._stream.time_base
+        start_s = float((stream.start_time or 0) * base) if base else 0.0
+        if stream.duration and base:
+            length_s = float(stream.duration * base)
+            return start_s + length_s, length_s
+        # the length of the whole is that of its longest track; Matroska counts from 0 and may say
+        # the video's end in a tag of its own
+        end_s = _clock(stream.metadata.get("DURATION", ""))
+        alone = len(self._container.streams) == 1
+        if end_s is None and alone and self._container.duration:
+            end_s = self._container.duration / av.time_base
+            if "matroska" not in self._container.format.name:
+                end_s += start_s
+        return end_s, None if end_s is None else end_s - start_s
+
+
+class Again:
+    """Reads one picture a period, each by a connection of its own, from what has no more to give.
+
+    It opens nothing before the first picture is due.
+    """
+
+    codec, still, ends, moves = "", True, False, False
+    frames: int | None = None
+    end_s: float | None = None
+    created: datetime | None = None
+    strange_matrix: int | None = None
+
+    def __init__(self, request: Request, every_s: float) -> None:
+        self._request, self._every_s = request, every_s
+        self._next_s = time.monotonic()
+        self.fps: float | None = 1 / every_s
+        self.damaged = 0
+
+    def read(self) -> Decoded | None:
+        """Wait until a picture is due and fetch it; None if it is not given."""
+        time.sleep(max(0.0, self._next_s - time.monotonic()))
+        self._next_s = max(self._next_s + self._every_s, time.monotonic())
+        try:
+            media = Media(self._request)
+        except NoStreamError:
+            return None
+        try:
+            picture = media.read()
+            self.strange_matrix = media.strange_matrix
+            return picture
+        finally:
+            media.close()
+
+    def close(self) -> None:
+        """Do nothing: each picture has a connection of its own."""
+
+
+def _no_stream(error: FFmpegError, target: str) -> NoStreamError:
+    """Say why FFmpeg could not open something; its own text has the address in it."""
+    why = str(error.strerror or type(error).__name__)
+    why = why[:1].lower() + why[1:]
+    if isinstance(error, av.HTTPUnauthorizedError):
+        return NoStreamError(why, "check user and password", lasting=True)
+    # a relay without its camera knows no such page; a camera that starts hangs up
+    passes = (av.HTTPNotFoundError, av.InvalidDataError) if is_rtsp(target) else ()
+    lasting = isinstance(error, LASTING) and not isinstance(error, passes)
+    return NoStreamError(why, lasting=lasting, unread=error.errno == errno.EIO)
+
+
+def is_rtsp(target: str) -> bool:
+    """Whether an address is one of RTSP."""
+    return target.lower().startswith("rtsp")
+
+
+def _time_base(stream: av.VideoStream) -> Fraction:
+    return stream.time_base or Fraction(1, 1000)
+
+
+def _rate(stream: av.VideoStream) -> float | None:
+    """Return the nominal frames per second; None if absent or absurd."""
+    for rate in (stream.average_rate, stream.guessed_rate):
+        if rate and 0 < rate <= FASTEST_FPS:
+            return float(rate)
+    return None
+
+
+def _frames(stream: av.VideoStream, fps: float | None, length_s: float | None) -> int | None:
+    """Return how many frames there should be, if count, rate and length agree on it."""
+    if fps is None or length_s is None or not math.isfinite(length_s) or length_s <= 0:
+        return stream.frames or None
+    expected = max(1, round(fps * length_s))
+    # an index may count frames that an edit list hides
+    return stream.frames if stream.frames and stream.frames <= 1.1 * expected + 1 else expected
+
+
+def _clock(text: str) -> float | None:
+    """Return the seconds of ``02:00:01.033``; None of anything else."""
+    try:
+        hours, minutes, seconds = text.split(":")
+        return 3600 * int(hours) + 60 * int(minutes) + float(seconds)
+    except ValueError:
+        return None
+
+
+def _created(text: str) -> datetime | None:
+    """Read ``creation_time``; 1904 and 1970 are what a clock says that nobody has set."""
+    try:
+        time = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError:
+        return None
+    return time if time.tzinfo and time.year >= 2000 else None

@@ -1,0 +1,74 @@
+"""From a decoded frame to the picture that a player shows: colours and square pixels."""
+
+from __future__ import annotations
+
+import struct
+from fractions import Fraction
+
+import av
+from av.sidedata.sidedata import SideData
+from av.video.reformatter import VideoReformatter
+
+from sealshot.runtime.sandbox.shape import Turn, squared
+
+BT709, BT601 = 1, 5  # as PyAV and swscale number them
+MATRICES = frozenset({BT709, 4, BT601, 6, 7, 9})
+"""ITU-T H.273 matrix coefficients that swscale can convert; others end in EOPNOTSUPP."""
+RGB, UNSPECIFIED = 0, 2
+HD_WIDTH, SD_HEIGHT = 1280, 576
+
+
+class Shower:
+    """Makes BGR frames of the frames of one stream."""
+
+    def __init__(self) -> None:
+        self._reformatter = VideoReformatter()
+        self._turn_key: tuple[int, int, int] | None = None
+        self._turn = Turn()
+        self.strange_matrix: int | None = None
+        """The first matrix of H.273 that was named and cannot be converted: colours are wrong."""
+
+    def show(self, frame: av.VideoFrame, pixel_aspect: Fraction) -> av.VideoFrame:
+        """Return a frame as BGR with square pixels; it is not turned yet.
+
+        Matrix and range are those of the stream. Where it names no matrix, or one that FFmpeg
+        cannot convert (YCgCo, ICtCp), it is BT.709 from 1280 pixels of width or 577 of height on
+        and BT.601 below, as players do; where it names no range, the limited one.
+
+        Args:
+            frame: as it was decoded.
+            pixel_aspect: width over height of its pixels.
+
+        Raises:
+            FFmpegError: FFmpeg cannot convert it.
+        """
+        width, height = squared(frame.width, frame.height, pixel_aspect)
+        matrix = None
+        if frame.colorspace not in MATRICES and not frame.format.is_rgb:
+            large = frame.width >= HD_WIDTH or frame.height > SD_HEIGHT
+            matrix = BT709 if large else BT601
+            if frame.colorspace not in (RGB, UNSPECIFIED) and self.strange_matrix is None:
+                self.strange_matrix = frame.colorspace
+        return self._reformatter.reformat(
+            frame, width, height, "bgr24", src_colorspace=matrix, dst_colorspace=matrix, threads=1
+        )  # more threads wait for each other longer than they work
+
+    def turn(self, frame: av.VideoFrame) -> Turn:
+        """Return what the display matrix of a frame asks for, as :func:`turn_of` does."""
+        # to ask a frame for its side data makes a circle of it that keeps its memory for long
+        key = frame.width, frame.height, frame.rotation
+        if key != self._turn_key:
+            self._turn_key, self._turn = key, turn_of(frame)
+        return self._turn
+
+
+def turn_of(frame: av.VideoFrame) -> Turn:
+    """Return what the display matrix of a frame asks for."""
+    data = frame.side_data.get("DISPLAYMATRIX")
+    if data is None:
+        return Turn()
+    assert isinstance(data, SideData)
+    a, b, _, c, d, *_ = struct.unpack("=9i", bytes(data))
+    if abs(b) > abs(a):
+        return Turn(True, c < 0, b < 0)
+    return Turn(False, a < 0, d < 0)

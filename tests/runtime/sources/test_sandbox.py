@@ -1,0 +1,288 @@
+"""The process that parses a stream: what it holds, how it ends, and what is believed of it."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sealshot.runtime.sandbox.messages import (
+    Ended,
+    Guards,
+    MessageError,
+    Need,
+    Opened,
+    Raw,
+    Refused,
+    Shown,
+    pack,
+    unpack,
+)
+from sealshot.runtime.sources import frames_of, open_source, sandboxed
+from sealshot.runtime.sources.live import Live
+from sealshot.runtime.sources.media import open_media
+from sealshot.runtime.sources.reader import NoVideoError
+from sealshot.runtime.sources.sandboxed import Sandboxed
+from sealshot.runtime.types import Frame
+
+ROOT = Path(__file__).parents[3] / ".package"
+
+
+def child_of(source: object) -> int:
+    return source._reader._process.pid
+
+
+def environment_and_files(pid: int) -> tuple[bytes, set[str]]:
+    folder = Path(f"/proc/{pid}")
+    open_files = {os.readlink(one) for one in (folder / "fd").iterdir()}  # noqa: PTH115
+    return (folder / "environ").read_bytes(), open_files
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="nobody but root looks into it")
+def test_it_has_no_key_no_secret_and_no_file_of_who_started_it(
+    make_video, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "geheim-4711")
+    key = tmp_path / "signing.key"
+    key.write_text("AGE-SECRET-KEY-4711")
+    path = make_video()
+    with key.open() as held, open_source(str(path)) as source:
+        os.set_inheritable(held.fileno(), True)
+        environment, files = environment_and_files(child_of(source))
+        memory = memory_of(child_of(source))
+    assert environment.split(b"=")[0] == b"MALLOC_ARENA_MAX"
+    assert b"geheim" not in environment
+    kinds = {re.sub(r"\[.*|:.*", "", one.removesuffix(" (deleted)")) for one in files}
+    assert kinds == {"/dev/null", "socket", "/memfd", str(path)}
+    assert b"geheim-4711" not in memory
+    assert b"AGE-SECRET-KEY-4711" not in memory
+    assert str(path).encode() in memory  # so that something would be found
+
+
+def memory_of(pid: int) -> bytes:
+    parts = []
+    with Path(f"/proc/{pid}/mem").open("rb", 0) as file:
+        for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
+            span, rights, *_ = line.split()
+            start, end = (int(one, 16) for one in span.split("-"))
+            if rights.startswith("rw") and "memfd" not in line:
+                file.seek(start)
+                parts.append(file.read(end - start))
+    return b"".join(parts)
+
+
+def test_its_command_line_names_no_source(make_video) -> None:
+    path = make_video("geheim.avi")
+    with open_source(str(path)) as source:
+        line = Path(f"/proc/{child_of(source)}/cmdline").read_bytes()
+        assert b"geheim" not in line
+
+
+def test_a_list_reaches_no_other_file(make_video, tmp_path) -> None:
+    """What FFmpeg itself opens: here it does, and in the sandbox it does not."""
+    segment, hls = tmp_path / "segment.ts", tmp_path / "list.m3u8"
+    command = ["ffmpeg", "-v", "error", "-i", str(make_video()), "-c:v", "mpeg2video", "-r", "25"]
+    subprocess.run([*command, str(segment)], check=True)
+    lines = ["#EXTM3U", "#EXT-X-TARGETDURATION:5", "#EXTINF:2.0,", segment.name, "#EXT-X-ENDLIST"]
+    hls.write_text("\n".join(lines))
+    inside = open_media(str(hls), sandbox=False)
+    assert inside.read() is not None
+    inside.close()
+    with pytest.raises(NoVideoError):
+        open_media(str(hls))
+
+
+@pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGKILL])
+def test_a_recording_whose_process_dies_keeps_what_came_before(make_video, reports, number) -> None:
+    with open_source(str(make_video(frames=60))) as source:
+        frames = [next(source) for _ in range(5)]
+        os.kill(child_of(source), number)
+        frames += list(source)
+    assert 5 <= len(frames) < 20  # of 60
+    assert [frame.index for frame in frames] == list(range(len(frames)))
+    (report,) = reports
+    assert f"broke off after {len(frames)} frames" in report
+    assert f"was ended by {number.name}" in report
+
+
+def test_a_camera_whose_process_dies_is_connected_again(make_video, reports) -> None:
+    path, readers = make_video(), []
+
+    def connect() -> Sandboxed:
+        reader = open_media(str(path))
+        assert isinstance(reader, Sandboxed)
+        readers.append(reader)
+        if len(readers) == 1:
+            os.kill(reader._process.pid, signal.SIGKILL)
+        return reader
+
+    with Live(connect, "camera", sleep=lambda _: len(readers) > 1) as source:
+        frames = list(frames_of(source))
+    assert frames
+    assert "gives no video yet: the process that parses it was ended by SIGKILL" in reports[0]
+    assert readers[0]._process.returncode == -signal.SIGKILL
+
+
+def test_no_process_and_no_file_is_left(make_video) -> None:
+    path = make_video()
+    before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+    with open_source(str(path)) as source:
+        next(source)
+        pid = child_of(source)
+    assert not Path(f"/proc/{pid}").exists()
+    assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
+
+
+def test_signals_of_the_terminal_are_for_who_started_it(make_video) -> None:
+    with open_source(str(make_video(frames=60))) as source:
+        pid = child_of(source)
+        assert os.getsid(pid) == pid != os.getsid(0)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+            os.kill(pid, number)
+        assert len(list(source)) == 60
+
+
+def test_nobody_is_left_where_who_started_it_was_killed(make_video) -> None:
+    code = f"""
+        import sys
+        sys.path[:0] = [{str(ROOT)!r}]
+        from sealshot.runtime.sources import open_source
+        source = open_source(sys.argv[1])
+        print(source._reader._process.pid, flush=True)
+        sys.stdin.read()
+    """
+    started = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(code), str(make_video(frames=60))],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert started.stdout is not None
+    pid = int(started.stdout.readline())
+    assert Path(f"/proc/{pid}").exists()
+    started.kill()
+    started.communicate()
+    until = time.monotonic() + 10
+    while _lives(pid) and time.monotonic() < until:
+        time.sleep(0.02)
+    assert not _lives(pid)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return ") Z" not in Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+
+
+def test_it_lives_on_where_the_thread_that_opened_it_ends(make_video) -> None:
+    opened = []
+    path = str(make_video(frames=60))
+    thread = threading.Thread(target=lambda: opened.append(open_source(path)))
+    thread.start()
+    thread.join()
+    with opened[0] as source:
+        assert len(list(source)) == 60
+
+
+SHOWN = Shown(4, 3, 12, 0, 0.0, 0, False, -1, Raw())
+LIES = {
+    "a larger picture": [Need(64), SHOWN._replace(height=10**6)],
+    "rows that are too short": [Need(64), SHOWN._replace(stride=11)],
+    "no pixel": [Need(64), SHOWN._replace(width=0)],
+    "no room": [SHOWN],
+    "a terabyte": [Need(1 << 40)],
+    "another format": [Need(64), SHOWN._replace(raw=Raw(b"nonsense", 4, 3))],
+    "planes that are too large": [
+        Need(64),
+        SHOWN._replace(raw=Raw(b"gray", 4, 3, planes=((1 << 20, 4),))),
+    ],
+    "planes that are too many": [
+        Need(64),
+        SHOWN._replace(raw=Raw(b"gray", 4, 3, planes=((12, 4), (12, 4)))),
+    ],
+    "a second answer": [Opened(True, False, b"", 25.0, 1.0, 1, 0.0)],
+    "bytes": [b"\x07" * 40],
+    "nothing": [b"\x03"],
+}
+
+
+@pytest.mark.parametrize("lie", LIES.values(), ids=LIES)
+def test_what_cannot_be_is_not_believed(monkeypatch, lie) -> None:
+    """A process that was taken over says what it likes: it is stopped, and nothing is given out."""
+
+    def start(line: int, memory: int, _: object) -> subprocess.Popen[bytes]:
+        end = socket.socket(fileno=os.dup(line))
+        messages = [Guards(True, True), Opened(True, False, b"x", 25.0, 1.0, 1, 0.0), *lie]
+
+        def say() -> None:
+            for one in messages:
+                end.send(one if isinstance(one, bytes) else pack(one))
+            end.recv(8), end.recv(8)
+
+        threading.Thread(target=say, daemon=True).start()
+        return subprocess.Popen(["sleep", "60"])
+
+    monkeypatch.setattr(sandboxed, "start", start)
+    reader = open_media("/no/such/file")
+    with pytest.raises(NoVideoError, match=r"says what cannot be|one of its pictures takes"):
+        reader.read()
+    reader.close()
+    assert reader._process.returncode == -signal.SIGKILL
+
+
+def test_the_memory_cannot_be_taken_away_under_who_reads_it(make_video) -> None:
+    with open_source(str(make_video())) as source:
+        memory = source._reader._memory
+        with pytest.raises(PermissionError):
+            os.ftruncate(memory, 0)
+        with pytest.raises(PermissionError):
+            os.ftruncate(memory, mmap.PAGESIZE)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        Guards(True, False),
+        Opened(True, False, b"h264".ljust(32, b"\0"), 25.0, 1.5, -1, 0.0),
+        Refused(True, False, b"x".ljust(200, b"\0"), b"".ljust(200, b"\0")),
+        Need(77),
+        SHOWN._replace(raw=Raw(b"gray".ljust(16, b"\0"), 4, 3, 1, 2, 3, 4, ((12, 4),))),
+        Ended(3, True),
+    ],
+)
+def test_messages_come_back_as_they_were(message) -> None:
+    assert unpack(pack(message)) == message
+    for other in (pack(message)[:-1], pack(message) + b"\0", b""):
+        with pytest.raises(MessageError):
+            unpack(other)
+
+
+def test_frames_are_those_of_a_decoder_in_this_process(make_video) -> None:
+    path = str(make_video(frames=30, size=(67, 51)))
+    with open_source(path) as source, open_source(path, sandbox=False) as inside:
+        for one, other in zip(source, inside, strict=True):
+            assert isinstance(one, Frame)
+            assert isinstance(other, Frame)
+            assert (one.index, one.time_s) == (other.index, other.time_s)
+            assert np.array_equal(one.image, other.image)
+            assert one.decoded is not None
+            assert other.decoded is not None
+            assert one.decoded.turn == other.decoded.turn
+            assert np.array_equal(one.decoded.frame.to_ndarray(), other.decoded.frame.to_ndarray())
+
+
+def test_frames_hold_what_was_decoded_only_where_it_is_wanted(make_video) -> None:
+    for sandbox in (True, False):
+        with open_source(str(make_video()), decoded=False, sandbox=sandbox) as source:
+            assert all(frame.decoded is None for frame in frames_of(source))
