@@ -50,7 +50,8 @@ usage: sealshot bench cameras CLIP... [options]
 
 Watch several cameras in one process, as `sealshot` does with real ones, and measure what they cost.
 Camera 1 plays the first CLIP, camera 2 the second, and so on, from the first one again when all
-have been given out; each again and again.
+have been given out; each again and again. FFmpeg reads in that process, so that its time and memory
+count; what it costs in a process of its own, `sealshot bench sandbox` measures.
 
   --counts N,...      numbers of cameras (default {COUNTS})
   --fps RATE          frames a second of each camera (default 15)
@@ -147,7 +148,7 @@ class Played:
         return picture
 
     def _open(self) -> Sandboxed | Inside:
-        return open_media(str(self._path), decoded=False)
+        return open_media(str(self._path), decoded=False, sandbox=False)  # to be counted here
 
     def close(self) -> None:
         """Close the file."""

@@ -14,6 +14,7 @@ import socket
 import threading
 import time
 import traceback
+from contextlib import suppress
 from pathlib import Path
 
 import av
@@ -63,14 +64,17 @@ def main(line: int, memory: int) -> None:
     )
     parent.send(pack(guards))
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-    try:
-        _serve(parent, memory, request)
-    except OSError:  # nobody is there any more
-        pass
-    except BaseException as error:
-        where = traceback.extract_tb(error.__traceback__)[-1]
-        what = f"{type(error).__name__} in {Path(where.filename).name}, line {where.lineno}"
-        parent.send(pack(Broken(what.encode())))
+    with suppress(ConnectionError):  # nobody is there any more
+        try:
+            _serve(parent, memory, request)
+        except ConnectionError:
+            raise
+        except BaseException as error:
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            what = f"{type(error).__name__} in {Path(where.filename).name}, line {where.lineno}"
+            parent.send(pack(Broken(what.encode())))
+        while parent.recv(ROOM.size):  # what lies unread when it ends is an error there
+            pass
 
 
 def _end_with(parent: socket.socket) -> None:
@@ -114,7 +118,7 @@ class _Slots:
         """Lay parts behind each other into the next slot, once it is free.
 
         Raises:
-            OSError: nobody is there any more.
+            ConnectionError: nobody is there any more.
         """
         size = sum(part.nbytes for part in parts)
         if size > self._room:

@@ -9,7 +9,6 @@ import errno
 import fcntl
 import importlib.util
 import logging
-import math
 import mmap
 import os
 import signal
@@ -57,7 +56,9 @@ CLOSE_S = 2.0
 """How long it may take to end."""
 LARGEST = 1 << 30
 """Bytes of a picture, decoded planes included."""
-FASTEST_FPS = 240.0
+SLOWEST_FPS, FASTEST_FPS = 1e-6, 240.0
+LATEST_S = 1e12
+"""Stamps beyond it are none: thirty thousand years."""
 PAGE = mmap.PAGESIZE
 SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL if hasattr(fcntl, "F_SEAL_SHRINK") else 1 | 2
 ADD_SEALS = getattr(fcntl, "F_ADD_SEALS", 1033)
@@ -120,9 +121,9 @@ class Sandboxed:
         if not isinstance(guards, Guards) or not isinstance(said, Opened):
             raise self._nonsense()
         self.codec, self.ends, self.still = text(said.codec), said.ends, said.still
-        self.fps = said.fps if 0 < said.fps <= FASTEST_FPS else None
+        self.fps = said.fps if SLOWEST_FPS < said.fps <= FASTEST_FPS else None
         self.frames = said.frames if said.frames >= 0 else None
-        self.end_s = said.end_s if math.isfinite(said.end_s) else None
+        self.end_s = _stamp(said.end_s)
         self.created = _created(said.created)
 
     def read(self) -> Picture | None:
@@ -162,7 +163,10 @@ class Sandboxed:
 
     def _hear(self) -> Message:
         try:
-            data = self._line.recv(MOST)
+            try:
+                data = self._line.recv(MOST)
+            except ConnectionResetError:  # it ended before it heard all; what it said is there yet
+                data = self._line.recv(MOST)
             if not data:
                 raise NoVideoError(self._death())
             said = unpack(data)
@@ -214,7 +218,7 @@ class Sandboxed:
         if said.strange_matrix >= 0 and not self._told:
             self._told = True
             tell_of_matrix(said.strange_matrix)
-        return Picture(image, None if math.isnan(said.stamp_s) else said.stamp_s, raw)
+        return Picture(image, _stamp(said.stamp_s), raw)
 
     def _say(self, data: bytes) -> None:
         with suppress(OSError):  # it has ended, which the next read tells
@@ -241,6 +245,10 @@ def _copied(rows: Image, said: Shown, turn: Turn) -> Image:
     )
     image = image[::-1] if said.stride < 0 else image
     return image.copy() if turn == Turn() else turned(image, turn)
+
+
+def _stamp(seconds: float) -> float | None:
+    return seconds if abs(seconds) < LATEST_S else None  # NaN is not
 
 
 def _created(unix_s: float) -> datetime | None:

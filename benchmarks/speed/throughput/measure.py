@@ -136,7 +136,7 @@ def measure(plan: Plan) -> Result:
                 opened.append(open_loop(entry, crops, rate, plan.seconds))
                 bar.update(done + 1, entry.contender.name)
         peaks = _peaks(entries, crops)
-        settings = [Settings(source=plan.clip, score=score) for score in plan.scores]
+        settings = [Settings(source=plan.clip, score=score, sandbox=False) for score in plan.scores]
         frames = measure_frames(settings, plan.runs)
     rows = tuple(
         _row(entry, peak, one, other)

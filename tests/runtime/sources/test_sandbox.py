@@ -134,6 +134,13 @@ def test_a_camera_whose_process_dies_is_connected_again(make_video, reports) -> 
     assert readers[0]._process.returncode == -signal.SIGKILL
 
 
+def test_who_reads_slowly_gets_all_of_it_too(make_video, reports) -> None:
+    with open_source(str(make_video(frames=8))) as source:
+        frames = [frame for frame in frames_of(source) if time.sleep(0.05) is None]
+    assert len(frames) == 8
+    assert reports == []
+
+
 def test_no_process_and_no_file_is_left(make_video) -> None:
     path = make_video()
     before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
