@@ -41,8 +41,8 @@ class Summary:
     seconds: float
     """Wall time from the first frame to the last sealed shot."""
     stages_ms: dict[str, float]
-    """Busy milliseconds a frame. Reading, looking for what is new, detection, and the rest each run
-    in a thread of their own."""
+    """Busy milliseconds a frame. Reading, looking for what is new, and the rest each run in a
+    thread of their own."""
     engine: str
     interrupted: bool
     failure: SealshotError | None

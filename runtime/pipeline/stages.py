@@ -58,6 +58,7 @@ class Stopwatch:
             if item is None:
                 return
             yield item
+            del item  # which may be large
 
 
 class Watcher:
@@ -162,7 +163,7 @@ def open_many(every: Sequence[Settings]) -> list[Stages]:
     Raises:
         InputError: see :func:`open_stages`.
     """
-    # detection and the rest run side by side; several sources share the processors anyhow
+    # to look and to find run side by side; several sources share the processors anyhow
     threads = max(1, processors() // 2) if len(every) == 1 else 1
     detectors: dict[object, Detector] = {}
     engines: dict[object, list[Scorer]] = {}

@@ -46,11 +46,11 @@ def watch(
 ) -> Watched:
     """Watch a source to its end, and give all that is seen to sinks.
 
-    Four threads work on frames that follow each other: one reads, one looks for what is new, one
-    finds the faces, and the one that calls does all else. Of what each has done one frame waits:
-    more would only hold memory. Heartbeats stay in order with the frames.
-    A live source reads in a thread of its own and is asked for its newest frame when that can be
-    looked at, no earlier.
+    Three threads work on frames that follow each other: one reads, one looks for what is new, and
+    the one that calls finds the faces and does all else. Of what each has done one frame waits:
+    more, and more threads, keep two processors no busier and hold memory. Heartbeats stay in order
+    with the frames. A live source reads in a thread of its own and is asked for its newest frame
+    when that can be looked at, no earlier.
 
     Args:
         source: an open source; it stays open.
@@ -77,19 +77,15 @@ def watch(
                 stages.stopwatch.timed("decode", source), stop_after_s
             )
             if not any(sink.wants_decoded for sink in sinks):
-                items = (bare(item) for item in items)
+                items = map(bare, items)
             wake = source.close
             with ExitStack() as threads:
                 if not source.live:
                     read = threads.enter_context(ahead(items, 0, interrupt=wake))
                     items, wake = read, read.close
                 looked = look(items, stages.finder, stages.stopwatch)
-                halves = threads.enter_context(ahead(looked, 0, interrupt=wake))
-                found = find(halves, stages.stopwatch)
-                ready = threads.enter_context(
-                    ahead(found, 0, interrupt=halves.close, stop=stop.is_set)
-                )
-                for item, faces in ready:
+                ready = threads.enter_context(ahead(looked, 0, interrupt=wake, stop=stop.is_set))
+                for item, faces in find(ready, stages.stopwatch):
                     if isinstance(item, Frame):
                         frames += 1
                         fan.give(watcher.step(item, faces))
@@ -123,6 +119,7 @@ def look(
             with stopwatch.time("look"):
                 rest = finder.look(item.time_s, item.image)
         yield item, rest
+        del item, rest  # so that no picture is held while the next one is waited for
 
 
 def find(
@@ -134,6 +131,7 @@ def find(
             faces = rest()
         del rest  # it holds what was made of the picture
         yield item, faces
+        del item
 
 
 def bare(item: Frame | Heartbeat) -> Frame | Heartbeat:
