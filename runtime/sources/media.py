@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 OPEN_TIMEOUT_S = 10.0
 READ_TIMEOUT_S = 5.0
-DESCRIPTOR = re.compile(r"/(?:proc/self|dev)/fd/([0-9]+)")
+DESCRIPTOR = re.compile(r"/(?:proc/self|dev)/fd/([0-9]+)|/dev/stdin")
 PROXIES = ("http_proxy", "no_proxy")
 """Variables by which FFmpeg finds its way out of a network."""
 CERTIFICATE_HINT = (
@@ -60,9 +60,7 @@ def open_media(
     try:
         if not sandbox:
             return Inside(request)
-        descriptor = DESCRIPTOR.fullmatch(target)
-        kept = (int(descriptor[1]),) if descriptor else ()
-        return Sandboxed(request, kept)
+        return Sandboxed(request, _descriptors(target))
     except NoVideoError as error:
         if error.unread and (distrusted := distrust(target, tls)):
             raise NoVideoError(distrusted, CERTIFICATE_HINT, lasting=True) from None
@@ -142,6 +140,12 @@ def _request(
         local_sockets=path is None and _host(target).endswith(".local"),
         environment=_proxies(os.environ) if path is None else {},
     )
+
+
+def _descriptors(target: str) -> tuple[int, ...]:
+    """Return the descriptor that a path stands for, where it stands for one."""
+    found = DESCRIPTOR.fullmatch(target)
+    return (int(found[1] or 0),) if found else ()
 
 
 def _host(address: str) -> str:

@@ -306,7 +306,7 @@ def start(line: int, memory: int, descriptors: tuple[int, ...] = ()) -> subproce
         try:
             process = subprocess.Popen(
                 command,
-                stdin=subprocess.DEVNULL,
+                stdin=None if 0 in descriptors else subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 cwd="/",

@@ -134,6 +134,25 @@ def test_a_camera_whose_process_dies_is_connected_again(make_video, reports) -> 
     assert readers[0]._process.returncode == -signal.SIGKILL
 
 
+@pytest.mark.parametrize("path", ["/dev/stdin", "/dev/fd/{0}", "/proc/self/fd/{0}"])
+def test_a_path_may_stand_for_an_open_file(make_video, path) -> None:
+    code = f"""
+        import os, sys
+        sys.path[:0] = [{str(ROOT)!r}]
+        from sealshot.runtime.sources import open_source
+        with open_source(sys.argv[1].format(os.dup(0))) as source:
+            print(len(list(source)))
+    """
+    with make_video().open("rb") as file:
+        done = subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(code), path],
+            stdin=file,
+            capture_output=True,
+            text=True,
+        )
+    assert (done.stdout, done.stderr) == ("20\n", "")
+
+
 def test_who_reads_slowly_gets_all_of_it_too(make_video, reports) -> None:
     with open_source(str(make_video(frames=8))) as source:
         frames = [frame for frame in frames_of(source) if time.sleep(0.05) is None]
