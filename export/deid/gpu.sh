@@ -19,7 +19,8 @@ train() { # SECONDS NAME OPTIONS...
 
 measure() { # NAME OPTIONS...
     sealshot bench deid "$dev" --recognizer "$matcher" --drawn "$out/$1/faces.onnx" \
-        --labels "$dev_labels" --attack "$faces" --sheets "$out/$1/sheets" -o "$out/$1.json" "${@:2}"
+        --probe "$faces" --labels "$labels" --labels "$dev_labels" --attack "$faces" \
+        --sheets "$out/$1/sheets" -o "$out/$1.json" "${@:2}"
 }
 
 train 300 release

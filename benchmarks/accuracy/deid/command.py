@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from sealshot.benchmarks.accuracy.deid.drawn import FACE_PX, Drawn, measure, watch
+from sealshot.benchmarks.accuracy.deid.drawn import FACE_PX, Drawn, measure, probe_of, watch
 from sealshot.benchmarks.accuracy.deid.learned import Undone, undone
 from sealshot.benchmarks.accuracy.deid.recognition import (
     FMR,
@@ -64,7 +64,9 @@ bring back: the paper's U_d, and one that an outsider trains with what draws and
 
   --recognizer FILE   the matcher, as for `sealshot erc`; it must have had no part in the training
   --drawn FILE.onnx   measure style face too: faces drawn by this net over the blur
-  --labels FILE       what is known of FACES, as for `sealshot train deid`; may be repeated
+  --probe OTHERS      judge labels, too, by what the matcher sees of these labelled people
+  --labels FILE       what is known of FACES and OTHERS, as for `sealshot train deid`; may be
+                      repeated
   --undo FILE.onnx    a net that undoes what --drawn draws
   --attack PHOTOS     train an outsider's on this folder of face pictures
   --attack-steps N    of 16 pictures each (default {ATTACK_STEPS})
@@ -85,6 +87,7 @@ def main(argv: list[str]) -> int:
     add("faces", type=Path)
     add("--recognizer", type=Path, required=True)
     add("--drawn", type=Path)
+    add("--probe", type=Path)
     add("--labels", type=Path, action="append", default=[])
     add("--undo", type=Path)
     add("--attack", type=Path)
@@ -93,8 +96,10 @@ def main(argv: list[str]) -> int:
     add("-o", "--output", type=output_file)
     add("--json", action="store_true")
     given = arguments.parse_args(argv)
-    if not given.drawn and (given.undo or given.attack or given.labels):
-        arguments.error("--labels, --undo and --attack go with --drawn")
+    if not given.drawn and (given.undo or given.attack or given.probe):
+        arguments.error("--probe, --undo and --attack go with --drawn")
+    if bool(given.probe) != bool(given.labels):
+        arguments.error("--probe and --labels go together")
     if given.attack and not given.attack.is_dir():
         raise InputError(f"there is no folder {given.attack}", hint="name a folder of photos")
     if given.sheets:  # matplotlib is an extra: that it is missing is said before the work
@@ -107,13 +112,15 @@ def main(argv: list[str]) -> int:
             f"{given.undo} was trained to undo another net than {given.drawn}",
             hint="give the two files of one training",
         )
-    faces = find_faces(read_folder(given.faces), "mtcnn", open_cache(None))
+    cache = open_cache(None)
+    faces = find_faces(read_folder(given.faces), "mtcnn", cache)
+    probe = probe_of(given.probe, given.labels, matcher, cache) if given.probe else None
     judge = judge_of(faces, matcher)
     if painter and given.attack:
         undoers["outsider"] = _outsider(painter, given.attack, given.attack_steps)
     rows = evaluate(judge, painter)
     seen = watch(judge, given.drawn) if given.drawn else None
-    drawn = measure(judge, seen, given.drawn, given.labels) if seen else None
+    drawn = measure(judge, seen, given.drawn, probe) if seen else None
     ways = undone(judge, painter, undoers) if painter and undoers else []
     people = len(set(faces.person().tolist()))
     fields = {

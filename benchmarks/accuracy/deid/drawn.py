@@ -19,7 +19,10 @@ from scipy.stats import ks_2samp
 from sealshot.benchmarks.accuracy.deid.pictures import Looked, Shown, covered_image, look, scaled
 from sealshot.benchmarks.accuracy.deid.pose import pose
 from sealshot.benchmarks.accuracy.deid.recognition import Judge, d_prime, distances
-from sealshot.benchmarks.data.faces import MIN_FACE_PX
+from sealshot.benchmarks.data.cache import Cache
+from sealshot.benchmarks.data.dataset import read_folder
+from sealshot.benchmarks.data.faces import MIN_FACE_PX, Faces, embed_faces, find_faces
+from sealshot.benchmarks.data.matcher import Matcher
 from sealshot.export.deid.labels import ATTRIBUTES, labels_of, read_labels
 from sealshot.runtime.cli.terminal import progress
 from sealshot.runtime.detect import Detector, open_detector
@@ -32,7 +35,7 @@ STEP_PX, STEP_DEG, STEP_SCALE = 1.5, 2.0, 0.02
 """Standard deviations of how a face moves, turns and grows from one frame to the next."""
 RIDGE = 0.1
 FEWEST = 5
-"""Faces with a label and without it, on either side, for it to be judged."""
+"""Faces with a label and without it, of either set, for it to be judged."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,18 @@ class Drawn:
 
 
 @dataclass(frozen=True, eq=False)
+class Probe:
+    """Other people, whose labels are known, as the matcher sees them."""
+
+    embedding: Floats
+    """``[n, d]``."""
+    known: NDArray[np.int64]
+    """``[n, attributes]``: 0, 1, or -1."""
+    rows: Mapping[str, Mapping[str, str]]
+    """What is known of any picture, by its name."""
+
+
+@dataclass(frozen=True, eq=False)
 class Seen:
     """What a matcher makes of all faces, drawn over and plain, at :data:`FACE_PX`."""
 
@@ -83,6 +98,19 @@ class Seen:
     def tracks(self) -> NDArray[np.float64]:
         """Return the distances of all drawn faces to all that are drawn in another track."""
         return distances(self.frames[0].embedding, self.again.embedding)
+
+
+def probe_of(folder: Path, labels: Sequence[Path], matcher: Matcher, cache: Cache) -> Probe:
+    """Show labelled faces to a matcher.
+
+    Args:
+        folder: of folders of pictures; who they show does not matter.
+        labels: files that say what is known of these and of the faces that are judged.
+        matcher: the one that judges.
+        cache: where the result is kept.
+    """
+    faces, rows = find_faces(read_folder(folder), "mtcnn", cache), read_labels(labels)
+    return Probe(embed_faces(faces, matcher, cache), known_of(faces, rows), rows)
 
 
 def watch(judge: Judge, model: Path) -> Seen:
@@ -105,8 +133,8 @@ def watch(judge: Judge, model: Path) -> Seen:
         return Seen(plain, tuple(frames), _look(judge, painter, 0, count))
 
 
-def measure(judge: Judge, seen: Seen, model: Path, labels: Sequence[Path] = ()) -> Drawn:
-    """Measure what was seen of a net; ``labels`` are files that say what is known of the faces."""
+def measure(judge: Judge, seen: Seen, model: Path, probe: Probe | None = None) -> Drawn:
+    """Measure what was seen of a net; labels where there is a probe for them."""
     within, tracks, other = seen.steps(), seen.tracks(), ~judge.same
     two_people = distances(judge.plain, judge.plain)[other]
     return Drawn(
@@ -115,7 +143,7 @@ def measure(judge: Judge, seen: Seen, model: Path, labels: Sequence[Path] = ()) 
         d_prime(np.diagonal(tracks), tracks[other]),
         float(np.diagonal(tracks).mean() / two_people.mean()),
         _turned(seen.frames[0]),
-        _labels(judge, model, read_labels(labels)) if labels else (),
+        _labels(judge, model, probe) if probe else (),
     )
 
 
@@ -164,45 +192,41 @@ def _turned(looked: Looked) -> tuple[float, float, float] | None:
     return yaw, pitch, roll
 
 
-def _labels(judge: Judge, model: Path, rows: Mapping[str, Mapping[str, str]]) -> tuple[Label, ...]:
-    files = [Path(judge.faces.pictures.files[picture]).name for picture in judge.faces.picture]
-    known = np.array([labels_of(rows.get(file, {})) for file in files])  # [n, attributes]
-    people = np.unique(judge.faces.person())
-    fold = np.isin(judge.faces.person(), people[::2])
-    drawn = [
-        _look(judge, Painter(model, dict.fromkeys(Painter(model).manifest.attributes, s)), 0, 0)
-        for s in (1, -1)
+def _labels(judge: Judge, model: Path, probe: Probe) -> tuple[Label, ...]:
+    asked = [
+        Painter(model, dict.fromkeys(Painter(model).manifest.attributes, sign)) for sign in (1, -1)
     ]
-    embeddings = [judge.plain, *(looked.embedding for looked in drawn)]
-    found = []
-    for name, label in zip(ATTRIBUTES, known.T, strict=True):
-        sides = [(label == value) & side for value in (0, 1) for side in (fold, ~fold)]
-        if min(side.sum() for side in sides) >= FEWEST:
-            found.append(Label(name, *probed(judge.plain, embeddings, label, fold)))
+    drawn = [_look(judge, painter, 0, 0).embedding for painter in asked]
+    known, found = known_of(judge.faces, probe.rows), []
+    for name, label, fitted in zip(ATTRIBUTES, known.T, probe.known.T, strict=True):
+        if min((each == side).sum() for each in (label, fitted) for side in (0, 1)) >= FEWEST:
+            line = fit(probe.embedding, fitted)
+            right = [hits(line, seen, label) for seen in (judge.plain, *drawn)]
+            found.append(Label(name, *right))
     return tuple(found)
 
 
-def probed(
-    plain: Floats, seen: Sequence[Floats], label: NDArray[np.int64], fold: NDArray[np.bool_]
-) -> list[float]:
-    """Return for each set of embeddings how often a probe finds the label, balanced.
+def known_of(faces: Faces, rows: Mapping[str, Mapping[str, str]]) -> NDArray[np.int64]:
+    """Return what is known of faces, ``[n, attributes]``: 0, 1, or -1."""
+    files = [Path(faces.pictures.files[picture]).name for picture in faces.picture]
+    return np.array([labels_of(rows.get(file, {})) for file in files])
 
-    The probe is a ridge regression on plain embeddings of one fold, asked of the other, both ways.
+
+def fit(embedding: Floats, label: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the line ``[d + 1]`` whose sign says a label: a ridge regression, classes balanced.
 
     Args:
-        plain: ``[n, d]``.
-        seen: sets of ``[n, d]``.
+        embedding: ``[n, d]``.
         label: ``[n]``: 0, 1, or -1 where nobody knows.
-        fold: ``[n]``: which of two halves each face is in.
     """
-    right = np.zeros((len(seen), len(label)), bool)
-    for side in (fold, ~fold):
-        fitted = side & (label >= 0)
-        x, y = np.c_[plain[fitted], np.ones(fitted.sum())], 2.0 * label[fitted] - 1
-        weight = np.where(y > 0, 1 / (y > 0).sum(), 1 / (y < 0).sum())
-        gram = (x * weight[:, None]).T @ x + RIDGE / x.shape[1] * np.eye(x.shape[1])
-        probe = np.linalg.solve(gram, (x * weight[:, None]).T @ y)
-        for number, embedding in enumerate(seen):
-            said = np.c_[embedding[~side], np.ones((~side).sum())] @ probe > 0
-            right[number, ~side] = said == (label[~side] == 1)
-    return [float((hit[label == 0].mean() + hit[label == 1].mean()) / 2) for hit in right]
+    known = label >= 0
+    x, y = np.c_[embedding[known], np.ones(known.sum())], 2.0 * label[known] - 1
+    weighted = x * np.where(y > 0, 1 / (y > 0).sum(), 1 / (y < 0).sum())[:, None]
+    ridge = RIDGE / x.shape[1] * np.eye(x.shape[1])
+    return np.asarray(np.linalg.solve(weighted.T @ x + ridge, weighted.T @ y), np.float64)
+
+
+def hits(line: NDArray[np.float64], embedding: Floats, label: NDArray[np.int64]) -> float:
+    """Return how often a line says the label, both ways weighing the same."""
+    right = (embedding @ line[:-1] + line[-1] > 0) == (label == 1)
+    return float((right[label == 0].mean() + right[label == 1].mean()) / 2)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from sealshot.benchmarks.accuracy.deid.command import main
-from sealshot.benchmarks.accuracy.deid.drawn import probed
+from sealshot.benchmarks.accuracy.deid.drawn import fit, hits
 from sealshot.benchmarks.accuracy.deid.learned import coded
 from sealshot.benchmarks.accuracy.deid.pictures import image_of, planes_of
 from sealshot.benchmarks.accuracy.deid.pose import HEAD_MM, pose
@@ -62,7 +62,8 @@ def test_a_probe_finds_what_lies_in_an_embedding_and_nothing_else() -> None:
     plain[:, 3] += 6 * label - 3
     turned = plain.copy()
     turned[:, 3] *= -1
-    found = probed(plain, [plain, other, turned], label, np.arange(400) % 2 == 0)
+    line = fit(plain[::2], label[::2])
+    found = [hits(line, seen[1::2], label[1::2]) for seen in (plain, other, turned)]
     assert found[0] > 0.95
     assert 0.35 < found[1] < 0.65
     assert found[2] < 0.05
@@ -113,7 +114,7 @@ def test_faces_that_are_not_hidden_are_known_and_undone(
     command = [str(people), "--recognizer", str(models / "matcher.onnx"), "-o", str(out)]
     command += ["--drawn", str(nets / "same.onnx"), "--undo", str(nets / "undo.onnx")]
     command += ["--attack", str(people), "--attack-steps", "2", "--sheets", str(sheets)]
-    assert main([*command, "--labels", str(labels)]) == 0
+    assert main([*command, "--probe", str(people), "--labels", str(labels)]) == 0
     told = json.loads(out.read_text())
     of = {row["style"]: row for row in told["rows"]}
     assert of["face"]["same_picture"] > 0.9
@@ -142,7 +143,8 @@ def test_what_does_not_go_together_is_told(nets: Path, people: Path, models: Pat
     undo = ["--undo", str(nets / "other.onnx")]
     with pytest.raises(InputError, match="was trained to undo another net"):
         main([*command, "--drawn", str(nets / "same.onnx"), *undo])
-    with pytest.raises(InputError, match="go with --drawn"):
-        main([*command, *undo])
+    for wrong, why in ((undo, "go with --drawn"), (["--labels", "x.csv"], "go together")):
+        with pytest.raises(InputError, match=why):
+            main([*command, *wrong])
     with pytest.raises(InputError, match="there is no folder"):
         main([*command, "--drawn", str(nets / "same.onnx"), "--attack", str(people / "none")])
