@@ -71,6 +71,8 @@ class Account:
     """Names of the authorities that signed the warrant."""
     answers: tuple[tuple[str, str, datetime], ...]
     """Name, role and time of each party that answered."""
+    rewraps: tuple[tuple[str, int, datetime], ...]
+    """Name of each authority that gave its shares to those of a later version, which, and when."""
     exhibits: tuple[Exhibit, ...]
 
 
@@ -96,7 +98,13 @@ def write_page(account: Account) -> str:
             ("Digest of the policy", policy.digest),
         ),
         "<h2>Who released the secrets</h2>",
-        write_table(*((f"{name} ({role})", _time(when)) for name, role, when in account.answers)),
+        write_table(
+            *((f"{name} ({role})", _time(when)) for name, role, when in account.answers),
+            *(
+                (f"{name}, rewrapped for the authorities of version {version}", _time(when))
+                for name, version, when in account.rewraps
+            ),
+        ),
         *(_exhibit(number, one) for number, one in enumerate(account.exhibits, 1)),
         "<h2>Keys</h2>",
         write_table(

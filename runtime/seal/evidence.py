@@ -250,6 +250,7 @@ def _examine(members: Mapping[str, bytes], checked: Checked) -> dict[str, Opened
             warrant=warrant,
             signed=tuple(signers(warrant, policy)),
             answers=tuple((a.party.name, a.party.role, a.time) for a in answers),
+            rewraps=tuple((r.authority.name, r.policy.version, r.time) for r in rewraps),
             exhibits=tuple(exhibits),
         )
     return opened

@@ -37,7 +37,7 @@ from sealshot.runtime.seal.policy import Policy
 from sealshot.runtime.seal.quorum import SHARE_BYTES, VERSION
 from sealshot.runtime.seal.shamir import combine, split
 from sealshot.runtime.seal.signing import SigningKey
-from sealshot.runtime.seal.times import format_time, is_time
+from sealshot.runtime.seal.times import format_time, is_time, parse_time
 from sealshot.runtime.seal.warrant import RefusedError, Warrant
 
 KIND = "sealshot/rewrap/1"
@@ -73,6 +73,11 @@ class Rewrap:
     def digest(self) -> str:
         """SHA-256 of what its authority signed."""
         return self.document.digest
+
+    @property
+    def time(self) -> datetime:
+        """When it was made, as its authority says."""
+        return parse_time(self.document.body["time"])
 
     def open(self, name: str, identity: age.Identity) -> dict[tuple[str, Way], tuple[bytes, bytes]]:
         """Return an authority's pieces, each after the digest of the header that it belongs to.

@@ -22,6 +22,7 @@ from sealshot.runtime.seal.entries import (
     Published,
     Purged,
     Refused,
+    Rewrapped,
     Sealed,
     Started,
     Stopped,
@@ -113,6 +114,8 @@ class PartyReport:
     answered: list[OfCase] = field(default_factory=list)
     refused: dict[str, int] = field(default_factory=dict)
     """Reason to shots, or to requests that were refused as a whole."""
+    rewrapped: list[OfCase] = field(default_factory=list)
+    """Of an authority: held shots whose shares it gave to those that came after."""
     published: int = 0
     """Epoch keys."""
     due: int = 0
@@ -186,6 +189,7 @@ def of_party(entries: Iterable[Entry], period: Period, policy: Policy) -> PartyR
     report = PartyReport()
     refused = Counter[str]()
     cases: dict[str, OfCase] = {}
+    rewrapped: dict[str, OfCase] = {}
     holds: dict[str, Hold] = {}
     published: dict[str, int] = {}  # to the version that was in force
     rules = _Rules(policy)
@@ -198,6 +202,8 @@ def of_party(entries: Iterable[Entry], period: Period, policy: Policy) -> PartyR
             continue
         if isinstance(entry, Answered) and inside:
             cases.setdefault(entry.warrant, OfCase(entry.case, entry.warrant)).add(entry.time)
+        elif isinstance(entry, Rewrapped) and inside:
+            rewrapped.setdefault(entry.warrant, OfCase(entry.case, entry.warrant)).add(entry.time)
         elif isinstance(entry, Refused):
             refused[entry.reason] += inside
         elif isinstance(entry, Published):
@@ -215,6 +221,7 @@ def of_party(entries: Iterable[Entry], period: Period, policy: Policy) -> PartyR
     ends = {epoch: rules.end_of(epoch, version) for epoch, version in published.items()}
     due = {epoch: end for epoch, end in ends.items() if period.start <= end < period.end}
     report.answered = list(cases.values())
+    report.rewrapped = list(rewrapped.values())
     report.refused = {reason: count for reason, count in sorted(refused.items()) if count}
     report.due = len(due)
     report.late = {

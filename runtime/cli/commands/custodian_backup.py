@@ -59,7 +59,10 @@ def backup(arguments: Arguments, argv: list[str]) -> int:
             f"{second.name} is a party of the policy: a second custodian is another one",
             hint="`sealshot custodian new` makes one, on a machine of its own",
         )
-    now = TrustedClock(folder / CLOCK).peek().time
+    clock = TrustedClock(folder / CLOCK).peek()
+    if clock.warning:
+        warn(clock.warning)
+    now = clock.earliest  # the backup of what is over is deleted
     rules = replace(policy, custodian=second, epoch_keys=given.published)
     there = published_until(EpochKeys(rules, None), now, AHEAD)
     if not there:

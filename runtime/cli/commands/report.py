@@ -171,6 +171,13 @@ def _print(cameras: dict[str, CameraReport], others: dict[str, tuple[Party, Part
         table(("opened for", "by", "role", ">shots", "first", "last", "warrant"), opened)
     elif others:
         say("no shot was opened")
+    rewrapped = [
+        (of.case, name, str(of.shots), of.first, of.last, of.warrant[:16])
+        for name, (_, report) in others.items()
+        for of in report.rewrapped
+    ]
+    if rewrapped:
+        table(("rewrapped for", "by", ">shots", "first", "last", "warrant"), rewrapped)
     refused = [
         (name, reason, str(count))
         for name, (_, report) in others.items()

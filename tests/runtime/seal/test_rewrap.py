@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from itertools import combinations
 
 import pytest
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from sealshot.runtime.age.hybrid import HybridIdentity
 from sealshot.runtime.age.x25519 import X25519Identity
 from sealshot.runtime.errors import SealError
+from sealshot.runtime.seal.archive import write_zip
 from sealshot.runtime.seal.ceremony import Answer, answer, open_with_answers, read_answer
 from sealshot.runtime.seal.container import Container, read_container
 from sealshot.runtime.seal.documents import Document
@@ -78,6 +80,10 @@ def sealed(shot, number: int = 1) -> Container:
 @pytest.fixture(scope="module")
 def held(shot) -> Container:
     return sealed(shot)
+
+
+def held_bytes(container: Container) -> bytes:
+    return write_zip(container.parts)
 
 
 def order(policy: Policy, purpose: str, signers: str) -> Warrant:
@@ -179,6 +185,101 @@ def test_all_authorities_may_go_one_version_after_the_other(held: Container) -> 
     assert lacking(held.header, THIRD, rewraps) == ()
     pictures = {opens("".join(three), held, THIRD, rewraps) for three in combinations("defg", 3)}
     assert pictures == {opens("ab", held, FIRST, ())}
+
+
+def test_an_authority_that_lost_its_key_has_pieces_under_its_name(held: Container) -> None:
+    """The b of today is another one: it opens no share of b's, and answers with pieces of a's."""
+    new = X25519Identity.generate()
+    key = SigningKey.of_authority(new)
+    again = Party("authority", "b", key.verify_key, new.recipient)
+    names = (*policy_of("ac", 2).authorities, again)
+    today = replace(policy_of("ac", 2), authorities=names)
+    change = draft_change(FIRST, today, NOON)
+    for signer in (KEYS["a"], KEYS["c"], key):
+        change = change.signed(signer)
+    policy = follow(FIRST, change)
+    rewraps = [cut("a", policy, held)]
+    assert lacking(held.header, policy, rewraps) == ("b", "c")  # the b of today has a's alone
+    assert lacking(held.header, policy, [*rewraps, cut("c", policy, held)]) == ()
+    warrant = order(policy, "open", "ac")
+    given = []
+    for name, party, signing, identity in (
+        ("b", again, key, new),
+        ("c", policy.authorities[1], KEYS["c"], IDENTITIES["c"]),
+        ("custodian", policy.custodian, CUSTODIAN, EPOCH),
+    ):
+        is_custodian = name == "custodian"
+        give = partial(open_epoch, identity=identity)
+        share = partial(open_share, name=name, identity=identity)
+        pieces = PiecesFor(() if is_custodian else rewraps, party, identity)
+        _, sealed_answer = answer(
+            [held],
+            warrant,
+            policy,
+            party,
+            signing,
+            give if is_custodian else share,
+            lambda _: False,
+            NOON,
+            lambda one, pieces=pieces: pieces.of(one.header),
+        )
+        given.append(read_answer(sealed_answer, warrant, policy, [INVESTIGATOR]))
+    assert [one.refusals for one in given] == [(), (), ()]
+    assert open_with_answers(held, warrant, policy, given, rewraps).picture
+
+
+def test_another_reader_opens_what_was_rewrapped_twice(held: Container, other) -> None:
+    """One that was made from FORMAT.md, section 7.4, alone: with what d, e and g can open."""
+    first = [cut("b", SECOND, held), cut("a", SECOND, held)]
+    rewraps = [*first, *(cut(name, THIRD, held, rewraps=first) for name in "acd")]
+    header, members = other.read_container(held_bytes(held), str(CAMERA.verify_key))
+    bound = hashlib.sha256(members["header.json"]).digest()
+    read, given = {}, {}
+    for one in rewraps:
+        body, digest, signers = other.read_document(one.document.encode(), "sealshot/rewrap/1")
+        assert len(signers) == 1
+        read[digest] = body
+        names = [a.name for a in THIRD.of(body["policy"]).authorities]  # type: ignore[union-attr]
+        for name, part in zip(names, body["parts"], strict=True):
+            if name not in "deg" or body["policy"] != THIRD.digest:
+                continue
+            identity = other.read_identity(IDENTITIES[name].secret_text())
+            plain = other.age_open(base64.b64decode(part), identity)
+            assert plain[:1] == b"\x01"
+            at = 1
+            for shot in body["shots"]:
+                size = 34 + len(shot["of"])
+                assert plain[at : at + 32] == bound
+                piece = plain[at + 32 : at + 32 + size]
+                hashed = hashlib.sha256(piece).hexdigest()
+                assert hashed == shot["pieces"][names.index(name)]
+                given[(*shot["of"], digest), name] = piece
+                at += 32 + size
+            assert at == len(plain)
+
+    def joined(way: tuple[str, ...], name: str) -> bytes | None:
+        if (way, name) in given:
+            return given[way, name]
+        for digest, body in read.items():
+            cuts = [shot for shot in body["shots"] if shot["of"] == list(way)]
+            if body["authority"] == name and cuts:
+                to = THIRD.of(body["policy"])
+                assert to is not None
+                found = [joined((*way, digest), one.name) for one in to.authorities]
+                pieces = [piece for piece in found if piece is not None]
+                if len(pieces) >= to.quorum:
+                    return bytes(other.interpolate(pieces))
+        return None
+
+    shares = {name: share for name in "abc" if (share := joined((), name)) is not None}
+    assert sorted(shares) == ["a", "b", "c"]  # c, of both versions, cut its own
+    payload = other.open_payload(header, members, shares, open_epoch(held, EPOCH))
+    assert payload == other.open_payload(
+        header,
+        members,
+        {name: open_share(held, name, IDENTITIES[name]) for name in "bc"},
+        open_epoch(held, EPOCH),
+    )
 
 
 def test_fewer_than_a_quorum_of_either_get_nothing(held: Container, tally) -> None:

@@ -17,6 +17,7 @@ from sealshot.runtime.seal.entries import (
     Published,
     Purged,
     Refused,
+    Rewrapped,
     Sealed,
     Started,
     Stopped,
@@ -97,6 +98,8 @@ def test_who_opened_what_and_who_refused() -> None:
         Refused("2026-11-09T00:00:00Z", "expired", "v", "other"),
         Refused("2026-11-09T00:00:00Z", "outside-time", "v", "other", id="5"),
         Refused("2026-12-09T00:00:00Z", "expired", "v", "other"),
+        Rewrapped("2026-11-10T00:00:00Z", "6", "h", "held", 2),
+        Rewrapped("2026-12-10T00:00:00Z", "7", "h", "held", 2),
         Other({"event": "of tomorrow"}),
     ]
     report = of_party(entries, NOVEMBER, POLICY)
@@ -105,6 +108,8 @@ def test_who_opened_what_and_who_refused() -> None:
         OfCase("other", "v", 1, "2026-11-09T00:00:00Z", "2026-11-09T00:00:00Z"),
     ]
     assert report.refused == {"expired": 1, "outside-time": 1}
+    times = "2026-11-10T00:00:00Z", "2026-11-10T00:00:00Z"
+    assert report.rewrapped == [OfCase("held", "h", 1, *times)]
 
 
 def test_keys_that_were_destroyed_on_time_late_or_never() -> None:

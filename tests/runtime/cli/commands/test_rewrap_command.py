@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from sealshot.runtime.cli.main import main
+from sealshot.runtime.seal.archive import read_zip
 from sealshot.runtime.seal.entries import Refused, Rewrapped
 from sealshot.runtime.seal.log_lines import entries_of, lines_in
 from sealshot.runtime.seal.times import format_time, utc_now
@@ -138,6 +139,12 @@ def test_a_held_shot_opens_under_the_quorum_of_today(
     case = world.folder / "case.zip"
     assert world.run("evidence", "export", *asked, *rewrapped, "-o", case) == 0
     assert world.run("evidence", "verify", case, *world.policy) == 0
+    page = read_zip(case.read_bytes(), limit=100)["index.html"].decode()
+    assert "police, rewrapped for the authorities of version 2" in page
+    ask = ["report", world.parties.key("police").with_suffix(".log"), *world.policy]
+    capsys.readouterr()
+    assert world.run(*ask, "--to", format_time(then + D)) == 0
+    assert "rewrapped for" in capsys.readouterr().out
 
 
 def test_what_is_refused_is_logged_and_leaves_no_file(
