@@ -15,7 +15,7 @@ _STYLE = """
 @media (prefers-color-scheme: dark) { :root { --good: #5fd38d; --bad: #ff8a80; --dim: #aaa; } }
 body { font: 16px/1.45 system-ui, sans-serif; margin: 0 auto; padding: 1rem; max-width: 72rem; }
 h1 { font-size: 1.25rem; margin: 0 0 .25rem; }
-p { margin: .25rem 0; } .dim { color: var(--dim); }
+p { margin: .25rem 0; } .dim { color: var(--dim); } time { white-space: nowrap; }
 ul { margin: 1rem 0; padding: .75rem 1rem .75rem 2rem; border: 1px solid var(--bad);
   border-radius: .5rem; } li { margin: .2rem 0; overflow-wrap: anywhere; }
 main { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fill, minmax(20rem, 1fr)); }
@@ -52,7 +52,7 @@ def page(state: State, now: datetime) -> str:
             if wrong
             else '<strong class="running">nothing is wrong</strong></p>'
         )
-        + f'<p class="dim">since {format_time(state.started)}; now {format_time(now)}; '
+        + f'<p class="dim">since {_time(state.started)}; now {_time(now)}; '
         f"version {escape(state.version)}</p></header>"
         + (f'<ul aria-label="what is wrong">{items}</ul>' if wrong else "")
         + "<main>"
@@ -79,11 +79,13 @@ def _camera(camera: CameraState, now: datetime) -> str:
         rows += [
             ("shots in the vault", f"{vault.objects:,}"),
             ("their size", _size(vault.bytes)),
-            ("free on its disk", _size(vault.free_bytes)),
-            ("wait for upload", f"{vault.waiting:,}"),
         ]
         if vault.quota_bytes:
             rows.append(("of the quota", f"{vault.bytes / vault.quota_bytes:.1%}"))
+        rows += [
+            ("free on its disk", _size(vault.free_bytes)),
+            ("wait for upload", f"{vault.waiting:,}"),
+        ]
         if vault.keys_days is not None:
             rows.append(("epoch keys", f"for {vault.keys_days:.1f} days"))
         if vault.checkpoint is not None:
@@ -93,6 +95,10 @@ def _camera(camera: CameraState, now: datetime) -> str:
         f'<section><h2><span>{escape(camera.name)}</span><span class="{camera.phase}">'
         f"{camera.phase}</span></h2><dl>{cells}</dl></section>"
     )
+
+
+def _time(time: datetime) -> str:
+    return f"<time>{format_time(time)}</time>"
 
 
 def _duration(time: timedelta) -> str:

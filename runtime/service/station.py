@@ -33,7 +33,8 @@ FIRST_WAIT_S, LONGEST_WAIT_S = 5.0, 300.0
 """Between two tries of a camera whose watch failed; each wait is twice the last one."""
 SOUND_S = 60.0
 """A watch that lasted for so long had begun well: the next wait is the first again."""
-LOOK_EVERY_S = 60.0
+LOOK_EVERY_S, LOOK_SHARE, LONGEST_LOOK_S = 5.0, 0.02, 60.0
+"""A vault is looked at so often, or where it is large in a fiftieth of the time."""
 POLL_S = 0.2
 
 
@@ -226,9 +227,12 @@ class Station:
                 continue
             if self._vault is None and not opened.vault.is_dir():
                 continue  # it is made in a moment
-            look_at_s = time.monotonic() + LOOK_EVERY_S
+            began_s = time.monotonic()
             try:
                 self._vault = look_at(opened.vault, opened.sealing)
                 self._look_problem = ""
             except (SealshotError, OSError) as error:
                 self._look_problem = str(error)
+            now_s = time.monotonic()
+            wait_s = max(LOOK_EVERY_S, (now_s - began_s) / LOOK_SHARE)
+            look_at_s = now_s + min(wait_s, LONGEST_LOOK_S)

@@ -131,6 +131,8 @@ def test_the_cameras_of_the_example_are_right_with_what_is_commented_out(line, t
     text = EXAMPLE.read_text().replace(f"# {line}", line)
     if line.startswith("source_file"):
         text = text.replace('source = "rtsp', '# source = "rtsp')
+    if line.startswith("to ="):
+        text = text.replace('policy = "north', '# policy = "north')
     file = tmp_path / "cameras.toml"
     file.write_text(text)
     assert read_config(file) != read_config(EXAMPLE)
