@@ -3,7 +3,8 @@
 The commit is taken out of the repository and installed into an environment of its own, with the
 newest versions of what it depends on; both are kept in the cache. Peak memory is read from
 ``/proc`` while a process runs: what ``wait4`` gives outlives exec(2), so that a child starts with
-its parent's.
+its parent's. That of the processes that it starts, such as the one that parses a stream, is added:
+what they share counts for each, and their peaks as if they were at one time.
 """
 
 from __future__ import annotations
@@ -62,7 +63,9 @@ class Once:
 
     seconds: float
     cpu_s: float
+    """Of all its processes."""
     peak_mb: float
+    """Likewise."""
     frames: int
     people: int
     run_seconds: float
@@ -304,10 +307,11 @@ def _run(build: Build, clip: Path, folder: Path) -> Once:
         process = subprocess.Popen(
             command, stdout=out, stderr=err, cwd=folder, env=build.environment
         )
-        peak_mb = 0.0
+        peaks_mb: dict[int, float] = {}
         try:
             while (ended := os.wait4(process.pid, os.WNOHANG))[0] == 0:
-                peak_mb = max(peak_mb, _peak_mb(process.pid))
+                for one in (process.pid, *_children(process.pid)):
+                    peaks_mb[one] = max(peaks_mb.get(one, 0.0), _peak_mb(one))
                 time.sleep(LOOK_S)
         except BaseException:
             process.kill()
@@ -327,11 +331,19 @@ def _run(build: Build, clip: Path, folder: Path) -> Once:
     return Once(
         seconds=seconds,
         cpu_s=ended[2].ru_utime + ended[2].ru_stime,
-        peak_mb=peak_mb,
+        peak_mb=sum(peaks_mb.values()),
         frames=said["frames"],
         people=len(said["people"]),
         run_seconds=said["seconds"],
     )
+
+
+def _children(process: int) -> list[int]:
+    try:
+        tasks = list(Path(f"/proc/{process}/task").iterdir())
+        return [int(child) for task in tasks for child in (task / "children").read_text().split()]
+    except OSError:
+        return []
 
 
 def _peak_mb(process: int) -> float:
