@@ -21,6 +21,7 @@ from sealshot.runtime.demo.clip import FPS, HEIGHT, WIDTH, render
 from sealshot.runtime.pipeline.settings import Settings
 from sealshot.runtime.pipeline.stages import open_stages
 from sealshot.runtime.pipeline.watch import watch
+from sealshot.runtime.public.picture import PLANAR, planes_of
 from sealshot.runtime.sources import frames_of, open_source
 from sealshot.runtime.types import Frame
 
@@ -225,9 +226,19 @@ def after_input(options: str) -> list[str]:
     return options.split()[len(before_input(options)) :]
 
 
-def read(path: Path) -> list[Frame]:
-    with open_source(str(path)) as source:
+def read(path: Path, *, sandbox: bool = True) -> list[Frame]:
+    with open_source(str(path), sandbox=sandbox) as source:
         return list(frames_of(source))
+
+
+def contents(frame: Frame) -> tuple[object, ...]:
+    """All that a frame holds."""
+    raw = frame.decoded
+    assert raw is not None
+    size, form = (raw.frame.width, raw.frame.height), raw.frame.format.name
+    planes = planes_of(raw.frame) if form.replace("yuvj", "yuv") in PLANAR else ()
+    pictures = tuple((a.shape, a.tobytes()) for a in (frame.image, *planes))
+    return frame.index, frame.time_s, size, form, raw.turn, pictures
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -250,6 +261,8 @@ def test_frames_times_and_colours_are_those_of_ffmpeg(name, base, tmp_path, repo
         )
     assert len(reports) == bool(odd.said)
     assert odd.said in "".join(reports)
+    here = read(path, sandbox=False)
+    assert list(map(contents, frames)) == list(map(contents, here))
 
 
 PEOPLE: dict[str, Odd] = {
