@@ -85,7 +85,7 @@ def load_trained(checkpoint: Path) -> Trained:
         drawing.load_state_dict(state["averaged"])
         undo = Undo() if reversible else None
         if undo:
-            undo.load_state_dict(state["beside"])
+            undo.load_state_dict(state["averaged beside"])
         told = str(state["training_set"]), tuple(map(float, state["critics_auc"]))
     except Exception as error:  # unpickling raises anything
         raise InputError(

@@ -72,9 +72,10 @@ class Operators:
         attributes = reader.heads.out_features
         torch.manual_seed(plan.seed)
         self.drawing = _drawing(reader, attributes, plan).to(sampler.device)
-        self.averaged = copy.deepcopy(self.drawing).requires_grad_(False)
         self._patches = Patches().to(sampler.device)
         self._beside = (Undo() if plan.reversible else Encoder()).to(sampler.device)
+        self._trained = nn.ModuleList([self.drawing, self._beside])
+        self._averaged = copy.deepcopy(self._trained).requires_grad_(False).eval()
         own = [p for p in self.drawing.parameters() if p.requires_grad]
         self._optimizer = torch.optim.Adam(
             [*own, *self._beside.parameters()], lr=WARM_RATE, betas=(0.5, 0.99)
@@ -87,8 +88,9 @@ class Operators:
         """Do the steps that are left; ``told`` is kept beside the nets."""
         parts = {
             "net": self.drawing,
-            "averaged": self.averaged,
             "beside": self._beside,
+            "averaged": self.averaged,
+            "averaged beside": self._averaged[1],
             "patches": self._patches,
             "optimizer": self._optimizer,
             "of patches": self._of_patches,
@@ -96,13 +98,21 @@ class Operators:
         loop("operator", self._plan.steps, self._step, parts, asdict(self._plan), checkpoint, told)
 
     @property
+    def averaged(self) -> Drawing:
+        """U_e, averaged over the last steps."""
+        drawing = self._averaged[0]
+        assert isinstance(drawing, Drawing)
+        return drawing
+
+    @property
     def undo(self) -> Undo | None:
-        """U_d, of the reversible pair."""
-        return self._beside if isinstance(self._beside, Undo) else None
+        """U_d of the reversible pair, likewise."""
+        beside = self._averaged[1]
+        return beside if isinstance(beside, Undo) else None
 
     def _step(self, number: int) -> str:
         plan, asked = self._plan, self._asked(number)
-        warm = not plan.reversible and number < plan.warm_up_steps
+        warm = not plan.reversible and number < plan.warm_up * plan.steps
         if not warm:
             set_rate(self._optimizer, RATE, number / plan.steps)
         if isinstance(self._beside, Encoder) and (warm or number % 2):
@@ -115,9 +125,10 @@ class Operators:
             loss = loss - plan.adversarial * real
         descend(self._optimizer, loss)
         with torch.no_grad():
-            pairs = zip(self.averaged.parameters(), self.drawing.parameters(), strict=True)
+            share = max(1 - AVERAGING, 9 / (10 + number))  # first steps soon count no more
+            pairs = zip(self._averaged.parameters(), self._trained.parameters(), strict=True)
             for kept, new in pairs:
-                kept.lerp_(new, 1 - AVERAGING)
+                kept.lerp_(new, share)
         return f"loss {loss.item():.3f}"
 
     def _asked(self, number: int) -> _Asked:

@@ -14,8 +14,8 @@ class Plan:
     critic_steps: int = 4000
     people: int = 48
     """In a batch of the critics, with two photos each."""
-    warm_up_steps: int = 2000
-    """In which the release learns what a face is before it meets D_f."""
+    warm_up: float = 0.15
+    """Share of the steps in which the release learns what a face is before it meets D_f."""
     steps: int = 20000
     batch: int = 16
     seed: int = 1

@@ -59,7 +59,7 @@ def train(
     operators = Operators(reader, critics, sampler, plan)
     told = {"training_set": training_set, "critics_auc": scores}
     operators.train(folder / "operator.ckpt", told)
-    return Trained(operators.averaged.eval(), operators.undo, training_set, scores)
+    return Trained(operators.averaged, operators.undo, training_set, scores)
 
 
 def papers_critic(faces: DeidFaces, plan: Plan, folder: Path, device: str = "cpu") -> float:

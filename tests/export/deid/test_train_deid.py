@@ -35,7 +35,7 @@ from sealshot.runtime.public.painter import Painter  # noqa: E402
 from sealshot.runtime.public.placing import WANTED  # noqa: E402
 from sealshot.runtime.public.undo import Undoer  # noqa: E402
 
-PLAN = Plan(critic_steps=2, people=4, warm_up_steps=1, steps=4, batch=2)
+PLAN = Plan(critic_steps=2, people=4, warm_up=0.25, steps=4, batch=2)
 A = len(ATTRIBUTES)
 
 
