@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from sealshot.benchmarks.accuracy.erc.evaluate import FEW
-from sealshot.benchmarks.report.cells import markdown_table, millions, read_result, two_digits
+from sealshot.benchmarks.report.cells import markdown_table, millions, read_result
 
 SCORE_NAMES = {
     "lightqnet": "LightQNet",
@@ -24,14 +25,11 @@ def erc(results: Path) -> str:
     """Failures left when the lowest 30 % are discarded, over those before; too few are left out."""
     found = read_result(results, "erc-lfw-dev")
     areas = _areas(found, "")
-    costs = {
-        name: (two_digits(cost["ms"]), millions(cost["macs"]))
-        for name, cost in found["costs"].items()
-    }
+    macs = {name: millions(cost["macs"]) for name, cost in found["costs"].items()}
     return markdown_table(
-        ("score", *areas, "CPU ms a face", "MMACs"),
+        ("score", *areas, "MMACs"),
         (
-            (_score_name(name), *(cells[name] for cells in areas.values()), *costs[name])
+            (_score_name(name), *(cells[name] for cells in areas.values()), macs[name])
             for name in _in_order(found)
         ),
     )
@@ -86,6 +84,35 @@ def _in_order(found: dict[str, Any]) -> list[str]:
     """Our scores, then the others from the best at the first start."""
     first = {row["score"]: _area(row)["value"] for row in _from_fnmr(found)[0]["scores"]}
     return sorted(first, key=lambda name: (name not in OUR_SCORES, first[name]))
+
+
+JUDGED_BY = {
+    "erc-lfw-dev-all": "all pairs, MobileFaceNet",
+    "erc-lfw-dev-all-dlib": "all pairs, dlib",
+}
+
+
+def matchers(results: Path) -> str:
+    """`quality` beside LightQNet on LFW by two matchers, and how far LightQNet is behind."""
+
+    def rows() -> Iterator[tuple[str, ...]]:
+        for name, by in JUDGED_BY.items():
+            for start in _from_fnmr(read_result(results, name)):
+                ours, theirs = (
+                    next(_area(row) for row in start["scores"] if row["score"] == score)
+                    for score in ("quality", "lightqnet")
+                )
+                yield (
+                    by,
+                    f"{start['start']} ({start['errors']} failures)",
+                    f"{ours['value']:.3f}",
+                    f"{theirs['value']:.3f}",
+                    "{behind:+.3f} [{behind_low:.3f}, {behind_high:.3f}]".format_map(theirs),
+                )
+
+    return markdown_table(
+        ("pairs, matcher", "start", "`quality`", "LightQNet", "LightQNet is behind by"), rows()
+    )
 
 
 CHOSEN_AMONG = {

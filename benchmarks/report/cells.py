@@ -56,11 +56,6 @@ def measured(spread: Any, digits: int) -> str:
     return f"{median} ({low} to {high})"
 
 
-def two_digits(value: float | None) -> str:
-    """Return two digits; nothing where it was not measured."""
-    return "" if value is None else f"{value:.2g}" if value >= 0.005 else "0"
-
-
 def millions(value: float | None) -> str:
     """Return millions; nothing where it was not measured."""
     return "" if value is None else f"{value / 1e6:.0f}" if value >= 1e7 else f"{value / 1e6:.1f}"

@@ -233,6 +233,7 @@ TABLES: dict[str, Callable[[Path], str]] = {
     "tracking": tracking,
     "erc": accuracy.erc,
     "mixed": accuracy.mixed,
+    "matchers": accuracy.matchers,
     "shots": accuracy.shots,
     "eyes": accuracy.eyes,
     "attributes": accuracy.attributes,

@@ -55,7 +55,7 @@ def cost_ms(measure: Measure, faces: Faces) -> float:
     """Return the milliseconds of processor that one face takes, alone, read and found already.
 
     The median over faces spread through the data set, after one to warm up; of each face the best
-    of three tries. Processor time, of all threads, hardly minds other work on the machine.
+    of three tries. Processor time, of all threads, minds other work on the machine less.
     """
     times = []
     for i in np.linspace(0, len(faces) - 1, TIMED + 1).astype(int):
