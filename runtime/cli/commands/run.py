@@ -225,7 +225,7 @@ def _print(summary: Summary, vault: Path) -> None:
     )
     if summary.frames:
         stages = ", ".join(f"{stage} {ms:.1f}" for stage, ms in summary.stages_ms.items())
-        note(f"ms a frame: {stages} (detection runs beside the rest); {summary.engine}")
+        note(f"ms a frame: {stages} (decode and look run beside the rest); {summary.engine}")
     if summary.passing:
         note(f"too short to be a person: {counted(summary.passing, 'passing detection')}")
     if summary.dropped:
