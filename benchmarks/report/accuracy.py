@@ -89,6 +89,8 @@ def _in_order(found: dict[str, Any]) -> list[str]:
 JUDGED_BY = {
     "erc-lfw-dev-all": "all pairs, MobileFaceNet",
     "erc-lfw-dev-all-dlib": "all pairs, dlib",
+    "erc-lfw-dev-mixed": "mixed, MobileFaceNet",
+    "erc-lfw-dev-mixed-dlib": "mixed, dlib",
 }
 
 
