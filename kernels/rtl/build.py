@@ -55,16 +55,13 @@ def probe_of_cells(folder: Path, *, as_cells: bool) -> Path:
 
     Args:
         folder: where it is built.
-        as_cells: synthesised for an ECP5, and its netlist simulated: look-up tables, carries and
-            flip-flops as Yosys describes them, block RAMs and multipliers as `sim/ecp5_cells.v`.
-            Else the plain form.
+        as_cells: synthesised for an ECP5, and its netlist simulated. Else the plain form.
 
     Raises:
         BuildError: a tool is missing, or failed.
     """
     from amaranth.back import rtlil as back
 
-    from sealshot.kernels.rtl.place import synthesise
     from sealshot.kernels.rtl.primitives import Ecp5
     from sealshot.kernels.rtl.probe import CellProbe
 
@@ -75,23 +72,56 @@ def probe_of_cells(folder: Path, *, as_cells: bool) -> Path:
         )
     )
     if as_cells:
-        shutil.copy2(SOURCES / "sim" / "ecp5_cells.v", folder)
-        script = [
-            f"read_json {synthesise(folder, PROBE, design).name}",
-            "delete =A:blackbox",
-            "read_verilog -overwrite +/lattice/cells_sim_ecp5.v",
-            "read_verilog -overwrite ecp5_cells.v",
-            f"hierarchy -check -top {PROBE}",
-            "proc",
-            "flatten",
-            "opt_expr",
-            "opt_clean -purge",
-        ]
+        _write_netlist(folder, PROBE, design)
     else:
         (folder / "probe.il").write_text(design)
-        script = ["read_rtlil probe.il", "proc", "opt_clean"]
-    run(folder, "yosys", "-q", "-p", "; ".join([*script, "write_verilog -noattr probe.v"]))
+        script = "read_rtlil probe.il; proc; opt_clean; write_verilog -noattr probe.v"
+        run(folder, "yosys", "-q", "-p", script)
     return verilate(folder, PROBE, "probe.v", str(SOURCES / "sim" / "probe.cpp"))
+
+
+def netlist_board(folder: Path) -> Path:
+    """Build the program of `sim/board.cpp` around the netlist of the scorer, and return it.
+
+    It is spoken to as the one of :func:`simulated_board`, and takes many minutes to build.
+
+    Args:
+        folder: where it is built.
+
+    Raises:
+        BuildError: a tool is missing, or failed.
+    """
+    from sealshot.kernels.rtl.primitives import Ecp5
+
+    _write_netlist(folder, TOP, rtlil(Ecp5()))
+    board = str(SOURCES / "sim" / "board.cpp")
+    return verilate(folder, TOP, "link.v", board, optimise="-O1")  # half the time to build
+
+
+def _write_netlist(folder: Path, top: str, design: str) -> None:
+    """Synthesise a design for an ECP5, and write its netlist as Verilog for simulation, `TOP.v`.
+
+    Carries, multiplexers and flip-flops are as Yosys describes them; look-up tables, block RAMs and
+    multipliers as `sim/ecp5_cells.v`.
+    """
+    from sealshot.kernels.rtl.place import synthesise
+
+    netlist = synthesise(folder, top, design)
+    shutil.copy2(SOURCES / "sim" / "ecp5_cells.v", folder)
+    script = (
+        f"read_json {netlist.name}",
+        "delete =A:blackbox",
+        "read_verilog -overwrite +/lattice/cells_sim_ecp5.v",
+        "read_verilog -overwrite ecp5_cells.v",
+        f"hierarchy -check -top {top}",
+        "proc",
+        "setattr -mod -unset keep_hierarchy *",
+        "flatten",
+        "opt",
+        "opt_clean -purge",
+        f"write_verilog -noattr {top}.v",
+    )
+    run(folder, "yosys", "-q", "-p", "; ".join(script))
 
 
 def rtl_sha256() -> str:
@@ -130,8 +160,14 @@ def simulated_board(folder: Path) -> Path:
     return program
 
 
-def verilate(folder: Path, top: str, *sources: str) -> Path:
+def verilate(folder: Path, top: str, *sources: str, optimise: str = "-O2") -> Path:
     """Compile Verilog and a C++ program around it; return the program.
+
+    Args:
+        folder: where it is built.
+        top: the module at the top.
+        sources: of both.
+        optimise: how hard the compiler tries.
 
     Raises:
         BuildError: a tool is missing, or failed.
@@ -150,7 +186,7 @@ def verilate(folder: Path, top: str, *sources: str) -> Path:
         folder / "obj", "make",
         [
             "make", "-s", "-f", f"V{top}.mk", "CFG_CXXFLAGS_PCH_I=-include", "OPT_SLOW=-O0",
-            "OPT_FAST=-O2", "OPT_GLOBAL=-O2", f"V{top}",
+            f"OPT_FAST={optimise}", f"OPT_GLOBAL={optimise}", f"V{top}",
         ],
         VERILATOR_ROOT=str(root),
     )  # fmt: skip

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from sealshot.benchmarks.conditions.environment import environment
 from sealshot.benchmarks.conditions.result_file import write_result
-from sealshot.kernels.rtl.build import top_at_its_pins
+from sealshot.kernels.rtl.build import netlist_board, top_at_its_pins
 from sealshot.kernels.rtl.place import LIKELIHOOD, place, rtlil_likelihood, synthesise
 from sealshot.kernels.rtl.tools import BuildError, versions
 from sealshot.runtime.cli.arguments import Arguments, output_file, positive_int
@@ -24,7 +24,8 @@ from sealshot.runtime.engines.weight_stream import read_stream, same_graph
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.weights import score_graph
 
-STEPS = ("equality", "cells", "links", "accuracy", "likelihood")
+STEPS = ("equality", "cells", "netlist", "links", "accuracy", "likelihood")
+NETLIST_FACES = 2
 SEEDS = (1, 2, 3)
 LIKELIHOOD_MHZ = 160
 USAGE = f"""
@@ -37,6 +38,8 @@ with its integer graph beside it; DATA folders of face pictures, or FILE.npz wit
              checkerboard; and every layer's output of some
   cells      random traffic through a multiplier and block RAMs of each shape, as cells of the ECP5
              in a synthesised netlist and in their plain form
+  netlist    scores of two faces, and every layer's output of one, by the synthesised netlist of the
+             whole scorer, NumPy and ONNX Runtime (some five minutes, most of them to build it)
   links      faces a second over UART and SPI at their real rates, at the pins of the top
   accuracy   what the integers cost against the trained score in float32: on all faces, and of
              each track of --clips the frame that is chosen
@@ -83,6 +86,8 @@ def main(argv: list[str]) -> int:
             found["equality"] = asdict(_equality(given.stream, faces, given.every_layer))
         if "cells" in steps:
             found["cells"] = asdict(_cells())
+        if "netlist" in steps:
+            found["netlist"] = asdict(_netlist(given.stream, faces[:NETLIST_FACES]))
         if "links" in steps:
             found["links"] = _links(faces[:6])
         if "accuracy" in steps:
@@ -98,8 +103,8 @@ def main(argv: list[str]) -> int:
         say_json(result)
     else:
         _print(found)
-    apart = found.get("equality", {}) | found.get("cells", {})
-    return int(any(value for key, value in apart.items() if key.endswith("apart")))
+    compared = (found.get(step, {}) for step in ("equality", "cells", "netlist"))
+    return int(any(n for one in compared for name, n in one.items() if name.endswith("apart")))
 
 
 def hard_pictures() -> NDArray[np.uint8]:
@@ -110,18 +115,25 @@ def hard_pictures() -> NDArray[np.uint8]:
     return np.stack(pictures).astype(np.uint8)[:, None]
 
 
-def _board(program: Path, stream: Path) -> Board:
-    return Board(lambda: open_program(program), read_stream(stream), "sim", SIMULATED_ANSWER_S)
-
-
 def _equality(stream: Path, faces: NDArray[np.uint8], every_layer: int) -> Any:
+    hard = hard_pictures()
+    layers = np.concatenate([faces[:every_layer], hard[2:3]])
+    return _compared(simulation(), stream, np.concatenate([faces, hard]), layers)
+
+
+def _netlist(stream: Path, faces: NDArray[np.uint8]) -> Any:
+    with tempfile.TemporaryDirectory(prefix="sealshot-netlist-") as folder:
+        return _compared(netlist_board(Path(folder)), stream, faces, faces[:1])
+
+
+def _compared(
+    program: Path, stream: Path, crops: NDArray[np.uint8], every_layer: NDArray[np.uint8]
+) -> Any:
     from sealshot.benchmarks.board.fpga.equality import compare  # it needs onnx and amaranth
 
-    board = _board(simulation(), stream)
+    board = Board(lambda: open_program(program), read_stream(stream), "sim", SIMULATED_ANSWER_S)
     try:
-        hard = hard_pictures()
-        layers = np.concatenate([faces[:every_layer], hard[2:3]])
-        return compare(board, stream, np.concatenate([faces, hard]), layers)
+        return compare(board, stream, crops, every_layer)
     finally:
         board.close()
 
@@ -160,12 +172,13 @@ def _likelihood() -> dict[str, Any]:
 
 
 def _print(found: dict[str, Any]) -> None:
-    if equality := found.get("equality"):
-        say(
-            f"{equality['crops']} crops by RTL, NumPy and ONNX Runtime: "
-            f"{equality['scores_apart']} scores apart; every layer of {equality['layers_of']} "
-            f"crops: {equality['layers_apart']} layers apart"
-        )
+    for step, what in (("equality", "RTL"), ("netlist", "the netlist")):
+        if equality := found.get(step):
+            say(
+                f"{equality['crops']} crops by {what}, NumPy and ONNX Runtime: "
+                f"{equality['scores_apart']} scores apart; every layer of {equality['layers_of']}: "
+                f"{equality['layers_apart']} layers apart"
+            )
     if cells := found.get("cells"):
         say(
             f"cells of the ECP5 and their plain form, {cells['cycles']} cycles: "

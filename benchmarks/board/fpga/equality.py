@@ -42,7 +42,7 @@ def compare(
     """Compare the three.
 
     Args:
-        board: the RTL, loaded with ``stream``.
+        board: the RTL or its netlist, loaded with ``stream``.
         stream: ``NAME.fpga``, beside its integer graph.
         crops: ``uint8 [n, 1, 64, 64]``, whose scores are compared.
         every_layer: ``uint8 [m, 1, 64, 64]``, of which all is.

@@ -9,10 +9,10 @@ import onnx
 import pytest
 
 from sealshot.benchmarks.board.check import steps
-from sealshot.benchmarks.board.fpga import cells
+from sealshot.benchmarks.board.fpga import cells, command
 from sealshot.benchmarks.board.fpga.accuracy import Choices, choices, compare_graphs
 from sealshot.benchmarks.board.fpga.command import hard_pictures
-from sealshot.benchmarks.board.fpga.equality import compare, read_net
+from sealshot.benchmarks.board.fpga.equality import Equality, compare, read_net
 from sealshot.benchmarks.board.fpga.links import whole_answers
 from sealshot.export.fpga.files import FpgaFiles, export_fpga
 from sealshot.export.golden import draw_faces
@@ -86,6 +86,27 @@ def test_cells_that_ever_gave_something_else_are_found(
 
     monkeypatch.setattr(cells, "probe_of_cells", probe)
     assert cells.compare_cells(800) == cells.CellEquality(800, 3, apart)
+
+
+@pytest.mark.parametrize("apart", [0, 1])
+def test_a_netlist_that_scores_otherwise_is_no_success(
+    files: FpgaFiles,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    apart: int,
+) -> None:
+    def compared(_program: Path, _stream: Path, crops: np.ndarray, layers: np.ndarray) -> Equality:
+        return Equality(len(crops), len(layers), apart, 0)
+
+    monkeypatch.setattr(command, "netlist_board", lambda folder: folder)
+    monkeypatch.setattr(command, "_compared", compared)
+    np.savez(tmp_path / "faces.npz", crops=draw_faces(16))
+    asked = ["bench", "fpga", str(files.stream), "--faces", str(tmp_path / "faces.npz")]
+    assert main([*asked, "--steps", "netlist"]) == apart
+    assert f"2 crops by the netlist, NumPy and ONNX Runtime: {apart} scores" in (
+        capsys.readouterr().out
+    )
 
 
 def test_hard_pictures_are_four_and_no_two_alike() -> None:
