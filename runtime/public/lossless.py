@@ -8,7 +8,6 @@ is coded with it. The codec was chosen by measuring: ``benchmarks/RESULTS.md``.
 from __future__ import annotations
 
 import io
-from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from typing import Literal
@@ -22,35 +21,16 @@ from sealshot.runtime.seal.originals import BLOCK_PX, FORMAT_OF_VIDEO, Originals
 CODEC = "ffv1"
 OPTIONS = {"level": "1", "g": "1"}
 """Each picture is a key frame."""
-MOST_SIZES = 32
-"""Encoders that are kept for the next piece of their size."""
 
 Size = tuple[int, int]
 
 
-class Coder:
-    """Codes pieces of one format of pixels."""
-
-    def __init__(self, pixels: str) -> None:
-        """Start; ``pixels`` is FFmpeg's name of the format."""
-        self._pixels = pixels
-        self._encoders: OrderedDict[Size, av.VideoCodecContext] = OrderedDict()
-
-    def encode(self, planes: Sequence[Plane]) -> bytes:
-        """Return the key frame of a piece."""
-        frame = frame_of(planes, self._pixels)
-        return b"".join(map(bytes, self._encoder((frame.width, frame.height)).encode(frame)))
-
-    def _encoder(self, size: Size) -> av.VideoCodecContext:
-        if size in self._encoders:
-            self._encoders.move_to_end(size)
-            return self._encoders[size]
-        if len(self._encoders) == MOST_SIZES:
-            self._encoders.popitem(last=False)
-        encoder = _context("w", size, self._pixels)
-        encoder.time_base, encoder.options = Fraction(1, 25), dict(OPTIONS)
-        self._encoders[size] = encoder
-        return encoder
+def coded(planes: Sequence[Plane], pixels: str) -> bytes:
+    """Return the key frame of a piece; ``pixels`` is FFmpeg's name of the format."""
+    frame = frame_of(planes, pixels)
+    encoder = _context("w", (frame.width, frame.height), pixels)
+    encoder.time_base, encoder.options = Fraction(1, 25), dict(OPTIONS)
+    return b"".join(map(bytes, encoder.encode(frame)))
 
 
 def pieces_of(originals: Originals) -> Iterator[list[Plane]]:

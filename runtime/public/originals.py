@@ -18,12 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sealshot.runtime.public.cover import Plane, Region, inside
-from sealshot.runtime.public.lossless import Coder
+from sealshot.runtime.public.lossless import coded
 from sealshot.runtime.seal.originals import BLOCK_PX, LONGEST_S, Originals, Piece
 
 PART_BYTES = 4 * 1024 * 1024
 ALL_BYTES = 16 * 1024 * 1024
 """Of all open parts together; above it the largest is closed."""
+SPARE_BLOCKS = 24
+"""Empty blocks in a piece cost no more than a piece."""
 IDLE_S = 2.0
 """A part whose track was not seen for so long is closed."""
 
@@ -154,7 +156,6 @@ class OriginalsWriter:
         """
         self._stream, self._pixels, self._seal, self._hour_of = stream, pixels, seal, hour_of
         self._size = 0, 0
-        self._coder = Coder(pixels)
         self._numbers = itertools.count()
         self._open: dict[Tracks, _Part] = {}
 
@@ -166,13 +167,13 @@ class OriginalsWriter:
         self._size, hour = (width, height), self._hour_of(time_s)
         kept = []
         for tracks, whole in blocks_of(regions, width, height).items():
-            for box, mask in _pieces(whole):
+            for box, mask in pieces_in(whole):
                 part = self._part_for(tracks, time_s, hour)
                 cut = cut_out(planes, box, mask)
-                coded = self._coder.encode(cut)
+                frame = coded(cut, self._pixels)
                 blocks = "" if mask.all() else np.packbits(mask).tobytes().hex()
-                part.pieces.append(Piece(picture, time_s, box, blocks, digest(cut), len(coded)))
-                part.coded += coded
+                part.pieces.append(Piece(picture, time_s, box, blocks, digest(cut), len(frame)))
+                part.coded += frame
                 kept.append((part.number, tracks))
         for tracks, part in tuple(self._open.items()):
             if time_s - part.pieces[-1].time_s > IDLE_S:
@@ -212,12 +213,36 @@ class OriginalsWriter:
         )
 
 
-def _pieces(mask: Mask) -> list[tuple[Box, Mask]]:
-    """Return blocks as rectangles around what hangs together, the largest first."""
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
-    found: list[tuple[Box, Mask]] = []
-    for label in range(1, count):
-        left, top, columns, rows = (int(side) for side in stats[label, :4])
-        mine = labels[top : top + rows, left : left + columns] == label
-        found.append(((left, top, columns, rows), mine))
+def pieces_in(mask: Mask) -> list[tuple[Box, Mask]]:
+    """Return blocks as a few rectangles with all of them, the largest first."""
+    there = np.flatnonzero(mask.any(axis=0)), np.flatnonzero(mask.any(axis=1))
+    x, y = (int(at[0]) for at in there)
+    part = mask[y : int(there[1][-1]) + 1, x : int(there[0][-1]) + 1]  # most of it is empty
+    _, _, stats, _ = cv2.connectedComponentsWithStats(part.astype(np.uint8))
+    found = [
+        ((left + x, top + y, width, height), mask[y:, x:][top : top + height, left : left + width])
+        for left, top, width, height in _together([tuple(row[:4]) for row in stats[1:].tolist()])
+    ]
     return sorted(found, key=lambda piece: -piece[0][2] * piece[0][3])
+
+
+def _together(boxes: list[Box]) -> list[Box]:
+    """Join rectangles that cost less as one than as two; a block may be in two that are left."""
+    apart: list[Box] = []
+    while boxes:
+        one = boxes.pop()
+        for other in boxes + apart:
+            joint = _around(one, other)
+            if joint[2] * joint[3] <= one[2] * one[3] + other[2] * other[3] + SPARE_BLOCKS:
+                boxes, apart = [box for box in boxes + apart if box != other] + [joint], []
+                break
+        else:
+            apart.append(one)
+    return apart
+
+
+def _around(one: Box, other: Box) -> Box:
+    left, top = min(one[0], other[0]), min(one[1], other[1])
+    right = max(one[0] + one[2], other[0] + other[2])
+    bottom = max(one[1] + one[3], other[1] + other[3])
+    return left, top, right - left, bottom - top

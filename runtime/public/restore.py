@@ -16,12 +16,12 @@ from pathlib import Path
 from av.error import FFmpegError
 
 from sealshot.runtime.errors import InputError, SealError
+from sealshot.runtime.public.carriers import Reader
 from sealshot.runtime.public.cover import Plane
 from sealshot.runtime.public.lossless import pieces_of
 from sealshot.runtime.public.message import Message, Part, message_in
 from sealshot.runtime.public.originals import digest, mask_of, put_back
 from sealshot.runtime.public.recording import Recording, Shown, open_video
-from sealshot.runtime.public.strip import read_strip
 from sealshot.runtime.seal.originals import OpenedOriginals, Piece, object_id
 
 NOT_WHOLE = "--partial restores what is there"
@@ -40,6 +40,15 @@ class Survey:
     """Pictures that do not say which ones they are."""
     parts: Counter[Part]
     """Parts that have originals of it, and how often its pictures say so."""
+    shown: array[int] | None = None
+    """Number of each picture as they are shown, -1 where it says nothing; None where each says it
+    in its user data."""
+
+    def message(self, at: int) -> Message | None:
+        """Return what the picture said that is shown as number ``at`` of the file."""
+        if self.shown is None or at >= len(self.shown) or self.shown[at] < 0:
+            return None
+        return Message(bytes.fromhex(self.stream), self.shown[at], ())
 
     @property
     def missing(self) -> int:
@@ -62,15 +71,17 @@ class Survey:
 def survey(path: Path) -> Survey:
     """Read what a public stream says of itself.
 
-    Where its user data is lost it is decoded, and each picture asked for its strip.
+    Where its user data is lost it is decoded, and each picture asked for what it says itself.
 
     Raises:
         InputError: it is no video, says nothing, or was put together anew.
     """
-    for read in (messages_in_packets, messages_in_strips):
+    for read in (messages_in_packets, messages_in_pictures):
         ids: set[bytes] = set()
         times, numbers, parts, silent = array("d"), array("q"), Counter[Part](), 0
+        all_shown = array("q")
         for time_s, message in read(path):
+            all_shown.append(-1 if message is None else message.picture)
             if message is None:
                 silent += 1
                 continue
@@ -83,8 +94,8 @@ def survey(path: Path) -> Survey:
     else:
         raise InputError(
             f"{path} says nothing of itself in {silent} pictures",
-            hint="it was encoded again and has no strip, or is no public stream: give the file "
-            "that `run --public` wrote, or a copy of it (-c copy)",
+            hint="it was encoded again and says nothing in its pictures, or is no public stream: "
+            "give the file that `run --public` wrote, or a copy of it (-c copy)",
         )
     if len(ids) > 1:
         raise InputError(
@@ -96,7 +107,8 @@ def survey(path: Path) -> Survey:
             f"the pictures of {path} are not in the order in which they were taken",
             hint="somebody put it together anew: ask for the file as it was written",
         )
-    return Survey(ids.pop().hex(), len(shown), shown[-1], silent, parts)
+    in_pictures = all_shown if read is messages_in_pictures else None
+    return Survey(ids.pop().hex(), len(shown), shown[-1], silent, parts, in_pictures)
 
 
 def messages_in_packets(path: Path) -> Iterator[tuple[float, Message | None]]:
@@ -123,22 +135,21 @@ def messages_in_packets(path: Path) -> Iterator[tuple[float, Message | None]]:
         ) from None
 
 
-def messages_in_strips(path: Path) -> Iterator[tuple[float, Message | None]]:
-    """Yield time, in seconds, and what its strip says of each picture.
+def messages_in_pictures(path: Path) -> Iterator[tuple[float, Message | None]]:
+    """Yield time, in seconds, and what each picture says itself, whatever carries it.
 
     Raises:
         InputError: it is no video.
     """
+    reader, times = Reader(), deque[float]()
     with Recording(path) as recording:
         for item in recording:
             if isinstance(item, Shown):
-                yield item.picture.time_s, message_of_strip(item.picture.planes[0])
-
-
-def message_of_strip(luma: Plane) -> Message | None:
-    """Return what the strip of a picture says, without the boxes, which it has no room for."""
-    note = read_strip(luma)
-    return None if note is None else Message(note.stream, note.picture, (), note.parts)
+                times.append(item.picture.time_s)
+                for message in reader.add(item.picture.planes[0], item.picture.time_s):
+                    yield times.popleft(), message
+    for message in reader.finish():
+        yield times.popleft(), message
 
 
 class Restorer:

@@ -148,7 +148,7 @@ class PublicSink(Sink):
         form = planes_of_frame.form
 
         def begin(path: Path) -> VideoWriter:
-            below = self._hiding.below(form.width)
+            below = self._hiding.below(self._codec, form.width, form.height)
             leave = self._hourly is not None
             return VideoWriter(path, form, self._codec, below=below, fast=True, leave=leave)
 
@@ -169,9 +169,9 @@ class PublicSink(Sink):
                 else:
                     now_s = item[0].time_s
                     if self._hourly and stream.pictures and self._is_over(since_s, now_s):
-                        before, since_s, whole = before + stream.pictures, now_s, self._writer
+                        since_s, whole = now_s, self._writer
                         self._writer = begin(self._hourly(self._taken(now_s)))
-                        stream.turn(self._writer)
+                        before += stream.turn(self._writer)
                         self._done.put(whole)
                     last = planes_of_frame.picture(item[0], last)
                     stream.take(last, item[0].image, item[1])

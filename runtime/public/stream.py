@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import secrets
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 
 from sealshot.runtime.detect import Detector, open_detector
 from sealshot.runtime.detect.boxes import iou
 from sealshot.runtime.detect.mtcnn import FAST, Mtcnn
+from sealshot.runtime.public.carriers import CARRIERS, Carrier, carry, check_carrier
 from sealshot.runtime.public.cover import DEFAULT_STYLE, Plane, Region, Style, cover
 from sealshot.runtime.public.legs import Cuts, Legs
 from sealshot.runtime.public.lookback import LOOK_S, LookBack
@@ -20,7 +22,6 @@ from sealshot.runtime.public.originals import OriginalsWriter
 from sealshot.runtime.public.painter import Painter
 from sealshot.runtime.public.picture import Picture
 from sealshot.runtime.public.search import Search
-from sealshot.runtime.public.strip import Announcer, strip_px, with_strip
 from sealshot.runtime.public.writer import VideoWriter
 from sealshot.runtime.track.likelihood import LikelihoodTracker
 from sealshot.runtime.types import Face, Image, Track
@@ -29,12 +30,10 @@ Keep = Callable[[bytes], OriginalsWriter]
 Held = tuple[Picture, tuple[Track, ...]]
 """A picture and who was found in it."""
 
-Carrier = Literal["sei", "strip"]
-CARRIERS: tuple[Carrier, ...] = ("sei", "strip")
-"""``sei``: user data in the stream, which a copy keeps and an encoder drops. ``strip``: that, and
-cells below the picture, which outlive encoding and scaling."""
 MIN_FACE_PX = 20
 SAME_IOU = 0.3
+AHEAD = 2
+"""Pictures that wait to be covered; each later one waits for the first of them."""
 SENSITIVE = replace(FAST, thresholds=(0.6, 0.5, 0.5))
 """MTCNN's, for `mtcnn`: what is doubtful is taken for a face."""
 SELDOM = replace(FAST, thresholds=(0.6, 0.5, 0.4))
@@ -50,18 +49,18 @@ class Hiding:
     """How long a picture waits for what is found after it; memory holds so much of the stream."""
     min_face_px: int = MIN_FACE_PX
     """Width of the smallest face that is looked for."""
-    message: Carrier = "sei"
+    message: Carrier = CARRIERS[0]
     """What says which picture it is, see :data:`CARRIERS`."""
     painter: Painter | None = None
     """Draws faces of nobody over what is covered; one for each stream."""
 
-    def below(self, width: int) -> int:
+    def below(self, codec: str, width: int, height: int) -> int:
         """Return how many rows the message takes below a picture.
 
         Raises:
-            InputError: the picture is too narrow for it.
+            InputError: the codec does not keep it, or the picture is too small for it.
         """
-        return strip_px(width) if self.message == "strip" else 0
+        return check_carrier(self.message, codec, width, height)
 
 
 def open_detectors(
@@ -118,6 +117,9 @@ class PublicStream:
         self._tracker = LikelihoodTracker(lost_s=hiding.look_s, sure_score=0.0)
         self._look_back: LookBack[Held] = LookBack(hiding.look_s)
         self._legs = Legs()
+        self._covering = ThreadPoolExecutor(1, "covering")
+        self._ahead: deque[Future[None]] = deque()
+        self._is_broken = False
         self.covered = 0
         """Regions covered so far, all pictures together."""
         self._begin(writer, 0)
@@ -127,7 +129,7 @@ class PublicStream:
         self.id = secrets.token_bytes(16)
         """What the stream is called in its own messages."""
         self._originals = self._keep(self.id) if self._keep else None
-        self._announcer = Announcer() if self._hiding.message == "strip" else None
+        self._carry = carry(self._hiding.message)
         self.pictures = 0
         """Given to this writer so far."""
 
@@ -156,14 +158,17 @@ class PublicStream:
         """Take that time went on without a picture."""
         self._write(self._look_back.advance(time_s))
 
-    def turn(self, writer: VideoWriter) -> None:
+    def turn(self, writer: VideoWriter) -> int:
         """Go on in another file as a stream of its own; nobody is lost, and what waits goes there.
 
-        The originals of the file before it are given out.
+        The originals of the file before it are given out. Return how many pictures that has.
         """
+        self._wait()
         if self._originals:
             self._originals.finish()
+        pictures = self.pictures
         self._begin(writer, None)  # it counts its time from its own first picture
+        return pictures
 
     def finish(self, *, whole: bool) -> None:
         """Write what waits.
@@ -174,30 +179,49 @@ class PublicStream:
         """
         if whole:
             self._write(self._look_back.flush())
-        if self._originals:
-            self._originals.finish()
+        try:
+            self._wait()
+        finally:
+            self._covering.shutdown(cancel_futures=True)
+            if self._originals:
+                self._originals.finish()
 
     def _write(self, ready: Iterable[tuple[Held, list[Region]]]) -> None:
+        """Give pictures to the thread that covers: it works while the next ones are looked at."""
         for (picture, seen), found in ready:
-            time_s, planes = picture.time_s, self._writer.fit(picture.planes)
+            time_s = picture.time_s
             regions = [replace(one, track=self._legs.at(one.track, time_s)) for one in found]
+            people = [(self._legs.at(one.id, time_s), one.face) for one in seen]
             self._legs.forget_before(time_s - self._hiding.look_s)
-            parts: Sequence[Part] = ()
-            if self._originals:
-                parts = self._originals.take(self.pictures, time_s, planes, regions)
-            message = message_of(self.id, self.pictures, regions, parts)
-            shown: Sequence[Plane] = cover(planes, regions, self._hiding.style)
-            if self._hiding.painter:
-                people = [(self._legs.at(one.id, time_s), one.face) for one in seen]
-                self._hiding.painter.paint(planes, shown, people)
-            if self._announcer:
-                height, width = shown[0].shape
-                shown = with_strip(shown, self._announcer.note(message, width, height))
-            if self._zero_ticks is None:
-                self._zero_ticks = picture.ticks
-            self._writer.write(shown, picture.ticks - self._zero_ticks, to_bytes(message))
-            self.pictures += 1
-            self.covered += len(regions)
+            self._wait(AHEAD - 1)
+            self._ahead.append(self._covering.submit(self._cover, picture, regions, people))
+
+    def _wait(self, most: int = 0) -> None:
+        """Wait until so many pictures wait to be covered at most; raise what one failed by."""
+        while len(self._ahead) > most:
+            self._ahead.popleft().result()
+
+    def _cover(
+        self, picture: Picture, regions: list[Region], people: list[tuple[int, Face]]
+    ) -> None:
+        if self._is_broken:  # no picture is left out before one that is written
+            return
+        self._is_broken = True
+        planes = self._writer.fit(picture.planes)
+        parts: Sequence[Part] = ()
+        if self._originals:
+            parts = self._originals.take(self.pictures, picture.time_s, planes, regions)
+        message = message_of(self.id, self.pictures, regions, parts)
+        shown: Sequence[Plane] = cover(planes, regions, self._hiding.style)
+        if self._hiding.painter:
+            self._hiding.painter.paint(planes, shown, people)
+        shown = self._carry(shown, message)
+        if self._zero_ticks is None:
+            self._zero_ticks = picture.ticks
+        self._writer.write(shown, picture.ticks - self._zero_ticks, to_bytes(message))
+        self.pictures += 1
+        self.covered += len(regions)
+        self._is_broken = False
 
 
 def _is_among(face: Face, faces: Sequence[Face]) -> bool:

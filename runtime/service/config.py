@@ -13,8 +13,8 @@ from msgspec import Meta, Struct
 
 from sealshot.runtime.detect import MIN_FACE_PX
 from sealshot.runtime.pipeline.settings import Choice, Emit, Settings
+from sealshot.runtime.public.carriers import Carrier
 from sealshot.runtime.public.cover import DEFAULT_STYLE
-from sealshot.runtime.public.stream import Carrier
 from sealshot.runtime.seal.payload import PictureType
 from sealshot.runtime.service.schedule import PATTERN as SCHEDULE
 from sealshot.runtime.sources import Tls

@@ -13,11 +13,11 @@ from sealshot.runtime.cli.terminal import note, progress, say, say_json
 from sealshot.runtime.cli.words import counted
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.pipeline.stop import Stop
+from sealshot.runtime.public.carriers import CARRIERS
 from sealshot.runtime.public.cover import DEFAULT_STYLE
 from sealshot.runtime.public.lookback import LOOK_S
 from sealshot.runtime.public.recording import Recording
 from sealshot.runtime.public.stream import (
-    CARRIERS,
     MIN_FACE_PX,
     Hiding,
     PublicStream,
@@ -51,8 +51,10 @@ FILE appears when it is whole. Ctrl-C ends it well: what was looked at so far is
                       stay as they are
   --look-back S       seconds that a picture waits for what is found after it, and that somebody
                       who is lost stays covered (default {LOOK_S:g}); memory holds so much video
-  --message CARRIER   sei (default), or strip: say which picture it is in a strip of cells below the
-                      picture too, which outlives encoding and scaling
+  --message CARRIER   sei (default); the others say in the picture too which one it is. strip: in
+                      cells below it, which outlive encoding and scaling; qim: unseen, in the
+                      brightness of blocks, which outlives H.264 up to CRF 28 and no scaling; lsb:
+                      with its boxes, in the lowest bits, for --codec ffv1
   --detector NAME     mtcnn (default), mtcnn:exact, or yunet:FILE.onnx; may be repeated: what any
                       of them finds is covered
   --json              print the summary as JSON
@@ -97,7 +99,7 @@ def main(argv: list[str]) -> int:
             recording.form,
             codec,
             recording.sound,
-            below=hiding.below(recording.form.width),
+            below=hiding.below(codec, recording.form.width, recording.form.height),
         ) as writer,
         progress("covering") as bar,
     ):

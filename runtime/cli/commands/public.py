@@ -12,7 +12,7 @@ from sealshot.runtime.cli.terminal import note, say, say_json, table
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.public.attached import attach
 from sealshot.runtime.public.message import Message
-from sealshot.runtime.public.restore import messages_in_packets, messages_in_strips, survey
+from sealshot.runtime.public.restore import messages_in_packets, messages_in_pictures, survey
 
 USAGE = """
 usage: sealshot public read VIDEO [--json]
@@ -21,9 +21,9 @@ usage: sealshot public read VIDEO [--json]
 read:
 Say what a public stream carries: which stream it is, which pictures of it are there, and what is
 covered in them, by track, and in how many of them originals of it alone are sealed (see `sealshot
-restore`). It is read out of the video itself (H.264 and H.265), so a file that was cut or copied
-says it too; one that was encoded again does only where it has the strip of `--message strip`, which
-tells stream, picture and sealed parts, and no boxes.
+restore`). It is read out of the user data of the video (H.264 and H.265), so a file that was cut or
+copied says it too; one that was encoded again does only where its pictures say it themselves
+(`--message strip` or `qim`, which tell stream, picture and some sealed parts, and no boxes).
 
 attach:
 Copy VIDEO with the sealed containers of what is covered in it as attachments of Matroska, from
@@ -55,7 +55,7 @@ def _read(argv: list[str]) -> int:
     if not times:
         raise InputError(
             f"{given.video} says nothing of itself in {pictures} pictures",
-            hint="it was encoded again, or is no public stream in H.264 or H.265",
+            hint="it was encoded again and says nothing in its pictures, or is no public stream",
         )
     if given.json:
         say_json(
@@ -134,7 +134,7 @@ def _messages(path: Path) -> tuple[list[tuple[float, Message]], int]:
     """Return the messages with the times of their pictures, and how many pictures there are."""
     found: list[tuple[float, Message]] = []
     pictures = 0
-    for read in (messages_in_packets, messages_in_strips):
+    for read in (messages_in_packets, messages_in_pictures):
         told = list(read(path))
         pictures = len(told)
         found = [(time_s, message) for time_s, message in told if message is not None]

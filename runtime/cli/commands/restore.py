@@ -26,7 +26,6 @@ from sealshot.runtime.public.restore import (
     Opened,
     Restorer,
     Survey,
-    message_of_strip,
     survey,
 )
 from sealshot.runtime.public.strip import NARROWEST_PX, strip_px
@@ -186,7 +185,7 @@ def _restore(
         for item in recording:
             assert not isinstance(item, av.Packet)  # no sound was asked for
             planes = _as(item.picture.planes, recording.form.format, originals)
-            message = item.message or message_of_strip(item.picture.planes[0])
+            message = item.message or found.message(written)
             if message is not None:
                 restorer.restore(planes, message)
             elif not given.partial:

@@ -29,9 +29,10 @@ from sealshot.runtime.pipeline.settings import Choice, Emit, Settings
 from sealshot.runtime.pipeline.sinks import Sink
 from sealshot.runtime.pipeline.stages import Stages
 from sealshot.runtime.pipeline.stop import SIGNALS, Stop
+from sealshot.runtime.public.carriers import CARRIERS
 from sealshot.runtime.public.sink import PublicSink
-from sealshot.runtime.public.stream import CARRIERS, MIN_FACE_PX, open_detectors
-from sealshot.runtime.public.writer import CONTAINERS, check_output
+from sealshot.runtime.public.stream import MIN_FACE_PX, open_detectors
+from sealshot.runtime.public.writer import CODECS, CONTAINERS, check_output
 from sealshot.runtime.sources import Source
 from sealshot.runtime.sources.board import board_source, find_board
 from sealshot.runtime.vault.keeper import Sealing
@@ -75,8 +76,9 @@ onvif:// address, or a GStreamer pipeline.
                       for it, for faces from {MIN_FACE_PX} px on, or from --min-face if that is less
   --style STYLE       of --public: mosaic (default), blur, solid, or face:FILE.onnx (see
                       `sealshot deidentify --help`)
-  --message CARRIER   of --public: sei (default), or strip: cells below the picture, which outlive
-                      encoding and scaling, say which picture it is too
+  --codec NAME        of --public: {", ".join(CODECS)} (default: h264)
+  --message CARRIER   of --public: sei (default); strip, qim or lsb say in the picture too which one
+                      it is (see `sealshot deidentify --help`)
   --no-originals      with --public and --policy: do not seal what is covered. Otherwise it goes
                       into the vault by track, so that a quorum can bring a person back exactly
                       (`sealshot restore`); one person takes some 10 MB a minute
@@ -117,6 +119,7 @@ def main(argv: list[str]) -> int:
     add("--picture", choices=("jpg", "png"), default="jpg")
     add("--public", type=output_file)
     add("--style", type=style)
+    add("--codec", choices=CODECS)
     add("--message", choices=CARRIERS)
     add("--no-originals", action="store_true")
     add("--board")
@@ -128,10 +131,10 @@ def main(argv: list[str]) -> int:
         raise InputError(
             f"a margin of {given.margin} is not between 0 and 5", hint="leave --margin out for 0.5"
         )
-    for option in ("style", "message"):
+    for option in ("style", "codec", "message"):
         if getattr(given, option) and not given.public:
             arguments.error(f"--{option} goes with --public")
-    codec = check_output(given.public, None) if given.public else None
+    codec = check_output(given.public, given.codec) if given.public else None
     if given.no_originals and (not given.public or given.to):
         arguments.error("--no-originals goes with --public and --policy")
     hiding = beside_a_watch(given.style, given.message, given.min_face)

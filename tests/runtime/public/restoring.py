@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -36,6 +37,14 @@ class Both:
             Face(np.array([x, y, x + SIDE, y + SIDE], np.float32), 0.9, points)
             for x, y in places(round(int(image[0, 0, 0]) / 4)).values()
         ]
+
+
+def ffmpeg(source: Path, to: Path, *options: str) -> Path:
+    done = subprocess.run(
+        ["ffmpeg", "-v", "error", "-i", source, *options, to], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return to
 
 
 def planes(path: Path) -> list[tuple[np.ndarray, ...]]:

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from sealshot.runtime.public.cover import Plane
-from sealshot.runtime.public.lossless import Coder, pieces_of
-from sealshot.runtime.public.originals import cut_out, digest, put_back
+from sealshot.runtime.public.lossless import coded, pieces_of
+from sealshot.runtime.public.originals import cut_out, digest, pieces_in, put_back
 from sealshot.runtime.public.picture import PLANAR, TEN_BITS, frame_of
 from sealshot.runtime.seal.originals import FORMAT, FORMAT_OF_VIDEO, Originals, Piece
 
@@ -28,8 +28,8 @@ def noise(pixels: str) -> list[Plane]:
     ]
 
 
-def part(pixels: str, pieces: list[Piece], coded: bytes, format: int) -> Originals:
-    return Originals("5f" * 16, 0, (1,), WIDTH, HEIGHT, pixels, tuple(pieces), coded, format)
+def part(pixels: str, pieces: list[Piece], data: bytes, format: int) -> Originals:
+    return Originals("5f" * 16, 0, (1,), WIDTH, HEIGHT, pixels, tuple(pieces), data, format)
 
 
 def check(originals: Originals, planes: list[Plane]) -> None:
@@ -43,15 +43,15 @@ def check(originals: Originals, planes: list[Plane]) -> None:
 
 @pytest.mark.parametrize("pixels", PLANAR)
 def test_what_is_coded_comes_back_in_every_format(pixels: str) -> None:
-    planes, coder, pieces, coded = noise(pixels), Coder(pixels), [], b""
+    planes, pieces, data = noise(pixels), [], b""
     for number, box in enumerate(BOXES):
         cut = cut_out(planes, box, np.ones((box[3], box[2]), bool))
-        one = coder.encode(cut)
+        one = coded(cut, pixels)
         pieces.append(Piece(number, 0.0, box, "", digest(cut), len(one)))
-        coded += one
-    check(part(pixels, pieces, coded, FORMAT), planes)
+        data += one
+    check(part(pixels, pieces, data, FORMAT), planes)
     # the last has what the first has, and nothing of those between them
-    assert coded.startswith(coded[-pieces[-1].coded_bytes :])
+    assert data.startswith(data[-pieces[-1].coded_bytes :])
 
 
 @pytest.mark.parametrize("pixels", PLANAR)
@@ -74,18 +74,30 @@ def test_the_video_of_format_1_comes_back(pixels: str) -> None:
     check(part(pixels, pieces, file.getvalue(), FORMAT_OF_VIDEO), planes)
 
 
-ONE = Coder("yuv420p").encode(cut_out(noise("yuv420p"), BOXES[0], np.ones((1, 2), bool)))
+ONE = coded(cut_out(noise("yuv420p"), BOXES[0], np.ones((1, 2), bool)), "yuv420p")
 
 
-@pytest.mark.parametrize("coded", [b"", b"\0" * 9, b"\xff" * 400, ONE[:-20], ONE])
+@pytest.mark.parametrize("data", [b"", b"\0" * 9, b"\xff" * 400, ONE[:-20], ONE])
 def test_what_is_damaged_or_of_another_size_is_an_error_or_not_what_its_digest_says(
-    coded: bytes,
+    data: bytes,
 ) -> None:
     sealed = digest(cut_out(noise("yuv420p"), BOXES[2], np.ones((4, 5), bool)))
-    piece = Piece(0, 0.0, BOXES[2], "", sealed, len(coded))
+    piece = Piece(0, 0.0, BOXES[2], "", sealed, len(data))
     try:
-        found = [digest(cut) for cut in pieces_of(part("yuv420p", [piece], coded, FORMAT))]
+        found = [digest(cut) for cut in pieces_of(part("yuv420p", [piece], data, FORMAT))]
     except (av.FFmpegError, ValueError):
         return
     assert len(found) == 1
     assert found[0] != sealed
+
+
+@pytest.mark.parametrize("share", [0.01, 0.05, 0.3, 1.0])
+def test_no_block_is_left_out_of_the_pieces_and_none_is_added(share: float) -> None:
+    rng = np.random.default_rng(4)
+    for _ in range(40):
+        blocks = rng.random((30, 40)) < share
+        if blocks.any():
+            got = np.zeros_like(blocks)
+            for (x, y, width, height), mask in pieces_in(blocks):
+                got[y : y + height, x : x + width] |= mask
+            assert np.array_equal(got, blocks)

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-import av
 import numpy as np
 import pytest
-from restoring import FRAMES, SIDE, SIZE, Told, places, planes, sign_warrant
+from restoring import FRAMES, SIDE, SIZE, Told, ffmpeg, places, planes, sign_warrant
 
 from sealshot.runtime.cli.main import main
 from sealshot.runtime.public.cover import Region
@@ -88,106 +85,6 @@ def test_a_track_ends_where_two_people_may_change_places(
     assert all(len(ids) == 2 for ids in tracks)
     assert not tracks[0] & tracks[1]
     assert not tracks[1] & tracks[2]
-
-
-def ffmpeg(source: Path, to: Path, *options: str) -> Path:
-    done = subprocess.run(
-        ["ffmpeg", "-v", "error", "-i", source, *options, to], capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    return to
-
-
-def replaced(told: Told, folder: Path) -> Path:
-    """A vault in which each container has the name of another."""
-    vault = folder / "vault"
-    shutil.copytree(told.folder / "vault", vault)
-    (vault / "log").unlink()
-    objects = sorted(vault.glob("*/*.sealed"))
-    data = [path.read_bytes() for path in objects]
-    for path, other in zip(objects, data[1:] + data[:1], strict=True):
-        path.write_bytes(other)
-    return vault
-
-
-def emptied(told: Told, folder: Path) -> Path:
-    vault = folder / "vault"
-    shutil.copytree(told.folder / "vault", vault)
-    next(vault.glob("*/*.sealed")).unlink()
-    return vault
-
-
-def shortened(told: Told, folder: Path) -> Path:
-    """A stream without five of its pictures."""
-    path = folder / "c.mkv"
-    with av.open(str(told.stream)) as source, av.open(str(path), "w") as target:
-        stream = target.add_stream_from_template(source.streams.video[0])
-        for index, packet in enumerate(source.demux(video=0)):
-            if packet.size and index not in range(10, 15):
-                packet.stream = stream
-                target.mux(packet)
-    return path
-
-
-def scaled(told: Told, to: Path) -> Path:
-    """A stream whose messages outlive that it was scaled."""
-    half = f"scale={SIZE[0] // 2}:{SIZE[1] // 2}"
-    return ffmpeg(told.stream, to / "s.mkv", "-vf", half, "-c:v", "libx264", "-udu_sei", "1")
-
-
-BROKEN: dict[str, tuple[str, Callable[[Told, Path], tuple[Path | None, Path | None]]]] = {
-    "pictures that were taken out": ("was cut: 5 of", lambda t, p: (shortened(t, p), None)),
-    "encoded again": (
-        "says nothing of itself",
-        lambda t, p: (ffmpeg(t.stream, p / "e.mkv", "-c:v", "libx264"), None),
-    ),
-    "without its messages": (
-        "says nothing of itself",
-        lambda t, p: (
-            ffmpeg(t.stream, p / "m.mkv", "-c", "copy", "-bsf:v", "filter_units=remove_types=6"),
-            None,
-        ),
-    ),
-    "a container that is missing": ("are not in the vault", lambda t, p: (None, emptied(t, p))),
-}
-
-
-@pytest.mark.parametrize("what", BROKEN)
-def test_what_does_not_fit_is_refused_and_nothing_is_written(
-    told: Told, tmp_path: Path, capsys: pytest.CaptureFixture[str], what: str
-) -> None:
-    why, make = BROKEN[what]
-    stream, vault = make(told, tmp_path)
-    given = stream or told.stream, vault or told.folder / "vault"
-    out = tmp_path / "o.mkv"
-    options = ["--identity", str(told.parties.investigator), "-o", str(out)]
-    assert main(told.arguments(*given, *options)) == 2
-    assert why in capsys.readouterr().err
-    assert not out.exists()
-
-
-def test_another_s_container_in_the_place_of_one_is_refused(
-    told: Told, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert told.restore("whole") == 0
-    options = [*told.answers(told.folder / "whole.zip", "whole"), "-o", str(tmp_path / "o.mkv")]
-    capsys.readouterr()
-    assert main(told.arguments(told.stream, replaced(told, tmp_path), *options)) == 2
-    assert "under the name of another" in capsys.readouterr().err
-    assert not list(tmp_path.glob("o.mkv*"))
-
-
-def test_a_scaled_stream_whose_messages_were_kept_is_refused(
-    told: Told, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert told.restore("kept") == 0
-    stream = scaled(told, tmp_path)
-    capsys.readouterr()
-    options = [*told.answers(told.folder / "kept.zip", "kept"), "-o", str(tmp_path / "o.mkv")]
-    code = main(told.arguments(stream, told.folder / "vault", "--partial", *options))
-    assert code == 2
-    assert any(w in capsys.readouterr().err for w in ("was scaled", "says nothing of itself"))
-    assert not list(tmp_path.glob("o.mkv*"))
 
 
 def test_a_cut_stream_is_restored_in_part_where_that_is_asked_for(

@@ -13,8 +13,9 @@ import pytest
 from sealshot.runtime.cli.main import main
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.public.message import Message
+from sealshot.runtime.public.note import Announcer, Note
 from sealshot.runtime.public.restore import messages_in_packets
-from sealshot.runtime.public.strip import Announcer, Note, read_strip, strip_px, with_strip
+from sealshot.runtime.public.strip import read_strip, strip_px, with_strip
 
 NOTE = Note(bytes(range(16)), 70_000, 1280, 720, ((3, (1,)), (4, (1, 2))))
 SIZES = [(1920, 1080), (1366, 768), (1280, 720), (854, 480), (640, 360), (333, 201), (320, 200)]
