@@ -89,8 +89,7 @@ class Reader:
 
     def add(self, luma: Plane, time_s: float) -> Iterator[Message | None]:
         """Take the next picture; yield the messages of pictures, each once, in order."""
-        note = read_strip(luma)
-        self._told.append(read_lowest_bits(luma) if note is None else _of(note))
+        self._told.append(message_of(luma))
         yield from self._next(self._blocks.add(luma, time_s))
 
     def finish(self) -> Iterator[Message | None]:
@@ -100,6 +99,12 @@ class Reader:
     def _next(self, notes: Iterator[Note | None]) -> Iterator[Message | None]:
         for note in notes:
             yield self._told.pop(0) or (None if note is None else _of(note))
+
+
+def message_of(luma: Plane) -> Message | None:
+    """Return what a picture says at once, in its strip or its lowest bits."""
+    note = read_strip(luma)
+    return read_lowest_bits(luma) if note is None else _of(note)
 
 
 def _of(note: Note) -> Message:

@@ -12,9 +12,9 @@ from sealshot.runtime.cli.terminal import note, progress, say, say_json
 from sealshot.runtime.cli.words import counted
 from sealshot.runtime.detect import open_detector
 from sealshot.runtime.errors import InputError
+from sealshot.runtime.public.carriers import message_of
 from sealshot.runtime.public.painter import SURE_SCORE
 from sealshot.runtime.public.recording import Recording
-from sealshot.runtime.public.restore import message_of_strip
 from sealshot.runtime.public.stream import MIN_FACE_PX
 from sealshot.runtime.public.undo import Undoer, drawn_ones
 from sealshot.runtime.public.writer import VideoWriter, check_output
@@ -46,7 +46,7 @@ def main(usage: str, argv: list[str]) -> int:
         for item in recording:
             assert not isinstance(item, av.Packet)  # no sound was asked for
             planes = [plane.copy() for plane in item.picture.planes]
-            message = item.message or message_of_strip(planes[0])
+            message = item.message or message_of(planes[0])
             if message is None:
                 silent += 1
             elif message.regions:
