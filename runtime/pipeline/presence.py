@@ -18,8 +18,9 @@ LONGEST_STEPS = 2
 class Presence:
     """Adds up the time for which the frames stood in which a track was detected.
 
-    A frame stands until the next one. The newest counts for a usual step until the next comes. In
-    a source slower than the time that makes a person one detection is enough, and so it is in a
+    A frame stands until the next one. The newest counts for a usual step until the next comes. Who
+    is new came at some time since the frame before: half a usual step counts for that. In a source
+    slower than the time that makes a person one detection is enough, and so it is in a
     source of one picture, which stands for ever.
     """
 
@@ -41,11 +42,13 @@ class Presence:
             self._steps.append(step_s)
             self._counted_s = median(self._steps)
         self._time_s, self._newest = time_s, tracks
+        for track in tracks:
+            self._seen_s.setdefault(track, self._counted_s / 2)
         self._count(self._counted_s)
 
     def _count(self, seconds: float) -> None:
         for track in self._newest:
-            self._seen_s[track] = self._seen_s.get(track, 0.0) + seconds
+            self._seen_s[track] += seconds
 
     def reached(self, track: int, seconds: float) -> bool:
         """Say whether a track was in view for so long."""

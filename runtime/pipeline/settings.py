@@ -44,10 +44,9 @@ class Settings:
     engine: str = "auto"
     precision: str = "auto"
     min_face_px: int = MIN_FACE_PX
-    min_seen_s: float = 0.16
+    min_seen_s: float = 0.2
     """Who is seen for less, by the source's own times, is a false alarm, not a person. Where the
-    frames are further apart than this one detection is enough. Who is in view for 0.3 s is seen for
-    so long: a place is looked at once in ``LOOK_EVERY_S``, and a frame more may be damaged."""
+    frames are further apart than this one detection is enough; see :class:`Presence`."""
     stills: bool = False
     """The pictures have nothing to do with each other: each face in each is a person. ``tracker``
     and ``min_seen_s`` mean nothing then."""

@@ -24,6 +24,8 @@ CASES = {
     "four frames at 25 a second": ([i / 25 for i in range(30)], range(5, 9), False),
     "six frames at 30, in whole ms": ([round(i / 30, 3) for i in range(30)], range(5, 11), True),
     "five frames at 30, in whole ms": ([round(i / 30, 3) for i in range(30)], range(5, 10), False),
+    "two frames at 12.5 a second": ([i / 12.5 for i in range(30)], [5, 6], True),
+    "one frame at 12.5 a second": ([i / 12.5 for i in range(30)], [5], False),
     "with gaps between": ([i / 25 for i in range(30)], range(0, 30, 6), True),
     "the last frames": ([i / 25 for i in range(30)], range(25, 30), True),
     "the first frames": ([i / 25 for i in range(30)], range(5), True),
