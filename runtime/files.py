@@ -123,6 +123,20 @@ def make_folder(folder: Path, hint: str) -> None:
         raise file_error(f"the folder {folder} cannot be made", error, hint) from error
 
 
+def make_private(folder: Path, mode: int) -> None:
+    """Make a folder, durably, that others may read only if ``mode`` says so.
+
+    Raises:
+        InputError: it cannot be made.
+    """
+    try:
+        make_durable_folder(folder.parent)
+        folder.mkdir(mode=mode, exist_ok=True)
+        fsync_folder(folder.parent)
+    except OSError as error:
+        raise file_error(f"the folder {folder} cannot be made", error, "choose another") from error
+
+
 def make_durable_folder(path: Path) -> None:
     """Make a folder, with its parents, durably; raises OSError."""
     if path.is_dir():

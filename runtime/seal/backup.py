@@ -12,6 +12,7 @@ nobody lays in a key of their own.
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
@@ -20,20 +21,24 @@ from pathlib import Path
 
 from sealshot.runtime.age import age
 from sealshot.runtime.errors import SealError
-from sealshot.runtime.files import file_error, make_folder, read_regular
+from sealshot.runtime.files import file_error, make_private, read_regular
 from sealshot.runtime.seal.documents import Document, named, parse_document, read_file, write_file
 from sealshot.runtime.seal.epochs import KEY_SUFFIX, EpochKey, EpochKeys, end_of_key
 from sealshot.runtime.seal.fields import Check, is_sha256
 from sealshot.runtime.seal.keys import KEY_FILE_LIMIT, PrivateKey, identities_in, read_identities
+from sealshot.runtime.seal.party import Party
 from sealshot.runtime.seal.policy import Policy
-from sealshot.runtime.seal.signing import SigningKey
+from sealshot.runtime.seal.signing import SigningKey, VerifyKey
 from sealshot.runtime.seal.times import (
+    epoch_start,
     format_time,
     is_epoch,
     is_time,
     next_epochs,
     parse_time,
 )
+
+logger = logging.getLogger(__name__)
 
 KIND = "sealshot/key-backup/1"
 BACKUP_LIMIT = 256 * 1024
@@ -76,34 +81,53 @@ def kept_keys(secrets: Path, holds: Path, policy: Policy) -> list[Kept]:
 def published_until(keys: EpochKeys, now: datetime, ahead: timedelta) -> list[EpochKey]:
     """Return the living keys that a second custodian has published.
 
+    One that cannot be trusted is told and left: the others are as good.
+
     Raises:
-        SealError: one is not signed by that custodian.
+        SealError: none that is there is signed by that custodian.
     """
     before = keys.policy.retention_time + timedelta(days=2)  # of the oldest that may live
     epochs = next_epochs(now - before, keys.policy.epoch, before + ahead)
-    found = (keys.get(epoch) for epoch in epochs)
-    return [key for key in found if key is not None and key.destroy_at > now]
+    found, wrong = [], []
+    for epoch in epochs:
+        try:
+            found.append(keys.get(epoch))
+        except SealError as error:
+            wrong.append(error)
+    living = [key for key in found if key is not None and key.destroy_at > now]
+    if wrong and not living:
+        raise wrong[0]
+    for one in wrong:
+        logger.warning("%s (hint: %s)", one.fact, one.hint)
+    return living
 
 
 def back_up(kept: Kept, second: Iterable[EpochKey], key: SigningKey, folder: Path) -> Path | None:
     """Write the backup of a key; None where the second custodian has none that dies by its end.
 
     Raises:
+        SealError: it is damaged.
         SealshotError: it cannot be written.
     """
     fit = [one for one in second if one.destroy_at <= kept.end]
     if not fit:
         return None
+    data = read_file(kept.path, "key", KEY_FILE_LIMIT)
+    try:
+        identities_in(data, str(kept.path))
+        text = data.decode("ascii")
+    except (SealError, ValueError) as error:
+        raise SealError("it is damaged", hint=f"put {kept.path} back from a backup") from error
     by = max(fit, key=lambda one: (one.destroy_at, one.epoch))
     body = {
         "epoch": kept.epoch,
         "warrant": kept.warrant,
         "until": format_time(kept.end),
-        "key": read_file(kept.path, "key", KEY_FILE_LIMIT).decode("ascii"),
+        "key": text,
     }
     sealed = age.encrypt(Document(KIND, body).signed(key).encode(), [by.recipient])
     place = folder / CASES / kept.warrant if kept.warrant else folder
-    make_folder(place, "choose another place for the backup")
+    make_private(place, 0o700)
     path = place / f"{kept.name}_{by.epoch}{SUFFIX}"
     write_file(path, sealed, mode=0o600)
     for shot in kept.path.parent.glob("*" + SUFFIX) if kept.warrant else ():
@@ -132,7 +156,7 @@ def prune(folder: Path, living: Collection[Kept], written: Collection[Path]) -> 
             if path not in wanted or (path not in there and _key_of(path) in anew):
                 path.unlink()
         for case in (folder / CASES).glob("*"):
-            if case not in cases:
+            if case not in cases and is_sha256(case.name):
                 shutil.rmtree(case)
     except OSError as error:
         raise file_error(f"cannot delete from {folder}", error, "check the folder") from error
@@ -147,25 +171,32 @@ class Restored:
     """Its file."""
 
 
-def open_backup(folder: Path, second: Path, policy: Policy, now: datetime) -> Iterator[Restored]:
+def open_backup(
+    folder: Path, second: Path, policy: Policy, new: VerifyKey, now: datetime
+) -> Iterator[Restored | SealError]:
     """Open what the keys of a second custodian open, and that is not over its time.
+
+    Yields what is wrong with a file, too: it is no backup, or not signed by a custodian of the
+    policy. Whoever keeps a backup could keep all of it back by one such file.
 
     Args:
         folder: the backup.
         second: the folder with its secrets.
         policy: whose custodian, of this version or one before, has signed.
+        new: the signing key of the custodian who gets what is in it.
         now: the time.
-
-    Raises:
-        SealError: something is no backup, or is not signed by a custodian of the policy.
     """
     for path in _sealed_in(folder):
         secret = second / (path.stem.rpartition("_")[2] + KEY_SUFFIX)
         if not secret.exists() or end_of_key(secret, policy) <= now:
             continue
         [identity] = read_identities(str(secret))
-        with named(path):
-            restored = _open(path, identity, policy)
+        try:
+            with named(path):
+                restored = _open(path, identity, policy, new)
+        except SealError as error:
+            yield error
+            continue
         if restored.kept.end > now:
             yield restored
 
@@ -179,7 +210,7 @@ def put_back(restored: Restored, secrets: Path, holds: Path) -> bool:
     """
     kept, data = restored.kept, restored.text.encode()
     place = holds / kept.warrant if kept.warrant else secrets
-    make_folder(place, "make the folder with `sealshot custodian new`")
+    make_private(place, 0o700)
     path = place / (kept.name + KEY_SUFFIX)
     if path.exists():
         if read_file(path, "key", KEY_FILE_LIMIT) != data:
@@ -195,21 +226,37 @@ def put_back(restored: Restored, secrets: Path, holds: Path) -> bool:
     return True
 
 
-def _open(path: Path, identity: PrivateKey, policy: Policy) -> Restored:
+def _open(path: Path, identity: PrivateKey, policy: Policy, new: VerifyKey) -> Restored:
     document = parse_document(age.decrypt(_read(path), [identity]), KIND, _CHECKS)
     body = document.body
-    signers = [policy.party_of(key) for key in document.signers()]
-    if [one.role for one in signers if one] != ["custodian"] or len(signers) != 1:
-        raise SealError(
-            "it is not signed by a custodian of the policy", hint="check where it came from"
-        )
     epoch, warrant = body["epoch"], body["warrant"]
+    signers = [policy.party_of(key) for key in document.signers()]
+    if len(signers) != 1 or not _could_make(signers[0], epoch, policy, new):
+        raise SealError(
+            "it is not signed by a custodian of the policy in its time",
+            hint="check where it came from",
+        )
     kept = Kept(epoch, warrant, parse_time(body["until"]), path)
     is_case = path.parent.parent.name == CASES and path.parent.name == warrant
     if (not is_case if warrant else not epoch) or _key_of(path).name != kept.name:
         raise SealError("it is of another key than its name says", hint="it was renamed")
     identities_in(body["key"].encode(), path.name)
     return Restored(kept, body["key"])
+
+
+def _could_make(signer: Party | None, epoch: str, policy: Policy, new: VerifyKey) -> bool:
+    """Whether a custodian could make the key of an epoch, or of a case.
+
+    Whoever stole the signing key of a former one can sign, too: not for epochs that began when
+    another than the new one, which gets them now, had taken its place.
+    """
+    replaced = None  # when
+    for version in policy.versions:
+        if version.custodian == signer:
+            return replaced is None or not epoch or epoch_start(epoch) <= replaced
+        if version.custodian.verify_key != new:
+            replaced = version.since
+    return False
 
 
 def _read(path: Path) -> bytes:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from sealshot.runtime.age.hybrid import HybridIdentity
 from sealshot.runtime.errors import SealError, SealshotError
-from sealshot.runtime.files import fsync_folder
+from sealshot.runtime.files import PART, fsync_folder
 from sealshot.runtime.seal.container import Header
 from sealshot.runtime.seal.documents import Document, parse_document, read_file, write_file
 from sealshot.runtime.seal.fetch import fetch
@@ -167,33 +167,40 @@ def is_over(header: Header, policy: Policy, now: datetime) -> bool:
 
 def expired(secrets: Path, policy: Policy, now: datetime) -> list[str]:
     """Return the epochs whose private key is there and is over its time."""
-    keys = [path for path in secrets.glob("*" + KEY_SUFFIX) if is_epoch(path.stem)]
+    keys = [path for path in mortal_keys(secrets) if is_epoch(path.stem)]
     return sorted(path.stem for path in keys if end_of_key(path, policy) <= now)
 
 
+def mortal_keys(folder: Path) -> set[Path]:
+    """Return the private keys of a folder, also those that a killed run left half renamed."""
+    left = folder.glob(f"*{KEY_SUFFIX}{PART}")
+    return {*folder.glob("*" + KEY_SUFFIX), *(path.with_suffix("") for path in left)}
+
+
 def destroy_file(path: Path) -> None:
-    """Overwrite a secret file, then delete it, durably.
+    """Overwrite a secret file, and what a killed run left of it, then delete both, durably.
 
     What flash memory keeps of overwritten blocks is out of a program's reach: see THREATS.md.
 
     Raises:
         SealshotError: it could not be destroyed.
     """
-    try:
-        size = path.stat().st_size
-        with path.open("r+b") as file:
-            file.write(os.urandom(size))
-            file.flush()
-            os.fsync(file.fileno())
-        path.unlink()
-        fsync_folder(path.parent)
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise SealshotError(
-            f"the key {path} could not be destroyed: {error.strerror}",
-            hint="destroy it by hand: what it opens should be closed for ever by now",
-        ) from error
+    for one in (path, path.with_name(path.name + PART)):
+        try:
+            size = one.stat().st_size
+            with one.open("r+b") as file:
+                file.write(os.urandom(size))
+                file.flush()
+                os.fsync(file.fileno())
+            one.unlink()
+            fsync_folder(one.parent)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise SealshotError(
+                f"the key {one} could not be destroyed: {error.strerror}",
+                hint="destroy it by hand: what it opens should be closed for ever by now",
+            ) from error
 
 
 class EpochKeys:

@@ -16,7 +16,7 @@ from sealshot.runtime.errors import SealError
 from sealshot.runtime.files import fsync_folder
 from sealshot.runtime.seal.container import Header
 from sealshot.runtime.seal.documents import write_file
-from sealshot.runtime.seal.epochs import KEY_SUFFIX, destroy_file
+from sealshot.runtime.seal.epochs import KEY_SUFFIX, destroy_file, mortal_keys
 from sealshot.runtime.seal.keys import PrivateKey, read_identities, write_identity
 from sealshot.runtime.seal.quorum import VERSION, open_bound
 from sealshot.runtime.seal.times import format_time, is_time, parse_time
@@ -77,7 +77,7 @@ class Holds:
     def expired(self, now: datetime) -> list[str]:
         """Return the cases whose time is over."""
         folders = sorted(self._folder.iterdir())
-        return [f.name for f in folders if any(parse_time(k.stem) <= now for k in _keys(f))]
+        return [f.name for f in folders if any(parse_time(k.stem) <= now for k in _mortal(f))]
 
     def destroy(self, warrant: str) -> None:
         """Destroy the key of a case.
@@ -85,9 +85,13 @@ class Holds:
         Raises:
             SealshotError: it could not be destroyed.
         """
-        for key in _keys(self._folder / warrant):
+        for key in _mortal(self._folder / warrant):
             destroy_file(key)
 
 
 def _keys(folder: Path) -> list[Path]:
     return [path for path in folder.glob("*" + KEY_SUFFIX) if is_time(path.stem)]
+
+
+def _mortal(folder: Path) -> list[Path]:
+    return [path for path in mortal_keys(folder) if is_time(path.stem)]

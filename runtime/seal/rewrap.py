@@ -49,7 +49,7 @@ Pieces = Mapping[Way, bytes]
 """What an authority has of one shot by rewraps, by their ways; and its share, if it has one."""
 
 WAY_LIMIT = 16
-PIECE_SIZES = range(SHARE_BYTES, SHARE_BYTES + WAY_LIMIT + 2)
+PIECE_SIZES = range(SHARE_BYTES, SHARE_BYTES + WAY_LIMIT + 1)
 """Bytes: each cut adds an index to the share of 33."""
 
 _DIGEST = hashlib.sha256().digest_size
@@ -123,7 +123,7 @@ def rewrap(
         policy: its newest version, whose authorities get the pieces.
         party: whose shares are cut.
         key: what it signs with.
-        have: returns what it has of a shot.
+        have: returns what it has of a shot. What was cut ``WAY_LIMIT`` times is not cut again.
         now: the time.
     """
     plain = [bytearray(VERSION) for _ in policy.authorities]
@@ -131,6 +131,8 @@ def rewrap(
     for container in containers:
         header = container.header
         for way, secret in have(container).items():
+            if len(way) == WAY_LIMIT:
+                continue
             pieces = split(secret, policy.quorum, len(policy.authorities))
             for own, piece in zip(plain, pieces, strict=True):
                 own += header.digest + piece
@@ -181,9 +183,14 @@ def parse_rewrap(data: bytes, policy: Policy) -> Rewrap:
     document = parse_document(data, KIND, _CHECKS)
     body = document.body
     party = next(map(policy.party_of, document.signers()), None)
-    if party is None or party.role != "authority" or len(document.signatures) != 1:
+    if (
+        party is None
+        or (party.role, party.name) != ("authority", body["authority"])
+        or len(document.signatures) != 1
+    ):
         raise SealError(
-            f"the rewrap of {body['authority']} is not signed by an authority of the policy",
+            f"the rewrap of {body['authority']} is not signed by an authority of the policy of "
+            "that name",
             hint="check where it came from",
         )
     version = policy.of(body["policy"])
@@ -318,9 +325,13 @@ def _cut(header: Header, rewraps: Sequence[Rewrap], way: Way, party: Party) -> I
     return (one for one in rewraps if one.authority == party and (header.id, way) in one.pieces)
 
 
-def is_way(value: object) -> bool:
+def is_way(value: object, limit: int = WAY_LIMIT) -> bool:
     """Whether it is the way of a piece, as a list."""
-    return is_list(is_sha256)(value) and isinstance(value, list) and len(value) <= WAY_LIMIT
+    return is_list(is_sha256)(value) and isinstance(value, list) and len(value) <= limit
+
+
+def _may_be_cut(value: object) -> bool:
+    return is_way(value, WAY_LIMIT - 1)
 
 
 _CHECKS: dict[str, Check] = {
@@ -328,6 +339,8 @@ _CHECKS: dict[str, Check] = {
     "policy": is_sha256,
     "authority": is_name,
     "time": is_time,
-    "shots": is_list(is_object({"id": is_object_id, "of": is_way, "pieces": is_list(is_sha256)})),
+    "shots": is_list(
+        is_object({"id": is_object_id, "of": _may_be_cut, "pieces": is_list(is_sha256)})
+    ),
     "parts": is_list(is_base64),
 }

@@ -21,7 +21,6 @@ from sealshot.runtime.cli.commands.custodian_folder import (
     LOG,
     SECRETS,
     SIGNING_KEY,
-    make_private,
     read_own,
     read_second,
 )
@@ -33,6 +32,7 @@ from sealshot.runtime.cli.commands.parties import (
 from sealshot.runtime.cli.terminal import note, say, warn
 from sealshot.runtime.cli.words import counted
 from sealshot.runtime.errors import InputError
+from sealshot.runtime.files import make_private
 from sealshot.runtime.seal.entries import Destroyed, Published
 from sealshot.runtime.seal.epochs import (
     KEY_SUFFIX,

@@ -17,9 +17,10 @@ from sealshot.runtime.cli.commands.custodian_folder import (
     read_own,
     read_second,
 )
+from sealshot.runtime.cli.commands.parties import read_signing_key
 from sealshot.runtime.cli.terminal import note, warn
 from sealshot.runtime.cli.words import counted
-from sealshot.runtime.errors import InputError
+from sealshot.runtime.errors import InputError, SealError
 from sealshot.runtime.seal.backup import (
     back_up,
     backups_of,
@@ -59,6 +60,10 @@ def backup(arguments: Arguments, argv: list[str]) -> int:
             f"{second.name} is a party of the policy: a second custodian is another one",
             hint="`sealshot custodian new` makes one, on a machine of its own",
         )
+    if (to / SIGNING_KEY).exists():  # what is not of the backup goes from there
+        raise InputError(
+            f"{to} is the folder of a custodian", hint="give the backup a folder of its own"
+        )
     clock = TrustedClock(folder / CLOCK).peek()
     if clock.warning:
         warn(clock.warning)
@@ -71,12 +76,17 @@ def backup(arguments: Arguments, argv: list[str]) -> int:
             hint="run `sealshot custodian rotate --second` there; check the address",
         )
     living = [one for one in kept_keys(folder / SECRETS, folder / HOLDS, policy) if one.end > now]
-    written, left = [], []
+    written, left, damaged = [], [], 0
     with Log(folder / LOG, party.name, key) as log:
         go_by(policy, log, now)
         for kept in living:
             is_new = not backups_of(kept, to)
-            path = back_up(kept, there, key, to)
+            try:
+                path = back_up(kept, there, key, to)
+            except SealError as error:
+                damaged += 1
+                warn(f"the key of {kept.what} is not backed up: {error.fact} (hint: {error.hint})")
+                continue
             if path is None:
                 left.append(kept)
                 continue
@@ -88,11 +98,11 @@ def backup(arguments: Arguments, argv: list[str]) -> int:
         tell = note if kept.end - now < LAST else warn
         tell(f"the key of {kept.what} is not backed up: {second.name} has none that dies by then")
     note(f"{len(written)} of {counted(len(living), 'key')} backed up: {to}")
-    return 2 if any(kept.end - now >= LAST for kept in left) else 0
+    return 2 if damaged or any(kept.end - now >= LAST for kept in left) else 0
 
 
 def restore(arguments: Arguments, argv: list[str]) -> int:
-    """Open a backup with the keys of a second custodian; 2 if nothing opens."""
+    """Open a backup with the keys of a second custodian; 2 if nothing or not all opens."""
     add = arguments.add_argument
     add("backup", type=Path)
     add("--policy", type=Path, required=True)
@@ -105,12 +115,19 @@ def restore(arguments: Arguments, argv: list[str]) -> int:
         raise InputError(
             f"{new} is no new folder of a custodian", hint="`sealshot custodian new` makes one"
         )
+    if not given.backup.is_dir():
+        raise InputError(f"{given.backup} is no folder", hint="give the folder of the backup")
+    signs = read_signing_key(new / SIGNING_KEY).verify_key
     # to refuse can be made good: the later of the clocks that may be right
     now = max(TrustedClock(given.keys / CLOCK).peek().time, utc_now())
-    put, there = 0, 0
+    put, there, wrong = 0, 0, 0
     with Log(given.keys / LOG, party.name, key) as log:
         go_by(policy, log, now)
-        for one in open_backup(given.backup, given.keys / SECRETS, policy, now):
+        for one in open_backup(given.backup, given.keys / SECRETS, policy, signs, now):
+            if isinstance(one, SealError):
+                wrong += 1
+                warn(f"{one.fact} (hint: {one.hint})")
+                continue
             # logged first: no key comes out without a trace
             log.append(Restored(format_time(now), one.kept.epoch, one.kept.warrant))
             put += put_back(one, new / SECRETS, new / HOLDS)
@@ -118,4 +135,4 @@ def restore(arguments: Arguments, argv: list[str]) -> int:
     note(f"{counted(put, 'key')} restored into {new}; there before: {there - put}")
     if not there:
         warn(f"no key of {given.backup} opens any more with those of {given.keys}")
-    return 0 if there else 2
+    return 0 if there and not wrong else 2

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from sealshot.runtime.cli.commands.parties import read_signing_key
 from sealshot.runtime.errors import InputError
-from sealshot.runtime.files import file_error, fsync_folder
 from sealshot.runtime.seal.party import Party, read_party
 from sealshot.runtime.seal.policy import Policy
 from sealshot.runtime.seal.signing import SigningKey
@@ -52,16 +51,3 @@ def read_second(folder: Path, policy_file: Path) -> tuple[Policy, Party, Signing
     raise InputError(
         f"there is no .pub file of {folder / SIGNING_KEY}", hint="put it back, or make a new folder"
     )
-
-
-def make_private(folder: Path, mode: int) -> None:
-    """Make a folder, durably, that others may read only if ``mode`` says so.
-
-    Raises:
-        InputError: it cannot be made.
-    """
-    try:
-        folder.mkdir(mode=mode, parents=True, exist_ok=True)
-        fsync_folder(folder.parent)
-    except OSError as error:
-        raise file_error(f"the folder {folder} cannot be made", error, "choose another") from error

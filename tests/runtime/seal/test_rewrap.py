@@ -249,9 +249,11 @@ def test_what_was_altered_or_is_a_stranger_s_is_refused(held: Container, tally) 
     for name, value in others.items():
         altered = replace(document, body=body | {name: value})
         tally.refused("an altered rewrap", lambda a=altered: parse_rewrap(a.encode(), SECOND))
-    for key in (KEYS["e"], CUSTODIAN, CAMERA):
-        stranger = Document(document.kind, body).signed(key)
-        with pytest.raises(SealError, match="not signed by an authority"):
+    for stranger in (
+        Document(document.kind, body).signed(KEYS["a"]),  # who reads it by the name sees b's
+        *(Document(document.kind, body).signed(key) for key in (KEYS["e"], CUSTODIAN, CAMERA)),
+    ):
+        with pytest.raises(SealError, match="not signed by"):
             parse_rewrap(stranger.encode(), SECOND)
     parts = [base64.b64decode(part) for part in body["parts"]]
     d = SECOND.party_of(KEYS["d"].verify_key)
@@ -268,6 +270,22 @@ def test_what_was_altered_or_is_a_stranger_s_is_refused(held: Container, tally) 
         PiecesFor([parse_rewrap(false.encode(), SECOND)], d, IDENTITIES["d"])
     with pytest.raises(SealError, match="authorities of another policy"):
         parse_rewrap(document.encode(), FIRST)
+
+
+def test_no_way_is_longer_than_an_answer_may_have(held: Container) -> None:
+    """Else one bad rewrap would make the whole answer of an honest authority unreadable."""
+    long, share = ("0" * 64,) * 16, bytes(32) + b"\x01"
+    longest = cut("b", SECOND, held, instead={long[:15]: share + bytes([1]) * 15})
+    _, [of_d, _] = answers_of("d", held, SECOND, [longest], "ac")
+    assert [way for _, way in of_d.pieces] == [(*long[:15], longest.digest)]
+    body = longest.document.body
+    entry = body["shots"][0] | {"of": list(long)}
+    document = Document("sealshot/rewrap/1", body | {"shots": [entry]}).signed(KEYS["b"])
+    with pytest.raises(SealError, match="shots"):
+        parse_rewrap(document.encode(), SECOND)
+    with_share = {long: share + bytes([1]) * 16, (): open_share(held, "b", IDENTITIES["b"])}
+    once = cut("b", SECOND, held, instead=with_share)  # what can be cut is
+    assert [way for _, way in once.pieces] == [()]
 
 
 JSON = st.recursive(

@@ -68,6 +68,24 @@ class World:
         ask = ["custodian", "restore", self.backup, *self.policy, "--keys", self.second]
         return self.run(*ask, "--to", self.folder / to)
 
+    def key_of(self, name: str) -> str:
+        folder = self.first if name == "custodian" else self.folder / name
+        public = (folder / f"{name}.pub").read_text()
+        return public.partition('verify_key = "')[2].partition('"')[0]
+
+    def give_over(self, key: str, name: str) -> None:
+        """Change the policy from the custodian of a key to another one."""
+        shared, text = self.parties.policy.parent, self.parties.policy.read_text()
+        changed = text.replace(key, self.key_of(name))
+        (shared / "next.toml").write_text(changed.replace('name = "custodian"', f'name = "{name}"'))
+        change = shared / "change.json"
+        ask = ["policy", "change", shared / "next.toml", *self.policy, "-o", change]
+        assert self.run(*ask) == 0
+        for signer in ("judge", "police"):
+            sign = ["policy", "sign", change, *self.policy, "--key", self.parties.key(signer)]
+            assert self.run(*sign) == 0
+        assert self.run("policy", "adopt", change, *self.policy) == 0
+
     def warrant(self, name: str, *more: object) -> Path:
         out = self.folder / name
         recipient = self.parties.investigator.read_text().partition("public key: ")[2].split()[0]
@@ -104,7 +122,7 @@ def secrets_of(folder: Path) -> dict[str, bytes]:
 def test_what_was_sealed_opens_after_the_custodian_s_machine_is_gone(
     world: World, shot, origin, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    parties, folder = world.parties, world.folder
+    parties, folder, third = world.parties, world.folder, world.folder / "third"
     with Keeper(folder / "vault", parties.sealing()) as keeper:
         keeper.put(replace(shot, utc=format_time(utc_now())), origin)
     case = world.hold(60 * D)
@@ -112,11 +130,10 @@ def test_what_was_sealed_opens_after_the_custodian_s_machine_is_gone(
     assert world.back_up() == 0
     assert "4 of 4 keys backed up" in capsys.readouterr().err
     kept, held = secrets_of(world.first), {p.name: p.read_bytes() for p in case.iterdir()}
-    signing = (world.first / "custodian.pub").read_text()
+    signing = world.key_of("custodian")
     shutil.rmtree(world.first)
     assert world.restore() == 0
     assert "4 keys restored" in capsys.readouterr().err
-    third = folder / "third"
     assert secrets_of(third) == kept
     assert {p.name: p.read_bytes() for p in (third / HOLDS / case.name).iterdir()} == held
     logged = [e for e in entries_of(lines_in(world.second / LOG)) if isinstance(e, Restored)]
@@ -124,20 +141,9 @@ def test_what_was_sealed_opens_after_the_custodian_s_machine_is_gone(
     assert world.restore() == 0  # once more changes nothing
     assert "0 keys restored" in capsys.readouterr().err
 
-    shared = parties.policy.parent
-    text = parties.policy.read_text()
-    key = signing.partition('verify_key = "')[2].partition('"')[0]
-    new = (third / "third.pub").read_text().partition('verify_key = "')[2].partition('"')[0]
-    changed = text.replace(key, new).replace('name = "custodian"', 'name = "third"')
-    (shared / "next.toml").write_text(changed)
-    change = shared / "change.json"
-    ask = ["policy", "change", shared / "next.toml", *world.policy, "-o", change]
-    assert world.run(*ask) == 0
-    for name in ("judge", "police"):
-        sign = ["policy", "sign", change, *world.policy, "--key", parties.key(name)]
-        assert world.run(*sign) == 0
-    assert world.run("policy", "adopt", change, *world.policy) == 0
-    rotate = ["custodian", "rotate", third, *world.policy, "--to", shared / "epochs"]
+    world.give_over(signing, "third")
+    to = ["--to", parties.policy.parent / "epochs"]
+    rotate = ["custodian", "rotate", third, *world.policy, *to]
     assert world.run(*rotate, "--ahead", "2d") == 0
     assert secrets_of(third) == kept
     warrant, request = world.warrant("w.json"), folder / "r.zip"
@@ -254,6 +260,7 @@ def test_what_was_laid_into_a_backup_is_not_restored(
         capsys.readouterr()
         assert world.restore(f"n{number}") == 2, why
         assert f"{today}.key" not in secrets_of(world.folder / f"n{number}"), why
+        assert len(secrets_of(world.folder / f"n{number}")) == 2, why  # the others are
         assert "Traceback" not in capsys.readouterr().err
     file.unlink()
     file.write_bytes(good)
@@ -286,3 +293,108 @@ def test_a_second_custodian_is_none_of_the_policy(
     restore = ["custodian", "restore", world.backup, *world.policy, "--keys", world.second]
     assert world.run(*restore, "--to", world.second) == 2
     assert "is no new folder of a custodian" in capsys.readouterr().err
+    assert world.restore() == 2
+    assert f"{world.backup} is no folder" in capsys.readouterr().err
+
+
+def test_a_backup_into_a_custodian_s_folder_is_refused(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """There are cases beside its keys, which are none of the first custodian's."""
+    case = world.second / HOLDS / ("0" * 64)
+    case.mkdir()
+    (case / "2027-03-01T00:00:00Z.key").write_text("of another case\n")
+    by = ["--second", world.second / "second.pub", "--from", world.folder / "published"]
+    for folder in (world.first, world.second):
+        before = sorted(folder.rglob("*"))
+        ask = ["custodian", "backup", world.first, *world.policy, *by]
+        assert world.run(*ask, "--to", folder) == 2
+        assert f"{folder} is the folder of a custodian" in capsys.readouterr().err
+        assert sorted(folder.rglob("*")) == before
+
+
+def test_a_damaged_key_keeps_no_other_from_its_backup(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert world.back_up() == 0
+    before = {path.name for path in world.backup.iterdir()}
+    [first, *_, last] = sorted((world.first / SECRETS).iterdir())
+    good = (world.backup / f"{first.stem}_{first.stem}.age").read_bytes()
+    for damage in (b"\xff\x00", b"no key\n"):
+        first.write_bytes(damage)
+        (world.backup / f"{last.stem}_{last.stem}.age").unlink()
+        capsys.readouterr()
+        assert world.back_up() == 2
+        told = capsys.readouterr().err
+        assert f"the key of epoch {first.stem} is not backed up: it is damaged" in told
+        assert "2 of 3 keys backed up" in told
+        assert {path.name for path in world.backup.iterdir()} == before
+        assert (world.backup / f"{first.stem}_{first.stem}.age").read_bytes() == good
+
+
+def test_what_a_server_puts_among_published_keys_stops_no_backup(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    [first, *others] = sorted((world.folder / "published").glob("*.json"))
+    first.write_bytes(b"{}")
+    assert world.back_up() == 2
+    told = capsys.readouterr().err
+    assert f"the key of epoch {first.stem} is not backed up" in told
+    assert "2 of 3 keys backed up" in told
+    for file in others:
+        file.write_bytes(b"{}")
+    assert world.back_up() == 2
+    assert "does not have the form of a signed document" in capsys.readouterr().err
+
+
+def test_what_a_killed_restore_left_dies_on_its_day(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert world.run("custodian", "new", world.folder / "third") == 0
+    third, case = world.folder / "third", world.folder / "third" / HOLDS / ("0" * 64)
+    case.mkdir()
+    [key, *_] = sorted((world.first / SECRETS).iterdir())
+    left = [third / SECRETS / f"{key.name}.part", case / "2026-12-01T00:00:00Z.key.part"]
+    for path in left:
+        path.write_bytes(key.read_bytes())
+    rotate = ["custodian", "destroy", third, *world.policy, "--second"]
+    assert world.run(*rotate) == 0
+    assert all(path.exists() for path in left)  # it may be restored by now
+    then = utc_now() + 40 * D
+    monkeypatch.setattr("sealshot.runtime.vault.clock.utc_now", lambda: then)
+    assert world.run(*rotate, "--clock-is-right") == 0
+    assert "1 epoch key and 1 key of a case destroyed" in capsys.readouterr().err
+    assert not any(path.exists() for path in left)
+
+
+def test_folders_are_there_after_a_power_cut_and_others_read_no_case(
+    world: World, shot, origin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Keeper(world.folder / "vault", world.parties.sealing()) as keeper:
+        keeper.put(replace(shot, utc=format_time(utc_now())), origin)
+    case = world.hold(60 * D)
+    durable: set[Path] = set()
+    monkeypatch.setattr("sealshot.runtime.files.fsync_folder", durable.add)
+    assert world.back_up() == 0
+    assert {world.folder, world.backup, world.backup / HOLDS} <= durable
+    assert world.restore() == 0
+    assert world.folder / "third" / HOLDS in durable
+    assert (world.folder / "third" / HOLDS / case.name).stat().st_mode & 0o777 == 0o700
+
+
+def test_who_has_a_former_custodian_s_signing_key_lays_in_nothing_for_later(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It was stolen, and a new custodian took its place: shots are sealed under that one's keys."""
+    assert world.back_up() == 0
+    again = world.folder / "again"
+    assert world.run("custodian", "new", again) == 0
+    world.give_over(world.key_of("custodian"), "again")
+    capsys.readouterr()
+    assert world.restore() == 2
+    [today, *later] = sorted(path.name for path in (world.first / SECRETS).iterdir())
+    assert f"{later[0][:10]}_{later[0][:10]}.age: it is not signed by" in capsys.readouterr().err
+    assert sorted(secrets_of(world.folder / "third")) == [today]  # of before: nobody seals to it
+    ask = ["custodian", "restore", world.backup, *world.policy, "--keys", world.second]
+    assert world.run(*ask, "--to", again) == 0  # the one that took its place
+    assert sorted(secrets_of(again)) == [today, *later]
