@@ -18,6 +18,7 @@ from av.error import FFmpegError
 from sealshot.runtime.sandbox import ASK_AGAIN
 from sealshot.runtime.sandbox.deinterlace import Deinterlacer
 from sealshot.runtime.sandbox.messages import Request
+from sealshot.runtime.sandbox.packets import of_whole_pictures
 from sealshot.runtime.sandbox.shape import Turn
 from sealshot.runtime.sandbox.show import Shower
 
@@ -237,7 +238,7 @@ class Media:
         failed = 0
         while failed < ASK_AGAIN:
             try:
-                for packet in self._container.demux(self._stream):
+                for packet in self._packets():
                     self._look_at(packet)
                     try:
                         frames = packet.decode()
@@ -262,6 +263,10 @@ class Media:
             yield from self._stream.decode(None)  # what the decoder holds back
         except FFmpegError:
             self.damaged += 1
+
+    def _packets(self) -> Iterator[av.Packet[av.VideoStream]]:
+        packets = self._container.demux(self._stream)
+        return of_whole_pictures(packets) if self._container.format.name == "rtsp" else packets
 
     def _look_at(self, packet: av.Packet[av.VideoStream]) -> None:
         """Find out whether the stream says that its pictures differ."""

@@ -34,12 +34,15 @@ pytestmark = pytest.mark.skipif(not has_server(), reason="there is no GStreamer 
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("clip") / "clip.mp4"
+    return rendered(tmp_path_factory.mktemp("clip") / "clip.mp4", slices=1)
+
+
+def rendered(path: Path, slices: int) -> Path:
     rng = np.random.default_rng(0)
     with av.open(str(path), "w") as container:
-        # of one slice: GStreamer puts parameter sets between those of a picture, FFmpeg parts it
-        whole = {"g": "25", "preset": "ultrafast", "x264-params": "sliced-threads=0"}
-        video = container.add_stream("libx264", rate=FPS, options=whole)
+        form = {"g": "25", "preset": "ultrafast"}
+        form["x264-params"] = f"sliced-threads=0:slices={slices}"
+        video = container.add_stream("libx264", rate=FPS, options=form)
         video.width, video.height, video.pix_fmt = 160, 120, "yuv420p"
         noise = rng.integers(0, 255, (120, 160, 3)).astype(np.uint8)
         for index in range(FPS * SECONDS):
@@ -54,8 +57,8 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def serve(clip: Path) -> Iterator[object]:
     servers = []
 
-    def start(*options: str) -> tuple[subprocess.Popen[str], str]:
-        command = [SYSTEM_PYTHON, str(SERVER), str(clip), *options]
+    def start(*options: str, of: Path = clip) -> tuple[subprocess.Popen[str], str]:
+        command = [SYSTEM_PYTHON, str(SERVER), str(of), *options]
         server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         servers.append(server)
         assert server.stdout is not None
@@ -93,6 +96,18 @@ def test_packets_that_overtake_each_other_cost_no_picture(serve, clip) -> None:
         frames = frames_of(source)
         got = [next(frames) for _ in range(40)]
     assert all(after.time_s > before.time_s for before, after in pairwise(got))
+    assert {frame.image.tobytes() for frame in got} <= sent
+
+
+def test_key_frames_with_parameter_sets_between_their_slices_are_whole(serve, tmp_path) -> None:
+    """As GStreamer sends those of several slices; FFmpeg would make a picture of each slice."""
+    clip = rendered(tmp_path / "slices.mp4", slices=3)
+    _, port = serve(of=clip)
+    with open_source(str(clip)) as recording:
+        sent = {frame.image.tobytes() for frame in frames_of(recording)}
+    with open_source(f"rtsp://127.0.0.1:{port}/0") as source:
+        frames = frames_of(source)
+        got = [next(frames) for _ in range(40)]
     assert {frame.image.tobytes() for frame in got} <= sent
 
 
