@@ -19,17 +19,22 @@ def of_whole_pictures(packets: Iterable[Packet]) -> Iterator[Packet]:
     packet of a connection has no time yet.
     """
     key: Packet | None = None
-    for packet in packets:
-        if key is not None and packet.is_keyframe and key.pts in (None, packet.pts):
-            key = _joined(key, packet)
-            continue
+    try:
+        for packet in packets:
+            if key is not None and packet.is_keyframe and key.pts in (None, packet.pts):
+                key = _joined(key, packet)
+                continue
+            if key is not None:
+                yield key
+                key = None
+            if packet.is_keyframe:
+                key = packet
+            else:
+                yield packet
+    except (av.FFmpegError, OSError, IndexError):  # what there was comes first
         if key is not None:
             yield key
-            key = None
-        if packet.is_keyframe and packet.size:
-            key = packet
-        else:
-            yield packet
+        raise
     if key is not None:
         yield key
 
