@@ -285,7 +285,7 @@ def test_a_key_that_is_over_its_time_answers_nothing_although_it_is_there(
     parties = fresh_parties
     request, under = _asked_for(parties, shot, origin, tmp_path)
     later = utc_now() + timedelta(days=40)
-    for module in ("answering", "custodian"):
+    for module in ("answering", "custodian_cases"):
         monkeypatch.setattr(f"sealshot.runtime.cli.commands.{module}.utc_now", lambda: later)
     capsys.readouterr()
     ask = ["custodian", "answer", request, *under, "--keys", str(parties.custodian)]
