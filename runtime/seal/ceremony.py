@@ -340,7 +340,10 @@ def _open(
     try:
         return open_payload(container, shares | joined, epoch_secrets[0])
     except SealError as error:
-        raise SealError(error.fact + refused, hint=error.hint) from error
+        known, hint = {one.digest for one in rewraps}, error.hint
+        if givers := {p.name for way, p in rewrapped if not known.issuperset(way)}:
+            hint = f"give the --rewrap files by which {', '.join(sorted(givers))} answered"
+        raise SealError(error.fact + refused, hint=hint) from error
 
 
 def _has(*sizes: int) -> Check:

@@ -175,6 +175,14 @@ class _Own:
     def share(self, container: Container) -> bytes:
         """Open its share of a shot."""
         self._check_time(container)
+        sealed_under = self.policy.of(container.header.policy) or self.policy
+        if self.party not in sealed_under.authorities:
+            raise RefusedError(
+                "no-share",
+                f"it was sealed under version {sealed_under.version} of the policy, of which "
+                f"{self.party.name} is no authority, and no --rewrap has a piece of it for "
+                f"{self.party.name}",
+            )
         return open_share(container, self.party.name, self._identity)
 
     def pieces(self, container: Container) -> Pieces:

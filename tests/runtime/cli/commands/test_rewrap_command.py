@@ -133,7 +133,9 @@ def test_a_held_shot_opens_under_the_quorum_of_today(
     asked += ["--identity", world.parties.investigator, *given]
     capsys.readouterr()
     assert world.run("open", *asked, "-o", world.folder / "without") == 2
-    assert "1 of the 2 authorities that it takes have answered" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "1 of the 2 authorities that it takes have answered" in said
+    assert "give the --rewrap files by which court, judge answered" in said
     assert world.run("open", *asked, *rewrapped, "-o", world.folder / "out") == 0
     assert len(list((world.folder / "out").glob("*.jpg"))) == 1
     case = world.folder / "case.zip"
@@ -168,7 +170,9 @@ def test_what_is_refused_is_logged_and_leaves_no_file(
     let_the_court_follow_the_police(world)
     capsys.readouterr()
     assert world.rewrap("court", held, hold) == 2
-    assert "there is no share for court in it" in capsys.readouterr().err
+    said = " ".join(capsys.readouterr().err.split())
+    assert "it was sealed under version 1 of the policy, of which court is no authority" in said
+    assert "no --rewrap has a piece of it for court" in said
     assert world.rewrap("police", held, hold, "--rewrap", hold) == 2
     assert "it is not a rewrap" in capsys.readouterr().err
     assert not list(world.folder.glob("*.rewrap"))
