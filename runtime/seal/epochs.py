@@ -72,6 +72,8 @@ class Publication:
     """Epochs that got a new key, with its public half."""
     again: tuple[str, ...]
     """Epochs whose key was there, and whose public half was not, or was another one."""
+    elsewhere: tuple[str, ...] = ()
+    """Epochs whose key was published, and is not there."""
 
 
 def publish(
@@ -91,7 +93,7 @@ def publish(
         SealError: a secret that is there cannot be read.
         SealshotError: a file cannot be written.
     """
-    made, again = [], []
+    made, again, elsewhere = [], [], []
     for epoch in next_epochs(now, policy.epoch, ahead):
         secret, file = secrets / (epoch + KEY_SUFFIX), public / (epoch + PUBLIC_SUFFIX)
         if secret.exists():
@@ -100,7 +102,8 @@ def publish(
                 continue
             again.append(epoch)
         elif file.exists() and not _is_of_former_custodian(file, policy, epoch):
-            continue  # its secret is on another machine, or destroyed
+            elsewhere.append(epoch)  # on another machine, or destroyed
+            continue
         else:
             identity = HybridIdentity.generate()
             text = f"{identity_file(identity)}{_END}{format_time(policy.end_of(epoch))}\n"
@@ -113,7 +116,7 @@ def publish(
             "destroy_at": format_time(end_of_key(secret, policy)),
         }
         write_file(file, Document(KIND, body).signed(key).encode())
-    return Publication(tuple(made), tuple(again))
+    return Publication(tuple(made), tuple(again), tuple(elsewhere))
 
 
 def _read_secret(path: Path) -> PrivateKey:

@@ -199,6 +199,12 @@ def _do_publish(given: argparse.Namespace, policy: Policy, party: Party, key: Si
     note(f"{counted(len(made), 'epoch key')} published{which}")
     if done.again:
         note(f"{len(done.again)} published again: {done.again[0]} to {done.again[-1]}")
+    if away := done.elsewhere:
+        warn(
+            f"{counted(len(away), 'key is', 'keys are')} published and not in {folder}: {away[0]} "
+            f"to {away[-1]}. What is sealed to them opens only where they are: restore them "
+            "(`sealshot custodian restore`), or have another custodian take over"
+        )
     return 0
 
 

@@ -176,6 +176,21 @@ def test_keys_die_on_time_although_nothing_can_be_published(
     assert [path.stem for path in destroyed] == ["2020-01-01"]
 
 
+def test_keys_that_are_published_and_lost_are_told(
+    fresh_parties, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Cameras seal to them: by the backup of its signing key alone a custodian opens nothing."""
+    secrets = sorted((fresh_parties.custodian / "epochs").glob("*" + KEY_SUFFIX))
+    assert publish(fresh_parties, fresh_parties.custodian) == 0
+    assert "not in" not in capsys.readouterr().err
+    for path in secrets:
+        path.unlink()
+    assert publish(fresh_parties, fresh_parties.custodian) == 0
+    said = " ".join(capsys.readouterr().err.split())
+    assert f"{len(secrets)} keys are published and not in" in said
+    assert f"{secrets[0].stem} to {secrets[-1].stem}. What is sealed to them opens only" in said
+
+
 @pytest.mark.parametrize(("retention", "days"), [("60d", 30), ("7d", 7)])
 def test_a_key_lives_no_longer_than_it_was_made_for(
     fresh_parties, retention: str, days: int
