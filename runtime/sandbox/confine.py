@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import ctypes
-import os
 import resource
 import signal
 import socket
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
-from struct import pack
+from struct import pack, unpack
 
 from sealshot.runtime.sandbox import landlock, seccomp
 from sealshot.runtime.sandbox.messages import Guards
 
 _SET_PDEATHSIG, _SET_DUMPABLE, _SET_NO_NEW_PRIVS, _DROP_BOUND = 1, 4, 38, 24  # prctl(2)
-_CAPABILITIES_3, _READ_ANY_FILE, _LAST_CAPABILITY = 0x20080522, 1 << 2, 63  # capabilities(7)
+_CAPABILITIES_3, _LAST_CAPABILITY = 0x20080522, 63  # capabilities(7)
+_READ_ANY_FILE, _REACH_ANY_FILE = 1 << 2, 1 << 1
 _MEMORY, _THREAD_MEMORY = 4 << 30, 16 << 20  # bytes of addresses
 _FILES = 64
 FIRST_TO_GO = "800"
@@ -91,8 +91,15 @@ def _look_for_a_name() -> None:
 
 
 def _drop_capabilities(libc: ctypes.CDLL) -> None:
-    """Give up what root can do, but to read the files that whoever started it reads."""
+    """Give up what root can do, but to read the files that whoever started it reads.
+
+    Root in a container often lacks the right to read any file, and reads it by the one to read and
+    write it; what is asked for and not there is refused as a whole.
+    """
     for number in range(_LAST_CAPABILITY + 1):
         libc.prctl(_DROP_BOUND, number, 0, 0, 0)
-    kept = _READ_ANY_FILE if os.geteuid() == 0 else 0
-    libc.capset(pack("=II", _CAPABILITIES_3, 0), pack("=6I", kept, kept, 0, 0, 0, 0))
+    header, held = pack("=II", _CAPABILITIES_3, 0), ctypes.create_string_buffer(24)
+    libc.capget(header, held)
+    effective = unpack("=6I", held.raw)[0]
+    kept = effective & _READ_ANY_FILE or effective & _REACH_ANY_FILE
+    libc.capset(header, pack("=6I", kept, kept, 0, 0, 0, 0))

@@ -157,7 +157,7 @@ _LAYOUTS: dict[type[Message], Struct] = {
     Opened: Struct("<B??32sddqd"),
     Refused: Struct("<B??200s200s"),
     Need: Struct("<BQ"),
-    Shown: Struct("<BIIiBdQ?i16sIIiiii" + "QI" * PLANES),
+    Shown: Struct("<BIIiBdQ?i16sIIHHHH" + "QI" * PLANES),
     Ended: Struct("<BQ?"),
     Broken: Struct("<B400s"),
 }

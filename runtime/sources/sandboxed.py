@@ -62,6 +62,7 @@ LATEST_S = 1e12
 PAGE = mmap.PAGESIZE
 SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL if hasattr(fcntl, "F_SEAL_SHRINK") else 1 | 2
 ADD_SEALS = getattr(fcntl, "F_ADD_SEALS", 1033)
+GET_SEALS = ADD_SEALS + 1
 LASTING = (errno.ENOENT, errno.EACCES, errno.EPERM, errno.ENOSYS)
 UNIX_0 = datetime(1970, 1, 1, tzinfo=timezone.utc)
 NO_SANDBOX = "--no-sandbox parses streams in the process that holds the keys"
@@ -88,13 +89,17 @@ class Sandboxed:
         self._room, self._next = 0, 0
         self._map: mmap.mmap | None = None
         self._pixels = np.empty(0, np.uint8)
-        self._memory = os.memfd_create("pictures", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        self._memory = -1
         try:
+            self._memory = os.memfd_create("pictures", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+            # a file that shrinks under a mapping kills whoever reads it
+            fcntl.fcntl(self._memory, ADD_SEALS, SEALS)
             self._line, line = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             with line:
                 self._process = start(line.fileno(), self._memory, descriptors)
         except OSError as error:
-            os.close(self._memory)
+            if self._memory >= 0:
+                os.close(self._memory)
             why = f"the process that would parse it does not start: {error.strerror}"
             raise NoVideoError(why, NO_SANDBOX, lasting=error.errno in LASTING) from None
         if request.network:  # what reads a file may wait for a slow disk
@@ -185,11 +190,12 @@ class Sandboxed:
         if not self._room < size <= LARGEST:
             raise NoVideoError(f"one of its pictures takes {size:,} bytes", lasting=True)
         self._room = -(-size // PAGE) * PAGE
-        os.ftruncate(self._memory, SLOTS * self._room)
-        if self._map is None:
-            # a file that shrinks under a mapping kills whoever reads it
-            fcntl.fcntl(self._memory, ADD_SEALS, SEALS)
-        self._map = mmap.mmap(self._memory, SLOTS * self._room, prot=mmap.PROT_READ)
+        try:
+            os.ftruncate(self._memory, SLOTS * self._room)
+            self._map = mmap.mmap(self._memory, SLOTS * self._room, prot=mmap.PROT_READ)
+        except OSError as error:
+            why = f"there is no memory for its pictures of {size:,} bytes: {error.strerror}"
+            raise NoVideoError(why) from None
         self._pixels = np.frombuffer(self._map, np.uint8)
         self._next = 0
         self._say(ROOM.pack(self._room))

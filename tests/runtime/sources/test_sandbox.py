@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
+import gc
 import mmap
 import os
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -12,6 +16,8 @@ import sys
 import textwrap
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -29,9 +35,11 @@ from sealshot.runtime.sandbox.messages import (
     pack,
     unpack,
 )
+from sealshot.runtime.sandbox.shape import Turn
 from sealshot.runtime.sources import frames_of, open_source, sandboxed
 from sealshot.runtime.sources.live import Live
 from sealshot.runtime.sources.media import open_media
+from sealshot.runtime.sources.raw import raw_of
 from sealshot.runtime.sources.reader import NoVideoError
 from sealshot.runtime.sources.sandboxed import Sandboxed
 from sealshot.runtime.types import Frame
@@ -267,6 +275,14 @@ def test_what_cannot_be_is_not_believed(monkeypatch, lie) -> None:
     assert reader._process.returncode == -signal.SIGKILL
 
 
+def test_no_number_of_a_colour_is_one_that_a_frame_cannot_take() -> None:
+    """A negative one is an error that nobody waits for."""
+    said = unpack(pack(SHOWN)[:1] + b"\xff" * (len(pack(SHOWN)) - 1))
+    assert isinstance(said, Shown)
+    raw = said.raw._replace(format=b"gray", width=4, height=3, planes=((12, 4),))
+    assert raw_of(raw, np.zeros(12, np.uint8), Turn()).frame.width == 4
+
+
 def test_the_memory_cannot_be_taken_away_under_who_reads_it(make_video) -> None:
     with open_source(str(make_video())) as source:
         memory = source._reader._memory
@@ -274,6 +290,51 @@ def test_the_memory_cannot_be_taken_away_under_who_reads_it(make_video) -> None:
             os.ftruncate(memory, 0)
         with pytest.raises(PermissionError):
             os.ftruncate(memory, mmap.PAGESIZE)
+
+
+def test_nobody_seals_the_memory_before_it_is_used(monkeypatch) -> None:
+    """What is sealed before it has its size never gets one."""
+    seals: list[int] = []
+
+    def start(_line: int, memory: int, _: object) -> subprocess.Popen[bytes]:
+        seals.append(fcntl.fcntl(memory, sandboxed.GET_SEALS))
+        raise OSError(errno.ENOENT, "no such program")
+
+    monkeypatch.setattr(sandboxed, "start", start)
+    with pytest.raises(NoVideoError, match="does not start"):
+        open_media("/no/such/file")
+    assert seals == [sandboxed.SEALS]
+
+
+def test_no_memory_and_no_descriptor_is_no_defect(make_video) -> None:
+    """Limits that this machine sets are told, and a camera is connected again."""
+    path = str(make_video())
+    with open_source(path) as source, limited(resource.RLIMIT_FSIZE, 4096):
+        reader = open_media(path)
+        with pytest.raises(NoVideoError, match="no memory for its pictures"):
+            reader.read()
+        reader.close()
+        assert len(list(source)) == 20
+    before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+    os.close(free := os.dup(0))
+    for more in range(4):
+        with (
+            limited(resource.RLIMIT_NOFILE, free + more),
+            pytest.raises(NoVideoError, match="does not start: Too many open files"),
+        ):
+            open_media(path)
+        gc.collect()
+    assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
+
+
+@contextmanager
+def limited(which: int, most: int) -> Iterator[None]:
+    before = resource.getrlimit(which)
+    resource.setrlimit(which, (most, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(which, before)
 
 
 @pytest.mark.parametrize(

@@ -16,13 +16,24 @@ from sealshot.runtime.sandbox.seccomp import CALLS
 ROOT = Path(__file__).parents[3] / ".package"
 
 
-def confined(code: str, *arguments: object, network: bool = False, files: int = 0) -> list[str]:
-    """Run code in a process that has given up its rights; return what it prints, line by line."""
+def confined(
+    code: str, *arguments: object, network: bool = False, files: int = 0, before: str = ""
+) -> list[str]:
+    """Run code in a process that has given up its rights; return what it prints, line by line.
+
+    Args:
+        code: what it runs.
+        arguments: in ``sys.argv``.
+        network: whether it may have connections.
+        files: how many of the arguments are files that it may read.
+        before: what it runs while it has its rights.
+    """
     program = f"""
         import ctypes, errno, os, socket, sys
         sys.path.append({str(ROOT)!r})
         from sealshot.runtime.sandbox.confine import confine
         assert len(os.listdir("/proc/self/task")) == 1
+        exec({before!r})
         guards = confine(sys.argv[1 : 1 + {files}], network={network})
 
         def refused(act, *arguments):
@@ -70,12 +81,23 @@ def test_it_writes_nothing(tmp_path, network) -> None:
             (os.unlink, given), (os.rename, given, new), (os.mkdir, new), (os.link, given, new),
             (os.symlink, given, new), (os.truncate, given, 0), (os.chmod, given, 0o777),
             (os.chown, given, 0, 0), (os.utime, given), (os.setxattr, given, "user.a", b"1"),
-            (os.mkfifo, new),
+            (os.mkfifo, new), (setxattrat, given),
         ]
         print({refused(*act) for act in acts} <= {"EPERM", "EACCES"})
     """
-    names = "\nfrom os.path import dirname\ngiven = sys.argv[1]; new = dirname(given) + '/new'"
-    assert confined(names + textwrap.dedent(code), given, files=1, network=network) == ["True"]
+    names = """
+        given = sys.argv[1]; new = os.path.dirname(given) + "/new"
+        libc = ctypes.CDLL(None, use_errno=True)
+
+        def setxattrat(path):  # Linux 6.13; before, and where a C library emulates none, ENOSYS
+            value = ctypes.c_char_p(b"1")
+            which = (ctypes.c_uint64 * 2)(ctypes.cast(value, ctypes.c_void_p).value, 1)
+            if libc.syscall(463, -100, path.encode(), 0, b"user.a", which, 16) < 0:
+                raise OSError(ctypes.get_errno(), "")
+    """
+    assert confined(
+        textwrap.dedent(names) + textwrap.dedent(code), given, files=1, network=network
+    ) == ["True"]
     assert given.read_text() == "1"
     assert os.listdir(tmp_path) == ["given"]  # noqa: PTH208
 
@@ -86,6 +108,7 @@ def test_it_starts_no_program_and_reaches_no_process(tmp_path) -> None:
         print(refused(os.execv, "/bin/true", ["true"]), refused(os.fork))
         print(refused(os.kill, parent, 0), refused(os.setpriority, os.PRIO_USER, 0, 19) and "")
         print(refused(os.pidfd_open, parent), refused(os.memfd_create, "x"))
+        print(refused(os.sched_setaffinity, 0, os.sched_getaffinity(0)))
         import resource
         print(refused(resource.prlimit, parent, resource.RLIMIT_CORE, (0, 0)))
         print(resource.getrlimit(resource.RLIMIT_CORE), resource.getrlimit(resource.RLIMIT_FSIZE))
@@ -93,7 +116,36 @@ def test_it_starts_no_program_and_reaches_no_process(tmp_path) -> None:
     lines = confined(code)
     assert lines[0] == "EPERM EPERM"
     assert lines[1].split() == ["EPERM"]
-    assert lines[2:] == ["EPERM done", "EPERM", "(0, 0) (0, 0)"]
+    assert lines[2:] == ["EPERM done", "EPERM", "EPERM", "(0, 0) (0, 0)"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="others have none to give up")
+@pytest.mark.parametrize(
+    ("held", "kept"),
+    [("0x1FFFFFFFFFF", "0x4"), ("0xA80425FB", "0x2"), ("0", "0x0")],
+    ids=["root", "root in a container", "root without any"],
+)
+def test_of_roots_capabilities_the_one_to_read_is_left(tmp_path, held, kept) -> None:
+    given = tmp_path / "given"
+    given.write_text("1"), given.chmod(0o600)
+    if int(kept, 16):  # what root owns it reads without any
+        os.chown(given, 1000, 1000)
+    before = f"""if True:
+        from struct import pack, unpack
+        libc, held = ctypes.CDLL(None), ctypes.create_string_buffer(24)
+        libc.capget(pack("=II", 0x20080522, 0), held)
+        few = [now & most for now, most in zip(
+            unpack("=6I", held.raw), ({held} & 0xFFFFFFFF,) * 2 + (0,) + ({held} >> 32,) * 2 + (0,)
+        )]
+        assert libc.capset(pack("=II", 0x20080522, 0), pack("=6I", *few)) == 0
+    """
+    code = """
+        libc.capget(pack("=II", 0x20080522, 0), held)
+        effective, permitted, inheritable, *others = unpack("=6I", held.raw)
+        print(hex(effective), effective == permitted, inheritable, sum(others))
+        print(refused(open, sys.argv[1]))
+    """
+    assert confined(code, given, files=1, before=before) == [f"{kept} True 0 0", "done"]
 
 
 @pytest.mark.parametrize(("network", "inet"), [(False, "EPERM"), (True, "done")])
@@ -109,8 +161,11 @@ def test_it_takes_no_connection_over_tcp() -> None:
     code = """
         line = socket.socket()
         print(refused(line.bind, ("127.0.0.1", 0)))
+        print(refused(line.listen), refused(line.accept))
     """
-    assert confined(code, network=True)[0] in ("EACCES", "done")  # done before Landlock's version 4
+    bound, taken = confined(code, network=True)
+    assert bound in ("EACCES", "done")  # done before Landlock's version 4
+    assert taken == "EPERM EPERM"  # one that is bound to nothing listens, too
 
 
 def test_it_cannot_take_its_word_back() -> None:
