@@ -47,7 +47,7 @@ class Presence:
         self._count(self._counted_s)
 
     def _count(self, seconds: float) -> None:
-        for track in self._newest:
+        for track in self._seen_s.keys() & self._newest:  # who has ended since is forgotten
             self._seen_s[track] += seconds
 
     def reached(self, track: int, seconds: float) -> bool:

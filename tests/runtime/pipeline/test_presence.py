@@ -60,3 +60,10 @@ def test_who_has_ended_is_forgotten() -> None:
     assert presence.reached(7, 0.9)
     presence.forget(7)
     assert not presence.reached(7, 0.9)
+
+
+def test_who_ends_while_nothing_comes_is_forgotten_when_it_comes_again() -> None:
+    presence = seen([0, 0.5], 1)
+    presence.forget(7)
+    presence.add(9.0, {7})
+    assert not presence.reached(7, 0.9)
