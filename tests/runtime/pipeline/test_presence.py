@@ -62,8 +62,8 @@ def test_who_has_ended_is_forgotten() -> None:
     assert not presence.reached(7, 0.9)
 
 
-def test_who_ends_while_nothing_comes_is_forgotten_when_it_comes_again() -> None:
+def test_who_ends_while_nothing_comes_stays_forgotten() -> None:
     presence = seen([0, 0.5], 1)
     presence.forget(7)
-    presence.add(9.0, {7})
-    assert not presence.reached(7, 0.9)
+    presence.add(9.0, {1})
+    assert not presence.reached(7, 0.1)
