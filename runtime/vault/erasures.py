@@ -38,6 +38,22 @@ def place_erasure(vault: Path, warrant: Warrant, policy: Policy) -> Path:
         SealError: it cannot be written.
     """
     check_warrant(warrant, policy, utc_now(), "erase")
+    return _lay(vault, warrant)
+
+
+def copy_erasures(source: Path, to: Path, policy: Policy) -> dict[str, str]:
+    """Lay the orders of one folder into another; return what is wrong with files that are none.
+
+    Raises:
+        SealError: one cannot be written.
+    """
+    orders, wrong = read_erasures(source, policy)
+    for order in orders.values():
+        _lay(to, order)
+    return wrong
+
+
+def _lay(vault: Path, warrant: Warrant) -> Path:
     folder = vault / FOLDER
     try:
         folder.mkdir(exist_ok=True)

@@ -63,8 +63,9 @@ usage: sealshot custodian new DIR [--name NAME]
        sealshot custodian restore BACKUP --policy FILE --keys DIR --to NEW
 
 new      Make the custodian's signing key in DIR, on its own machine, and NAME.pub for the policy. A
-         custodian whose signing key was stolen, and no more, makes a new DIR, moves epochs/ and
-         holds/ of the old one into it, and has the policy changed to it (`sealshot policy change`).
+         custodian whose signing key was stolen, and no more, makes a new DIR, moves epochs/,
+         holds/ and .erasures/ of the old one into it, and has the policy changed to it (`sealshot
+         policy change`).
 publish  Make the keys of this epoch and the next ones; write the signed public halves to --to, a
          folder that cameras read or that a web server serves, and the versions of the policy, which
          cameras take from there.
@@ -84,7 +85,8 @@ backup   Seal each key that lives, of an epoch or of a case, to the key of a sec
          after each rotate. FILE.pub and --from are of the second custodian: a DIR of `custodian
          new` on another machine, which the policy does not name, and a timer there that runs
          `custodian rotate --second`. Whoever has both its keys and BACKUP has those of DIR.
-         custodian.key, log and policy open nothing: back them up as other files.
+         Orders to erase lie beside; custodian.key, log and policy open nothing: back them up as
+         other files.
 restore  On the machine of the second custodian, DIR: open what is in BACKUP and not over, and put
          it into NEW, which `custodian new` made there. It is logged. Then have the policy changed
          to NEW/NAME.pub (`sealshot policy change`), and rotate with NEW: cameras go on by

@@ -36,6 +36,7 @@ from sealshot.runtime.seal.log import Log
 from sealshot.runtime.seal.party import read_party
 from sealshot.runtime.seal.times import format_time, utc_now
 from sealshot.runtime.vault.clock import TrustedClock
+from sealshot.runtime.vault.erasures import copy_erasures
 
 LAST = timedelta(days=1)
 """In the last day of a case no key of a second custodian may die by its end: it is told alone."""
@@ -93,7 +94,10 @@ def backup(arguments: Arguments, argv: list[str]) -> int:
             written.append(path)
             if is_new:
                 log.append(BackedUp(format_time(now), second.name, kept.epoch, kept.warrant))
+    wrong = copy_erasures(folder, to, policy) if written else {}
     prune(to, living, written)
+    for name, what in wrong.items():
+        warn(f"the order to erase {name} is not backed up: {what}")
     for kept in left:
         tell = note if kept.end - now < LAST else warn
         tell(f"the key of {kept.what} is not backed up: {second.name} has none that dies by then")
@@ -121,6 +125,8 @@ def restore(arguments: Arguments, argv: list[str]) -> int:
     # to refuse can be made good: the later of the clocks that may be right
     now = max(TrustedClock(given.keys / CLOCK).peek().time, utc_now())
     put, there, wrong = 0, 0, 0
+    for name, what in copy_erasures(given.backup, new, policy).items():
+        warn(f"the order to erase {name} is not restored: {what}")
     with Log(given.keys / LOG, party.name, key) as log:
         go_by(policy, log, now)
         for one in open_backup(given.backup, given.keys / SECRETS, policy, signs, now):

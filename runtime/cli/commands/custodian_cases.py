@@ -133,7 +133,8 @@ def _opener(folder: Path, policy: Policy) -> Give:
     holds = Holds(folder / HOLDS)
     now = max(TrustedClock(folder / CLOCK).peek().time, utc_now())
     orders, wrong = read_erasures(folder, policy)
-    orders, late = drop_late(orders, policy, lambda _: _barred(folder / LOG))
+    by_today = {digest for digest, order in orders.items() if _is_by_today(order, policy)}
+    orders, late = drop_late(orders, policy, lambda _: _barred(folder / LOG) | by_today)
     for name, what in (wrong | late).items():
         warn(f"the order to erase {name} is not followed: {what}")
 
@@ -158,6 +159,12 @@ def _opener(folder: Path, policy: Policy) -> Give:
         return kept
 
     return give
+
+
+def _is_by_today(order: Warrant, policy: Policy) -> bool:
+    """Whether those who could sign an order can today: its log has it, or a former custodian's."""
+    then = policy.of(order.policy) or policy
+    return (then.quorum, then.authorities) == (policy.quorum, policy.authorities)
 
 
 def _barred(log: Path) -> set[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import shutil
 from dataclasses import replace
@@ -189,6 +190,51 @@ def test_keys_that_are_published_and_lost_are_told(
     said = " ".join(capsys.readouterr().err.split())
     assert f"{len(secrets)} keys are published and not in" in said
     assert f"{secrets[0].stem} to {secrets[-1].stem}. What is sealed to them opens only" in said
+
+
+@pytest.mark.parametrize("way", ["moved", "restored"])
+def test_who_takes_over_answers_no_more_for_what_was_erased(
+    way: str, fresh_parties, second, tmp_path, shot, origin, capsys
+) -> None:
+    """Its own log does not have the order, and the authorities are as they were."""
+    parties, old, vault = fresh_parties, fresh_parties.custodian, tmp_path / "vault"
+    with Keeper(vault, parties.sealing()) as keeper:
+        erased, other = (keeper.put(shot, origin) for _ in range(2))
+    shared = ["--policy", str(parties.policy)]
+
+    def warrant(name: str, *more: str) -> list[str]:
+        out = str(tmp_path / name)
+        new = ["warrant", "new", "--case", "7", "--camera", str(parties.camera_pub), *shared]
+        assert main([*new, "--from", "2020-01-01", "--to", "2999-01-01", *more, "-o", out]) == 0
+        for name in ("judge", "police"):
+            assert main(["warrant", "sign", out, *shared, "--key", str(parties.key(name))]) == 0
+        return ["--warrant", out]
+
+    order = warrant("erase.json", "--purpose", "erase", "--shot", Path(erased).stem)
+    assert main(["custodian", "erase", str(old), *shared, *order]) == 0
+    if way == "moved":
+        for name in ("epochs", ".erasures"):
+            shutil.copytree(old / name, second / name, dirs_exist_ok=True)
+    else:
+        keeper_of, keys = str(tmp_path / "third"), str(tmp_path / "published")
+        assert main(["custodian", "new", keeper_of]) == 0
+        assert main(["custodian", "rotate", keeper_of, *shared, "--to", keys, "--second"]) == 0
+        by, to = ["--second", str(tmp_path / "third" / "third.pub")], str(tmp_path / "backup")
+        assert (
+            main(["custodian", "backup", str(old), *shared, *by, "--from", keys, "--to", to]) == 0
+        )
+        restore = ["custodian", "restore", to, *shared, "--keys", keeper_of, "--to", str(second)]
+        assert main(restore) == 0
+    change(parties, second)
+    recipient = next(w for w in parties.investigator.read_text().split() if "age1pq" in w)
+    under, request = warrant("w.json", "--investigator", recipient), str(tmp_path / "r.zip")
+    assert main(["open", str(vault), *under, *shared, "--request", request]) == 0
+    capsys.readouterr()
+    asked = ["custodian", "answer", request, *under, *shared, "--keys", str(second), "--json"]
+    assert main([*asked, "-o", str(tmp_path / "a")]) == 2
+    said = capsys.readouterr()
+    assert "refused (erased)" in said.err
+    assert json.loads(said.out)["answered"] == [Path(other).stem]
 
 
 @pytest.mark.parametrize(("retention", "days"), [("60d", 30), ("7d", 7)])
