@@ -23,7 +23,7 @@ from sealshot.runtime.cli.commands.parties import (
 )
 from sealshot.runtime.cli.terminal import note, say, warn
 from sealshot.runtime.cli.words import counted
-from sealshot.runtime.errors import SealError
+from sealshot.runtime.errors import InputError, SealError
 from sealshot.runtime.seal.ceremony import read_request
 from sealshot.runtime.seal.container import Container
 from sealshot.runtime.seal.documents import read_file, write_file
@@ -129,6 +129,8 @@ def _rewrap(argv: list[str]) -> int:
     assert hold is not None
     time, digest, case = format_time(now), hold.digest, hold.case
     containers = read_request(read_file(given.request, "request", REQUEST_LIMIT))
+    if given.output.exists():  # pieces of pieces need it, also when its maker's key is gone
+        raise InputError(f"{given.output} exists", hint="give another file with -o")
     passed, have = [], {}
     with Log(given.log or given.key.with_suffix(".log"), own.party.name, own.key) as log:
         go_by(policy, log, now)

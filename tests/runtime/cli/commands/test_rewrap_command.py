@@ -119,6 +119,10 @@ def test_a_held_shot_opens_under_the_quorum_of_today(
         later.setattr("sealshot.runtime.cli.commands.authority.utc_now", lambda: then)
         assert world.rewrap("police", held, hold) == 0
     assert "1 of 1 shot rewrapped for the authorities of version 2" in capsys.readouterr().err
+    made = (world.folder / "police.rewrap").read_bytes()
+    assert world.rewrap("police", held, hold) == 2
+    assert "police.rewrap exists" in capsys.readouterr().err
+    assert (world.folder / "police.rewrap").read_bytes() == made
     [done] = [entry for entry in entries(world, "police") if isinstance(entry, Rewrapped)]
     assert (done.case, done.version) == ("7", 2)
     rewrapped = ["--rewrap", world.folder / "police.rewrap"]
