@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from urllib.parse import unquote
 
 import cv2
 
@@ -30,6 +31,7 @@ __all__ = ["Ahead", "Source", "Tls", "ahead", "frames_of", "open_source", "redac
 
 # elements that read a file to its end; any other pipeline is taken for a camera
 RECORDED_PIPELINE = re.compile(r"\b(multi)?filesrc\b")
+FILE = "file://"
 V4L2 = re.compile(r"/dev/video[0-9]+")
 V4L2_MAJOR = 81  # Linux, Documentation/admin-guide/devices.txt
 
@@ -55,9 +57,9 @@ def open_source(
     Args:
         spec: a video file; a folder of images; a camera's index (``0``) or its device
             (``/dev/video0``); an address (``rtsp://``, ``http://`` ..., or a device's by ONVIF,
-            ``onvif://``); or a GStreamer pipeline (has `` ! `` in it). An http address that names
-            its length and a pipeline that reads a file are recordings, read losslessly; one of a
-            single picture is asked for it again and again.
+            ``onvif://``; ``file://`` is the file); or a GStreamer pipeline (has `` ! `` in it).
+            An http address that names its length and a pipeline that reads a file are recordings,
+            read losslessly; one of a single picture is asked for it again and again.
         fps: frames per second of a folder (1 if not given), or of a recording whose own times are
             to be ignored, or pictures a second to ask a camera for that gives single ones.
         loop: play a recording again and again.
@@ -74,6 +76,8 @@ def open_source(
     Raises:
         InputError: there is nothing there that sealshot can read.
     """
+    if spec.lower().startswith(FILE):
+        spec = unquote(spec[len(FILE) :])
     name = redact(spec) + ("" if tls.verify else UNVERIFIED)
     if not spec.strip():
         raise InputError(

@@ -78,7 +78,6 @@ class Inside:
         """
         from sealshot.runtime.sandbox.media import NoStreamError, open_stream
 
-        os.environ.update(request.environment)
         try:
             self._stream = open_stream(request)
         except NoStreamError as error:
@@ -118,7 +117,7 @@ def _request(
     options = ffmpeg_options(target, tls)
     scheme, address, _ = target.partition("://")
     scheme = scheme.lower()
-    path = target if not address else target[len("file://") :] if scheme == "file" else None
+    path = None if address else target
     if address and not scheme.startswith("http"):
         # a rate is good for a progress bar, and a stream has none: seconds of video would be
         # held back to find it, and then come all at once

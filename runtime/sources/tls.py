@@ -58,7 +58,7 @@ def ffmpeg_options(address: str, tls: Tls) -> dict[str, str]:
         return {"tls_verify": "0"}
     return {
         "tls_verify": "1",
-        "ca_file": str(_store(tls)),
+        "ca_file": str(_store(tls).absolute()),  # what reads it is in another folder
         # no way from a stream that is verified to one that is not
         "protocol_whitelist": f"{_scheme(address)},tls,tcp,httpproxy",
     }

@@ -14,6 +14,7 @@ from sealshot.runtime.types import Frame
 logger = logging.getLogger(__name__)
 
 ASSUMED_FPS = 25.0  # where a file gives neither times nor a rate
+CLOSE_WAIT_S = 1.0
 LENGTH_TOLERANCE = 0.02  # some containers only estimate it
 
 
@@ -41,6 +42,7 @@ class Video(Source):
         self.created = reader.created
         self._reader: Reader | None = reader
         self._lock = threading.Lock()  # a close while another thread decodes is a crash
+        self._closing = False
         self._step_s = 1 / (rate or ASSUMED_FPS)
         self._first_s: float | None = None
         self._last_s: float | None = None
@@ -78,6 +80,9 @@ class Video(Source):
             frame, self._first = self._first, None
             if frame is None:
                 frame = next(self._timed, None)
+            if self._closing:
+                self._free()
+                return None
             if frame is None:
                 self._check(self._reader)
                 return None
@@ -112,8 +117,18 @@ class Video(Source):
         return self._reader is not None and self._reader.moves
 
     def close(self) -> None:
-        """Close the file."""
-        with self._lock:
-            if self._reader is not None:
-                self._reader.close()
-                self._reader = None
+        """Close the file.
+
+        Waits a moment for a thread that reads; one that waits for a pipe closes it once more comes.
+        """
+        self._closing = True
+        if self._lock.acquire(timeout=CLOSE_WAIT_S):
+            try:
+                self._free()
+            finally:
+                self._lock.release()
+
+    def _free(self) -> None:
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None

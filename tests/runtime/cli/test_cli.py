@@ -101,6 +101,14 @@ def test_version(capsys):
     assert out.startswith("sealshot ")
 
 
+def test_no_file_gets_the_number_of_a_standard_stream_that_is_closed():
+    """What a library prints would go into it, and the sandbox of a source would lose it."""
+    code = "from sealshot.runtime.cli.main import main; import os, sys; main(['--version']); "
+    code += "os._exit(os.dup(0))"
+    command = ["sh", "-c", 'exec "$0" -c "$1" <&- 2>&-', sys.executable, code]
+    assert subprocess.run(command, stdout=subprocess.DEVNULL).returncode == 3
+
+
 @pytest.mark.parametrize("command", sorted(cli.COMMANDS))
 def test_every_command_explains_itself(capsys, command):
     if command == "train":

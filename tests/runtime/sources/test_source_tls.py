@@ -101,6 +101,13 @@ def test_a_camera_s_own_certificate_is_believed_where_it_is_given(folder, serve)
     assert count(f"https://{serve('alone')}/clip.avi", Tls(ca_file=folder / "alone.pem")) == FRAMES
 
 
+def test_a_file_of_certificates_may_be_named_from_where_one_is(folder, serve, monkeypatch) -> None:
+    monkeypatch.chdir(folder)
+    assert count(f"https://{serve('good')}/clip.avi", Tls(ca_file=Path("ca.pem"))) == FRAMES
+    monkeypatch.setenv("SSL_CERT_FILE", "ca.pem")
+    assert count(f"https://{serve('good')}/clip.avi", Tls()) == FRAMES
+
+
 def test_the_list_of_the_system_is_taken_wherever_it_lies(folder, serve, monkeypatch) -> None:
     monkeypatch.delenv("SSL_CERT_FILE", raising=False)
     monkeypatch.setattr(tls_module, "STORES", ("/no/such/file", str(folder / "ca.pem")))
