@@ -317,6 +317,8 @@ def test_a_recording_that_gains_a_stream_ends_as_others_do(make_video, reports) 
     class Gained:
         """What PyAV 18 does at the end of some files in which a stream appears later."""
 
+        format = real.format
+
         def demux(self, stream: av.VideoStream) -> Iterator[av.Packet]:
             yield from (packet for packet in real.demux(stream) if packet.size)
             raise IndexError("list index out of range")
