@@ -14,6 +14,8 @@ from sealshot.runtime.types import Frame
 JUMP_S = 1.0
 """A stamp further ahead than this, and than ``JUMP_STEPS`` steps, is believed if others follow."""
 JUMP_STEPS = 10
+LONGEST_S = 1e10
+"""No recording lasts three centuries; its date and these together stay below the year 9999."""
 LOOK_AHEAD = 8
 """Pictures that are read ahead of a stamp that is in doubt."""
 STEPS_KEPT = 9
@@ -33,6 +35,7 @@ def timed(
     - A stamp that its successors contradict is dropped: one frame that is hours ahead of its
       neighbours, or behind them. So is one that is missing, or not later than the one before.
       The frame comes one step after the one before it.
+    - A stamp more than ``LONGEST_S`` after the first is dropped, whatever its successors say.
     - Where the stamps stay ahead the time went on while no frame came. Where they stay behind a
       clock began anew, and time goes on from where it was.
 
@@ -74,6 +77,8 @@ def timed(
                     now = time_s + step
                 elif any(time_s < s < now for s in later):
                     now = time_s + step
+        if now > LONGEST_S:
+            now = time_s + step
         if index and now - time_s < max(JUMP_S, JUMP_STEPS * step):
             steps.append(now - time_s)
         time_s = now
