@@ -177,9 +177,13 @@ def start_time(text: str) -> datetime:
 def output_file(text: str) -> Path:
     """Read the path of a file to be written, refused before the work if it never could be."""
     path = Path(text)
-    output_folder(str(path.parent))
-    if path.is_dir():
-        raise argparse.ArgumentTypeError(f"cannot write {path}: {os.strerror(errno.EISDIR)}")
+    folder = output_folder(str(path.parent))
+    for wrong, number in (
+        (path.is_dir(), errno.EISDIR),
+        (not folder.exists(), errno.ENOENT),  # only folders to write into are made
+    ):
+        if wrong:
+            raise argparse.ArgumentTypeError(f"cannot write {path}: {os.strerror(number)}")
     return path
 
 

@@ -23,7 +23,7 @@ def places(tmp_path):
     return tmp_path
 
 
-@pytest.mark.parametrize("name", ["new", "file", "folder/new", "not/yet/there"])
+@pytest.mark.parametrize("name", ["new", "file", "folder/new"])
 def test_a_file_that_can_be_written(places, monkeypatch, name):
     assert parse(output_file, places / name) == places / name
     monkeypatch.chdir(places)
@@ -42,6 +42,7 @@ def test_a_folder_that_can_be_written_into(places, name):
         (output_file, "folder", "Is a directory"),
         (output_file, "file/new", "Not a directory"),
         (output_file, "file/new/er", "Not a directory"),
+        (output_file, "not/yet/there", "No such file or directory"),
         (output_folder, "file", "Not a directory"),
         (output_folder, "file/new", "Not a directory"),
     ],
