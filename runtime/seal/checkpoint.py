@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from sealshot.runtime.errors import SealshotError
+from sealshot.runtime.errors import SealError, SealshotError
+from sealshot.runtime.seal.documents import read_file
 from sealshot.runtime.seal.fields import is_name
 from sealshot.runtime.seal.merkle import HASH_BYTES, Tree
 from sealshot.runtime.seal.signing import SIGNATURE_BYTES, SigningKey, VerifyKey
@@ -36,6 +38,26 @@ class Checkpoint:
 def checkpoint_path(log: Path) -> Path:
     """Return where the newest checkpoint of a log lies."""
     return log.with_name(log.name + CHECKPOINT_SUFFIX)
+
+
+def read_newest(log: Path) -> bytes:
+    """Read the newest checkpoint of a log.
+
+    Raises:
+        SealError: there is no such log, or no checkpoint of it.
+    """
+    try:
+        wrong = f"{log} is a folder, not a log" if stat.S_ISDIR(log.stat().st_mode) else ""
+    except FileNotFoundError:
+        wrong = f"there is no log {log}"
+    except OSError as error:
+        wrong = f"cannot read the log {log}: {error.strerror}"
+    if wrong:
+        where = (
+            "a camera keeps VAULT/log, a custodian DIR/log, an authority FILE.log beside its key"
+        )
+        raise SealError(wrong, hint=where)
+    return read_file(checkpoint_path(log), "newest checkpoint", CHECKPOINT_LIMIT)
 
 
 def write_checkpoint(name: str, tree: Tree, key: SigningKey) -> bytes:

@@ -169,7 +169,7 @@ def check_evidence(data: bytes) -> Checked:
     try:
         members = read_zip(data, limit=MEMBERS_LIMIT)
     except ValueError as error:
-        checked.add(_damaged(data), str(error))
+        checked.add(_damaged(data), str(error), "it is not what was exported: have it sent again")
         return checked
     _check_sums(members, checked)
     if write_zip(members) != data:

@@ -10,13 +10,7 @@ from datetime import timedelta
 from functools import cache
 from pathlib import Path
 
-from sealshot.runtime.seal.checkpoint import (
-    CHECKPOINT_LIMIT,
-    LogError,
-    checkpoint_path,
-    parse_checkpoint,
-)
-from sealshot.runtime.seal.documents import read_file
+from sealshot.runtime.seal.checkpoint import LogError, parse_checkpoint, read_newest
 from sealshot.runtime.seal.entries import (
     Entry,
     ErasurePlaced,
@@ -88,7 +82,7 @@ def read_logged(
         LogError: it was altered, or is of no such camera.
         SealError: it cannot be read.
     """
-    newest = read_file(checkpoint_path(path), "newest checkpoint", CHECKPOINT_LIMIT)
+    newest = read_newest(path)
     keeper = keeper_of(newest, cameras)
     if keeper is None:
         raise LogError(

@@ -17,13 +17,13 @@ from sealshot.runtime.cli.words import counted
 from sealshot.runtime.errors import InputError, SealError
 from sealshot.runtime.seal import c2pa
 from sealshot.runtime.seal.ceremony import parse_answer
-from sealshot.runtime.seal.checkpoint import CHECKPOINT_LIMIT, checkpoint_path, parse_checkpoint
+from sealshot.runtime.seal.checkpoint import CHECKPOINT_LIMIT, parse_checkpoint, read_newest
 from sealshot.runtime.seal.container import Header, read_container
 from sealshot.runtime.seal.cosign import cosigned
 from sealshot.runtime.seal.custody import CLOCKS, Account, Exhibit
 from sealshot.runtime.seal.documents import named, read_file, write_file
 from sealshot.runtime.seal.entries import Sealed
-from sealshot.runtime.seal.evidence import Checked, check_evidence, write_evidence
+from sealshot.runtime.seal.evidence import THE_ZIP, Checked, check_evidence, write_evidence
 from sealshot.runtime.seal.keys import read_identities
 from sealshot.runtime.seal.log_lines import verified_entries
 from sealshot.runtime.seal.merkle import hash_leaf
@@ -155,7 +155,8 @@ def _verify(argv: list[str]) -> int:
         _compare(checked, checked.account, policy, cameras)
         _ask_witnesses(checked, checked.account, witnesses)
     for wrong in checked.wrong:
-        fail(SealError(f"{wrong.member}: {wrong.what}", hint=wrong.hint))
+        place = given.file if wrong.member == THE_ZIP else wrong.member
+        fail(SealError(f"{place}: {wrong.what}", hint=wrong.hint))
     if given.json:
         say_json(_as_json(checked))
     elif checked.account and not checked.wrong:
@@ -201,7 +202,7 @@ def _prove(
         SealError: it has one not, or has other bytes under its name.
     """
     header = next(iter(shots.values()))[0]
-    newest = read_file(checkpoint_path(path), "newest checkpoint", CHECKPOINT_LIMIT)
+    newest = read_newest(path)
     key, notes = parse_verify_key(header.camera_key), [newest, *kept]
     lines: dict[str, tuple[int, bytes, Sealed]] = {}
     tiles = Tiles()

@@ -9,8 +9,7 @@ from sealshot.runtime.cli.arguments import Arguments, run_action
 from sealshot.runtime.cli.commands.witness import read_keeper
 from sealshot.runtime.cli.terminal import note, say, say_json, table
 from sealshot.runtime.cli.words import counted
-from sealshot.runtime.errors import InputError
-from sealshot.runtime.seal.checkpoint import CHECKPOINT_LIMIT, checkpoint_path
+from sealshot.runtime.seal.checkpoint import CHECKPOINT_LIMIT, checkpoint_path, read_newest
 from sealshot.runtime.seal.documents import read_file
 from sealshot.runtime.seal.entries import Entry, values_of
 from sealshot.runtime.seal.log_lines import verified_entries
@@ -95,13 +94,7 @@ def _arguments(action: str) -> Arguments:
 
 def _entries(path: Path, public: Path, kept: list[bytes]) -> Iterator[Entry]:
     """Verify a log, and yield its entries on the way."""
-    if not path.exists():
-        raise InputError(
-            f"there is no log {path}",
-            hint="a camera keeps VAULT/log, an authority FILE.log beside its key",
-        )
+    notes = [read_newest(path), *kept]
     party = read_keeper(public)
-    newest = read_file(checkpoint_path(path), "newest checkpoint", CHECKPOINT_LIMIT)
-    notes = [newest, *kept]
     for _, entry in verified_entries(path, party.name, party.verify_key, notes):
         yield entry

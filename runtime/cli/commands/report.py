@@ -12,8 +12,8 @@ from sealshot.runtime.cli.terminal import note, say, say_json, table, warn
 from sealshot.runtime.cli.words import counted
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.files import write_new
-from sealshot.runtime.seal.checkpoint import CHECKPOINT_LIMIT, checkpoint_path
-from sealshot.runtime.seal.documents import named, read_file
+from sealshot.runtime.seal.checkpoint import read_newest
+from sealshot.runtime.seal.documents import named
 from sealshot.runtime.seal.entries import Entry
 from sealshot.runtime.seal.log_lines import verified_entries
 from sealshot.runtime.seal.party import Party, read_party
@@ -80,8 +80,9 @@ def main(argv: list[str]) -> int:
     cameras: dict[str, CameraReport] = {}
     others: dict[str, tuple[Party, PartyReport]] = {}
     for path in given.logs:
+        newest = read_newest(path)
         with named(path):
-            keeper, entries = _read(path, known)
+            keeper, entries = _read(path, newest, known)
             is_former = bool(keeper.until) if keeper.role == "camera" else keeper not in today
             name = f"{keeper.name} (former)" if is_former else keeper.name
             if name in cameras or name in others:
@@ -127,9 +128,8 @@ def _period(start: datetime | None, end: datetime | None) -> Period:
     return period
 
 
-def _read(path: Path, known: Sequence[Party]) -> tuple[Party, Iterator[Entry]]:
+def _read(path: Path, newest: bytes, known: Sequence[Party]) -> tuple[Party, Iterator[Entry]]:
     """Verify a log, on the way, by the key of whoever its checkpoint says that it is of."""
-    newest = read_file(checkpoint_path(path), "newest checkpoint", CHECKPOINT_LIMIT)
     keeper = keeper_of(newest, known)
     if keeper is None:
         raise InputError(

@@ -203,6 +203,9 @@ NO_FILES = [
     ("vault verify {text}", "cannot read the vault {text}"),
     ("warrant show {text} --policy {text}", "{text}: it is not a warrant"),
     ("log verify {absent} --of {text}", "there is no log {absent}"),
+    ("log verify {folder} --of {text}", "error: {folder} is a folder, not a log"),
+    ("report {folder} --policy {policy}", "error: {folder} is a folder, not a log"),
+    ("evidence verify {text}", "{text}: it is not a readable ZIP"),
     ("open {folder} --identity {key} -o {text}", "the folder {text} cannot be made"),
     ("run {folder} --to {recipient} --vault {text}", "{text} is not a folder"),
     ("run {folder} --to {recipient} --vault {text}/deeper", "{text} is not a folder"),
@@ -211,9 +214,12 @@ NO_FILES = [
 
 
 @pytest.mark.parametrize(("line", "fact"), NO_FILES)
-def test_a_file_that_is_another_is_named_and_nothing_is_written(capsys, tmp_path, line, fact):
+def test_a_file_that_is_another_is_named_and_nothing_is_written(
+    capsys, tmp_path, parties, line, fact
+):
     """Among several files on a line, the sentence says which one is meant."""
     places = {name: tmp_path / name for name in ("text", "folder", "absent", "camera", "key")}
+    places["policy"] = parties.policy
     places["text"].write_text("hello\n")
     places["folder"].mkdir()
     cv2.imwrite(str(places["folder"] / "0.png"), np.zeros((64, 64, 3), np.uint8))

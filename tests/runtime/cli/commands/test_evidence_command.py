@@ -183,7 +183,7 @@ def test_what_would_not_stand_is_not_written(
         "secrets of 3 shots not among these": ([shot], many, ()),
         "1 of the 2 authorities": ([shot], one[2:], ()),
         "the custodian (custodian) has not answered": ([shot], one[:4], ()),
-        "cannot read the newest checkpoint": ([late / shot.name], one, ()),
+        "there is no log": ([late / shot.name], one, ()),
         "the checkpoint cannot be trusted": ([shot], one, ("--checkpoint", str(text))),
         "there is no sealed object": ([tmp_path / "elsewhere" / "none"], one, ()),
     }.items():

@@ -69,7 +69,7 @@ def test_what_is_refused(
     for given, code, why in (
         ([log], 2, "whose key is not known"),
         ([log, log, *camera], 2, "a second log of cam1"),
-        ([str(tmp_path / "none"), *camera], 2, "cannot read"),
+        ([str(tmp_path / "none"), *camera], 2, "there is no log"),
         ([str(altered / LOG), *camera], 1, "was altered, put in, or moved"),
         ([log, *camera, "--from", "2026-02-01", "--to", "2026-01-01"], 2, "end before it begins"),
         ([log, *camera, "--from", "yesterday"], 2, "yesterday"),
