@@ -17,6 +17,7 @@ from av.error import FFmpegError
 
 from sealshot.runtime.sandbox import ASK_AGAIN
 from sealshot.runtime.sandbox.deinterlace import Deinterlacer
+from sealshot.runtime.sandbox.facts import Facts
 from sealshot.runtime.sandbox.messages import Request
 from sealshot.runtime.sandbox.packets import of_whole_pictures
 from sealshot.runtime.sandbox.shape import Turn
@@ -73,22 +74,10 @@ class Decoded:
     """As it was decoded."""
 
 
-class Stream(Protocol):
+class Stream(Facts, Protocol):
     """Gives pictures of a file or an address."""
 
     codec: str
-    fps: float | None
-    """Nominal frames per second, where the container gives a credible one."""
-    frames: int | None
-    """How many frames there should be."""
-    end_s: float | None
-    """The stamp at which the container says that the pictures end."""
-    created: datetime | None
-    """When the first picture was taken, where the container says so credibly."""
-    damaged: int
-    """Packets and pictures that could not be decoded so far."""
-    moves: bool
-    """Whether the compressed pictures say that something changes from one to the next."""
     ends: bool
     """Whether it says how long it is, as a recording does and a camera does not."""
     still: bool

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Protocol
 
+from sealshot.runtime.sandbox.facts import Facts
 from sealshot.runtime.types import Image, Raw
 
 
@@ -21,21 +21,8 @@ class Picture:
     """As :attr:`sealshot.runtime.types.Frame.decoded`."""
 
 
-class Reader(Protocol):
+class Reader(Facts, Protocol):
     """Gives pictures. One thread reads; nobody closes it while that thread is in it."""
-
-    fps: float | None
-    """Nominal frames per second, where the container gives a credible one."""
-    frames: int | None
-    """How many frames there should be: good for a progress bar, for nothing else."""
-    end_s: float | None
-    """The stamp at which the container says that the pictures end."""
-    damaged: int
-    """Packets and pictures that could not be decoded so far."""
-    created: datetime | None
-    """When the first picture was taken, where the container says so credibly."""
-    moves: bool
-    """Whether the compressed pictures say that something changes from one to the next."""
 
     def read(self) -> Picture | None:
         """Return the next picture that can be decoded; None at the end and where a stream broke.
