@@ -175,15 +175,25 @@ def start_time(text: str) -> datetime:
 
 
 def output_file(text: str) -> Path:
-    """Read the path of a file to be written, refused before the work if it never could be."""
+    """Read the path of a file to be written, refused before the work if it never could be.
+
+    Whoever writes makes its folder where there is none; :func:`file_in_folder` is for who does not.
+    """
     path = Path(text)
-    folder = output_folder(str(path.parent))
-    for wrong, number in (
-        (path.is_dir(), errno.EISDIR),
-        (not folder.exists(), errno.ENOENT),  # only folders to write into are made
-    ):
-        if wrong:
-            raise argparse.ArgumentTypeError(f"cannot write {path}: {os.strerror(number)}")
+    output_folder(str(path.parent))
+    if path.is_dir():
+        raise argparse.ArgumentTypeError(f"cannot write {path}: {os.strerror(errno.EISDIR)}")
+    return path
+
+
+def file_in_folder(text: str) -> Path:
+    """Read the path of a file to be written into a folder that is there."""
+    path = output_file(text)
+    if not path.parent.exists():
+        raise InputError(
+            f"cannot write {path}: {os.strerror(errno.ENOENT)}",
+            hint=f"make the folder {path.parent} first",
+        )
     return path
 
 

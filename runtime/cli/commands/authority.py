@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sealshot.runtime.age.hybrid import HybridIdentity
 from sealshot.runtime.age.x25519 import X25519Identity
-from sealshot.runtime.cli.arguments import Arguments, output_file, run_action
+from sealshot.runtime.cli.arguments import Arguments, file_in_folder, run_action
 from sealshot.runtime.cli.commands.answering import (
     REQUEST_LIMIT,
     add_answer,
@@ -121,7 +121,7 @@ def _rewrap(argv: list[str]) -> int:
     add("--policy", type=Path, required=True)
     add("--key", type=Path, required=True)
     add("--rewrap", action="append", type=Path, default=[])
-    add("-o", dest="output", type=output_file, required=True)
+    add("-o", dest="output", type=file_in_folder, required=True)
     add("--log", type=Path)
     given = arguments.parse_args(argv)
     own = _Own(given.key, given.policy, given.hold, given.rewrap)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import av
 
-from sealshot.runtime.cli.arguments import Arguments, output_file, positive_int, seconds
+from sealshot.runtime.cli.arguments import Arguments, file_in_folder, positive_int, seconds
 from sealshot.runtime.cli.commands.styles import promise, style
 from sealshot.runtime.cli.terminal import note, progress, say, say_json
 from sealshot.runtime.cli.words import counted
@@ -70,7 +70,7 @@ def main(argv: list[str]) -> int:
     arguments = Arguments("deidentify", USAGE)
     add = arguments.add_argument
     add("video", type=Path)
-    add("-o", dest="output", type=output_file, required=True)
+    add("-o", dest="output", type=file_in_folder, required=True)
     add("--style", type=style, default=(DEFAULT_STYLE, None))
     add("--codec", choices=CODECS)
     add("--keep-audio", action="store_true")

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from sealshot.runtime.age import age
-from sealshot.runtime.cli.arguments import Arguments, output_file, run_action
+from sealshot.runtime.cli.arguments import Arguments, file_in_folder, run_action
 from sealshot.runtime.cli.commands.objects import expand, in_scope
 from sealshot.runtime.cli.commands.parties import read_rewraps
 from sealshot.runtime.cli.terminal import fail, note, say, say_json, table, warn
@@ -95,7 +95,7 @@ def _export(argv: list[str]) -> int:
     add("--log", type=Path)
     add("--checkpoint", action="append", type=Path, default=[])
     add("--c2pa", nargs="?", type=Path, const=_ONE_TIME)
-    add("-o", dest="output", type=output_file, required=True)
+    add("-o", dest="output", type=file_in_folder, required=True)
     given = arguments.parse_args(argv)
     if given.output.exists():
         raise InputError(f"{given.output} exists", hint="give another file with -o")

@@ -7,7 +7,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from sealshot.runtime.cli.arguments import Arguments, output_file
+from sealshot.runtime.cli.arguments import Arguments, file_in_folder
 from sealshot.runtime.cli.terminal import note, progress, say, say_json
 from sealshot.runtime.cli.words import counted
 from sealshot.runtime.detect import open_detector
@@ -31,7 +31,7 @@ def main(usage: str, argv: list[str]) -> int:
     arguments = Arguments("restore", usage)
     arguments.add_argument("stream", type=Path)
     arguments.add_argument("--learned", type=Path, required=True)
-    arguments.add_argument("-o", dest="output", type=output_file, required=True)
+    arguments.add_argument("-o", dest="output", type=file_in_folder, required=True)
     arguments.add_argument("--json", action="store_true")
     given = arguments.parse_args(argv)
     check_output(given.output, "ffv1")

@@ -6,7 +6,7 @@ import uuid
 from collections import Counter
 from pathlib import Path
 
-from sealshot.runtime.cli.arguments import Arguments, natural_int, output_file, run_action
+from sealshot.runtime.cli.arguments import Arguments, file_in_folder, natural_int, run_action
 from sealshot.runtime.cli.commands.containers import in_vault
 from sealshot.runtime.cli.terminal import note, say, say_json, table
 from sealshot.runtime.errors import InputError
@@ -106,7 +106,7 @@ def _attach(argv: list[str]) -> int:
     arguments.add_argument("video", type=Path)
     arguments.add_argument("--vault", type=Path, required=True)
     arguments.add_argument("--track", type=natural_int, action="append", default=[])
-    arguments.add_argument("-o", dest="output", type=output_file, required=True)
+    arguments.add_argument("-o", dest="output", type=file_in_folder, required=True)
     given = arguments.parse_args(argv)
     if given.output.suffix.lower() != ".mkv":
         raise InputError(

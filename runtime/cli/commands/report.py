@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from sealshot.runtime.cli.arguments import Arguments, output_file
+from sealshot.runtime.cli.arguments import Arguments, file_in_folder
 from sealshot.runtime.cli.terminal import note, say, say_json, table, warn
 from sealshot.runtime.cli.words import counted
 from sealshot.runtime.errors import InputError
@@ -67,7 +67,7 @@ def main(argv: list[str]) -> int:
     add("--from", dest="start", type=parse_time)
     add("--to", dest="end", type=parse_time)
     add("--json", action="store_true")
-    add("--dpia", type=output_file)
+    add("--dpia", type=file_in_folder)
     given = arguments.parse_args(argv)
     if not given.logs and not given.dpia:
         arguments.error("give a LOG, or --dpia FILE.html")

@@ -10,7 +10,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from sealshot.runtime.cli.arguments import Arguments, natural_int, output_file
+from sealshot.runtime.cli.arguments import Arguments, file_in_folder, natural_int
 from sealshot.runtime.cli.commands import learned
 from sealshot.runtime.cli.commands.containers import Sealed, in_stream, in_vault
 from sealshot.runtime.cli.commands.parties import read_rewraps
@@ -108,13 +108,13 @@ def main(argv: list[str]) -> int:
     add("--track", type=natural_int, action="append", default=[])
     add("--warrant", type=Path, required=True)
     add("--policy", type=Path, required=True)
-    add("--request", type=output_file)
+    add("--request", type=file_in_folder)
     add("--identity", action="append", default=[])
     add("--answer", action="append", type=Path, default=[])
     add("--rewrap", action="append", type=Path, default=[])
     add("--checkpoint", action="append", type=Path, default=[])
     add("--partial", action="store_true")
-    add("-o", dest="output", type=output_file)
+    add("-o", dest="output", type=file_in_folder)
     add("--json", action="store_true")
     given = arguments.parse_args(argv)
     if (given.request is None) == (given.output is None):

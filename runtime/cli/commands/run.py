@@ -11,7 +11,7 @@ from pathlib import Path
 from sealshot.runtime.cli.arguments import (
     Arguments,
     duration,
-    output_file,
+    file_in_folder,
     positive_int,
     seconds,
     size,
@@ -117,7 +117,7 @@ def main(argv: list[str]) -> int:
     add("--clip", type=seconds, default=0.0)
     add("--margin", type=float, default=Choice().margin)
     add("--picture", choices=("jpg", "png"), default="jpg")
-    add("--public", type=output_file)
+    add("--public", type=file_in_folder)
     add("--style", type=style)
     add("--codec", choices=CODECS)
     add("--message", choices=CARRIERS)

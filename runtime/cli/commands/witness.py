@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sealshot.runtime.cli.arguments import Arguments, output_file, run_action
+from sealshot.runtime.cli.arguments import Arguments, file_in_folder, run_action
 from sealshot.runtime.cli.commands.parties import (
     add_name,
     read_signing_key,
@@ -82,7 +82,7 @@ def _cosign(argv: list[str]) -> int:
     add("--log", type=Path, required=True)
     add("--of", type=Path, required=True)
     add("--key", type=Path, required=True)
-    add("-o", dest="output", type=output_file, required=True)
+    add("-o", dest="output", type=file_in_folder, required=True)
     given = arguments.parse_args(argv)
     key = read_signing_key(given.key)
     witness = read_party(given.key.with_suffix(".pub"), "witness", own=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sealshot.runtime.cli.arguments import Arguments, output_file, output_folder
+from sealshot.runtime.cli.arguments import Arguments, file_in_folder, output_file, output_folder
 from sealshot.runtime.errors import InputError
 
 
@@ -23,7 +23,7 @@ def places(tmp_path):
     return tmp_path
 
 
-@pytest.mark.parametrize("name", ["new", "file", "folder/new"])
+@pytest.mark.parametrize("name", ["new", "file", "folder/new", "not/yet/there"])
 def test_a_file_that_can_be_written(places, monkeypatch, name):
     assert parse(output_file, places / name) == places / name
     monkeypatch.chdir(places)
@@ -42,7 +42,8 @@ def test_a_folder_that_can_be_written_into(places, name):
         (output_file, "folder", "Is a directory"),
         (output_file, "file/new", "Not a directory"),
         (output_file, "file/new/er", "Not a directory"),
-        (output_file, "not/yet/there", "No such file or directory"),
+        (file_in_folder, "folder", "Is a directory"),
+        (file_in_folder, "not/yet/there", "No such file or directory"),
         (output_folder, "file", "Not a directory"),
         (output_folder, "file/new", "Not a directory"),
     ],
@@ -52,7 +53,7 @@ def test_what_never_could_be_written(places, kind, name, why):
         parse(kind, places / name)
 
 
-@pytest.mark.parametrize("kind", [output_file, output_folder])
+@pytest.mark.parametrize("kind", [output_file, file_in_folder, output_folder])
 @pytest.mark.parametrize("mode", [0o555, 0o000])
 def test_a_folder_without_permission(kind, mode):
     """Root may write anywhere, so that the test acts as `nobody` for a moment."""
