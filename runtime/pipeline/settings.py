@@ -67,6 +67,8 @@ class Settings:
     """Whether frames are to hold what FFmpeg decoded, for sinks that want it."""
     sandbox: bool = True
     """Whether FFmpeg reads in a process of its own that holds nothing; see :func:`open_source`."""
+    hwaccel: str | None = None
+    """Device that is to decode what FFmpeg reads, as ``cuda``; it needs ``sandbox`` to be False."""
     give_up_after_s: float | None = None
     stop_after_s: float | None = None
     """Of the source's own time."""

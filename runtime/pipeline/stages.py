@@ -135,6 +135,7 @@ def open_watched(settings: Settings) -> Source:
         stills=settings.stills,
         decoded=settings.decoded,
         sandbox=settings.sandbox,
+        hwaccel=settings.hwaccel,
     )
     if settings.masks or settings.zones:
         source.mask = Mask(settings.masks, settings.zones)

@@ -17,6 +17,7 @@ from av.error import FFmpegError
 
 from sealshot.runtime.sandbox import ASK_AGAIN
 from sealshot.runtime.sandbox.deinterlace import Deinterlacer
+from sealshot.runtime.sandbox.device import accelerator, surface
 from sealshot.runtime.sandbox.facts import Facts
 from sealshot.runtime.sandbox.messages import Request
 from sealshot.runtime.sandbox.packets import of_whole_pictures
@@ -87,6 +88,10 @@ class Stream(Facts, Protocol):
     def strange_matrix(self) -> int | None:
         """As :attr:`Shower.strange_matrix`."""
 
+    @property
+    def in_software(self) -> bool:
+        """Whether a device was asked for that does not decode the picture that was read last."""
+
     def read(self) -> Decoded | None:
         """Return the next picture that can be decoded; None at the end and where it broke."""
 
@@ -115,6 +120,7 @@ class Media:
                 options=dict(request.options),
                 metadata_errors="replace",
                 timeout=request.timeouts_s,
+                hwaccel=accelerator(request.device) if request.device else None,
             )
         except FFmpegError as error:
             raise _no_stream(error, target) from None
@@ -133,7 +139,7 @@ class Media:
             self._container.close()
             raise
         self._aspect = Fraction(*request.aspect) if request.aspect else None
-        self._threads = request.threads
+        self._threads, self._device = request.threads, request.device
         self._shower = Shower()
         self._deinterlacer = Deinterlacer(_time_base(self._stream))
         self._pictures: Iterator[Decoded] = self._read_all()
@@ -153,6 +159,12 @@ class Media:
     def strange_matrix(self) -> int | None:
         """As :attr:`Shower.strange_matrix`."""
         return self._shower.strange_matrix
+
+    @property
+    def in_software(self) -> bool:
+        """Whether a device was asked for that does not decode the picture that was read last."""
+        context = self._stream.codec_context
+        return bool(self._device) and context.pix_fmt != surface(context.codec, self._device)
 
     def _find(self) -> av.VideoStream:
         stream = self._container.streams.best("video")
@@ -301,6 +313,7 @@ class Again:
     end_s: float | None = None
     created: datetime | None = None
     strange_matrix: int | None = None
+    in_software = False
 
     def __init__(self, request: Request, every_s: float) -> None:
         self._request, self._every_s = request, every_s
@@ -318,7 +331,7 @@ class Again:
             return None
         try:
             picture = media.read()
-            self.strange_matrix = media.strange_matrix
+            self.strange_matrix, self.in_software = media.strange_matrix, media.in_software
             return picture
         finally:
             media.close()

@@ -54,6 +54,8 @@ class Request:
     """Whether sockets of other programs of this machine may be used, as names by mDNS need it."""
     environment: dict[str, str] = field(default_factory=dict)
     """Variables that FFmpeg reads."""
+    device: str = ""
+    """What is to decode it; empty for the processor. None can be had by who gave its rights up."""
 
     def to_bytes(self) -> bytes:
         """Return it as JSON."""

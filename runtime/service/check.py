@@ -119,6 +119,8 @@ def _rules(
         for key, needed in (("retention", {"to"}), ("after_upload", {"upload", "upload_file"})):
             if key in given and not given & needed:
                 yield (*here, key), f"{title}: {key} goes with {min(needed)}", ""
+        if "hwaccel" in given and "sandbox" not in given:
+            yield (*here, "hwaccel"), f"{title}: hwaccel goes with sandbox = false", ""
         own: list[tuple[Where, str]] = [(("vault",), camera.vault)]
         if camera.public is not None:
             own.append((("public", "folder"), camera.public.folder))

@@ -106,6 +106,8 @@ class Camera(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     tls_unverified: bool = False
     sandbox: bool = True
     """Whether FFmpeg reads the camera in a process of its own that holds nothing."""
+    hwaccel: Text | None = None
+    """Device that decodes what FFmpeg reads, with ``sandbox = false``."""
     masks: Polygons = ()
     """Polygons that are black before anything looks: corners as shares of width and height."""
     zones: Polygons = ()
@@ -149,6 +151,7 @@ class Camera(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
             zones=self.zones,
             decoded=self.public is not None,
             sandbox=self.sandbox,
+            hwaccel=self.hwaccel,
             tls=Tls(
                 not self.tls_unverified, in_folder(base, self.ca_file) if self.ca_file else None
             ),

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Callable
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -17,6 +18,7 @@ from sealshot.runtime.sources.ahead import Ahead, ahead
 from sealshot.runtime.sources.board import CSI
 from sealshot.runtime.sources.capture import Capture
 from sealshot.runtime.sources.folder import Folder, is_picture
+from sealshot.runtime.sources.hwaccel import check_hwaccel
 from sealshot.runtime.sources.live import Connect, Live
 from sealshot.runtime.sources.loop import Loop
 from sealshot.runtime.sources.media import open_media
@@ -47,6 +49,7 @@ def open_source(
     stills: bool = False,
     decoded: bool = True,
     sandbox: bool = True,
+    hwaccel: str | None = None,
 ) -> Source:
     """Open whatever ``spec`` names, and read its first frame.
 
@@ -72,6 +75,8 @@ def open_source(
         decoded: whether frames of what FFmpeg reads are to hold what was decoded, too.
         sandbox: whether FFmpeg reads in a process of its own, which holds nothing and may do next
             to nothing. False leaves all that this process holds to whoever makes the stream.
+        hwaccel: device that is to decode what FFmpeg reads, as ``cuda``; with ``sandbox=False``.
+            What it cannot decode is told, and decoded in software.
 
     Raises:
         InputError: there is nothing there that sealshot can read.
@@ -101,6 +106,11 @@ def open_source(
         return Live(connect, name, give_up_after_s=give_up_after_s)
 
     check_tls(spec, tls)
+    if hwaccel is not None:
+        check_hwaccel(hwaccel, spec, sandbox=sandbox)
+    media = partial(
+        open_media, aspect=aspect, decoded=decoded, sandbox=sandbox, device=hwaccel or ""
+    )
     if stills:
         return _stills(Path(spec), aspect)
     if spec.isdecimal():
@@ -116,10 +126,8 @@ def open_source(
             spec,
             name,
             fps=fps,
-            aspect=aspect,
             tls=tls,
-            decoded=decoded,
-            sandbox=sandbox,
+            media=partial(media, tls=tls),
             video=video,
             live=live,
         )
@@ -131,9 +139,7 @@ def open_source(
         return recorded(lambda: Folder(path, fps=fps, aspect=aspect))
     _refuse_text(path)
     # an absolute path, so that FFmpeg does not take `x:clip.mp4` for a protocol
-    return video(
-        lambda: open_media(str(path.absolute()), aspect=aspect, decoded=decoded, sandbox=sandbox)
-    )
+    return video(lambda: media(str(path.absolute())))
 
 
 def _stills(path: Path, aspect: Fraction | None) -> Source:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from fractions import Fraction
 from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.sources.live import Connect
-from sealshot.runtime.sources.media import Inside, open_media
+from sealshot.runtime.sources.media import Inside
 from sealshot.runtime.sources.onvif import is_onvif, stream_address
 from sealshot.runtime.sources.reader import NoVideoError, Reader
 from sealshot.runtime.sources.sandboxed import Sandboxed
@@ -30,10 +29,8 @@ def open_address(
     name: str,
     *,
     fps: float | None,
-    aspect: Fraction | None,
     tls: Tls,
-    decoded: bool,
-    sandbox: bool,
+    media: Callable[..., Sandboxed | Inside],
     video: Callable[[Connect], Source],
     live: Callable[[Connect, bool], Source],
 ) -> Source:
@@ -43,10 +40,8 @@ def open_address(
         spec: the address.
         name: the same without a password.
         fps: pictures a second that a camera is asked for that only gives single ones.
-        aspect: see :func:`open_media`, as for the next three.
         tls: whom it is believed.
-        decoded: whether frames are to hold what was decoded.
-        sandbox: whether a process of its own parses it.
+        media: opens it, as :func:`open_media` does with all that is set.
         video: opens a recording.
         live: opens a stream; its second argument says whether it is one of single pictures.
 
@@ -54,12 +49,9 @@ def open_address(
         InputError: there is no video there, or the recording cannot be reached.
     """
 
-    def media(every_s: float | None = None) -> Sandboxed | Inside:
+    def connect(every_s: float | None = None) -> Sandboxed | Inside:
         # a device may name another address each time, and is asked each time
-        address = stream_address(spec) if is_onvif(spec) else spec
-        return open_media(
-            address, aspect=aspect, tls=tls, every_s=every_s, decoded=decoded, sandbox=sandbox
-        )
+        return media(stream_address(spec) if is_onvif(spec) else spec, every_s=every_s)
 
     def is_single(reader: Sandboxed | Inside) -> bool:
         return reader.still and reader.ends
@@ -67,17 +59,17 @@ def open_address(
     def as_live(reader: Sandboxed | Inside) -> Reader:
         if is_single(reader):
             reader.close()
-            return media(1 / (fps or DEFAULT_FPS))
+            return connect(1 / (fps or DEFAULT_FPS))
         return reader
 
     def stream() -> Reader:
-        return as_live(media())
+        return as_live(connect())
 
     if is_tls(spec) and not tls.verify:
         logger.warning("%s: whoever is between it and this machine can alter it", name)
     http = spec.lower().startswith("http")
     try:
-        first = media()
+        first = connect()
     except NoVideoError as error:
         recorded = http and PurePosixPath(urlsplit(spec).path).suffix.lower() in RECORDINGS
         if error.lasting or recorded:
@@ -87,7 +79,7 @@ def open_address(
             ) from None
         return live(stream, False)
     if http and first.ends and not first.still:
-        return video(_first_then(first, media))
+        return video(_first_then(first, connect))
     single = is_single(first)
     reader = as_live(first)
     if single:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from datetime import datetime
 from fractions import Fraction
+from functools import cache
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -41,6 +42,7 @@ def open_media(
     every_s: float | None = None,
     decoded: bool = True,
     sandbox: bool = True,
+    device: str = "",
 ) -> Sandboxed | Inside:
     """Open a file or an address and find its video.
 
@@ -52,11 +54,12 @@ def open_media(
         every_s: take it for one picture, and ask for that so often.
         decoded: whether pictures are to hold what was decoded, too.
         sandbox: False parses it in this process.
+        device: what is to decode it, without a sandbox; see :func:`check_device`.
 
     Raises:
         NoVideoError: it cannot be opened, or has no video that this FFmpeg can decode.
     """
-    request = _request(target, aspect, tls, every_s, decoded)
+    request = _request(target, aspect, tls, every_s, decoded, device)
     try:
         if not sandbox:
             return Inside(request)
@@ -84,7 +87,7 @@ class Inside:
             raise NoVideoError(
                 error.why, error.hint, lasting=error.lasting, unread=error.unread
             ) from None
-        self._decoded, self._told = request.raw, False
+        self._decoded, self._told, self._device = request.raw, False, request.device
         self.damaged, self.moves = 0, False
         self.fps: float | None = self._stream.fps
         self.frames: int | None = self._stream.frames
@@ -102,6 +105,8 @@ class Inside:
         if self._stream.strange_matrix is not None and not self._told:
             self._told = True
             tell_of_matrix(self._stream.strange_matrix)
+        if self._stream.in_software:
+            _tell_of_software(self._device, self.codec)
         image = turned(np.asarray(picture.bgr.to_ndarray(), np.uint8), picture.turn)
         raw = Raw(picture.raw, picture.turn) if self._decoded else None
         return Picture(image, picture.stamp_s, raw)
@@ -111,8 +116,19 @@ class Inside:
         self._stream.close()
 
 
+@cache
+def _tell_of_software(device: str, codec: str) -> None:
+    """Tell once what a device leaves to the processor."""
+    logger.warning("%s does not decode this %s: it is decoded in software", device, codec)
+
+
 def _request(
-    target: str, aspect: Fraction | None, tls: Tls, every_s: float | None, decoded: bool
+    target: str,
+    aspect: Fraction | None,
+    tls: Tls,
+    every_s: float | None,
+    decoded: bool,
+    device: str,
 ) -> Request:
     options = ffmpeg_options(target, tls)
     scheme, address, _ = target.partition("://")
@@ -138,6 +154,7 @@ def _request(
         network=path is None,
         local_sockets=path is None and _host(target).endswith(".local"),
         environment=_proxies(os.environ) if path is None else {},
+        device=device,
     )
 
 

@@ -51,6 +51,10 @@ USAGE = f"""\
   --no-sandbox        let FFmpeg read SOURCE in the process that holds keys and vault, where memory
                       or a container leaves no room for one of its own; whoever makes the stream
                       may then get at them (default: a process of its own, which holds nothing)
+  --hwaccel DEVICE    with --no-sandbox, for its driver has no place in a sandbox: let a device
+                      decode what FFmpeg reads, as cuda, or cuda:1 for the second. What it cannot
+                      decode is told, and decoded in software; a device that does not open is an
+                      error
   --stop-after S      stop after S seconds of the source; without a picture until then it fails"""
 
 
@@ -62,6 +66,7 @@ def add_watching(arguments: Arguments) -> None:
     add("--ca-file", type=Path)
     add("--tls-unverified", action="store_true")
     add("--no-sandbox", action="store_true")
+    add("--hwaccel")
     add("--stills", action="store_true")
     add("--detector")
     add("--min-face", type=positive_int, default=Settings.min_face_px)
@@ -105,6 +110,7 @@ def watching(arguments: Arguments, given: argparse.Namespace) -> Settings:
         aspect=given.aspect,
         tls=Tls(not given.tls_unverified, given.ca_file),
         sandbox=not given.no_sandbox,
+        hwaccel=given.hwaccel,
         stop_after_s=given.stop_after,
     )
 

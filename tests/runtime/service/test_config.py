@@ -62,6 +62,7 @@ RULES = {
     "a password": (GOOD.replace('"x"', '"rtsp://me:secret@cam/1"'), 2, "there is a secret in it"),
     "retention with a policy": (GOOD + 'retention = "30d"', 5, "goes with to"),
     "nothing that is deleted after": (GOOD + 'after_upload = "delete"', 5, "goes with upload"),
+    "a device in the sandbox": (GOOD + 'hwaccel = "cuda"', 5, "goes with sandbox = false"),
     "one vault for two": (GOOD + GOOD.replace(".a", ".b"), 8, "that of camera.a"),
 }
 

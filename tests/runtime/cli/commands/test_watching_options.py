@@ -35,6 +35,7 @@ OPTIONS = [
     ("--ca-file", "camera.pem", {"tls": Tls(ca_file=Path("camera.pem"))}),
     ("--tls-unverified", None, {"tls": Tls(verify=False)}),
     ("--no-sandbox", None, {"sandbox": False}),
+    ("--hwaccel", "cuda:1", {"hwaccel": "cuda:1"}),
     ("--stop-after", "60", {"stop_after_s": 60.0}),
 ]
 COMMANDS = {
