@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+import cv2
 import numpy as np
 
 from sealshot.runtime.detect import Detector, EveryFrame, Finder, open_detector, open_finder
@@ -166,6 +167,8 @@ def open_many(every: Sequence[Settings]) -> list[Stages]:
     """
     # to look and to find run side by side; several sources share the processors anyhow
     threads = max(1, processors() // 2) if len(every) == 1 else 1
+    # OpenCV's own, which are the process's, take longer to wake than what it does to a frame takes
+    cv2.setNumThreads(1)
     detectors: dict[object, Detector] = {}
     engines: dict[object, list[Scorer]] = {}
     named = Counter(map(_engine_of, every))

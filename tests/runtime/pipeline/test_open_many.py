@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
+import cv2
 import numpy as np
 import pytest
 
@@ -31,6 +32,16 @@ def test_what_is_named_alike_is_opened_once() -> None:
 def test_one_alone_has_no_lock_around_its_engine() -> None:
     (alone,) = open_many([Settings(source="a.mp4")])
     assert not isinstance(alone.engine, Shared)
+
+
+def test_opencv_has_no_threads_beside_those_of_the_watch() -> None:
+    before = cv2.getNumThreads()
+    try:
+        cv2.setNumThreads(2)
+        open_many([Settings(source="a.mp4")])
+        assert cv2.getNumThreads() == 1
+    finally:
+        cv2.setNumThreads(before)
 
 
 def test_threads_get_the_scores_that_one_gets() -> None:
