@@ -18,8 +18,8 @@ from sealshot.runtime.cli.extras import how_to_get
 from sealshot.runtime.errors import InputError, SealshotError
 from sealshot.runtime.pipeline.stop import SIGNALS
 from sealshot.runtime.seal.memory import disable_core_dumps
+from sealshot.runtime.standard_streams import fill_standard_streams
 
-STDERR = 2
 # command -> module with `main(argv) -> exit code`, what it does
 COMMANDS = {
     "demo": (
@@ -165,7 +165,7 @@ def dispatch(argv: list[str]) -> int:
 
 def main(argv: list[str] | None = None) -> int:
     """Entry point: 0 done, 1 something broke, 2 the input was wrong, 130 interrupted."""
-    _fill_standard_streams()
+    fill_standard_streams()
     disable_core_dumps()  # any command may hold a key, an answer or a picture
     os.umask(os.umask(0o022) | 0o022)  # no vault and no key that others can write to
     try:
@@ -184,16 +184,6 @@ def main(argv: list[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output went away
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-
-
-def _fill_standard_streams() -> None:
-    """Let nothing that is opened get the number of a standard stream that came closed.
-
-    What a library prints would go into it.
-    """
-    while (opened := os.open(os.devnull, os.O_RDWR)) <= STDERR:
-        pass
-    os.close(opened)
 
 
 @contextmanager

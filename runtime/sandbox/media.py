@@ -7,7 +7,7 @@ import math
 import time
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from fractions import Fraction
 from typing import Protocol
@@ -332,7 +332,8 @@ class Again:
         try:
             picture = media.read()
             self.strange_matrix, self.in_software = media.strange_matrix, media.in_software
-            return picture
+            # whoever takes it may get several at once
+            return picture and replace(picture, stamp_s=time.monotonic())
         finally:
             media.close()
 

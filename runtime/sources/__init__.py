@@ -169,11 +169,8 @@ def _video(connect: Connect, name: str, fps: float | None) -> Video:
         reader = connect()
     except NoVideoError as error:
         what = "gives no video" if " ! " in name else "is not a video that FFmpeg can read"
-        raise InputError(
-            f"{name} {what}: {error.why}",
-            hint=error.hint
-            or "check that it plays elsewhere (an mp4 that was cut off lacks its index)",
-        ) from None
+        hint = "check that it plays elsewhere (an mp4 that was cut off lacks its index)"
+        raise error.refusal(name, what, hint) from None
     return Video(reader, name, fps=fps)
 
 

@@ -7,8 +7,7 @@ from collections.abc import Callable
 from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
-from sealshot.runtime.errors import InputError
-from sealshot.runtime.sources.live import Connect
+from sealshot.runtime.sources.live import CHECK, NO_VIDEO, Connect
 from sealshot.runtime.sources.media import Inside
 from sealshot.runtime.sources.onvif import is_onvif, stream_address
 from sealshot.runtime.sources.reader import NoVideoError, Reader
@@ -73,10 +72,7 @@ def open_address(
     except NoVideoError as error:
         recorded = http and PurePosixPath(urlsplit(spec).path).suffix.lower() in RECORDINGS
         if error.lasting or recorded:
-            raise InputError(
-                f"{name} gives no video: {error.why}",
-                hint=error.hint or "check the address, and that it plays elsewhere",
-            ) from None
+            raise error.refusal(name, NO_VIDEO, CHECK) from None
         return live(stream, False)
     if http and first.ends and not first.still:
         return video(_first_then(first, connect))

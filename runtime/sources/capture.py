@@ -81,6 +81,9 @@ class Capture:
                 break
         return None
 
+    def interrupt(self) -> None:
+        """Do nothing: a read gives up by itself."""
+
     def close(self) -> None:
         """Close the device."""
         self._capture.release()

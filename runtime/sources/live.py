@@ -26,6 +26,9 @@ START_WAIT_S = 3.0
 TOLD_MORE_SELDOM = 1.5
 """An outage is told again when it has become this many times as long, and once an hour."""
 
+NO_VIDEO, CHECK = "gives no video", "check the address, and that it plays elsewhere"
+"""Of a camera for which to wait does not help."""
+
 Connect = Callable[[], Reader]
 """Opens the camera, or raises NoVideoError."""
 Sleep = Callable[[float], bool]
@@ -67,10 +70,7 @@ def reconnecting(
             reader = connect()
         except NoVideoError as error:
             if error.lasting and not came and not lost:
-                raise InputError(
-                    f"{name} gives no video: {error.why}",
-                    hint=error.hint or "check the address, and that it plays elsewhere",
-                ) from None
+                raise error.refusal(name, NO_VIDEO, CHECK) from None
             why = f": {error.why}"
         else:
             try:

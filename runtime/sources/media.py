@@ -111,6 +111,9 @@ class Inside:
         raw = Raw(picture.raw, picture.turn) if self._decoded else None
         return Picture(image, picture.stamp_s, raw)
 
+    def interrupt(self) -> None:
+        """Do nothing: FFmpeg gives up on an address by itself, and on a file never."""
+
     def close(self) -> None:
         """Close the file or the connection."""
         self._stream.close()

@@ -96,6 +96,9 @@ class Pipeline:
         stamp_s = None if buffer.pts == self._gst.CLOCK_TIME_NONE else buffer.pts / 1e9
         return Picture(image, stamp_s)
 
+    def interrupt(self) -> None:
+        """Do nothing: a read gives up by itself."""
+
     def close(self) -> None:
         """Stop the pipeline."""
         self._pipeline.set_state(self._gst.State.NULL)

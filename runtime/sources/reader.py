@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from sealshot.runtime.errors import InputError
 from sealshot.runtime.sandbox.facts import Facts
 from sealshot.runtime.types import Image, Raw
 
@@ -31,6 +32,9 @@ class Reader(Facts, Protocol):
             NoVideoError: it broke for a reason that is not in the stream.
         """
 
+    def interrupt(self) -> None:
+        """From another thread: let a read that waits end as if the stream broke, if it can be."""
+
     def close(self) -> None:
         """Free it. A second call does nothing."""
 
@@ -39,7 +43,13 @@ class NoVideoError(Exception):
     """There is no video, or not now."""
 
     def __init__(
-        self, why: str, hint: str = "", *, lasting: bool = False, unread: bool = False
+        self,
+        why: str,
+        hint: str = "",
+        *,
+        lasting: bool = False,
+        unread: bool = False,
+        ours: bool = False,
     ) -> None:
         """Say why.
 
@@ -48,6 +58,18 @@ class NoVideoError(Exception):
             hint: what to do about it.
             lasting: whether waiting does not help: a wrong password, no such page, no video.
             unread: whether it failed as it does where a certificate is not believed.
+            ours: whether what reads failed: what is read may be in order.
         """
         super().__init__(why)
-        self.why, self.hint, self.lasting, self.unread = why, hint, lasting, unread
+        self.why, self.hint, self.lasting, self.unread, self.ours = why, hint, lasting, unread, ours
+
+    def refusal(self, name: str, what: str, hint: str) -> InputError:
+        """Return what a user is told where it ends a command.
+
+        Args:
+            name: of the source.
+            what: clause that says what a source is of which this is true.
+            hint: where there is none of its own.
+        """
+        what = "cannot be read" if self.ours else what
+        return InputError(f"{name} {what}: {self.why}", hint=self.hint or hint)

@@ -46,6 +46,7 @@ from sealshot.runtime.sandbox.messages import (
 from sealshot.runtime.sandbox.shape import Turn
 from sealshot.runtime.sources.reader import NoVideoError, Picture
 from sealshot.runtime.sources.turned import turned
+from sealshot.runtime.standard_streams import fill_standard_streams
 from sealshot.runtime.types import Image
 
 logger = logging.getLogger(__name__)
@@ -65,7 +66,10 @@ ADD_SEALS = getattr(fcntl, "F_ADD_SEALS", 1033)
 GET_SEALS = ADD_SEALS + 1
 LASTING = (errno.ENOENT, errno.EACCES, errno.EPERM, errno.ENOSYS)
 UNIX_0 = datetime(1970, 1, 1, tzinfo=timezone.utc)
-NO_SANDBOX = "--no-sandbox parses streams in the process that holds the keys"
+ROOM_HINT = (
+    "let this user have more processes, open files or memory; `sealshot run --no-sandbox`, and "
+    "sandbox = false in cameras.toml, read in the process that holds the keys"
+)
 
 BOOT = "import sys; sys.path += sys.argv[3:]; from sealshot.runtime.sandbox.child import main; "
 BOOT += "main(int(sys.argv[1]), int(sys.argv[2]))"
@@ -91,6 +95,7 @@ class Sandboxed:
         self._pixels = np.empty(0, np.uint8)
         self._memory = -1
         try:
+            fill_standard_streams()
             self._memory = os.memfd_create("pictures", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
             # a file that shrinks under a mapping kills whoever reads it
             fcntl.fcntl(self._memory, ADD_SEALS, SEALS)
@@ -101,7 +106,8 @@ class Sandboxed:
             if self._memory >= 0:
                 os.close(self._memory)
             why = f"the process that would parse it does not start: {error.strerror}"
-            raise NoVideoError(why, NO_SANDBOX, lasting=error.errno in LASTING) from None
+            lasting = error.errno in LASTING
+            raise NoVideoError(why, ROOM_HINT, lasting=lasting, ours=True) from None
         if request.network:  # what reads a file may wait for a slow disk
             self._line.settimeout(PATIENCE_S + sum(request.timeouts_s) + (request.every_s or 0.0))
         try:
@@ -114,7 +120,7 @@ class Sandboxed:
         try:
             self._line.send(request.to_bytes())
         except OSError:
-            raise NoVideoError(self._death()) from None
+            raise self._death() from None
         guards = self._hear()
         if isinstance(guards, Guards):
             tell_of_guards(guards)
@@ -149,13 +155,17 @@ class Sandboxed:
                 raise self._nonsense()
         return None
 
+    def interrupt(self) -> None:
+        """Let a read that waits in another thread end."""
+        with suppress(OSError):  # it has ended
+            self._line.shutdown(socket.SHUT_RDWR)
+
     def close(self) -> None:
         """Let it close the file or the connection, and see it end."""
         self._over = True
         if self._line.fileno() < 0:
             return
-        with suppress(OSError):  # it has ended
-            self._line.shutdown(socket.SHUT_RDWR)
+        self.interrupt()
         self._line.close()
         try:
             self._process.wait(CLOSE_S)
@@ -173,16 +183,16 @@ class Sandboxed:
             except ConnectionResetError:  # it ended before it heard all; what it said is there yet
                 data = self._line.recv(MOST)
             if not data:
-                raise NoVideoError(self._death())
+                raise self._death()
             said = unpack(data)
         except TimeoutError:
-            raise NoVideoError("the process that parses it hangs") from None
+            raise NoVideoError("the process that parses it hangs", ours=True) from None
         except OSError:
-            raise NoVideoError(self._death()) from None
+            raise self._death() from None
         except MessageError:
             raise self._nonsense() from None
         if isinstance(said, Broken):
-            raise NoVideoError(f"a defect: {text(said.what)}")
+            raise NoVideoError(f"a defect: {text(said.what)}", ours=True)
         return said
 
     def _make_room(self, size: int) -> None:
@@ -195,7 +205,7 @@ class Sandboxed:
             self._map = mmap.mmap(self._memory, SLOTS * self._room, prot=mmap.PROT_READ)
         except OSError as error:
             why = f"there is no memory for its pictures of {size:,} bytes: {error.strerror}"
-            raise NoVideoError(why) from None
+            raise NoVideoError(why, ROOM_HINT, ours=True) from None
         self._pixels = np.frombuffer(self._map, np.uint8)
         self._next = 0
         self._say(ROOM.pack(self._room))
@@ -230,7 +240,7 @@ class Sandboxed:
         with suppress(OSError):  # it has ended, which the next read tells
             self._line.send(data)
 
-    def _death(self) -> str:
+    def _death(self) -> NoVideoError:
         """Say how the process ended."""
         try:
             code = self._process.wait(CLOSE_S)
@@ -238,11 +248,11 @@ class Sandboxed:
             self._process.kill()
             code = self._process.wait()
         how = f"was ended by {_signal(-code)}" if code < 0 else f"ended with code {code}"
-        return f"the process that parses it {how}"
+        return NoVideoError(f"the process that parses it {how}", ours=True)
 
     def _nonsense(self) -> NoVideoError:
         self._process.kill()
-        return NoVideoError("the process that parses it says what cannot be")
+        return NoVideoError("the process that parses it says what cannot be", ours=True)
 
 
 def _copied(rows: Image, said: Shown, turn: Turn) -> Image:

@@ -19,6 +19,8 @@ LONGEST_S = 1e10
 LOOK_AHEAD = 8
 """Pictures that are read ahead of a stamp that is in doubt."""
 STEPS_KEPT = 9
+LONGEST_STEP_S = 10.0
+"""A live frame whose stamp is further from that of the one before it says nothing by it."""
 LEAD_S = 1.0
 """How far a live frame's time may be ahead of its arrival."""
 LEAST_STEP_S = 0.001
@@ -102,7 +104,7 @@ class Arrivals:
         """Return the time, s, of a frame that arrived now; always later than the one before."""
         stamp_s = math.nan if stamp_s is None else stamp_s
         step_s = stamp_s - self._stamp_s
-        if not 0 < step_s < JUMP_S:  # a stamp that is no number compares false
+        if not 0 < step_s < LONGEST_STEP_S:  # a stamp that is no number compares false
             step_s = 0.0
         laid_out_s = self._time_s + (1 - CATCH_UP) * step_s
         next_s = self._time_s + LEAST_STEP_S

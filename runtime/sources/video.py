@@ -119,14 +119,17 @@ class Video(Source):
     def close(self) -> None:
         """Close the file.
 
-        Waits a moment for a thread that reads; one that waits for a pipe closes it once more comes.
+        Waits a moment for a thread that reads, and then wakes it, as one that waits for a pipe; it
+        closes the file itself.
         """
-        self._closing = True
+        self._closing, reader = True, self._reader
         if self._lock.acquire(timeout=CLOSE_WAIT_S):
             try:
                 self._free()
             finally:
                 self._lock.release()
+        elif reader is not None:
+            reader.interrupt()
 
     def _free(self) -> None:
         if self._reader is not None:

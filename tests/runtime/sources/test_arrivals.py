@@ -37,6 +37,13 @@ def test_what_a_stalled_line_gives_at_once_is_laid_out_by_its_stamps() -> None:
     assert later[-1] == pytest.approx(3.04 + STEP_S * 299)
 
 
+def test_pictures_a_second_apart_that_come_at_once_are_laid_out_too() -> None:
+    arrivals = Arrivals()
+    arrivals.time_s(0.0, 100.0)
+    times = [arrivals.time_s(3.0 + 0.001 * i, 101.0 + i) for i in range(3)]
+    assert times == pytest.approx([3.0, 3.9, 4.002])
+
+
 def test_a_time_is_never_far_ahead_of_the_arrival_and_never_runs_back() -> None:
     arrivals = Arrivals()
     arrivals.time_s(0.0, 0.0)

@@ -35,6 +35,8 @@ class Camera:
             return None
         return Picture(np.full((4, self.width, 3), self.left % 200 + 50, np.uint8), None)
 
+    def interrupt(self) -> None: ...
+
     def close(self) -> None:
         self.released = True
 

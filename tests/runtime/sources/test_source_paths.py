@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import subprocess
+import sys
 import threading
 import time
+from typing import NoReturn
 
 import pytest
 
 from sealshot.runtime.errors import InputError
-from sealshot.runtime.sources import open_source
+from sealshot.runtime.sources import open_source, sandboxed
 
 
 def test_the_address_of_a_file_is_a_file(make_video, reports) -> None:
@@ -46,6 +50,8 @@ def test_what_waits_for_a_file_that_gives_no_more_can_be_ended(
     begun = time.monotonic()
     source.close()
     took_s = time.monotonic() - begun
+    reader.join(5 * sandbox)
+    assert reader.is_alive() != sandbox  # in this process nothing wakes FFmpeg
     ended.set()
     writer.join()
     reader.join(20)
@@ -53,3 +59,30 @@ def test_what_waits_for_a_file_that_gives_no_more_can_be_ended(
     assert not reader.is_alive()
     assert source._reader is None  # freed by the thread that waited
     assert 5 < len(frames) < 60
+
+
+def test_what_does_not_start_says_nothing_of_the_file(make_video, monkeypatch) -> None:
+    def start(*_: object) -> NoReturn:
+        raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(sandboxed, "start", start)
+    path = make_video()
+    with pytest.raises(InputError) as caught:
+        open_source(str(path))
+    assert caught.value.fact == (
+        f"{path} cannot be read: the process that would parse it does not start: "
+        "Resource temporarily unavailable"
+    )
+    for way_out in ("processes", "`sealshot run --no-sandbox`", "sandbox = false in cameras.toml"):
+        assert way_out in caught.value.hint
+    path.write_bytes(bytes(4096))
+    monkeypatch.undo()
+    with pytest.raises(InputError, match="is not a video that FFmpeg can read: invalid data"):
+        open_source(str(path))
+
+
+def test_a_program_whose_standard_streams_are_closed_reads_too(make_video) -> None:
+    code = "import os, sys; from sealshot.runtime.sources import open_source; "
+    code += "os._exit(len(list(open_source(sys.argv[1]))))"
+    command = ["sh", "-c", 'exec "$0" -c "$1" "$2" <&- >&- 2>&-', sys.executable, code]
+    assert subprocess.run([*command, str(make_video(frames=7))]).returncode == 7

@@ -86,6 +86,8 @@ class Fake:
         image = np.full((4, self.widths[self.at], 3), 50 + self.at, np.uint8)
         return Picture(image, None if stamp is None else stamp / 1000)
 
+    def interrupt(self) -> None: ...
+
     def close(self) -> None:
         self.released = True
 

@@ -173,6 +173,16 @@ def test_a_camera_of_single_pictures_is_asked_again_and_again(camera, reports) -
     assert any("gives one picture at a time: it is asked for 5 a second" in r for r in reports)
 
 
+def test_a_single_picture_has_the_time_at_which_it_came(camera) -> None:
+    """What asks for it may get it later, when the next one is there, too."""
+    reader = media.open_media(f"http://{camera.address}/snap.jpg", every_s=0.2)
+    time.sleep(1.0)
+    pictures = [reader.read() for _ in range(2)]
+    reader.close()
+    first_s, second_s = (picture.stamp_s for picture in pictures if picture)
+    assert 0.5 < second_s - first_s < 5
+
+
 def test_a_wrong_password_is_an_error_at_once(camera, reports) -> None:
     with pytest.raises(InputError, match=r"gives no video: .*401") as caught:
         open_source(f"http://me:geheim@{camera.address}/locked")
