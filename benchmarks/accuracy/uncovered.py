@@ -23,8 +23,8 @@ from sealshot.runtime.cli.arguments import Arguments, output_file, positive_int
 from sealshot.runtime.cli.terminal import progress, say_json, table
 from sealshot.runtime.detect import open_detector
 from sealshot.runtime.errors import InputError
+from sealshot.runtime.public.hiding import MIN_FACE_PX
 from sealshot.runtime.public.recording import Recording, Shown
-from sealshot.runtime.public.stream import MIN_FACE_PX
 from sealshot.runtime.types import Face
 
 AROUND_PX = 2

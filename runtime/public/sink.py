@@ -17,12 +17,14 @@ from sealshot.runtime.detect import Detector
 from sealshot.runtime.errors import SealshotError
 from sealshot.runtime.pipeline.run import Seal
 from sealshot.runtime.pipeline.sinks import Beat, End, Seen, Sink
+from sealshot.runtime.public.containers import Codec
 from sealshot.runtime.public.cover import Plane
 from sealshot.runtime.public.decoded import Decoded
+from sealshot.runtime.public.hiding import Hiding
 from sealshot.runtime.public.originals import OriginalsWriter
 from sealshot.runtime.public.picture import LIMITED_RANGE, UNSPECIFIED, Form, Picture, planes_of
-from sealshot.runtime.public.stream import Hiding, PublicStream
-from sealshot.runtime.public.writer import Codec, VideoWriter
+from sealshot.runtime.public.stream import PublicStream
+from sealshot.runtime.public.writer import VideoWriter
 from sealshot.runtime.sandbox.show import BT601, BT709, HD_WIDTH, SD_HEIGHT
 from sealshot.runtime.seal.originals import Originals
 from sealshot.runtime.seal.times import format_hour, utc_now
@@ -63,7 +65,7 @@ class PublicSink(Sink):
 
         Args:
             path: of the file, which appears at the end of it.
-            codec: as :func:`sealshot.runtime.public.writer.check_output` returned it.
+            codec: as :func:`sealshot.runtime.public.containers.check_output` returned it.
             detectors: used for this alone.
             hiding: how faces are hidden.
             fps: frames per second of the source, where that is known.

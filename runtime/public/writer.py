@@ -8,27 +8,20 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import av
 from av.error import FFmpegError
 
 from sealshot.runtime.errors import InputError, SealshotError
 from sealshot.runtime.files import PART, WRITE_ELSEWHERE, file_error, fsync_folder
+from sealshot.runtime.public.containers import CONTAINERS, Codec
 from sealshot.runtime.public.cover import Plane
 from sealshot.runtime.public.message import nal_unit
 from sealshot.runtime.public.output_file import OutputFile
 from sealshot.runtime.public.picture import TEN_BITS, Form, frame_of
 
 T = TypeVar("T")
-Codec = Literal["h264", "h265", "ffv1", "mjpeg"]
-
-# suffix -> FFmpeg's name of the container, and the codecs that players read in it
-CONTAINERS: dict[str, tuple[str, tuple[Codec, ...]]] = {
-    ".mp4": ("mp4", ("h264", "h265", "mjpeg")),
-    ".mov": ("mov", ("h264", "h265", "mjpeg")),
-    ".mkv": ("matroska", ("h264", "h265", "ffv1", "mjpeg")),
-}
 LOOKS_NOT_AHEAD = "rc-lookahead=0:sync-lookahead=0:bframes=0"
 # codec -> FFmpeg's encoder and its options
 ENCODERS: dict[Codec, tuple[str, dict[str, str]]] = {
@@ -43,29 +36,9 @@ ENCODERS: dict[Codec, tuple[str, dict[str, str]]] = {
 FAST = {"preset": "ultrafast", "x264-params": f"{LOOKS_NOT_AHEAD}:aq-mode=1"}
 """For H.264 on a camera's own processor: 0.6 of the time, half more bytes, 1 dB less. Without
 adaptive quantisation (aq) noise of the coding reaches what is flat, such as covered faces."""
-CODECS: tuple[Codec, ...] = tuple(ENCODERS)
 NEED_EVEN_SIDES = ("h264", "h265")
 AHEAD = 2
 """Pictures that wait for the encoder; each later one waits for the first of them."""
-
-
-def check_output(path: Path, codec: Codec | None) -> Codec:
-    """Return the codec for a file: the one that was asked for, or its container's first.
-
-    Raises:
-        InputError: the file exists, its suffix names no container, or that does not take the codec.
-    """
-    if path.suffix.lower() not in CONTAINERS:
-        raise InputError(
-            f"{path} names no container for video",
-            hint="let its name end with " + " or ".join(CONTAINERS),
-        )
-    name, codecs = CONTAINERS[path.suffix.lower()]
-    if codec is not None and codec not in codecs:
-        raise InputError(f"{name} does not take {codec}", hint="let the name end with .mkv")
-    if path.exists():
-        raise InputError(f"{path} exists and is not overwritten", hint="choose another file name")
-    return codec or codecs[0]
 
 
 class VideoWriter:
@@ -90,9 +63,9 @@ class VideoWriter:
         """Begin the file.
 
         Args:
-            path: as :func:`check_output` took it.
+            path: as :func:`~sealshot.runtime.public.containers.check_output` took it.
             form: of the pictures.
-            codec: as :func:`check_output` returned it.
+            codec: as :func:`~sealshot.runtime.public.containers.check_output` returned it.
             audio: a stream of another container whose packets are to be copied.
             below: rows that are added below each picture, an even number.
             private: whether only its owner may read the file.

@@ -14,16 +14,13 @@ from sealshot.runtime.cli.words import counted
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.pipeline.stop import Stop
 from sealshot.runtime.public.carriers import CARRIERS
+from sealshot.runtime.public.containers import CODECS, CONTAINERS, check_output
 from sealshot.runtime.public.cover import DEFAULT_STYLE
+from sealshot.runtime.public.hiding import MIN_FACE_PX, Hiding, open_detectors
 from sealshot.runtime.public.lookback import LOOK_S
 from sealshot.runtime.public.recording import Recording
-from sealshot.runtime.public.stream import (
-    MIN_FACE_PX,
-    Hiding,
-    PublicStream,
-    open_detectors,
-)
-from sealshot.runtime.public.writer import CODECS, CONTAINERS, VideoWriter, check_output
+from sealshot.runtime.public.stream import PublicStream
+from sealshot.runtime.public.writer import VideoWriter
 
 USAGE = f"""
 usage: sealshot deidentify VIDEO -o FILE [options]

@@ -13,11 +13,12 @@ from sealshot.runtime.cli.words import counted
 from sealshot.runtime.detect import open_detector
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.public.carriers import message_of
+from sealshot.runtime.public.containers import check_output
+from sealshot.runtime.public.hiding import MIN_FACE_PX
 from sealshot.runtime.public.painter import SURE_SCORE
 from sealshot.runtime.public.recording import Recording
-from sealshot.runtime.public.stream import MIN_FACE_PX
 from sealshot.runtime.public.undo import Undoer, drawn_ones
-from sealshot.runtime.public.writer import VideoWriter, check_output
+from sealshot.runtime.public.writer import VideoWriter
 from sealshot.runtime.types import Face
 
 NO_LOCK = (

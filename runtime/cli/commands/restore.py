@@ -17,6 +17,7 @@ from sealshot.runtime.cli.commands.parties import read_rewraps
 from sealshot.runtime.cli.terminal import note, progress, say, say_json
 from sealshot.runtime.cli.words import counted
 from sealshot.runtime.errors import InputError, SealError
+from sealshot.runtime.public.containers import check_output
 from sealshot.runtime.public.cover import Plane
 from sealshot.runtime.public.message import Part
 from sealshot.runtime.public.picture import Form, frame_of, planes_of
@@ -29,7 +30,7 @@ from sealshot.runtime.public.restore import (
     survey,
 )
 from sealshot.runtime.public.strip import NARROWEST_PX, strip_px
-from sealshot.runtime.public.writer import VideoWriter, check_output
+from sealshot.runtime.public.writer import VideoWriter
 from sealshot.runtime.seal.ceremony import Answer, open_originals, read_answer, write_request
 from sealshot.runtime.seal.checkpoint import CHECKPOINT_LIMIT
 from sealshot.runtime.seal.container import Container, read_container

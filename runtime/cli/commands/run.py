@@ -30,9 +30,8 @@ from sealshot.runtime.pipeline.sinks import Sink
 from sealshot.runtime.pipeline.stages import Stages
 from sealshot.runtime.pipeline.stop import SIGNALS, Stop
 from sealshot.runtime.public.carriers import CARRIERS
-from sealshot.runtime.public.sink import PublicSink
-from sealshot.runtime.public.stream import MIN_FACE_PX, open_detectors
-from sealshot.runtime.public.writer import CODECS, CONTAINERS, check_output
+from sealshot.runtime.public.containers import CODECS, CONTAINERS, check_output
+from sealshot.runtime.public.hiding import MIN_FACE_PX, open_detectors
 from sealshot.runtime.sources import Source
 from sealshot.runtime.sources.board import board_source, find_board
 from sealshot.runtime.vault.keeper import Sealing
@@ -170,6 +169,8 @@ def main(argv: list[str]) -> int:
             )
             if codec is None:
                 return [shown]
+            from sealshot.runtime.public.sink import PublicSink  # it loads FFmpeg
+
             keep = None if given.to or given.no_originals else seal
             return [
                 shown,

@@ -21,9 +21,9 @@ from sealshot.runtime.detect import open_detector
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.pipeline.run import Seal
 from sealshot.runtime.pipeline.stop import Stop
+from sealshot.runtime.public.containers import check_output
+from sealshot.runtime.public.hiding import Hiding, open_detectors
 from sealshot.runtime.public.sink import PublicSink
-from sealshot.runtime.public.stream import Hiding, open_detectors
-from sealshot.runtime.public.writer import check_output
 from sealshot.runtime.seal.times import utc_now
 from sealshot.runtime.service.check import check, read_config
 from sealshot.runtime.service.config import Camera, Config, Public, in_folder

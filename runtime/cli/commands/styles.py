@@ -8,8 +8,8 @@ from pathlib import Path
 
 from sealshot.runtime.public.carriers import CARRIERS, Carrier
 from sealshot.runtime.public.cover import DEFAULT_STYLE, STYLES, Style
+from sealshot.runtime.public.hiding import MIN_FACE_PX, Hiding
 from sealshot.runtime.public.painter import DRAWN_OVER, Painter
-from sealshot.runtime.public.stream import MIN_FACE_PX, Hiding
 
 NOT_MEASURED = (
     "drawn faces hide what their net was taught to hide: measure it with `sealshot bench deid "

@@ -196,6 +196,17 @@ def test_the_runtime_never_imports_torch():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+def test_a_run_loads_no_pyav_in_the_process_that_holds_the_keys():
+    import subprocess
+
+    code = (
+        "import sys\n"
+        "import sealshot.runtime.cli.commands.run, sealshot.runtime.pipeline.run\n"
+        "assert 'av' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 NO_FILES = [
     ("policy show {text}", "{text}: it is not a policy"),
     ("vault verify {folder} --policy {text}", "{text}: it is not a policy"),

@@ -15,9 +15,9 @@ from restoring import FRAMES, NOBODY, ORIGIN, SIZE, Both, Told, sign_warrant
 
 from sealshot.runtime.demo.clip import PORTRAIT
 from sealshot.runtime.pipeline.sinks import End, Seen
+from sealshot.runtime.public.hiding import Hiding
 from sealshot.runtime.public.picture import planes_of
 from sealshot.runtime.public.sink import PublicSink
-from sealshot.runtime.public.stream import Hiding
 from sealshot.runtime.types import Frame, Raw, Tracks
 from sealshot.runtime.vault.keeper import Keeper
 

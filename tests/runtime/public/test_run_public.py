@@ -15,9 +15,9 @@ from sealshot.benchmarks.accuracy import uncovered
 from sealshot.runtime.cli.main import main
 from sealshot.runtime.errors import SealshotError
 from sealshot.runtime.pipeline.sinks import Beat, End, Seen
+from sealshot.runtime.public.hiding import Hiding
 from sealshot.runtime.public.restore import survey
 from sealshot.runtime.public.sink import PublicSink
-from sealshot.runtime.public.stream import Hiding
 from sealshot.runtime.types import Face, Frame, Image, Ratings, Tracks
 
 MakeClip = Callable[..., Path]

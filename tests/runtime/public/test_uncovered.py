@@ -12,9 +12,10 @@ import av
 import numpy as np
 import pytest
 
+from sealshot.runtime.public.hiding import MIN_FACE_PX, Hiding, open_detectors
 from sealshot.runtime.public.recording import Recording
 from sealshot.runtime.public.sink import SEARCH_S
-from sealshot.runtime.public.stream import MIN_FACE_PX, Hiding, PublicStream, open_detectors
+from sealshot.runtime.public.stream import PublicStream
 
 EYES = Path(__file__).parents[2] / "data" / "public" / "eyes.csv"
 AROUND_PX = 2

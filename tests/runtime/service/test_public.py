@@ -10,9 +10,9 @@ import pytest
 
 from sealshot.runtime.errors import SealshotError
 from sealshot.runtime.pipeline.sinks import End, Seen
+from sealshot.runtime.public.hiding import Hiding
 from sealshot.runtime.public.restore import messages_in_packets
 from sealshot.runtime.public.sink import PublicSink
-from sealshot.runtime.public.stream import Hiding
 from sealshot.runtime.service import public as publics
 from sealshot.runtime.service.public import Public, PublicFolder
 from sealshot.runtime.types import Face, Frame, Image, Tracks
