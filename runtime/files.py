@@ -28,7 +28,15 @@ _WRONG_PATH = frozenset(
     )
 )
 
+_NO_ROOM = frozenset((errno.ENOSPC, errno.EDQUOT))
+
 logger = logging.getLogger(__name__)
+
+
+def is_full(error: Exception) -> bool:
+    """Return whether an error, or the OSError that it comes from, says that a disk has no room."""
+    cause = error if isinstance(error, OSError) else error.__cause__
+    return isinstance(cause, OSError) and cause.errno in _NO_ROOM
 
 
 def write_atomic(path: Path, data: bytes, *, mode: int = 0o666, time_s: int | None = None) -> None:

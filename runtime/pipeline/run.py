@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from sealshot.runtime.errors import SealshotError
+from sealshot.runtime.errors import SealshotError, VaultError
 from sealshot.runtime.pipeline.sealing import Person, VaultSink
 from sealshot.runtime.pipeline.settings import Settings
 from sealshot.runtime.pipeline.sinks import Sink
@@ -22,7 +22,9 @@ from sealshot.runtime.vault.keeper import Keeper, Sealing
 
 Seal = Callable[[Originals, datetime], str]
 """Seals a part of what a public stream covered, given when it was taken by the system's clock."""
-Connect = Callable[[Source, Stages, Seal], Sequence[Sink]]
+Problem = Callable[[], str]
+"""Returns what keeps shots from being stored at present; nothing while nothing does."""
+Connect = Callable[[Source, Stages, Seal, Problem], Sequence[Sink]]
 """Makes sinks for a source and stages that are open, before the first frame."""
 
 
@@ -61,12 +63,13 @@ def run(
     *,
     picture: PictureType = "jpg",
     stop: Stop | None = None,
-    connect: Connect = lambda _source, _stages, _seal: (),
+    connect: Connect = lambda *_: (),
 ) -> Summary:
     """Watch a source and seal the best shot of each person into a vault.
 
     Ends with the source, after ``stop_after_s``, or when it is stopped; each person seen so far
-    keeps a sealed shot.
+    keeps a sealed shot. A full disk ends the watch of a recording; a camera is watched on, and what
+    is sealed waits in memory for room.
 
     Args:
         settings: what to run on.
@@ -88,17 +91,23 @@ def run(
         origin = Origin(
             source.name, engine.manifest.name, engine.manifest.sha256, started=began, clock=clock
         )
-        with Keeper(vault_path, sealing) as keeper:
+        with Keeper(vault_path, sealing, waits=source.live) as keeper:
             vault = VaultSink(keeper, origin, picture, stopwatch)
             more = connect(
-                source, stages, lambda part, utc: keeper.put_originals(part, origin, utc)
+                source,
+                stages,
+                lambda part, utc: keeper.put_originals(part, origin, utc),
+                keeper.problem,
             )
             if any(sink.wants_decoded for sink in more) and not settings.decoded:
                 raise ValueError("a sink wants what was decoded: ask for it in the settings")
             done = watch(source, stages, [vault, *more], stop, stop_after_s=settings.stop_after_s)
+            problem, lost = keeper.problem(), keeper.settle()
+    people = [vault.people[track] for track in sorted(vault.people)]
+    kept = tuple(person for person in people if person.object_id not in lost)
     return Summary(
-        people=tuple(vault.people[track] for track in sorted(vault.people)),
-        people_seen=vault.count,
+        people=kept,
+        people_seen=vault.count - (len(people) - len(kept)),
         frames=done.frames,
         dropped=source.dropped,
         passing=stages.selector.passing,
@@ -108,7 +117,7 @@ def run(
         },
         engine=engine.description,
         interrupted=done.interrupted,
-        failure=done.failure,
+        failure=done.failure or (VaultError(problem, hint="free some space") if lost else None),
     )
 
 

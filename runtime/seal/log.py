@@ -73,6 +73,7 @@ class Log:
         self._tree = Tree()
         self._tiles: Tiles | None = None
         self.latest = ""
+        self._unsigned: tuple[Entry, ...] = ()
         try:
             self._fd = os.open(path, _OPEN, 0o644)
             try:
@@ -92,23 +93,30 @@ class Log:
     def append(self, *entries: Entry) -> None:
         """Add entries durably, and sign a new checkpoint.
 
+        Asked again for what was written and could not be signed, it signs, and writes nothing.
+
         Raises:
             LogError: they could not be stored.
         """
+        try:
+            if entries != self._unsigned:
+                self._append(entries)
+                self._unsigned = entries
+            self._sign()
+            self._unsigned = ()
+        except OSError as error:
+            raise _cannot_write(self.path, error) from error
+
+    def _append(self, entries: tuple[Entry, ...]) -> None:
         lines = []
         for index, entry in enumerate(entries, self._tree.size):
             text = write_entry(entry)
             signature = self._key.sign(message(self.name, index, text))
             lines.append(text + b" " + base64.b64encode(signature))
-        data = b"".join(line + b"\n" for line in lines)
-        try:
-            self._write(data)
-            for line in lines:
-                self._add(line)
-            self.latest = max(self.latest, *(entry.time for entry in entries))
-            self._sign()
-        except OSError as error:
-            raise _cannot_write(self.path, error) from error
+        self._write(b"".join(line + b"\n" for line in lines))
+        for line in lines:
+            self._add(line)
+        self.latest = max(self.latest, *(entry.time for entry in entries))
 
     def _write(self, data: bytes) -> None:
         """Write all of ``data`` or nothing: on half a line no later entry could be read."""

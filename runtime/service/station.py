@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from sealshot.runtime.errors import SealshotError
-from sealshot.runtime.pipeline.run import Seal, run
+from sealshot.runtime.pipeline.run import Problem, Seal, run
 from sealshot.runtime.pipeline.settings import Settings
 from sealshot.runtime.pipeline.sinks import Sink
 from sealshot.runtime.pipeline.stages import Stages
@@ -76,6 +76,7 @@ class Station:
         self._since = utc_now()
         self._problem, self._engine = "", ""
         self._source: Source | None = None
+        self._full: Problem = str
         self._recorded = False
         """Whether it is a recording that was begun."""
         self._vault: VaultState | None = None
@@ -122,7 +123,7 @@ class Station:
             name=self.name,
             phase=self._phase,
             since=self._since,
-            problem=self._problem or self._look_problem,
+            problem=self._problem or self._full() or self._look_problem,
             frames=tally.frames,
             fps=round(tally.fps(), 2),
             last_frame=tally.last_frame,
@@ -193,11 +194,11 @@ class Station:
             logger.exception("camera %s: a defect", self.name)
             return SealshotError(f"a defect: {error!r}", "report it with what is in the log")
         finally:
-            self._source = None
+            self._source, self._full = None, str
         return summary.failure
 
-    def _connect(self, source: Source, stages: Stages, seal: Seal) -> Sequence[Sink]:
-        self._source, self._engine = source, stages.engine.description
+    def _connect(self, source: Source, stages: Stages, seal: Seal, full: Problem) -> Sequence[Sink]:
+        self._source, self._engine, self._full = source, stages.engine.description, full
         self._recorded = not source.live
         self._enter("running")
         logger.info("camera %s: watching %s on %s", self.name, source.name, self._engine)

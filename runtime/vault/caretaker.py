@@ -22,6 +22,7 @@ from sealshot.runtime.files import read_head
 from sealshot.runtime.seal.container import HEAD_LIMIT, read_header
 from sealshot.runtime.seal.policy import Policy
 from sealshot.runtime.seal.warrant import Warrant
+from sealshot.runtime.vault.backlog import Stored
 from sealshot.runtime.vault.clock import RunningClock
 from sealshot.runtime.vault.erasures import FOLDER, drop_late, find_ordered, read_erasures
 from sealshot.runtime.vault.holds import Holds, read_holds
@@ -30,7 +31,6 @@ from sealshot.runtime.vault.quota import Quota
 from sealshot.runtime.vault.rate import Rate
 from sealshot.runtime.vault.record import ERASED, Record
 from sealshot.runtime.vault.retention import ahead_of, find_over, has_ended
-from sealshot.runtime.vault.sealer import SealedShot
 from sealshot.runtime.vault.store import Vault, list_objects
 from sealshot.runtime.vault.upload import Uploads, waiting
 
@@ -143,14 +143,13 @@ class Caretaker:
             self._rate.tell()
 
     @contextmanager
-    def room_for(
-        self, sealed: SealedShot, replaces: str | None, score: float | None
-    ) -> Iterator[None]:
+    def room_for(self, shot: Stored) -> Iterator[None]:
         """Make room for a shot that the block stores, then count and upload it.
 
         Raises:
             VaultError: it cannot fit, or cannot be marked for upload.
         """
+        sealed, replaces = shot.sealed, shot.replaces
         self._make_room(len(sealed.data), replaces)
         if self._uploads:
             self._uploads.expect(sealed.name)
@@ -158,9 +157,9 @@ class Caretaker:
         if self._quota:
             self._quota.add(sealed.name, len(sealed.data), self._clock.now())
             self._quota.remove([replaces] if replaces else [])
-            self._shots[sealed.name] = score is not None
-        if score is not None:  # a shot, and no part of what a public stream covered
-            self._keep_rate(sealed.name, score, replaces)
+            self._shots[sealed.name] = shot.score is not None
+        if shot.score is not None:  # a shot, and no part of what a public stream covered
+            self._keep_rate(sealed.name, shot.score, replaces, shot.due_s)
         if self._uploads:
             self._uploads.enqueue(sealed.name)
 
@@ -241,12 +240,12 @@ class Caretaker:
                 self._shots[object_id] = True
         return self._shots[object_id]
 
-    def _keep_rate(self, object_id: str, score: float, replaces: str | None) -> None:
+    def _keep_rate(self, object_id: str, score: float, replaces: str | None, due_s: float) -> None:
         """Keep to the rate; never unsaid."""
         holds = self._holds
         if self._rate is None or holds is None:
             return
-        over = self._rate.over(object_id, score, replaces, time.monotonic())
+        over = self._rate.over(object_id, score, replaces, due_s)
         if gone := [one for one in over if holds.of(one) is None]:
             self._record.purge(gone, "rate", self._clock.now())
             self._rate.note_gone(len(gone))

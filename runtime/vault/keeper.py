@@ -15,6 +15,7 @@ from pathlib import Path
 
 from sealshot.runtime.age import age
 from sealshot.runtime.errors import InputError, SealshotError
+from sealshot.runtime.files import is_full
 from sealshot.runtime.seal.epochs import EpochKeys
 from sealshot.runtime.seal.log import Log
 from sealshot.runtime.seal.originals import CONTENT, Originals, pack_originals
@@ -22,11 +23,12 @@ from sealshot.runtime.seal.payload import Origin, PictureType, Times, pack
 from sealshot.runtime.seal.policy import Policy
 from sealshot.runtime.seal.quorum import Camera
 from sealshot.runtime.types import Shot
+from sealshot.runtime.vault.backlog import Backlog, Stored
 from sealshot.runtime.vault.caretaker import Caretaker, Rules
 from sealshot.runtime.vault.clock import CLOCK, Clock, RunningClock, TrustedClock
 from sealshot.runtime.vault.notices import Notices
 from sealshot.runtime.vault.record import LOG, Record
-from sealshot.runtime.vault.sealer import QuorumSealer, RecipientSealer, SealedShot, Sealer
+from sealshot.runtime.vault.sealer import QuorumSealer, RecipientSealer, Sealer
 from sealshot.runtime.vault.store import Vault
 from sealshot.runtime.vault.turns import Turns
 from sealshot.runtime.vault.upload import Delivery, Standing, Uploads
@@ -75,6 +77,8 @@ class Keeper:
         path: folder of the vault; made if it is missing.
         sealing: whom to seal to.
         clock: where time comes from.
+        waits: where the disk is full, sealed shots wait in memory for room (see `backlog.py`): who
+            watches a camera cannot come back later. Otherwise that is an error.
 
     Raises:
         InputError: there is no key for the present epoch, or the vault is that of a camera.
@@ -82,8 +86,11 @@ class Keeper:
         LogError: its log was altered.
     """
 
-    def __init__(self, path: Path, sealing: Sealing, clock: Clock | None = None) -> None:
-        notices = Notices()
+    def __init__(
+        self, path: Path, sealing: Sealing, clock: Clock | None = None, *, waits: bool = False
+    ) -> None:
+        notices = self._notices = Notices()
+        self._backlog = Backlog(self._store) if waits else None
         with ExitStack() as opened:
             vault = opened.enter_context(Vault(path))
             trusted = TrustedClock(path / CLOCK, clock, accept=sealing.clock_is_right)
@@ -150,7 +157,8 @@ class Keeper:
         times = self._times_of(shot.time_s, utc, origin)
         plain = pack(shot, origin, times, picture=picture)
         sealed = self._sealer.seal(plain, times, id=name)
-        return self._store(sealed, times, replaces, shot.score)
+        self._keep(Stored(sealed, times, replaces, shot.score))
+        return sealed.name
 
     def put_originals(self, originals: Originals, origin: Origin, utc: datetime) -> str:
         """Seal a part of what a public stream covered, store it durably and return its id.
@@ -169,18 +177,44 @@ class Keeper:
         self._turn()
         times = self._times_of(originals.pieces[0].time_s, utc, origin)
         plain = pack_originals(originals, origin, times)
-        return self._store(self._sealer.seal(plain, times, CONTENT, originals.id), times)
-
-    def _store(
-        self,
-        sealed: SealedShot,
-        times: Times,
-        replaces: str | None = None,
-        score: float | None = None,
-    ) -> str:
-        with self._caretaker.room_for(sealed, replaces, score):
-            self._record.admit(sealed, replaces, times.sealed)
+        sealed = self._sealer.seal(plain, times, CONTENT, originals.id)
+        self._store(Stored(sealed, times, None, None))
         return sealed.name
+
+    def _keep(self, shot: Stored) -> None:
+        if self._backlog is None:
+            self._store(shot)
+            return
+        self._backlog.put(shot)
+        self._tell_waiting(self._backlog)
+
+    def _store(self, shot: Stored) -> None:
+        with self._caretaker.room_for(shot):
+            self._record.admit(shot.sealed, shot.replaces, shot.times.sealed)
+
+    def problem(self) -> str:
+        """Return why shots wait for room, and how many; nothing while none does."""
+        backlog = self._backlog
+        if backlog is None or backlog.failure is None:
+            return ""
+        lost = f", and {len(backlog.lost)} are lost" if backlog.lost else ""
+        return f"{backlog.failure.fact}: sealed shots that wait in memory: {len(backlog)}{lost}"
+
+    def settle(self) -> frozenset[str]:
+        """Store what waits for room, one last time; return the ids of the shots that are lost."""
+        if self._backlog is None:
+            return frozenset()
+        try:
+            self._backlog.retry(at_once=True)
+        except SealshotError as error:
+            logger.warning("%s", error.fact)
+        self._backlog.give_up()
+        return frozenset(self._backlog.lost)
+
+    def _tell_waiting(self, backlog: Backlog) -> None:
+        problem = self.problem()
+        self._notices.tell("lost", problem if backlog.lost else "")
+        self._notices.tell("full", f"{problem} (hint: free some space)" if problem else "")
 
     def _times_of(self, time_s: float, utc: datetime, origin: Origin) -> Times:
         """Return when something was taken, by the best that is known of it, and is sealed.
@@ -204,7 +238,18 @@ class Keeper:
             LogError: something could not be logged.
         """
         self._turn()
-        self._caretaker.tick()
+        if self._backlog is None:
+            self._caretaker.tick()
+            return
+        self._backlog.retry()
+        try:
+            self._caretaker.tick()
+        except SealshotError as error:
+            if not is_full(error):
+                raise
+            self._notices.tell("full", f"{error.fact} (hint: {error.hint})")
+        else:
+            self._tell_waiting(self._backlog)
 
     def _turn(self) -> None:
         """Let a new version of the policy take force where an epoch turned."""
@@ -230,6 +275,7 @@ class Keeper:
 
     def __exit__(self, *_: object) -> None:
         try:
+            self.settle()
             self._caretaker.end()
             self._record.log_stop(self._clock.now())
         except SealshotError as error:  # what the run did is told all the same

@@ -6,14 +6,13 @@ the log has, and does not have as purged, was taken away by somebody else.
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import logging
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from sealshot.runtime.errors import SealError, VaultError
-from sealshot.runtime.files import read_regular
+from sealshot.runtime.files import is_full, read_regular
 from sealshot.runtime.seal.checkpoint import LogError
 from sealshot.runtime.seal.container import read_container
 from sealshot.runtime.seal.entries import (
@@ -45,8 +44,6 @@ logger = logging.getLogger(__name__)
 
 LOG = "log"
 BETTER, ERASED = "a better shot of the person", "erased"
-
-_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Record:
@@ -147,7 +144,7 @@ class Record:
         try:
             self._append(*entries)
         except LogError as error:
-            if getattr(error.__cause__, "errno", None) not in _FULL:
+            if not is_full(error):
                 raise
             self._vault.delete(*object_ids)  # on a full disk this is what makes room for the log
             self._append(*entries)

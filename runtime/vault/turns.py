@@ -49,11 +49,7 @@ class Turns:
         self._look_at: float | None = None
 
     def take(self, now: datetime) -> QuorumSealer | None:
-        """Return what seals under a new version, which the log knows then; None of no new one.
-
-        Raises:
-            LogError: it could not be logged.
-        """
+        """Return what seals under a new version, which the log knows then; None of no new one."""
         epoch = epoch_of(now, self.camera.policy.epoch)
         failed = self._look_at is not None and time.monotonic() >= self._look_at
         if epoch == self._epoch and not failed:
@@ -67,6 +63,7 @@ class Turns:
                 return None
             camera = replace(self.camera, policy=keys.policy)
             sealer = QuorumSealer(camera, keys, self._notices, now)
+            self._record.log_policy(camera.policy, now)
         except SealshotError as error:
             self._look_at = time.monotonic() + LOOK_EVERY_S
             self._notices.tell(
@@ -76,7 +73,6 @@ class Turns:
             )
             return None
         self._notices.tell("policy", "")
-        self._record.log_policy(camera.policy, now)
         self.camera = camera
         logger.info("version %d of the policy is in force", camera.policy.version)
         return sealer

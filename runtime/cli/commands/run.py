@@ -24,7 +24,7 @@ from sealshot.runtime.cli.commands.watching import BarSink, add_watching, watchi
 from sealshot.runtime.cli.terminal import fail, note, progress, say, say_json, table
 from sealshot.runtime.cli.words import PERCENTILE, counted
 from sealshot.runtime.errors import InputError
-from sealshot.runtime.pipeline.run import Seal, Summary, run
+from sealshot.runtime.pipeline.run import Problem, Seal, Summary, run
 from sealshot.runtime.pipeline.settings import Choice, Emit, Settings
 from sealshot.runtime.pipeline.sinks import Sink
 from sealshot.runtime.pipeline.stages import Stages
@@ -157,7 +157,7 @@ def main(argv: list[str]) -> int:
     stop = Stop()
     with stop.on_signals((*SIGNALS, signal.SIGHUP)), progress("watching") as bar:
 
-        def connect(source: Source, stages: Stages, seal: Seal) -> Sequence[Sink]:
+        def connect(source: Source, stages: Stages, seal: Seal, _: Problem) -> Sequence[Sink]:
             engine = stages.engine
             note(f"engine: {engine.description} ({engine.why})")
             shown = BarSink(

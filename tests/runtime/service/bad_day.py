@@ -5,14 +5,15 @@
 A real `sealshot serve` watches a network camera for a quorum, and tells a real broker, on a disk of
 its own of 8 MB. It is killed; the camera goes and comes back; the broker goes and comes back; the
 disk is full and has room again; it is stopped. After each of them it has to be told where it is
-looked for (log, status), and people have to be sealed again. In the end the vault has to be whole
-by its log. Whose shot is due while the disk is full has none: there is no place for it.
+looked for (log, status), and people have to be sealed again. Whoever is seen while the disk is full
+has to be in the vault once it has room. In the end the vault has to be whole by its log.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -111,6 +112,11 @@ class Scene:
         before = self.sealed()
         _until("people", lambda: self.sealed() >= before + 2)
 
+    def waiting(self) -> int:
+        """Return how many shots wait for room, by the status."""
+        found = re.search(r"wait in memory: (\d+)", self.status())
+        return int(found[1]) if found else 0
+
     def log_says(self, words: str) -> None:
         _until(f"'{words}' in the log", lambda: words in self.log.read_text())
 
@@ -179,9 +185,12 @@ def _bad_day(scene: Scene) -> int:
             pass
     scene.log_says("No space left on device")
     scene.status_says("No space left on device")
+    _until("four who wait", lambda: scene.waiting() >= 4)
+    before, waiting = scene.sealed(), scene.waiting()
     filler.unlink()
+    _until("those who waited", lambda: scene.sealed() >= before + waiting)
     scene.more_people()
-    print(f"the disk was full, and has room; sealed: {scene.sealed()}", flush=True)
+    print(f"the disk was full, {waiting} waited; sealed: {scene.sealed()}", flush=True)
 
     scene.service.send_signal(signal.SIGTERM)
     code = scene.service.wait(90)

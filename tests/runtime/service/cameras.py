@@ -49,7 +49,7 @@ class Cameras:
         live = settings.source not in self.recorded
         source = SimpleNamespace(name=settings.source, dropped=0, live=live)
         stages = SimpleNamespace(engine=SimpleNamespace(description="an engine"))
-        sinks, due = connect(source, stages, lambda *_: ""), (shot(1),)
+        sinks, due = connect(source, stages, lambda *_: "", str), (shot(1),)
         if not live:
             return SimpleNamespace(failure=self.recorded[settings.source])
         while not stop.is_set():

@@ -68,7 +68,7 @@ class Day:
         with Keeper(vault, sealing) as keeper:
             sinks = [
                 VaultSink(keeper, origin, picture, Stopwatch()),
-                *connect(source, stages, None),
+                *connect(source, stages, None, str),
             ]
             people = 0
             for now in range(self.seconds):

@@ -1,0 +1,195 @@
+"""A full disk under a camera: sealed shots wait in memory for room, up to 64 MB."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from sealshot.runtime.errors import VaultError
+from sealshot.runtime.seal import log as log_module
+from sealshot.runtime.seal.party import read_party
+from sealshot.runtime.seal.payload import Origin, Times
+from sealshot.runtime.seal.times import utc_now
+from sealshot.runtime.types import Shot
+from sealshot.runtime.vault import backlog as module
+from sealshot.runtime.vault.backlog import Backlog, Stored
+from sealshot.runtime.vault.keeper import Keeper
+from sealshot.runtime.vault.logged import read_logged
+from sealshot.runtime.vault.record import LOG
+from sealshot.runtime.vault.sealer import SealedShot
+from sealshot.runtime.vault.store import list_objects
+
+
+class Disk:
+    """Stores names until it is full."""
+
+    def __init__(self) -> None:
+        self.stored: list[str] = []
+        self.error: int | None = None
+
+    def store(self, shot: Stored) -> None:
+        if self.error:
+            raise VaultError("cannot write", "free some space") from OSError(self.error, "why")
+        self.stored.append(shot.sealed.name)
+
+
+@pytest.fixture(autouse=True)
+def each_look_tries(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "RETRY_EVERY_S", 0.0)
+
+
+def a_shot(name: str, replaces: str | None = None, size: int = 100) -> Stored:
+    times = Times(utc_now(), utc_now(), "system")
+    return Stored(SealedShot(name, bytes(size)), times, replaces, 0.0)
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_shots_wait_in_their_order_and_are_stored_when_there_is_room(number: int) -> None:
+    disk = Disk()
+    backlog = Backlog(disk.store)
+    backlog.put(a_shot("a"))
+    disk.error = number
+    for name in "bcd":
+        backlog.put(a_shot(name))
+    assert (disk.stored, len(backlog)) == (["a"], 3)
+    assert backlog.failure is not None
+    disk.error = None
+    backlog.put(a_shot("e"))
+    assert (disk.stored, len(backlog), backlog.failure) == (list("abcde"), 0, None)
+
+
+def test_a_better_shot_takes_the_place_of_one_that_waits() -> None:
+    disk = Disk()
+    backlog = Backlog(disk.store)
+    disk.error = errno.ENOSPC
+    for name, replaces in (("first", None), ("lesser", "old"), ("better", "lesser")):
+        backlog.put(a_shot(name, replaces))
+    backlog.put(a_shot("best of the first", "first"))
+    disk.error = None
+    backlog.retry()
+    assert disk.stored == ["first", "better", "best of the first"]
+
+
+def test_a_disk_that_is_broken_is_no_full_one() -> None:
+    disk = Disk()
+    backlog = Backlog(disk.store)
+    disk.error = errno.EIO
+    with pytest.raises(VaultError):
+        backlog.put(a_shot("a"))
+    assert len(backlog) == 0
+
+
+def test_what_waits_is_bounded_and_the_oldest_stay() -> None:
+    disk = Disk()
+    backlog = Backlog(disk.store, limit_bytes=250)
+    disk.error = errno.ENOSPC
+    for name in "abc":
+        backlog.put(a_shot(name))
+    assert backlog.lost == {"c"}
+    disk.error = None
+    backlog.retry()
+    assert disk.stored == ["a", "b"]
+
+
+def test_a_full_disk_is_asked_once_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "RETRY_EVERY_S", 3600.0)
+    disk = Disk()
+    backlog = Backlog(disk.store)
+    disk.error = errno.ENOSPC
+    backlog.put(a_shot("a"))
+    disk.error = None
+    backlog.retry()
+    assert len(backlog) == 1
+    backlog.retry(at_once=True)
+    assert disk.stored == ["a"]
+
+
+def fill(disk: Path) -> Callable[[], None]:
+    """Fill a disk; return what frees it."""
+    filler = disk / "filler"
+    with filler.open("wb", buffering=0) as file:
+        try:
+            while file.write(bytes(512)):
+                pass
+        except OSError:
+            pass
+    return filler.unlink
+
+
+def kept_by_log(vault: Path, parties) -> set[str]:
+    """Return what the verified log has, and has not as purged."""
+    view = read_logged(vault / LOG, [read_party(parties.camera_pub, "camera")])
+    assert view.unexplained == {}
+    return view.sealed.keys() - view.purged.keys()
+
+
+def test_people_who_come_while_the_disk_is_full_are_in_the_vault_once_it_has_room(
+    small_disk: Path, parties, shot: Shot, origin: Origin, reports: list[str]
+) -> None:
+    vault = small_disk / "vault"
+    with Keeper(vault, parties.sealing(), waits=True) as keeper:
+        first = keeper.put(shot, origin)
+        free = fill(small_disk)
+        others = [keeper.put(shot, origin) for _ in range(3)]
+        better = keeper.put(shot, origin, replaces=first)
+        keeper.tick()
+        assert {found.id for found in list_objects(vault)} == {first}
+        assert "No space left on device" in keeper.problem()
+        assert "wait in memory: 4" in keeper.problem()
+        free()
+        keeper.tick()
+        assert keeper.problem() == ""
+        assert keeper.settle() == frozenset()
+    assert {found.id for found in list_objects(vault)} == {*others, better}
+    assert kept_by_log(vault, parties) == {*others, better}
+    assert len([report for report in reports if "No space left" in report]) == 1
+
+
+def test_what_finds_no_room_to_the_end_is_lost_and_named(
+    small_disk: Path, parties, shot: Shot, origin: Origin, reports: list[str]
+) -> None:
+    vault = small_disk / "vault"
+    with Keeper(vault, parties.sealing(), waits=True) as keeper:
+        kept = keeper.put(shot, origin)
+        free = fill(small_disk)
+        lost = keeper.put(shot, origin)
+        assert keeper.settle() == {lost}
+    free()
+    assert {found.id for found in list_objects(vault)} == {kept}
+    with Keeper(vault, parties.sealing()):
+        pass
+    assert kept_by_log(vault, parties) == {kept}
+
+
+@pytest.mark.parametrize("failing", ["write", "sign"])
+def test_the_log_says_once_what_it_had_no_room_for(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    parties,
+    shot: Shot,
+    origin: Origin,
+    failing: str,
+) -> None:
+    vault = tmp_path / "vault"
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with Keeper(vault, parties.sealing(), waits=True) as keeper:
+        first = keeper.put(shot, origin)
+        with monkeypatch.context() as patched:
+            if failing == "sign":
+                patched.setattr(log_module, "write_atomic", full)
+            else:
+                patched.setattr(log_module.Log, "_write", full)
+            better = keeper.put(replace(shot, score=shot.score + 1), origin, replaces=first)
+            assert keeper.problem()
+        keeper.tick()
+        assert keeper.problem() == ""
+    lines = (vault / LOG).read_text().splitlines()
+    assert sum(f'"sealed","id":"{better}"' in line for line in lines) == 1
+    assert kept_by_log(vault, parties) == {better}
