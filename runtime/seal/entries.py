@@ -354,10 +354,9 @@ def read_entry(text: bytes) -> Entry:
         values = json.loads(text.decode())  # a field that stands twice is not canonical
     except RecursionError:
         raise ValueError("it is nested too deep") from None
-    fit = isinstance(values, dict) and all(
-        (name in _NAMES or is_name(name)) and (is_text(value) or is_whole(value))
-        for name, value in values.items()
-    )
+    fit = isinstance(values, dict)
+    for name, value in values.items() if fit else ():
+        fit = fit and (name in _NAMES or is_name(name)) and (is_text(value) or is_whole(value))
     if not fit or canonical(values) != text:
         raise ValueError("it is no entry")
     kind = _kind_of(values)
