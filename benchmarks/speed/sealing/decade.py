@@ -22,6 +22,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta, timezone
+from functools import cached_property
 from pathlib import Path
 
 from sealshot.benchmarks.conditions.environment import environment
@@ -70,10 +71,26 @@ class Step:
     """Whether the seconds grow with the days."""
 
 
+class _OneForAll(SigningKey):
+    """Signs checkpoints, and gives all entries one signature: it is not the writing that is asked.
+
+    Three quarters of the time to write an entry is its signature, and nobody reads it in what is
+    measured here: what a checkpoint covers is verified by the root that it signs.
+    """
+
+    @cached_property
+    def _of_entries(self) -> bytes:
+        return super().sign(b"")
+
+    def sign(self, message: bytes) -> bytes:
+        """Return the signature of a checkpoint; another one of the same length for an entry."""
+        return self._of_entries if message.startswith(b"sealshot/log/1") else super().sign(message)
+
+
 def write(folder: Path, days: int, shots: int) -> None:
-    """Write the log, a day at a time, for it is not the writing that is asked about."""
+    """Write the log, a day at a time."""
     entries: list[Entry] = []
-    with Log(folder / "log", NAME, KEY) as log:
+    with Log(folder / "log", NAME, _OneForAll(KEY.seed)) as log:
         for hour in range(24 * days):
             now = BEGIN + timedelta(hours=hour)
             text, count = f"{now:%Y-%m-%dT%H}", shots // 24 + (hour % 24 < shots % 24)
@@ -106,13 +123,6 @@ def rebuild(folder: Path) -> None:
     Log(folder / "log", NAME, KEY).close()
 
 
-def verify(folder: Path) -> None:
-    """What `log verify` does: the root over each entry, and what each says."""
-    path = folder / "log"
-    for _ in verified_entries(path, NAME, KEY.verify_key, [checkpoint_path(path).read_bytes()]):
-        pass
-
-
 def account(folder: Path) -> None:
     """What `vault verify` makes of the log, with all reasons for deletions checked."""
     there = {found.id for found in list_objects(folder)}
@@ -121,7 +131,7 @@ def account(folder: Path) -> None:
 
 
 def prove(folder: Path) -> None:
-    """What evidence of one shot takes: the log is verified, and its hashes are kept meanwhile."""
+    """What `log verify` does, and evidence of one shot: the hashes are kept meanwhile."""
     path, tiles = folder / "log", Tiles()
     notes = [checkpoint_path(path).read_bytes()]
     for line, _ in verified_entries(path, NAME, KEY.verify_key, notes):
@@ -178,13 +188,12 @@ def main() -> None:
         folder, custodian = Path(name, "camera"), Path(name, "custodian")
         folder.mkdir()
         steps = [
-            measured("write", True, write, folder, given.days, given.shots),
+            measured("write, unsigned", True, write, folder, given.days, given.shots),
             measured("start", False, start, folder),
-            measured("start without tiles", True, rebuild, folder),
-            measured("verify the log", True, verify, folder),
+            measured("verify the log, prove one shot", True, prove, folder),
             measured("verify the vault by it", True, account, folder),
-            measured("prove one shot", True, prove, folder),
             measured("publish and destroy keys", True, rotate, custodian, given.days),
+            measured("start without tiles", True, rebuild, folder),
         ]
         log = folder / "log"
         sizes = {
