@@ -6,9 +6,9 @@
     --- <MAC of the header>
     <nonce><chunk><chunk>...             ChaCha20-Poly1305, 64 KiB a chunk (STREAM)
 
-How a kind of key wraps the file key is the business of its own module (see x25519.py). The reader
-refuses everything that the specification does not allow. Nothing plain is given out before all of
-the file is verified.
+How a kind of key wraps the file key is the business of its own module (x25519.py, hybrid.py,
+tagged.py), and who asks hardware for it, that of plugin.py. The reader refuses everything that the
+specification does not allow. Nothing plain is given out before all of the file is verified.
 """
 
 from __future__ import annotations
@@ -82,14 +82,14 @@ def encrypt(plaintext: bytes, recipients: Sequence[Recipient]) -> bytes:
         raise SealError("there is no recipient to seal to", hint="give at least one age1... key")
     if len({recipient.is_post_quantum for recipient in recipients}) > 1:
         raise SealError(
-            "post-quantum recipients (age1pq1...) and others cannot share a file: the weaker one "
-            "would open it to a quantum computer",
+            "post-quantum recipients (age1pq1..., age1tagpq1...) and others cannot share a file: "
+            "the weaker one would open it to a quantum computer",
             hint="give recipients of one kind; `sealshot keys new --post-quantum` makes the other",
         )
     file_key = os.urandom(FILE_KEY_BYTES)
     header = VERSION_LINE
     for recipient in recipients:
-        header += _write_stanza(recipient.wrap(file_key))
+        header += write_stanza(recipient.wrap(file_key))
     header += b"---"
     mac = _header_hmac(file_key, header).finalize()
     return header + b" " + encode_base64(mac) + b"\n" + _encrypt_payload(file_key, plaintext)
@@ -140,7 +140,8 @@ def malformed(what: str) -> SealError:
     return SealError(f"its age header is malformed: {what}", hint=_DAMAGED)
 
 
-def _write_stanza(stanza: Stanza) -> bytes:
+def write_stanza(stanza: Stanza) -> bytes:
+    """Return a stanza as it stands in a header."""
     body = encode_base64(stanza.body)
     lines = ["-> " + " ".join(stanza.arguments)]
     # The last line is shorter than the others, so it is empty where the body fills whole lines.
@@ -155,7 +156,7 @@ def _parse(data: bytes) -> tuple[bytes, list[Stanza], bytes, bytes]:
     stanzas: list[Stanza] = []
     at = len(VERSION_LINE)
     while not data.startswith(b"---", at):
-        stanza, at = _parse_stanza(data, at)
+        stanza, at = parse_stanza(data, at)
         stanzas.append(stanza)
         if at > HEADER_LIMIT:
             raise malformed("it is longer than 1 MiB")
@@ -168,7 +169,12 @@ def _parse(data: bytes) -> tuple[bytes, list[Stanza], bytes, bytes]:
     return data[: at + len(b"---")], stanzas, mac, data[payload_at:]
 
 
-def _parse_stanza(data: bytes, at: int) -> tuple[Stanza, int]:
+def parse_stanza(data: bytes, at: int) -> tuple[Stanza, int]:
+    """Return the stanza that begins at ``at``, and where it ends.
+
+    Raises:
+        SealError: it is malformed.
+    """
     line, at = _read_line(data, at)
     arguments = _ARGUMENTS.fullmatch(line)
     if arguments is None:

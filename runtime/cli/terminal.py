@@ -10,6 +10,7 @@ Rules:
 
 from __future__ import annotations
 
+import getpass
 import json
 import logging
 import os
@@ -17,6 +18,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -31,6 +33,7 @@ FIRST_LOG_S, LONGEST_LOG_S = 10.0, 3600.0
 ERROR, WARNING, INFO = 3, 4, 6
 """Levels of syslog."""
 
+_TERMINAL = Path("/dev/tty")
 _err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
@@ -104,6 +107,28 @@ def _in_journal() -> bool:
     except OSError:
         return False
     return stream == f"{status.st_dev}:{status.st_ino}"
+
+
+class Prompter:
+    """Shows and asks on the terminal what a plugin of age wants."""
+
+    def tell(self, text: str) -> None:
+        """Show a message."""
+        note(text)
+
+    def ask(self, text: str, *, secret: bool) -> str | None:
+        """Return what is typed, unseen where it is secret; None where there is no terminal."""
+        question = f"{printable(text)}: "
+        try:
+            if secret:
+                os.close(os.open(_TERMINAL, os.O_RDWR))  # getpass would take standard input
+                return getpass.getpass(question)
+            with _TERMINAL.open("w") as terminal, _TERMINAL.open() as typed:
+                terminal.write(question)
+                terminal.flush()
+                return typed.readline().removesuffix("\n")
+        except (OSError, EOFError):
+            return None
 
 
 class _Handler(logging.Handler):

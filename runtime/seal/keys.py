@@ -13,8 +13,10 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TypeVar
 
-from sealshot.runtime.age import bech32, hybrid, x25519
+from sealshot.runtime.age import age, bech32, hybrid, plugin, tagged, x25519
 from sealshot.runtime.age.hybrid import HybridIdentity, HybridRecipient
+from sealshot.runtime.age.plugin import PluginIdentity, Prompts
+from sealshot.runtime.age.tagged import HybridTaggedRecipient, TaggedRecipient
 from sealshot.runtime.age.x25519 import X25519Identity, X25519Recipient
 from sealshot.runtime.errors import SealError
 from sealshot.runtime.files import write_new
@@ -27,13 +29,21 @@ KEY_FILE_LIMIT = 64 * 1024  # bytes; far above a real key file, far below a vide
 _GET_RECIPIENT = "`sealshot keys show FILE` prints the recipient of an identity file"
 _GET_IDENTITY = "give the file that `sealshot keys new` or `age-keygen -o` wrote"
 
-PublicKey = X25519Recipient | HybridRecipient
+PublicKey = X25519Recipient | HybridRecipient | TaggedRecipient | HybridTaggedRecipient
 PrivateKey = X25519Identity | HybridIdentity
 Key = TypeVar("Key")
 
 
+_RECIPIENTS: dict[str, type[PublicKey]] = {
+    x25519.RECIPIENT_PREFIX: X25519Recipient,
+    hybrid.RECIPIENT_PREFIX: HybridRecipient,
+    tagged.RECIPIENT_PREFIX: TaggedRecipient,
+    tagged.HYBRID_RECIPIENT_PREFIX: HybridTaggedRecipient,
+}
+
+
 def parse_recipient(text: str) -> PublicKey:
-    """Read an ``age1...`` or ``age1pq1...`` recipient.
+    """Read an ``age1...``, ``age1pq1...``, ``age1tag1...`` or ``age1tagpq1...`` recipient.
 
     Raises:
         SealError: it is malformed, or of a kind that sealshot does not seal to.
@@ -49,14 +59,13 @@ def parse_recipient(text: str) -> PublicKey:
             hint=f"give an age1... key, or a file of them; {_GET_RECIPIENT}",
         )
     prefix, key = _decode(text, "recipient", hint=_GET_RECIPIENT)
-    if prefix == hybrid.RECIPIENT_PREFIX:
-        return HybridRecipient(key)
-    if prefix != x25519.RECIPIENT_PREFIX:
+    if prefix not in _RECIPIENTS:
         raise SealError(
-            "the recipient is neither an X25519 key (age1...) nor a post-quantum one (age1pq1...)",
+            "the recipient is neither an X25519 key (age1...) nor a post-quantum one (age1pq1...), "
+            "nor one in hardware (age1tag1..., age1tagpq1...)",
             hint=_GET_RECIPIENT,
         )
-    return X25519Recipient(key)
+    return _RECIPIENTS[prefix](key)
 
 
 def parse_identity(text: str) -> PrivateKey:
@@ -66,10 +75,15 @@ def parse_identity(text: str) -> PrivateKey:
         SealError: it is malformed or of another kind.
     """
     prefix, key = _decode(text, "identity", hint=_GET_IDENTITY)
-    if prefix in (x25519.RECIPIENT_PREFIX, hybrid.RECIPIENT_PREFIX):
+    if prefix in _RECIPIENTS:
         raise SealError(
             "a recipient (public) was given where an identity (secret) belongs",
             hint=_GET_IDENTITY,
+        )
+    if prefix.startswith(plugin.IDENTITY_PREFIX):
+        raise SealError(
+            "the identity is in hardware: `open`, `restore` and `evidence` alone take it",
+            hint="its recipient stands in the file, or its plugin (age-plugin-...) prints it",
         )
     if prefix == hybrid.IDENTITY_PREFIX and text.isupper():
         return HybridIdentity(key)
@@ -107,13 +121,25 @@ def read_identities(file: str) -> list[PrivateKey]:
     Raises:
         SealError: there is no such file, or it is not one.
     """
-    data = _read(file)
-    if data.startswith((b"age-encryption.org/", b"-----BEGIN AGE ENCRYPTED FILE-----")):
-        raise SealError(
-            f"the identity file {file} is locked with a passphrase",
-            hint="unlock it on the way: `age -d FILE | sealshot open ... --identity -`",
-        )
-    return identities_in(data, "standard input" if file == STDIN else file)
+    return _identities(_read(file), file, parse_identity)
+
+
+def read_openers(file: str, prompts: Prompts) -> list[age.Identity]:
+    """Read an identity file, which may name keys in hardware too; ``-`` is standard input.
+
+    Args:
+        file: as age has it.
+        prompts: for what the plugins of the hardware say and ask.
+
+    Raises:
+        SealError: there is no such file, or it is not one.
+    """
+
+    def parse(text: str) -> age.Identity:
+        in_hardware = text.startswith(plugin.IDENTITY_PREFIX.upper())
+        return PluginIdentity(text, prompts) if in_hardware else parse_identity(text)
+
+    return _identities(_read(file), file, parse)
 
 
 def identities_in(data: bytes, name: str) -> list[PrivateKey]:
@@ -140,6 +166,15 @@ def identity_file(identity: PrivateKey) -> str:
     created = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     lines = f"# created: {created}", f"# public key: {identity.recipient}", identity.secret_text()
     return "".join(line + "\n" for line in lines)
+
+
+def _identities(data: bytes, file: str, parse: Callable[[str], Key]) -> list[Key]:
+    if data.startswith((b"age-encryption.org/", b"-----BEGIN AGE ENCRYPTED FILE-----")):
+        raise SealError(
+            f"the identity file {file} is locked with a passphrase",
+            hint="unlock it on the way: `age -d FILE | sealshot open ... --identity -`",
+        )
+    return _parse_lines(data, "standard input" if file == STDIN else file, "identity", parse)
 
 
 def _decode(text: str, what: str, *, hint: str) -> tuple[str, bytes]:

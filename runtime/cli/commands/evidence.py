@@ -12,7 +12,7 @@ from sealshot.runtime.age import age
 from sealshot.runtime.cli.arguments import Arguments, file_in_folder, run_action
 from sealshot.runtime.cli.commands.objects import expand, in_scope
 from sealshot.runtime.cli.commands.parties import read_rewraps
-from sealshot.runtime.cli.terminal import fail, note, say, say_json, table, warn
+from sealshot.runtime.cli.terminal import Prompter, fail, note, say, say_json, table, warn
 from sealshot.runtime.cli.words import counted
 from sealshot.runtime.errors import InputError, SealError
 from sealshot.runtime.seal import c2pa
@@ -24,7 +24,7 @@ from sealshot.runtime.seal.custody import CLOCKS, Account, Exhibit
 from sealshot.runtime.seal.documents import named, read_file, write_file
 from sealshot.runtime.seal.entries import Sealed
 from sealshot.runtime.seal.evidence import THE_ZIP, Checked, check_evidence, write_evidence
-from sealshot.runtime.seal.keys import read_identities
+from sealshot.runtime.seal.keys import read_openers
 from sealshot.runtime.seal.log_lines import verified_entries
 from sealshot.runtime.seal.merkle import hash_leaf
 from sealshot.runtime.seal.party import Party, read_party
@@ -99,7 +99,8 @@ def _export(argv: list[str]) -> int:
     given = arguments.parse_args(argv)
     if given.output.exists():
         raise InputError(f"{given.output} exists", hint="give another file with -o")
-    identities = [identity for file in given.identity for identity in read_identities(file)]
+    prompter = Prompter()
+    identities = [one for file in given.identity for one in read_openers(file, prompter)]
     warrant_file = read_file(given.warrant, "warrant", WARRANT_LIMIT)
     with named(given.warrant):
         warrant = parse_warrant(warrant_file)

@@ -22,7 +22,10 @@ show  Print the recipient of each identity in FILE (- reads standard input).
 --post-quantum  Make a key that is also safe from quantum computers (ML-KEM-768 with X25519,
                 age1pq1...). The `age` program opens it from version 1.3 on.
 
-FILE has the form that age-keygen writes; either program reads the other's.
+FILE has the form that age-keygen writes; either program reads the other's. A key that is to stay in
+hardware is made by the plugin of age for it, age-plugin-NAME: its recipient (age1tag1...,
+age1tagpq1...) can stand wherever one is asked for, and `open`, `restore` and `evidence` take its
+identity. Authorities and custodians have theirs in files: what signs for them is in there too.
 
 examples:
   sealshot keys new authority.key

@@ -13,7 +13,7 @@ from sealshot.runtime.age import age
 from sealshot.runtime.cli.arguments import Arguments, duration
 from sealshot.runtime.cli.commands.objects import LATE, Found, expand, expand_bucket, in_scope
 from sealshot.runtime.cli.commands.parties import read_rewraps
-from sealshot.runtime.cli.terminal import fail, note, progress, say_json, table, warn
+from sealshot.runtime.cli.terminal import Prompter, fail, note, progress, say_json, table, warn
 from sealshot.runtime.cli.words import PERCENTILE, counted
 from sealshot.runtime.errors import InputError, SealError, SealshotError
 from sealshot.runtime.files import make_folder, write_atomic
@@ -24,7 +24,7 @@ from sealshot.runtime.seal.container import Container, read_container
 from sealshot.runtime.seal.documents import named, read_file, write_file
 from sealshot.runtime.seal.envelope import unseal
 from sealshot.runtime.seal.footage import write_footage
-from sealshot.runtime.seal.keys import read_identities
+from sealshot.runtime.seal.keys import read_openers
 from sealshot.runtime.seal.payload import Metadata, Opened
 from sealshot.runtime.seal.policy import Policy
 from sealshot.runtime.seal.rewrap import Rewrap, lacking
@@ -63,7 +63,9 @@ OBJECT           a sealed object; a vault (or a day of it) for all that is in it
                  s3://BUCKET/PREFIX, as uploads filled it: only what the warrant may cover is listed
                  and read by its header, and only what it covers is fetched. Credentials come from
                  the environment
---identity FILE  the private key; - reads it from standard input; may be given several times
+--identity FILE  the private key; - reads it from standard input; may be given several times. Of one
+                 in hardware (AGE-PLUGIN-...) its plugin, age-plugin-NAME, opens with it; it may ask
+                 to be touched for each shot or answer
 --warrant FILE   a warrant that a quorum has signed
 --policy FILE    the policy of the cameras
 --request FILE   write the request for the shots that the warrant is for
@@ -127,7 +129,8 @@ def main(argv: list[str]) -> int:
     if given.late and not (buckets and given.warrant):
         arguments.error("--late is for a warrant and a bucket (s3://...)")
 
-    identities = [identity for file in given.identity for identity in read_identities(file)]
+    prompter = Prompter()
+    identities = [one for file in given.identity for one in read_openers(file, prompter)]
     opener: Opener = partial(_open_alone, identities)
     changed: list[tuple[Found, InputError]] = []
     warrant = policy = None

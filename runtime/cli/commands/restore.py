@@ -14,7 +14,7 @@ from sealshot.runtime.cli.arguments import Arguments, file_in_folder, natural_in
 from sealshot.runtime.cli.commands import learned
 from sealshot.runtime.cli.commands.containers import Sealed, in_stream, in_vault
 from sealshot.runtime.cli.commands.parties import read_rewraps
-from sealshot.runtime.cli.terminal import note, progress, say, say_json
+from sealshot.runtime.cli.terminal import Prompter, note, progress, say, say_json
 from sealshot.runtime.cli.words import counted
 from sealshot.runtime.errors import InputError, SealError
 from sealshot.runtime.public.containers import check_output
@@ -35,7 +35,7 @@ from sealshot.runtime.seal.ceremony import Answer, open_originals, read_answer, 
 from sealshot.runtime.seal.checkpoint import CHECKPOINT_LIMIT
 from sealshot.runtime.seal.container import Container, read_container
 from sealshot.runtime.seal.documents import named, read_file, write_file
-from sealshot.runtime.seal.keys import read_identities
+from sealshot.runtime.seal.keys import read_openers
 from sealshot.runtime.seal.memory import disable_core_dumps
 from sealshot.runtime.seal.originals import OpenedOriginals, Originals
 from sealshot.runtime.seal.policy import Policy
@@ -164,7 +164,8 @@ def _restore(
         where = "the vault" if given.vault else "it"
         _check_whole(given.stream, found, len(wanted) - len(there), where)
     disable_core_dumps()
-    identities = [identity for file in given.identity for identity in read_identities(file)]
+    prompter = Prompter()
+    identities = [one for file in given.identity for one in read_openers(file, prompter)]
     answers = []
     for path in given.answer:
         with named(path):

@@ -46,7 +46,8 @@ check  Say whether a warrant is in force now, and if not, why (exit code 2).
 --case CASE               the number of the case
 --camera FILE.pub         a camera that it is for; may be repeated
 --from TIME, --to TIME    UTC, as 2026-11-21 or 2026-11-21T10:20:30Z; the second is exclusive
---investigator RECIPIENT  who can read the answers: age1..., or a file with it
+--investigator RECIPIENT  who can read the answers: age1..., or a file with it; a key in hardware
+                          too (age1tag1..., age1tagpq1...)
 --expires TIME            a time, or a duration as 14d (default: 14d)
 --purpose restore         to bring back people in a public stream (`sealshot restore`); a warrant
                           without it opens shots, and only these

@@ -217,7 +217,7 @@ def _resigned(header: bytes) -> bytes:
     return header + b"--- " + age.encode_base64(mac) + b"\n" + nonce + chunk
 
 
-KNOWN = age._write_stanza(KEY.recipient.wrap(bytes(16)))
+KNOWN = age.write_stanza(KEY.recipient.wrap(bytes(16)))
 BROKEN_HEADERS = {
     "none": (b"", "names no recipient"),
     "long line": (KNOWN + b"-> x\n" + b"A" * 68 + b"\n", "longer than 64"),

@@ -72,7 +72,7 @@ BAD_IDENTITIES = {
     PUBLIC: "public",
     bech32.encode("age-secret-key-", bytes(31)).upper(): "32 bytes",
     bech32.encode("age-secret-key-pq-", bytes(31)).upper(): "32 bytes",
-    bech32.encode("age-plugin-yubikey-", bytes(40)).upper(): "neither an X25519 key",
+    bech32.encode("age-plugin-yubikey-", bytes(40)).upper(): "in hardware",
     "-----BEGIN OPENSSH PRIVATE KEY-----": "malformed|mixed",
 }
 
