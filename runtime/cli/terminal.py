@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.measure import Measurement
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -29,6 +30,9 @@ from sealshot.runtime.errors import SealshotError
 
 FIRST_LOG_S, LONGEST_LOG_S = 10.0, 3600.0
 """Between two lines on progress in a log, which grow rarer: each wait is twice the last one."""
+
+WITHOUT_EDGE = 1000
+"""Columns of what is no terminal, and has no edge to wrap at."""
 
 ERROR, WARNING, INFO = 3, 4, 6
 """Levels of syslog."""
@@ -158,18 +162,40 @@ def say_json(value: Any) -> None:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]], title: str = "") -> None:
-    """Print a table; columns whose head starts with ``>`` are right-aligned."""
+    """Print a table; columns whose head starts with ``>`` are right-aligned.
+
+    On a terminal that would have to cut words, each row is a list: a line for each column.
+    """
+    rows = [[printable(cell) for cell in row] for row in rows]
     grid = Table(title=title or None, title_justify="left", box=None, pad_edge=False)
     for column in columns:
         right = column.startswith(">")
         grid.add_column(column.lstrip(">"), justify="right" if right else "left", overflow="fold")
     for row in rows:
-        grid.add_row(*map(printable, row))
+        grid.add_row(*row)
     out = Console(highlight=False, markup=False)
     if not out.is_terminal:
-        out.width = 1000  # a pipe has no edge to wrap at
+        out.width = WITHOUT_EDGE
     with _answering():
-        out.print(grid)
+        free = out.options.update(max_width=WITHOUT_EDGE)
+        if Measurement.get(out, free, grid).minimum <= out.width:
+            out.print(grid)
+            return
+        if title:
+            out.print(title)
+        for number, row in enumerate(rows):
+            if number:
+                out.print()
+            out.print(_as_list([column.lstrip(">") for column in columns], row))
+
+
+def _as_list(heads: Sequence[str], row: Sequence[str]) -> Table:
+    lines = Table.grid("", "", padding=(0, 2, 0, 0))
+    lines.columns[1].overflow = "fold"
+    for head, cell in zip(heads, row, strict=True):
+        if cell:
+            lines.add_row(head, cell)
+    return lines
 
 
 class Bar:

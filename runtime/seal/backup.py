@@ -81,7 +81,9 @@ def kept_keys(secrets: Path, holds: Path, policy: Policy) -> list[Kept]:
 def published_until(keys: EpochKeys, now: datetime, ahead: timedelta) -> list[EpochKey]:
     """Return the living keys that a second custodian has published.
 
-    One that cannot be trusted is told and left: the others are as good.
+    Each is asked for by itself, but for those that ``keys`` has kept, and for what is further ahead
+    than two in a row that are not there. One that cannot be trusted is told and left: the others
+    are as good.
 
     Raises:
         SealError: none that is there is signed by that custodian.
@@ -89,11 +91,16 @@ def published_until(keys: EpochKeys, now: datetime, ahead: timedelta) -> list[Ep
     before = keys.policy.retention_time + timedelta(days=2)  # of the oldest that may live
     epochs = next_epochs(now - before, keys.policy.epoch, before + ahead)
     found, wrong = [], []
+    missed = 0
     for epoch in epochs:
         try:
             found.append(keys.get(epoch))
         except SealError as error:
             wrong.append(error)
+            continue
+        missed = missed + 1 if found[-1] is None and epoch_start(epoch) > now else 0
+        if missed == 2:
+            break
     living = [key for key in found if key is not None and key.destroy_at > now]
     if wrong and not living:
         raise wrong[0]

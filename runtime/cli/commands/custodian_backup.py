@@ -10,6 +10,7 @@ from sealshot.runtime.cli.arguments import Arguments
 from sealshot.runtime.cli.commands.answering import go_by
 from sealshot.runtime.cli.commands.custodian_folder import (
     CLOCK,
+    FETCHED,
     HOLDS,
     LOG,
     SECRETS,
@@ -70,7 +71,8 @@ def backup(arguments: Arguments, argv: list[str]) -> int:
         warn(clock.warning)
     now = clock.earliest  # the backup of what is over is deleted
     rules = replace(policy, custodian=second, epoch_keys=given.published)
-    there = published_until(EpochKeys(rules, None), now, AHEAD)
+    cache = folder / FETCHED if "://" in given.published else None
+    there = published_until(EpochKeys(rules, cache), now, AHEAD)
     if not there:
         raise InputError(
             f"{second.name} has published no key that lives in {given.published}",

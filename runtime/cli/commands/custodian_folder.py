@@ -3,6 +3,7 @@
 custodian.key     the signing key        log       what it did
 NAME.pub          the public half        clock     when it was last right
 epochs/           keys of epochs         holds/    keys of cases, and what they open
+second/           public keys of a second custodian that were fetched, for backups
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from sealshot.runtime.seal.signing import SigningKey
 from sealshot.runtime.seal.succession import read_policy
 
 SIGNING_KEY, LOG, CLOCK, SECRETS, HOLDS = "custodian.key", "log", "clock", "epochs", "holds"
+FETCHED = "second"
 
 
 def read_own(folder: Path, policy_file: Path) -> tuple[Policy, Party, SigningKey]:

@@ -168,6 +168,7 @@ def main(argv: list[str]) -> int:
         kept = [read_file(path, "checkpoint", CHECKPOINT_LIMIT) for path in given.checkpoint]
         objects, changed = _as_logged(objects, warrant, kept)
         opener = partial(_open_together, warrant, policy, answers, rewraps)
+    made = not given.folder.exists()
     make_folder(given.folder, "name another with -o")
     if given.sheet and not given.force:
         _must_be_new(given.folder / SHEET)
@@ -187,7 +188,9 @@ def main(argv: list[str]) -> int:
                 opened.append(Result(one.name, shot.metadata, files))
                 names.add(name)
 
-    if given.sheet:
+    if made and not opened:
+        given.folder.rmdir()
+    elif given.sheet:
         shots = [(result.metadata, [file.name for file in result.files]) for result in opened]
         _write_all(given.folder, {SHEET: write_sheet(shots).encode()})
     _tell_failed(failed)

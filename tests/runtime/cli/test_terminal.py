@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 
 import pytest
+from rich.console import Console
 
 from sealshot.runtime.cli import terminal
 
@@ -36,3 +38,18 @@ def test_what_is_logged_is_printed(capfd, level, line) -> None:
         logger.debug("nor is this")
     logger.info("nor this, afterwards")
     assert capfd.readouterr().err == ""
+
+
+def test_a_table_that_a_terminal_is_too_narrow_for_is_a_list(monkeypatch, capsys) -> None:
+    columns, rows = ("camera", ">sealed", "ended"), [("cam1", "12345678", "yes"), ("cam2", "7", "")]
+    printed = {}
+    for width in (40, 20):
+        console = partial(Console, force_terminal=True, color_system=None, width=width)
+        monkeypatch.setattr(terminal, "Console", console)
+        terminal.table(columns, rows)
+        printed[width] = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+    assert printed[40] == ["camera    sealed  ended", "cam1    12345678  yes", "cam2           7"]
+    assert printed[20] == [
+        *("camera  cam1", "sealed  12345678", "ended   yes", ""),
+        *("camera  cam2", "sealed  7"),
+    ]

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
-from dataclasses import dataclass, replace
+import threading
 from datetime import timedelta
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from court import Commands
 
 from sealshot.runtime.age import age
 from sealshot.runtime.cli.commands.custodian_folder import HOLDS, LOG, SECRETS
 from sealshot.runtime.cli.commands.parties import read_signing_key, single_identity
-from sealshot.runtime.cli.main import main
 from sealshot.runtime.errors import SealError
 from sealshot.runtime.seal.documents import Document
 from sealshot.runtime.seal.entries import BackedUp, Restored
@@ -22,17 +23,12 @@ from sealshot.runtime.seal.log_lines import entries_of, lines_in
 from sealshot.runtime.seal.signing import SigningKey
 from sealshot.runtime.seal.times import format_time, parse_time, utc_now
 from sealshot.runtime.seal.warrant import read_warrant
-from sealshot.runtime.vault.keeper import Keeper
 
 D, H = timedelta(days=1), timedelta(hours=1)
 
 
-@dataclass(frozen=True)
-class World:
+class World(Commands):
     """A custodian, and a second one that publishes keys for its backups."""
-
-    parties: object
-    folder: Path
 
     @property
     def first(self) -> Path:
@@ -46,19 +42,13 @@ class World:
     def backup(self) -> Path:
         return self.folder / "backup"
 
-    @property
-    def policy(self) -> list[object]:
-        return ["--policy", self.parties.policy]
-
-    def run(self, *arguments: object) -> int:
-        return main([str(argument) for argument in arguments])
-
     def rotate_second(self) -> int:
         to = ["--to", self.folder / "published", "--ahead", "2d", "--second"]
         return self.run("custodian", "rotate", self.second, *self.policy, *to)
 
-    def back_up(self) -> int:
-        by = ["--second", self.second / "second.pub", "--from", self.folder / "published"]
+    def back_up(self, published: str = "") -> int:
+        published = published or str(self.folder / "published")
+        by = ["--second", self.second / "second.pub", "--from", published]
         ask = ["custodian", "backup", self.first, *self.policy, *by]
         return self.run(*ask, "--to", self.backup)
 
@@ -86,23 +76,11 @@ class World:
             assert self.run(*sign) == 0
         assert self.run("policy", "adopt", change, *self.policy) == 0
 
-    def warrant(self, name: str, *more: object) -> Path:
-        out = self.folder / name
-        recipient = self.parties.investigator.read_text().partition("public key: ")[2].split()[0]
-        new = ["warrant", "new", "--case", "7", "--camera", self.parties.camera_pub, *self.policy]
-        new += ["--from", format_time(utc_now() - H), "--to", format_time(utc_now() + H), *more]
-        assert self.run(*new, "--investigator", recipient, "-o", out) == 0
-        for signer in ("judge", "police"):
-            key = ["--key", self.parties.key(signer)]
-            assert self.run("warrant", "sign", out, *self.policy, *key) == 0
-        return out
-
     def hold(self, until: timedelta) -> Path:
         """Put a shot on hold; return the folder of its case."""
-        at = ["--purpose", "hold", "--until", format_time(utc_now() + until)]
-        warrant, request = self.warrant(f"{until.days}.json", *at), self.folder / "held.zip"
-        under = ["--warrant", warrant, *self.policy]
-        assert self.run("open", self.folder / "vault", *under, "--request", request) == 0
+        warrant = self.warrant(f"{until.days}.json", "judge", "police", until=until)
+        under, request = ["--warrant", warrant, *self.policy], self.folder / "held.zip"
+        assert self.run("open", self.vault, *under, "--request", request) == 0
         assert self.run("custodian", "hold", request, *under, "--keys", self.first) == 0
         return self.first / HOLDS / read_warrant(warrant).digest
 
@@ -123,8 +101,7 @@ def test_what_was_sealed_opens_after_the_custodian_s_machine_is_gone(
     world: World, shot, origin, capsys: pytest.CaptureFixture[str]
 ) -> None:
     parties, folder, third = world.parties, world.folder, world.folder / "third"
-    with Keeper(folder / "vault", parties.sealing()) as keeper:
-        keeper.put(replace(shot, utc=format_time(utc_now())), origin)
+    world.put(shot, origin)
     case = world.hold(60 * D)
     capsys.readouterr()
     assert world.back_up() == 0
@@ -146,7 +123,7 @@ def test_what_was_sealed_opens_after_the_custodian_s_machine_is_gone(
     rotate = ["custodian", "rotate", third, *world.policy, *to]
     assert world.run(*rotate, "--ahead", "2d") == 0
     assert secrets_of(third) == kept
-    warrant, request = world.warrant("w.json"), folder / "r.zip"
+    warrant, request = world.warrant("w.json", "judge", "police"), folder / "r.zip"
     opening = ["open", folder / "vault", "--warrant", warrant, *world.policy]
     assert world.run(*opening, "--request", request) == 0
     answers: list[object] = []
@@ -161,6 +138,32 @@ def test_what_was_sealed_opens_after_the_custodian_s_machine_is_gone(
         answers += ["--answer", out]
     reader = ["--identity", parties.investigator, "-o", folder / "out"]
     assert world.run(*opening, *answers, *reader) == 0
+
+
+def test_what_was_fetched_is_not_asked_for_again(world: World) -> None:
+    asked: list[str] = []
+
+    class Handler(SimpleHTTPRequestHandler):
+        def __init__(self, *arguments: object) -> None:
+            super().__init__(*arguments, directory=str(world.folder / "published"))
+
+        def log_request(self, *_: object) -> None:
+            asked.append(Path(self.path).stem)
+
+        log_message = log_request
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}"
+        assert world.back_up(address) == 0
+        there = {path.stem for path in (world.folder / "published").glob("*.json")}
+        assert there < set(asked)
+        ahead = {epoch for epoch in asked if epoch > max(there)}
+        assert len(ahead) == 2
+        asked.clear()
+        assert world.back_up(address) == 0
+        server.shutdown()
+    assert not there & set(asked)
 
 
 def test_a_backup_dies_on_its_day(
@@ -189,8 +192,7 @@ def test_a_backup_dies_on_its_day(
 def test_a_case_is_backed_up_to_what_dies_before_it_or_told(
     world: World, shot, origin, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with Keeper(world.folder / "vault", world.parties.sealing()) as keeper:
-        keeper.put(replace(shot, utc=format_time(utc_now())), origin)
+    world.put(shot, origin)
     short, long = world.hold(5 * D), world.hold(60 * D)
     capsys.readouterr()
     assert world.back_up() == 2  # the second custodian is new: what it has lives for 30 days
@@ -370,8 +372,7 @@ def test_what_a_killed_restore_left_dies_on_its_day(
 def test_folders_are_there_after_a_power_cut_and_others_read_no_case(
     world: World, shot, origin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with Keeper(world.folder / "vault", world.parties.sealing()) as keeper:
-        keeper.put(replace(shot, utc=format_time(utc_now())), origin)
+    world.put(shot, origin)
     case = world.hold(60 * D)
     durable: set[Path] = set()
     monkeypatch.setattr("sealshot.runtime.files.fsync_folder", durable.add)

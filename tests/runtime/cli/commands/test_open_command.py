@@ -54,7 +54,7 @@ def open_(identity_file: Path, tmp_path: Path) -> Open:
 
 
 def _names(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())
+    return sorted(path.name for path in folder.glob("*"))  # none where there is no folder
 
 
 def test_an_object_becomes_private_files(
@@ -244,6 +244,16 @@ def test_a_wrong_identity_file_opens_nothing(one: Path, tmp_path: Path, capsys) 
     assert "line 1: the identity is malformed" in error
     assert "QQQQ" not in error
     assert not (tmp_path / "out").exists()
+
+
+def test_where_nothing_opens_no_folder_is_left(one: Path, tmp_path: Path, open_: Open) -> None:
+    argv = ["open", str(one), "--identity", str(tmp_path / "other"), "-o", str(tmp_path / "out")]
+    write_identity(tmp_path / "other", X25519Identity.generate())
+    assert main([*argv, "--sheet"]) == 2
+    assert not (tmp_path / "out").exists()
+    (tmp_path / "out").mkdir()
+    assert main(argv) == 2
+    assert (tmp_path / "out").exists()  # it was there before
 
 
 def test_an_empty_folder_is_no_vault(open_: Open, tmp_path: Path, capsys) -> None:

@@ -2,51 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from court import Commands
 
-from sealshot.runtime.cli.main import main
 from sealshot.runtime.seal.archive import read_zip
 from sealshot.runtime.seal.entries import Refused, Rewrapped
 from sealshot.runtime.seal.log_lines import entries_of, lines_in
 from sealshot.runtime.seal.times import format_time, utc_now
-from sealshot.runtime.vault.keeper import Keeper
 
 D, H = timedelta(days=1), timedelta(hours=1)
 
 
-@dataclass(frozen=True)
-class World:
+class World(Commands):
     """A vault with a shot on hold, and a policy whose police left for the court since."""
-
-    parties: object
-    folder: Path
-
-    @property
-    def vault(self) -> Path:
-        return self.folder / "vault"
-
-    @property
-    def policy(self) -> list[object]:
-        return ["--policy", self.parties.policy]
-
-    def run(self, *arguments: object) -> int:
-        return main([str(argument) for argument in arguments])
-
-    def warrant(self, name: str, *signers: str, until: timedelta | None = None) -> Path:
-        out = self.folder / name
-        recipient = self.parties.investigator.read_text().partition("public key: ")[2].split()[0]
-        new = ["warrant", "new", "--case", "7", "--camera", self.parties.camera_pub, *self.policy]
-        new += ["--from", format_time(utc_now() - H), "--to", format_time(utc_now() + H)]
-        new += ["--purpose", "hold", "--until", format_time(utc_now() + until)] if until else []
-        assert self.run(*new, "--investigator", recipient, "-o", out) == 0
-        for name in signers:
-            key = ["--key", self.parties.key(name)]
-            assert self.run("warrant", "sign", out, *self.policy, *key) == 0
-        return out
 
     def request(self, warrant: Path, name: str, *options: object) -> Path:
         out = self.folder / name
@@ -75,11 +46,9 @@ class World:
 
 @pytest.fixture
 def world(copied_parties, tmp_path: Path, shot, origin) -> World:
-    from dataclasses import replace
-
-    with Keeper(tmp_path / "vault", copied_parties.sealing()) as keeper:
-        keeper.put(replace(shot, utc=format_time(utc_now())), origin)
-    return World(copied_parties, tmp_path)
+    made = World(copied_parties, tmp_path)
+    made.put(shot, origin)
+    return made
 
 
 def let_the_court_follow_the_police(world: World) -> None:
