@@ -47,8 +47,8 @@ class World(Commands):
         return self.run("custodian", "rotate", self.second, *self.policy, *to)
 
     def back_up(self, published: str = "") -> int:
-        published = published or str(self.folder / "published")
-        by = ["--second", self.second / "second.pub", "--from", published]
+        source = published or self.folder / "published"
+        by = ["--second", self.second / "second.pub", "--from", source]
         ask = ["custodian", "backup", self.first, *self.policy, *by]
         return self.run(*ask, "--to", self.backup)
 
@@ -158,8 +158,7 @@ def test_what_was_fetched_is_not_asked_for_again(world: World) -> None:
         assert world.back_up(address) == 0
         there = {path.stem for path in (world.folder / "published").glob("*.json")}
         assert there < set(asked)
-        ahead = {epoch for epoch in asked if epoch > max(there)}
-        assert len(ahead) == 2
+        assert len({epoch for epoch in asked if epoch > max(there)}) == 2
         asked.clear()
         assert world.back_up(address) == 0
         server.shutdown()
