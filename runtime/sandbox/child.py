@@ -25,7 +25,6 @@ from sealshot.runtime.sandbox.messages import (
     CREDIT,
     PLANES,
     ROOM,
-    SLOTS,
     Broken,
     Ended,
     Need,
@@ -96,41 +95,40 @@ def _serve(parent: socket.socket, memory: int, request: Request) -> None:
         return
     try:
         parent.send(pack(_opened(stream)))
-        slots = _Slots(parent, memory)
+        room = _Room(parent, memory)
         while (picture := stream.read()) is not None:
             raw, planes = _raw(picture.raw) if request.raw else (Raw(), [])
-            slots.write([memoryview(picture.bgr.planes[0]), *planes])
+            room.write([memoryview(picture.bgr.planes[0]), *planes])
             parent.send(pack(_shown(picture, raw, stream)))
+            del picture, planes  # its memory is for the next one
         parent.send(pack(Ended(stream.damaged, stream.moves)))
     finally:
         stream.close()
 
 
-class _Slots:
-    """Shared memory that pictures lie in one after the other, until they were copied out."""
+class _Room:
+    """Shared memory that a picture lies in until it was copied out."""
 
     def __init__(self, parent: socket.socket, memory: int) -> None:
         self._parent, self._memory = parent, memory
         self._map: mmap.mmap | None = None
-        self._room, self._free, self._next = 0, SLOTS, 0
+        self._size, self._free = 0, True
 
     def write(self, parts: list[memoryview]) -> None:
-        """Lay parts behind each other into the next slot, once it is free.
+        """Lay parts behind each other, once there is room.
 
         Raises:
             ConnectionError: nobody is there any more.
         """
         size = sum(part.nbytes for part in parts)
-        if size > self._room:
+        if size > self._size:
             self._parent.send(pack(Need(size)))
-            while size > self._room:
+            while size > self._size:
                 self._listen()
         while not self._free:
             self._listen()
         assert self._map is not None
-        self._free -= 1
-        at = self._next * self._room
-        self._next = (self._next + 1) % SLOTS
+        self._free, at = False, 0
         for part in parts:
             self._map[at : at + part.nbytes] = part.cast("B") if part.format != "B" else part
             at += part.nbytes
@@ -138,11 +136,10 @@ class _Slots:
     def _listen(self) -> None:
         said = self._parent.recv(ROOM.size)
         if said == CREDIT:
-            self._free += 1
+            self._free = True
         elif len(said) == ROOM.size:
-            (self._room,) = ROOM.unpack(said)
-            self._map = mmap.mmap(self._memory, SLOTS * self._room)
-            self._next = 0
+            (self._size,) = ROOM.unpack(said)
+            self._map = mmap.mmap(self._memory, self._size)
         else:
             raise ConnectionError
 

@@ -223,6 +223,7 @@ class Media:
                 self.damaged += 1
                 continue
             yield picture
+            del picture  # its memory is for the next one
 
     def _picture(self, frame: av.VideoFrame) -> Decoded:
         stamp = frame.pts if frame.pts is not None else frame.dts

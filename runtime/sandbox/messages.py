@@ -11,12 +11,10 @@ from dataclasses import asdict, dataclass, field
 from struct import Struct
 from typing import Any, NamedTuple, TypeAlias
 
-SLOTS = 2
-"""Pictures that may lie in shared memory: one is written while the one before is copied out."""
 CREDIT = b"+"
-"""Sent for each picture that was copied out."""
+"""Sent for each picture that was copied out: one lies in shared memory, while the next is made."""
 ROOM = Struct("<Q")
-"""Answers :class:`Need`: bytes of a slot from now on."""
+"""Answers :class:`Need`: bytes of shared memory from now on."""
 PLANES = 4
 MOST = 2048
 """No message back is larger, in bytes."""
@@ -121,7 +119,7 @@ class Raw(NamedTuple):
 
 
 class Shown(NamedTuple):
-    """A picture lies in the next slot: its BGR rows, then the planes of ``raw``."""
+    """A picture lies in shared memory: its BGR rows, then the planes of ``raw``."""
 
     width: int
     height: int

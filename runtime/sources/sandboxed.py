@@ -29,7 +29,6 @@ from sealshot.runtime.sandbox.messages import (
     CREDIT,
     MOST,
     ROOM,
-    SLOTS,
     Broken,
     Ended,
     Guards,
@@ -90,7 +89,7 @@ class Sandboxed:
         """
         self.damaged, self.moves = 0, False
         self._told = self._over = False
-        self._room, self._next = 0, 0
+        self._room = 0
         self._map: mmap.mmap | None = None
         self._pixels = np.empty(0, np.uint8)
         self._memory = -1
@@ -196,28 +195,25 @@ class Sandboxed:
         return said
 
     def _make_room(self, size: int) -> None:
-        """Let slots be of a size; what lay in them was copied out."""
+        """Let shared memory be of a size; what lay in it was copied out."""
         if not self._room < size <= LARGEST:
             raise NoVideoError(f"one of its pictures takes {size:,} bytes", lasting=True)
         self._room = -(-size // PAGE) * PAGE
         try:
-            os.ftruncate(self._memory, SLOTS * self._room)
-            self._map = mmap.mmap(self._memory, SLOTS * self._room, prot=mmap.PROT_READ)
+            os.ftruncate(self._memory, self._room)
+            self._map = mmap.mmap(self._memory, self._room, prot=mmap.PROT_READ)
         except OSError as error:
             why = f"there is no memory for its pictures of {size:,} bytes: {error.strerror}"
             raise NoVideoError(why, ROOM_HINT, ours=True) from None
         self._pixels = np.frombuffer(self._map, np.uint8)
-        self._next = 0
         self._say(ROOM.pack(self._room))
 
     def _take(self, said: Shown) -> Picture:
         """Copy a picture out; what the process writes there from now on changes nothing."""
-        at, self._next = self._next * self._room, (self._next + 1) % SLOTS
-        slot = self._pixels[at : at + self._room]
         taken = said.height * abs(said.stride)
         if not (said.width and said.height and 3 * said.width <= abs(said.stride)):
             raise self._nonsense()
-        if taken > len(slot):
+        if taken > len(self._pixels):
             raise self._nonsense()
         turn = Turn(bool(said.turn & 1), bool(said.turn & 2), bool(said.turn & 4))
         raw = None
@@ -225,10 +221,10 @@ class Sandboxed:
             from sealshot.runtime.sources.raw import raw_of  # it loads FFmpeg
 
             try:
-                raw = raw_of(said.raw, slot[taken:], turn)
+                raw = raw_of(said.raw, self._pixels[taken:], turn)
             except ValueError:
                 raise self._nonsense() from None
-        image = _copied(slot[:taken], said, turn)
+        image = _copied(self._pixels[:taken], said, turn)
         self._say(CREDIT)
         self.damaged, self.moves = said.damaged, said.moves
         if said.strange_matrix >= 0 and not self._told:
