@@ -25,20 +25,19 @@ import numpy as np
 
 from sealshot.runtime.detect.boxes import iou, nested, scaled, square
 from sealshot.runtime.detect.changes import Changes, Places, shrunk
-from sealshot.runtime.detect.mtcnn import FAST, ONET_OVERLAP, Found, Mtcnn, View
+from sealshot.runtime.detect.mtcnn import ALL_LEVELS, FAST, ONET_OVERLAP, Found, Mtcnn, View
 from sealshot.runtime.types import Face, Floats, Image
 
 LOOK_EVERY_S = 0.12
 """Who is in view for 0.3 s is seen for what makes a person, see ``Settings.min_seen_s``."""
 NEARLY_ALL = 0.8
 """Of a look: with so much due or more the whole picture is looked at."""
-CLOSE_LOOK_EVERY = 4
-"""Of so many looks at a place one is as the detector's settings say, the others are quick ones."""
 WHOLE_LOOK_EVERY = 8
-"""Of so many looks one takes also what did not change; a multiple of ``CLOSE_LOOK_EVERY``."""
+"""Of so many looks at a place one is as the detector's settings say, and takes also what did not
+change; the others are quick ones."""
 CELLS_A_FACE = 3
 """Side of the smallest face, in cells in which changes are told."""
-QUICK = replace(FAST, thresholds=(0.85, 0.7, 0.7), coarse_levels=2)
+QUICK = replace(FAST, thresholds=(0.85, 0.7, 0.7), coarse_levels=ALL_LEVELS)
 """Fewer windows, and of what the P-net proposes the clear third, in which nearly all faces are."""
 SURE_SCORE = 0.9
 """Of the O-net: below it a known face is looked at again, and so is what lies in it or around."""
@@ -111,9 +110,10 @@ class Glances:
     def _take(self, view: View, part: Part) -> Floats:
         """Take a part of a look: the P-net's boxes."""
         assert self._changes is not None
-        where = None if part.since is None else self._changes.after(part.since)
-        settings = None if part.close else QUICK
-        return self._net.propose(view, part.first, part.last, where=where, settings=settings)
+        if part.since is None:
+            return self._net.propose(view, part.first, part.last)
+        where = self._changes.after(part.since)
+        return self._net.propose(view, part.first, part.last, where=where, settings=QUICK)
 
     def _find(
         self,
@@ -190,11 +190,9 @@ class Part:
 
     first: float
     last: float
-    close: bool
-    """Whether it is done as the detector's settings say, or quickly."""
     since: float | None
-    """Only what changed later than this is looked at, counted in looks: when the last look of this
-    kind came to the first of these rows. None: all of it."""
+    """Only what changed later than this is looked at, and quickly, counted in looks: when the last
+    look came to the first of these rows. None: all of it, closely."""
 
 
 def due(start: float, end: float) -> list[Part]:
@@ -203,9 +201,8 @@ def due(start: float, end: float) -> list[Part]:
     while start < end:
         number = int(start)
         stop = min(end, number + 1)
-        whole, close = (number % every == 0 for every in (WHOLE_LOOK_EVERY, CLOSE_LOOK_EVERY))
-        since = None if whole else start - (CLOSE_LOOK_EVERY if close else 1)
-        parts.append(Part(start - number, stop - number, close, since))
+        since = start - 1 if number % WHOLE_LOOK_EVERY else None
+        parts.append(Part(start - number, stop - number, since))
         start = stop
     return parts
 

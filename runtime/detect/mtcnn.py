@@ -37,6 +37,8 @@ RNET_PX, ONET_PX = 24, 48  # what the networks look at
 RNET_CHUNK, ONET_CHUNK = 32, 8  # larger ones are no faster and take more memory
 PYRAMID_OVERLAP, RNET_OVERLAP, ONET_OVERLAP = 0.7, 0.7, 0.7
 SAME_FACE_IOU = 0.5
+ALL_LEVELS = 64
+"""More than any image has."""
 
 
 @dataclass(frozen=True)
