@@ -24,6 +24,7 @@ from sealshot.runtime.sandbox.media import Decoded, NoStreamError, Stream, open_
 from sealshot.runtime.sandbox.messages import (
     CREDIT,
     PLANES,
+    PROTOCOL,
     ROOM,
     Broken,
     Ended,
@@ -86,6 +87,10 @@ def _end_with(parent: socket.socket) -> None:
 
 
 def _serve(parent: socket.socket, memory: int, request: Request) -> None:
+    if request.protocol != PROTOCOL:
+        why = b"sealshot was updated while this program ran"
+        parent.send(pack(Refused(lasting=True, unread=False, why=why, hint=b"start it again")))
+        return
     try:
         stream = open_stream(request)
     except NoStreamError as error:

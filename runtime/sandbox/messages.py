@@ -11,6 +11,9 @@ from dataclasses import asdict, dataclass, field
 from struct import Struct
 from typing import Any, NamedTuple, TypeAlias
 
+PROTOCOL = 2
+"""Raised with each change of what is said, :class:`Refused` excepted: who starts a process may run
+since before an update."""
 CREDIT = b"+"
 """Sent for each picture that was copied out: one lies in shared memory, while the next is made."""
 ROOM = Struct("<Q")
@@ -52,6 +55,7 @@ class Request:
     """Whether sockets of other programs of this machine may be used, as names by mDNS need it."""
     environment: dict[str, str] = field(default_factory=dict)
     """Variables that FFmpeg reads."""
+    protocol: int = PROTOCOL
     device: str = ""
     """What is to decode it; empty for the processor. None can be had by who gave its rights up."""
 

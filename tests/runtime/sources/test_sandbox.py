@@ -24,6 +24,7 @@ import numpy as np
 import pytest
 
 from sealshot.runtime.sandbox.messages import (
+    PROTOCOL,
     Ended,
     Guards,
     MessageError,
@@ -31,6 +32,7 @@ from sealshot.runtime.sandbox.messages import (
     Opened,
     Raw,
     Refused,
+    Request,
     Shown,
     pack,
     unpack,
@@ -45,6 +47,14 @@ from sealshot.runtime.sources.sandboxed import Sandboxed
 from sealshot.runtime.types import Frame
 
 ROOT = Path(__file__).parents[3] / ".package"
+
+
+def test_who_runs_since_before_an_update_is_told_to_start_again(make_video) -> None:
+    older = Request(str(make_video()), protocol=PROTOCOL - 1)
+    with pytest.raises(NoVideoError, match="updated while this program ran") as refused:
+        Sandboxed(older)
+    assert refused.value.lasting
+    assert refused.value.hint == "start it again"
 
 
 def child_of(source: object) -> int:
