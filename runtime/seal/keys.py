@@ -82,7 +82,7 @@ def parse_identity(text: str) -> PrivateKey:
         )
     if prefix.startswith(plugin.IDENTITY_PREFIX):
         raise SealError(
-            "the identity is in hardware: `open`, `restore` and `evidence` alone take it",
+            "the identity is in hardware: `open`, `restore`, `evidence`, `authority new` take it",
             hint="its recipient stands in the file, or its plugin (age-plugin-...) prints it",
         )
     if prefix == hybrid.IDENTITY_PREFIX and text.isupper():

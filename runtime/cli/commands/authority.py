@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from sealshot.runtime.age import age
 from sealshot.runtime.age.hybrid import HybridIdentity
+from sealshot.runtime.age.plugin import PluginIdentity
 from sealshot.runtime.age.x25519 import X25519Identity
 from sealshot.runtime.cli.arguments import Arguments, file_in_folder, run_action
 from sealshot.runtime.cli.commands.answering import (
@@ -17,11 +19,12 @@ from sealshot.runtime.cli.commands.answering import (
 from sealshot.runtime.cli.commands.parties import (
     add_name,
     authority_of,
+    read_authority,
     read_rewraps,
-    single_identity,
+    write_authority_in_hardware,
     write_party,
 )
-from sealshot.runtime.cli.terminal import note, say, warn
+from sealshot.runtime.cli.terminal import Prompter, note, say, warn
 from sealshot.runtime.cli.words import counted
 from sealshot.runtime.errors import InputError, SealError
 from sealshot.runtime.seal.ceremony import read_request
@@ -29,7 +32,12 @@ from sealshot.runtime.seal.container import Container
 from sealshot.runtime.seal.documents import read_file, write_file
 from sealshot.runtime.seal.entries import Refused, Rewrapped
 from sealshot.runtime.seal.epochs import is_over
-from sealshot.runtime.seal.keys import PrivateKey, write_identity
+from sealshot.runtime.seal.keys import (
+    PrivateKey,
+    parse_recipients,
+    read_openers,
+    write_identity,
+)
 from sealshot.runtime.seal.log import Log
 from sealshot.runtime.seal.party import Party
 from sealshot.runtime.seal.quorum import open_share
@@ -42,6 +50,7 @@ from sealshot.runtime.seal.warrant import RefusedError, check_hold, read_warrant
 
 USAGE = """\
 usage: sealshot authority new FILE.key [--name NAME] [--classical]
+       sealshot authority new FILE.key [--name NAME] --hardware IDENTITY --recipient RECIPIENT
        sealshot authority answer REQUEST --warrant FILE --policy FILE --key FILE.key -o FILE
                                  [--hold FILE] [--rewrap FILE]... [--log FILE] [--again] [--json]
        sealshot authority rewrap REQUEST --hold FILE --policy FILE --key FILE.key -o FILE
@@ -49,7 +58,9 @@ usage: sealshot authority new FILE.key [--name NAME] [--classical]
 
 new     Make the keys of an authority, on its own machine. FILE.key is secret and stays there: an
         age identity file, from which the signing key is derived too. FILE.pub goes to whoever
-        writes the policy.
+        writes the policy. Where the key that opens its shares is in hardware, FILE.key has what
+        the plugin of that says of it, and a signing key: a thief of the file alone opens nothing.
+        A test file is sealed and opened first.
 answer  Open this authority's share of each shot in REQUEST that the warrant is for, and write the
         shares to -o, sealed to the investigator whom the warrant names. Each answer and each
         refusal is logged first. The exit code is 2 if a shot was refused. A shot that is over its
@@ -63,6 +74,8 @@ rewrap  When authorities change hands, before one who leaves destroys its key: c
 --name NAME  of the authority (default: FILE)
 --classical  X25519 instead of ML-KEM-768 with X25519: every `age` program opens its shares, and so
              may a quantum computer, one day
+--hardware IDENTITY  the identity file (AGE-PLUGIN-...) that age-plugin-NAME made
+--recipient RECIPIENT  that belongs to it: age1tagpq1... or age1tag1...
 --hold FILE  the warrant by which shots are held beyond their retention
 --rewrap FILE  what others have rewrapped for this authority; may be repeated
 --log FILE   the log (default: FILE.log beside the key); see `sealshot log`
@@ -89,7 +102,13 @@ def _new(argv: list[str]) -> int:
     arguments.add_argument("file", type=Path)
     add_name(arguments)
     arguments.add_argument("--classical", action="store_true")
+    arguments.add_argument("--hardware")
+    arguments.add_argument("--recipient")
     given = arguments.parse_args(argv)
+    if (given.classical and given.hardware) or bool(given.hardware) != bool(given.recipient):
+        arguments.error("--hardware and --recipient go together, and without --classical")
+    if given.hardware:
+        return _new_in_hardware(given.file, given.name, given.hardware, given.recipient)
     kind = X25519Identity if given.classical else HybridIdentity
     identity: PrivateKey = kind.generate()
     name = given.name or given.file.stem
@@ -97,6 +116,24 @@ def _new(argv: list[str]) -> int:
     party = Party("authority", name, key.verify_key, identity.recipient)
     public = given.file.with_suffix(".pub")
     write_party(public, party, key, lambda: write_identity(given.file, identity))
+    say(str(public))
+    return 0
+
+
+def _new_in_hardware(file: Path, name: str | None, identity_file: str, text: str) -> int:
+    openers = read_openers(identity_file, Prompter())
+    [recipient], identity = parse_recipients([text]), openers[0]
+    if len(openers) != 1 or not isinstance(identity, PluginIdentity):
+        raise InputError(
+            f"{identity_file} does not hold one key in hardware (AGE-PLUGIN-...)",
+            hint="give what the plugin of the hardware wrote; without --hardware a key is made",
+        )
+    note("a test of the key: whoever holds it may be asked to touch it")
+    age.decrypt(age.encrypt(b"", [recipient]), openers)  # else no share would ever open
+    key = SigningKey.generate()
+    public = file.with_suffix(".pub")
+    party = Party("authority", name or file.stem, key.verify_key, recipient)
+    write_party(public, party, key, lambda: write_authority_in_hardware(file, identity, key))
     say(str(public))
     return 0
 
@@ -164,8 +201,7 @@ class _Own:
     """What an authority has, and gives of shots whose time is not over, or that are on hold."""
 
     def __init__(self, key: Path, policy: Path, hold: Path | None, rewraps: Sequence[Path]) -> None:
-        self._identity = single_identity(key)
-        self.key = SigningKey.of_authority(self._identity)
+        self.key, self._identity = read_authority(key)
         self.policy = read_policy(policy)
         self.party = authority_of(self.policy, self.key, key)
         self.hold = read_warrant(hold) if hold else None

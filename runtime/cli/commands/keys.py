@@ -25,7 +25,8 @@ show  Print the recipient of each identity in FILE (- reads standard input).
 FILE has the form that age-keygen writes; either program reads the other's. A key that is to stay in
 hardware is made by the plugin of age for it, age-plugin-NAME: its recipient (age1tag1...,
 age1tagpq1...) can stand wherever one is asked for, and `open`, `restore` and `evidence` take its
-identity. Authorities and custodians have theirs in files: what signs for them is in there too.
+identity, `authority new --hardware` makes it that of an authority. A custodian's keys are in files,
+for they die one by one.
 
 examples:
   sealshot keys new authority.key

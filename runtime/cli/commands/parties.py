@@ -6,7 +6,10 @@ import argparse
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from sealshot.runtime.age import age
+from sealshot.runtime.age.plugin import IDENTITY_PREFIX, PluginIdentity
 from sealshot.runtime.cli.arguments import Arguments
+from sealshot.runtime.cli.terminal import Prompter
 from sealshot.runtime.errors import InputError, SealError
 from sealshot.runtime.files import write_new
 from sealshot.runtime.seal.documents import named, read_file
@@ -67,6 +70,33 @@ def read_signing_key(path: Path) -> SigningKey:
         return parse_signing_key(lines[0])
     except SealError as error:
         raise SealError(f"{path}: {error.fact}", hint=error.hint) from None
+
+
+def write_authority_in_hardware(path: Path, identity: PluginIdentity, key: SigningKey) -> None:
+    """Write the file of an authority whose shares open in hardware, and which signs by a key here.
+
+    Raises:
+        SealError: the file exists or cannot be written.
+    """
+    text = f"# verify key: {key.verify_key}\n{identity.text}\n{key.secret_text()}\n"
+    write_new(path, text, mode=0o600)
+
+
+def read_authority(path: Path) -> tuple[SigningKey, age.Identity]:
+    """Read the file of an authority: what it signs with, and what opens its shares.
+
+    Raises:
+        SealError: it is none.
+    """
+    data = read_file(path, "key", KEY_FILE_LIMIT)
+    lines = [line.strip() for line in data.decode("ascii", errors="replace").splitlines()]
+    keys = [line for line in lines if line and not line.startswith("#")]
+    if len(keys) != 2 or not keys[0].startswith(IDENTITY_PREFIX.upper()):
+        identity = single_identity(path)
+        return SigningKey.of_authority(identity), identity
+    warn_of_readers(path, path.stat().st_mode, data)
+    with named(path):
+        return parse_signing_key(keys[1]), PluginIdentity(keys[0], Prompter())
 
 
 def single_identity(path: Path) -> PrivateKey:

@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from sealshot.runtime.cli.arguments import Arguments, positive_int, run_action
-from sealshot.runtime.cli.commands.parties import single_identity
+from sealshot.runtime.cli.commands.parties import read_authority
 from sealshot.runtime.cli.terminal import note, say, say_json, table
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.files import write_new
 from sealshot.runtime.seal.documents import named, write_file
 from sealshot.runtime.seal.party import read_party
 from sealshot.runtime.seal.policy import Policy, make_policy
-from sealshot.runtime.seal.signing import SigningKey
 from sealshot.runtime.seal.succession import (
     add_version,
     check_time,
@@ -168,7 +167,7 @@ def _change(argv: list[str]) -> int:
 
 def _sign(argv: list[str]) -> int:
     given, policy, new = _proposed("sign", argv, key=True)
-    key = SigningKey.of_authority(single_identity(given.key))
+    key, _ = read_authority(given.key)
     if all(key.verify_key != a.verify_key for a in (*policy.authorities, *new.authorities)):
         raise InputError(
             f"the key {given.key} is not of an authority of the policy, old or new",

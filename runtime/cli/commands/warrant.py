@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from sealshot.runtime.cli.arguments import Arguments, run_action
-from sealshot.runtime.cli.commands.parties import authority_of, single_identity
+from sealshot.runtime.cli.commands.parties import authority_of, read_authority
 from sealshot.runtime.cli.terminal import note, say, table
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.files import write_new
@@ -15,7 +15,6 @@ from sealshot.runtime.seal.documents import write_file
 from sealshot.runtime.seal.fields import is_object_id
 from sealshot.runtime.seal.keys import parse_recipients
 from sealshot.runtime.seal.party import Party, read_party
-from sealshot.runtime.seal.signing import SigningKey
 from sealshot.runtime.seal.succession import read_policy
 from sealshot.runtime.seal.times import format_time, parse_duration, parse_time, utc_now
 from sealshot.runtime.seal.warrant import (
@@ -133,7 +132,7 @@ def _sign(argv: list[str]) -> int:
     given = arguments.parse_args(argv)
     policy = read_policy(given.policy)
     warrant = read_warrant(given.file)
-    key = SigningKey.of_authority(single_identity(given.key))
+    key, _ = read_authority(given.key)
     party = authority_of(policy, key, given.key)
     if party not in policy.authorities:
         raise InputError(

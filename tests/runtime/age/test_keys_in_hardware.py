@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import os
 import runpy
+import shutil
 import stat
 import sys
 from collections.abc import Callable
@@ -30,7 +31,7 @@ from sealshot.runtime.seal.keys import parse_identity, parse_recipient
 from sealshot.runtime.seal.times import format_time, utc_now
 from sealshot.runtime.vault.keeper import Keeper
 
-HOUR = timedelta(hours=1)
+HOUR, OTHERS = timedelta(hours=1), ("police", "ombudsman")
 PROGRAM = Path(__file__).with_name("tagged_identity.py")
 HARDWARE = SimpleNamespace(**runpy.run_path(str(PROGRAM)))
 KEY = HARDWARE.Tagged(bytes(range(1, 33)))
@@ -174,7 +175,7 @@ def test_a_pin_is_asked_for(plugin) -> None:
             opened(sealed, LOCKED, Person(wrong))
 
 
-ANSWERED = "import sys\nsys.stdin.readline()\nprint({!r}, end='', flush=True)\nsys.stdin.readline()"
+ANSWERED = "import sys\nsys.stdin.readline()\nprint({!r}, end='', flush=True)\nsys.stdin.read()"
 
 
 @pytest.mark.parametrize(
@@ -220,35 +221,87 @@ def test_where_a_key_in_a_file_is_needed_it_is_told() -> None:
         parse_identity(KEY.identity)
 
 
+def run(*arguments: object) -> int:
+    return main([str(argument) for argument in arguments])
+
+
+def answered(parties, vault: Path, folder: Path, investigator: str, judge: Path) -> list[object]:
+    """Have judge, police and custodian answer; return what `open` takes."""
+    now, policy, warrant = utc_now(), ["--policy", parties.policy], folder / "w.json"
+    new = ["warrant", "new", "--case", "7", "--camera", parties.camera_pub, *policy, "-o", warrant]
+    hours = ["--from", format_time(now - HOUR), "--to", format_time(now + HOUR)]
+    assert run(*new, *hours, "--investigator", investigator) == 0
+    keys = {"judge": judge, "police": parties.key("police")}
+    for key in keys.values():
+        assert run("warrant", "sign", warrant, *policy, "--key", key) == 0
+    under, request = ["--warrant", warrant, *policy], folder / "request.zip"
+    assert run("open", vault, *under, "--request", request) == 0
+    given: list[object] = []
+    holders = {name: ["authority", "--key", key] for name, key in keys.items()}
+    holders["custodian"] = ["custodian", "--keys", parties.custodian]
+    for name, (role, *key) in holders.items():
+        assert run(role, "answer", request, *under, *key, "-o", folder / f"{name}.answer") == 0
+        given += ["--answer", folder / f"{name}.answer"]
+    return ["open", vault, *under, *given]
+
+
 def test_shots_and_answers_sealed_to_hardware_open_by_its_plugin(
     plugin, parties, shot, origin, tmp_path: Path, capsys
 ) -> None:
     """An investigator, too, has a key in hardware: the warrant names it, answers go to it."""
-    identity, vault, now = tmp_path / "identity.txt", tmp_path / "vault", utc_now()
+    identity, vault = tmp_path / "identity.txt", tmp_path / "vault"
     identity.write_text(f"# Recipient: {KEY.hybrid}\n{KEY.identity}\n")
     (tmp_path / "alone.age").write_bytes(seal(shot, [parse_recipient(KEY.hybrid)], origin))
     with Keeper(vault, parties.sealing()) as keeper:
-        keeper.put(replace(shot, utc=format_time(now)), origin)
-
-    def run(*arguments: object) -> None:
-        assert main([str(argument) for argument in arguments]) == 0
-
-    policy, warrant = ["--policy", parties.policy], tmp_path / "w.json"
-    new = ["warrant", "new", "--case", "7", "--camera", parties.camera_pub, *policy, "-o", warrant]
-    hours = ["--from", format_time(now - HOUR), "--to", format_time(now + HOUR)]
-    run(*new, *hours, "--investigator", KEY.hybrid)
-    for name in ("judge", "police"):
-        run("warrant", "sign", warrant, *policy, "--key", parties.key(name))
-    under, request = ["--warrant", warrant, *policy], tmp_path / "request.zip"
-    run("open", vault, *under, "--request", request)
-    holders = {name: ["authority", "--key", parties.key(name)] for name in ("judge", "police")}
-    holders["custodian"] = ["custodian", "--keys", parties.custodian]
-    given: list[object] = []
-    for name, (role, *key) in holders.items():
-        run(role, "answer", request, *under, *key, "-o", tmp_path / name)
-        given += ["--answer", tmp_path / name]
+        keeper.put(replace(shot, utc=format_time(utc_now())), origin)
+    opening = answered(parties, vault, tmp_path, KEY.hybrid, parties.key("judge"))
     capsys.readouterr()
-    run("open", vault, *under, *given, "--identity", identity, "-o", tmp_path / "out")
+    assert run(*opening, "--identity", identity, "-o", tmp_path / "out") == 0
     assert capsys.readouterr().err.count("touch the key") == 3
-    run("open", tmp_path / "alone.age", "--identity", identity, "-o", tmp_path / "out")
+    assert run("open", tmp_path / "alone.age", "--identity", identity, "-o", tmp_path / "out") == 0
     assert len(list((tmp_path / "out").glob("*.jpg"))) == 2
+
+
+def test_an_authority_answers_by_hardware(
+    plugin, fresh_parties, shot, origin, tmp_path: Path, capsys
+) -> None:
+    parties, vault, identity = fresh_parties, tmp_path / "vault", tmp_path / "identity.txt"
+    identity.write_text(KEY.identity)
+    judge, epochs = tmp_path / "judge.key", tmp_path / "epochs"
+    new = ["authority", "new", judge, "--hardware", identity, "--recipient"]
+    assert run(*new, HARDWARE.Tagged(bytes(range(3, 35))).hybrid) == 2  # another key's
+    assert "not sealed to the identity" in capsys.readouterr().err
+    assert not judge.exists()
+    assert run(*new, KEY.hybrid) == 0
+    assert stat.S_IMODE(judge.stat().st_mode) == 0o600
+
+    public = [judge.with_suffix(".pub"), *(parties.key(n).with_suffix(".pub") for n in OTHERS)]
+    rules = ["--quorum", 2, "--retention", "30d", "--epoch-keys", epochs, "-o", parties.policy]
+    for other in (parties.custodian, parties.camera_policy.parent):  # they went by another policy
+        shutil.rmtree(other)
+    parties.policy.unlink()
+    assert run("custodian", "new", parties.custodian) == 0
+    custodian = ["--custodian", parties.custodian / "custodian.pub"]
+    assert run("policy", "new", *public, *rules, *custodian) == 0
+    rotate = ["custodian", "rotate", parties.custodian, "--policy", parties.policy]
+    assert run(*rotate, "--to", epochs) == 0
+    assert run("camera", "enrol", parties.camera_policy.parent, "--policy", parties.policy) == 0
+    with Keeper(vault, parties.sealing()) as keeper:
+        keeper.put(replace(shot, utc=format_time(utc_now())), origin)
+    capsys.readouterr()
+    me = parties.investigator.read_text().partition("public key: ")[2].split()[0]
+    opening = answered(parties, vault, tmp_path, me, judge)
+    assert capsys.readouterr().err.count("touch the key") == 1
+    assert run(*opening, "--identity", parties.investigator, "-o", tmp_path / "out") == 0
+    assert list((tmp_path / "out").glob("*.jpg"))
+
+
+def test_what_makes_an_authority_in_hardware_goes_together(tmp_path: Path, capsys) -> None:
+    (tmp_path / "me.key").write_text(X25519Identity.generate().secret_text())
+    both = ["--hardware", tmp_path / "me.key", "--recipient", KEY.hybrid]
+    for options in (both[:2], both[2:], [*both, "--classical"], both):
+        assert run("authority", "new", tmp_path / "judge.key", *options) == 2
+    told = capsys.readouterr().err
+    assert told.count("--hardware and --recipient go together") == 3
+    assert "does not hold one key in hardware" in told
+    assert not (tmp_path / "judge.key").exists()
