@@ -9,6 +9,9 @@ covered wherever a track says that a face is, was or will be:
 - before the first find, backwards along the track, for as long as a picture waits;
 - after the last find, forwards along the track, for as long.
 
+At the end of a scene nothing can be found later, so the same time is added behind: who was found in
+the last two seconds of it stays covered up to its end.
+
 Where a face is expected and not seen, the region grows by the standard deviation of the motion
 model (:mod:`sealshot.runtime.track.kalman`), which holds for time that runs back as well.
 """
@@ -62,17 +65,17 @@ class _Trail:
         gone = max(0, bisect_left(self.times_s, time_s) - 1)
         del self.times_s[:gone], self.boxes[:gone], self.states[:gone]
 
-    def regions(self, time_s: float, look_s: float) -> Iterator[Region]:
-        """Yield what is to be covered of this track at a time."""
+    def regions(self, time_s: float, behind_s: float, ahead_s: float) -> Iterator[Region]:
+        """Yield what is to be covered of this track at a time, by finds so far behind and ahead."""
         at = bisect_left(self.times_s, time_s)
         if at < len(self.times_s) and self.times_s[at] == time_s:
-            yield around(self.boxes[at])
-            yield around(_box(self.states[at]))  # a box may be wrong where its track is not
+            # a box may be wrong where its track is not
+            yield _both(around(self.boxes[at]), around(_box(self.states[at])))
             return
         before = after = None
-        if at and time_s - self.times_s[at - 1] <= look_s:
+        if at and time_s - self.times_s[at - 1] <= behind_s:
             before = self.states[at - 1], time_s - self.times_s[at - 1]
-        if at < len(self.times_s) and self.times_s[at] - time_s <= look_s:
+        if at < len(self.times_s) and self.times_s[at] - time_s <= ahead_s:
             after = self._backwards(at), self.times_s[at] - time_s
         if before and after:
             yield _drifted(_joined(kalman.predict(*before), kalman.predict(*after)))
@@ -103,9 +106,11 @@ class LookBack(Generic[Held]):
         self._look_s = look_s
         self._waiting: deque[tuple[float, Held]] = deque()
         self._trails: dict[int, _Trail] = {}
+        self._ends_s: deque[float] = deque()
+        """When the last pictures of scenes are shown, those that wait or are to come."""
 
     def add(
-        self, time_s: float, seen: Sequence[Track], held: Held
+        self, time_s: float, seen: Sequence[Track], held: Held, *, last: bool = False
     ) -> list[tuple[Held, list[Region]]]:
         """Take a picture and the tracks found in it; return the pictures that have waited enough.
 
@@ -113,11 +118,14 @@ class LookBack(Generic[Held]):
             time_s: of the picture; later than the one before.
             seen: boxes in pixels of the picture.
             held: the picture, in whatever form.
+            last: whether it is the last one of its scene.
         """
         for track in seen:
             trail = self._trails.setdefault(track.id, _Trail())
             trail.add(time_s, np.asarray(track.face.box, np.float64))
         self._waiting.append((time_s, held))
+        if last:
+            self._ends_s.append(time_s)
         return self.advance(time_s)
 
     def advance(self, time_s: float) -> list[tuple[Held, list[Region]]]:
@@ -129,17 +137,24 @@ class LookBack(Generic[Held]):
 
     def flush(self) -> list[tuple[Held, list[Region]]]:
         """Return the pictures that are left: nothing comes after them."""
+        if self._waiting:
+            self._ends_s.append(self._waiting[-1][0])
         return [self._release() for _ in range(len(self._waiting))]
 
     def _release(self) -> tuple[Held, list[Region]]:
         time_s, held = self._waiting.popleft()
+        behind_s, ahead_s = self._look_s, self._look_s
+        if self._ends_s and self._ends_s[0] - time_s < ahead_s:
+            behind_s += ahead_s - (self._ends_s[0] - time_s)
         regions = [
             replace(region, track=id)
             for id, trail in self._trails.items()
-            for region in trail.regions(time_s, self._look_s)
+            for region in trail.regions(time_s, behind_s, ahead_s)
         ]
+        while self._ends_s and self._ends_s[0] <= time_s:
+            self._ends_s.popleft()
         for id, trail in tuple(self._trails.items()):
-            if time_s - trail.times_s[-1] > self._look_s:
+            if time_s - trail.times_s[-1] > 2 * self._look_s:
                 del self._trails[id]
             else:
                 trail.forget_before(time_s)
@@ -166,9 +181,14 @@ def _extrapolated(state: kalman.State, dt_s: float) -> Region:
     fading = kalman.predict(state, dt_s)
     steady = fading.at.copy()
     steady[:2] = state.at[:2] + dt_s * state.speed[:2]
-    one, other = _drifted(fading), _drifted(kalman.State(steady, fading.speed, fading.cov))
+    return _both(_drifted(fading), _drifted(kalman.State(steady, fading.speed, fading.cov)))
+
+
+def _both(one: Region, other: Region) -> Region:
+    """Return the region around two of one face."""
     (a, b, c, d), (e, f, g, h) = one.box, other.box
-    return Region((min(a, e), min(b, f), max(c, g), max(d, h)), one.face_px)
+    box = min(a, e), min(b, f), max(c, g), max(d, h)
+    return Region(box, max(one.face_px, other.face_px))
 
 
 def _drifted(state: kalman.State) -> Region:

@@ -5,6 +5,8 @@ it now and then:
 
 - each place of the picture is looked at once in ``look_s``, a band of it at a time, but not where a
   face is known already;
+- the first and the last picture of a scene are looked at twice, as nothing before or after could
+  help;
 - every other look is at the picture with its contrast evened out (CLAHE, Zuiderveld 1994), in which
   a face in the dark is as clear as one in the light;
 - a band that is looked at is asked again for who should be in it, and takes less for an answer;
@@ -73,7 +75,15 @@ class Search:
         self._looked, self._even = 0.0, False
         self._known: list[_Known] = []
 
-    def find(self, time_s: float, image: Image, known: Sequence[Face], *, cut: bool) -> list[Face]:
+    def find(
+        self,
+        time_s: float,
+        image: Image,
+        known: Sequence[Face],
+        *,
+        cut: bool,
+        last: bool = False,
+    ) -> list[Face]:
         """Return faces of the next frame that are not known.
 
         Args:
@@ -81,6 +91,7 @@ class Search:
             image: ``uint8 [h, w, 3]``, BGR.
             known: faces that are known; they may be found all the same.
             cut: whether the frame shows another scene than the one before.
+            last: whether it is the last one of its scene: in none after it more can be found.
         """
         net = self._detector
         if not isinstance(net, Mtcnn):
@@ -90,7 +101,7 @@ class Search:
         before = [k for k in self._known if not new and time_s - k.found_s <= FOLLOWED_S]
         expected = _boxes([k.expected(time_s) for k in before])
         there = _boxes([face.box for face in known])
-        found = self._look(net, time_s, image, there, expected, new)
+        found = self._look(net, time_s, image, there, expected, new or last)
         found = [face for face in found if _is_apart(face.box, there, KNOWN_IOU)]
         now = []
         for face in (*known, *found):
@@ -110,16 +121,16 @@ class Search:
         return [k.face for k in now[len(known) :]]
 
     def _look(
-        self, net: Mtcnn, time_s: float, image: Image, there: Floats, expected: Floats, new: bool
+        self, net: Mtcnn, time_s: float, image: Image, there: Floats, expected: Floats, twice: bool
     ) -> list[Face]:
-        """Return the faces in what is due; both looks at all of it where the scene is new."""
+        """Return the faces in what is due, or in both looks at all of it."""
         since_s = time_s - self._at_s
-        if self._look_s and since_s < GLANCE_S - LEAST and not new:
+        if self._look_s and since_s < GLANCE_S - LEAST and not twice:
             return []
         self._at_s = time_s
         start, left = self._looked, since_s / self._look_s if self._look_s else 1.0
-        if new or left > NEARLY_ALL:
-            start, left = 0.0, 2.0 if new else 1.0
+        if twice or left > NEARLY_ALL:
+            start, left = 0.0, 2.0 if twice else 1.0
         expected = expected[iou(expected, there).max(axis=1, initial=0) < KNOWN_IOU]
         middle = (expected[:, 1] + expected[:, 3]) / 2 / len(image)
         views: dict[bool, View] = {}

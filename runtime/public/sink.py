@@ -84,6 +84,8 @@ class PublicSink(Sink):
         self._shown = 0
         """Pictures in the last file, once the end was taken."""
         self._failure: Exception | None = None
+        self._has_ended = False
+        """Whether the end was taken."""
         self._thread = Thread(target=self._work, name="public stream", daemon=True)
         self._thread.start()
         self.pictures = 0
@@ -131,9 +133,9 @@ class PublicSink(Sink):
             raise failure
 
     def _work(self) -> None:
-        first = self._items.get()
+        first = self._take()
         while isinstance(first, Beat):
-            first = self._items.get()
+            first = self._take()
         if isinstance(first, End):
             return
         try:
@@ -142,8 +144,13 @@ class PublicSink(Sink):
             self._failure = error
             if self._writer is not None:
                 self._writer.discard()
-            while not isinstance(self._items.get(), End):  # so that nobody waits for room
-                pass
+            while not self._has_ended:  # so that nobody waits for room
+                self._take()
+
+    def _take(self) -> tuple[Frame, list[Face]] | Beat | End:
+        item = self._items.get()
+        self._has_ended = isinstance(item, End)
+        return item
 
     def _write(self, frame: Frame, faces: list[Face]) -> None:
         planes_of_frame = _Planes(frame, self._fps)
@@ -178,7 +185,7 @@ class PublicSink(Sink):
                     last = planes_of_frame.picture(item[0], last)
                     stream.take(last, item[0].image, item[1])
                 self.pictures = before + stream.pictures
-                item = self._items.get()
+                item = self._take()
         except SealshotError:
             if self._hourly:  # what was written of the file is left, and may be restored
                 stream.finish(whole=False)

@@ -28,6 +28,9 @@ from sealshot.runtime.types import Face, Image, Track
 Keep = Callable[[bytes], OriginalsWriter]
 Held = tuple[Picture, tuple[Track, ...]]
 """A picture and who was found in it."""
+Given = tuple[Picture, Image, Sequence[Face], bool]
+"""A picture, the same as a detector sees it, faces that are known in that, and whether it is of
+another scene than the one before."""
 
 SAME_IOU = 0.3
 AHEAD = 2
@@ -66,6 +69,8 @@ class PublicStream:
         self._tracker = LikelihoodTracker(lost_s=hiding.look_s, sure_score=0.0)
         self._look_back: LookBack[Held] = LookBack(hiding.look_s)
         self._legs = Legs()
+        self._next: Given | None = None
+        """Not looked at until it is known whether it is the last one of its scene."""
         self._covering = ThreadPoolExecutor(1, "covering")
         self._ahead: deque[Future[None]] = deque()
         self._is_broken = False
@@ -90,9 +95,18 @@ class PublicStream:
             image: the same as a detector sees it; may have another size.
             known: faces that somebody else found in ``image``.
         """
-        cut, faces = self._cuts.is_cut(picture.planes[0]), list(known)
+        cut = self._cuts.is_cut(picture.planes[0])
+        before, self._next = self._next, (picture, image, known, cut)
+        if before is not None:
+            self._look(*before, last=cut)
+
+    def _look(
+        self, picture: Picture, image: Image, known: Sequence[Face], cut: bool, *, last: bool
+    ) -> None:
+        """Find the faces of a picture; write the pictures that have waited enough."""
+        faces = list(known)
         for search in self._searches:
-            found = search.find(picture.time_s, image, known, cut=cut)
+            found = search.find(picture.time_s, image, known, cut=cut, last=last)
             faces += [face for face in found if not _is_among(face, faces)]
         height, width = picture.planes[0].shape
         scale = np.asarray([width / image.shape[1], height / image.shape[0]], np.float32)
@@ -101,10 +115,13 @@ class PublicStream:
         ]
         seen = self._tracker.update(picture.time_s, scaled).seen
         self._legs.update(picture.time_s, seen, cut=cut)
-        self._write(self._look_back.add(picture.time_s, seen, (picture, seen)))
+        self._write(self._look_back.add(picture.time_s, seen, (picture, seen), last=last))
 
     def advance(self, time_s: float) -> None:
         """Take that time went on without a picture."""
+        if self._next is not None:
+            before, self._next = self._next, None
+            self._look(*before, last=False)
         self._write(self._look_back.advance(time_s))
 
     def turn(self, writer: VideoWriter) -> int:
@@ -126,9 +143,11 @@ class PublicStream:
             whole: whether the source ended by itself. Where it did not, nobody knows what comes
                 next, so the pictures that wait are left out.
         """
-        if whole:
-            self._write(self._look_back.flush())
         try:
+            if self._next is not None:
+                self._look(*self._next, last=whole)
+            if whole:
+                self._write(self._look_back.flush())
             self._wait()
         finally:
             self._covering.shutdown(cancel_futures=True)
@@ -141,7 +160,7 @@ class PublicStream:
             time_s = picture.time_s
             regions = [replace(one, track=self._legs.at(one.track, time_s)) for one in found]
             people = [(self._legs.at(one.id, time_s), one.face) for one in seen]
-            self._legs.forget_before(time_s - self._hiding.look_s)
+            self._legs.forget_before(time_s - 2 * self._hiding.look_s)
             self._wait(AHEAD - 1)
             self._ahead.append(self._covering.submit(self._cover, picture, regions, people))
 

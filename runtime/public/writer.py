@@ -33,8 +33,8 @@ ENCODERS: dict[Codec, tuple[str, dict[str, str]]] = {
     "ffv1": ("ffv1", {"level": "3"}),
     "mjpeg": ("mjpeg", {"qmin": "2", "qmax": "4", "strict": "unofficial"}),
 }
-FAST = {"preset": "ultrafast", "x264-params": f"{LOOKS_NOT_AHEAD}:aq-mode=1"}
-"""For H.264 on a camera's own processor: 0.6 of the time, half more bytes, 1 dB less. Without
+FAST = {"preset": "ultrafast", "crf": "24", "x264-params": f"{LOOKS_NOT_AHEAD}:aq-mode=1"}
+"""For H.264 on a camera's own processor: half the time, a fourth more bytes, 2 dB less. Without
 adaptive quantisation (aq) noise of the coding reaches what is flat, such as covered faces."""
 NEED_EVEN_SIDES = ("h264", "h265")
 AHEAD = 2

@@ -13,7 +13,6 @@ from msgspec import Meta, Struct
 
 from sealshot.runtime.detect import MIN_FACE_PX
 from sealshot.runtime.pipeline.settings import Choice, Emit, Settings
-from sealshot.runtime.public.carriers import Carrier
 from sealshot.runtime.public.cover import DEFAULT_STYLE
 from sealshot.runtime.seal.payload import PictureType
 from sealshot.runtime.service.schedule import PATTERN as SCHEDULE
@@ -65,7 +64,10 @@ class Public(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     folder: Text
     style: Text = DEFAULT_STYLE
-    message: Carrier = "sei"
+    message: Annotated[
+        Literal["sei", "strip", "qim"],
+        Meta(description="sei, strip or qim (lsb does not outlive H.264)"),
+    ] = "sei"
     originals: bool = True
     """With ``policy``: whether what is covered is sealed, for a quorum to bring back."""
     quota: Text | None = None

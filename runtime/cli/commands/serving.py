@@ -147,7 +147,7 @@ class Cameras:
 
         def sink(source: Source, seal: Seal) -> PublicSink:
             hiding = self._hiding(camera, public)
-            detectors = open_detectors([camera.detector], hiding.min_face_px)
+            detectors = open_detectors([camera.detector], hiding.min_face_px, beside=True)
             files.begin()
             first = files.file(utc_now())
             return PublicSink(

@@ -72,6 +72,19 @@ def test_what_is_further_away_in_time_than_the_look_back_is_not_covered() -> Non
     ]
 
 
+@pytest.mark.parametrize("cut", [None, 60])
+def test_who_is_lost_before_the_end_of_a_scene_is_covered_up_to_it(cut: int | None) -> None:
+    look_back: LookBack[int] = LookBack(1.0)
+    ready: list[tuple[int, list[Region]]] = []
+    for frame in range(cut + 60 if cut else 60):
+        tracks = [found(frame / FPS)] if frame in range(15) else []
+        ready += look_back.add(frame / FPS, tracks, frame, last=cut == frame + 1)
+    regions = dict(ready + look_back.flush())
+    for frame in range(60):
+        assert hides(regions[frame], face_at(frame / FPS)), frame
+    assert not any(regions[frame] for frame in range(66, len(regions)))
+
+
 def test_a_single_find_does_not_cover_the_whole_picture() -> None:
     for regions in covered(60, {30}).values():
         for x0, y0, x1, y1 in (region.box for region in regions):

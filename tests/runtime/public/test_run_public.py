@@ -128,12 +128,12 @@ def test_a_new_hour_is_a_new_file_and_nobody_is_lost_between_them(
 
     found = At(set(range(30, 48)))  # the hour ends before picture 50
     sink = PublicSink(tmp_path / "p.mkv", "h264", [found], Hiding("solid"), hourly=name)
-    give(sink, range(80))
+    give(sink, range(110))
     sink.end(END)
     files = [tmp_path / "p.mkv", tmp_path / "13-00-00.mkv"]
     first, second = (survey(file) for file in files)
     assert first.stream != second.stream
-    assert (first.pictures + second.pictures, second.missing) == (80, 0) == (sink.pictures, 0)
+    assert (first.pictures + second.pictures, second.missing) == (110, 0) == (sink.pictures, 0)
     assert min(first.pictures, second.pictures) > 20
     shown = [luma for file in files for luma in lumas(file)]
     hidden = [bool(np.ptp(luma[45:85, 65:95]) < 20) for luma in shown]
@@ -147,6 +147,28 @@ def test_no_frame_is_no_file(tmp_path: Path) -> None:
     sink.beat(Beat(1.0, (), (), 0))
     sink.end(END)
     assert not list(tmp_path.iterdir())
+
+
+def test_what_fails_at_the_very_end_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise SealshotError("the disk is gone")
+
+    monkeypatch.setattr("sealshot.runtime.public.sink.PublicStream.finish", fail)
+    sink = PublicSink(tmp_path / "p.mkv", "ffv1", [At(set())])
+    give(sink, range(2))
+    with pytest.raises(SealshotError, match="the disk is gone"):
+        sink.end(END)
+    assert not list(tmp_path.iterdir())
+
+
+def test_who_was_lost_is_covered_up_to_the_end(tmp_path: Path) -> None:
+    sink = PublicSink(tmp_path / "p.mkv", "ffv1", [At(set(range(20, 24)))], Hiding("solid"))
+    give(sink, range(64))
+    sink.end(END)
+    shown = lumas(tmp_path / "p.mkv")
+    assert all(np.ptp(luma[45:85, 65:95]) < 3 for luma in shown)
 
 
 def test_a_full_disk_ends_it_in_one_sentence_and_leaves_nothing(small_disk: Path) -> None:

@@ -38,6 +38,12 @@ WRONG = {
         "",
     ),
     "a value that is none": (GOOD + 'emit = "now"', 5, "it takes one of end, timely, live", ""),
+    "a message that the codec drops": (
+        GOOD + 'public = {folder = "p", message = "lsb"}',
+        5,
+        "it takes sei, strip or qim (lsb does not outlive H.264)",
+        "",
+    ),
     "a switch": (GOOD + "tls_unverified = 1", 5, "it takes true or false, not 1", ""),
     "an hour": (GOOD + 'schedule = ["25:00-26:00"]', 5, 'as ["Mon-Fri 07:00-19:30"', ""),
     "a corner outside": (
