@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import math
 import time
 import zlib
 from collections.abc import Iterator
@@ -16,6 +15,12 @@ import av
 from av.error import FFmpegError
 
 from sealshot.runtime.sandbox import ASK_AGAIN
+from sealshot.runtime.sandbox.claims import (
+    created,
+    end_and_length,
+    expected_frames,
+    nominal_rate,
+)
 from sealshot.runtime.sandbox.deinterlace import Deinterlacer
 from sealshot.runtime.sandbox.device import accelerator, surface
 from sealshot.runtime.sandbox.facts import Facts
@@ -24,8 +29,6 @@ from sealshot.runtime.sandbox.packets import of_whole_pictures
 from sealshot.runtime.sandbox.shape import Turn
 from sealshot.runtime.sandbox.show import Shower
 
-FASTEST_FPS = 240.0
-"""A container that names a higher rate means its clock (WebM's 1000, RTSP's 90000)."""
 TEXT_CODECS = frozenset({"ansi", "xbin", "idf", "bintext"})
 """FFmpeg draws text files by their suffix."""
 LIVE_FORMATS = frozenset({"hls", "dash", "sdp", "rtsp", "mpjpeg"})
@@ -139,21 +142,25 @@ class Media:
             self._container.close()
             raise
         self._aspect = Fraction(*request.aspect) if request.aspect else None
+        said = self._stream.sample_aspect_ratio
+        self._own_aspect = said if said != self._stream.codec_context.sample_aspect_ratio else None
         self._threads, self._device = request.threads, request.device
         self._shower = Shower()
         self._deinterlacer = Deinterlacer(_time_base(self._stream))
         self._pictures: Iterator[Decoded] = self._read_all()
         self._closed = False
+        # AVI has no time of its own for a picture, and FFmpeg's is that at which it is decoded
+        self._in_order = self._container.format.name == "avi"
         self._sizes: list[int] = []
         self._packet_sum: int | None = None
         self.moves = False
         self.damaged = 0
         self.codec = str(self._stream.codec_context.name)
         self.ends, self.still = self._ends(), self._is_still()
-        self.created = _created(self._container.metadata.get("creation_time", ""))
-        self.fps = _rate(self._stream)
-        self.end_s, length_s = self._times()
-        self.frames = _frames(self._stream, self.fps, length_s)
+        self.created = created(self._container)
+        self.fps = nominal_rate(self._stream)
+        self.end_s, length_s = end_and_length(self._container, self._stream)
+        self.frames = expected_frames(self._stream, self.fps, length_s)
 
     @property
     def strange_matrix(self) -> int | None:
@@ -226,7 +233,8 @@ class Media:
             del picture  # its memory is for the next one
 
     def _picture(self, frame: av.VideoFrame) -> Decoded:
-        stamp = frame.pts if frame.pts is not None else frame.dts
+        stamps = (frame.pts, frame.dts)[:: -1 if self._in_order else 1]
+        stamp = next((stamp for stamp in stamps if stamp is not None), None)
         base = frame.time_base or self._stream.time_base
         return Decoded(
             self._shower.show(frame, self._pixel_aspect(frame)),
@@ -283,24 +291,8 @@ class Media:
     def _pixel_aspect(self, frame: av.VideoFrame) -> Fraction:
         if self._aspect is not None:
             return self._aspect * frame.height / frame.width
-        return self._stream.sample_aspect_ratio or Fraction(1)
-
-    def _times(self) -> tuple[float | None, float | None]:
-        """Return the stamp of the end, and the length, where the video's own are known."""
-        stream, base = self._stream, self._stream.time_base
-        start_s = float((stream.start_time or 0) * base) if base else 0.0
-        if stream.duration and base:
-            length_s = float(stream.duration * base)
-            return start_s + length_s, length_s
-        # the length of the whole is that of its longest track; Matroska counts from 0 and may say
-        # the video's end in a tag of its own
-        end_s = _clock(stream.metadata.get("DURATION", ""))
-        alone = len(self._container.streams) == 1
-        if end_s is None and alone and self._container.duration:
-            end_s = self._container.duration / av.time_base
-            if "matroska" not in self._container.format.name:
-                end_s += start_s
-        return end_s, None if end_s is None else end_s - start_s
+        # what the container says goes before what the stream says, which may change
+        return self._own_aspect or self._stream.codec_context.sample_aspect_ratio or Fraction(1)
 
 
 class Again:
@@ -361,38 +353,3 @@ def is_rtsp(target: str) -> bool:
 
 def _time_base(stream: av.VideoStream) -> Fraction:
     return stream.time_base or Fraction(1, 1000)
-
-
-def _rate(stream: av.VideoStream) -> float | None:
-    """Return the nominal frames per second; None if absent or absurd."""
-    for rate in (stream.average_rate, stream.guessed_rate):
-        if rate and 0 < rate <= FASTEST_FPS:
-            return float(rate)
-    return None
-
-
-def _frames(stream: av.VideoStream, fps: float | None, length_s: float | None) -> int | None:
-    """Return how many frames there should be, if count, rate and length agree on it."""
-    if fps is None or length_s is None or not math.isfinite(length_s) or length_s <= 0:
-        return stream.frames or None
-    expected = max(1, round(fps * length_s))
-    # an index may count frames that an edit list hides
-    return stream.frames if stream.frames and stream.frames <= 1.1 * expected + 1 else expected
-
-
-def _clock(text: str) -> float | None:
-    """Return the seconds of ``02:00:01.033``; None of anything else."""
-    try:
-        hours, minutes, seconds = text.split(":")
-        return 3600 * int(hours) + 60 * int(minutes) + float(seconds)
-    except ValueError:
-        return None
-
-
-def _created(text: str) -> datetime | None:
-    """Read ``creation_time``; 1904 and 1970 are what a clock says that nobody has set."""
-    try:
-        time = datetime.fromisoformat(text.replace("Z", "+00:00"))
-    except ValueError:
-        return None
-    return time if time.tzinfo and time.year >= 2000 else None

@@ -133,7 +133,8 @@ def _request(
     decoded: bool,
     device: str,
 ) -> Request:
-    options = ffmpeg_options(target, tls)
+    # a clock that began anew is not one that overflowed: FFmpeg would go on 26 hours later
+    options = {"correct_ts_overflow": "0", **ffmpeg_options(target, tls)}
     scheme, address, _ = target.partition("://")
     scheme = scheme.lower()
     path = None if address else target

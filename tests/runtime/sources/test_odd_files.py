@@ -30,6 +30,7 @@ pytestmark = pytest.mark.skipif(not shutil.which("ffmpeg"), reason="makes its fi
 FIRST, FRAMES = 60, 25
 X264 = "-c:v libx264 -preset ultrafast -crf 12 -pix_fmt yuv420p"
 STAMPS_MS = "-fps_mode passthrough -enc_time_base 1/1000"
+TONE = "-f lavfi -i sine=d=4 -map 0:v -map 1:a"
 STAMP = "best_effort_timestamp_time"
 COLOURS = 4.0
 """Mean difference of pictures, in grey levels: two builds of FFmpeg round and scale otherwise."""
@@ -103,6 +104,8 @@ FILES: dict[str, Odd] = {
     "mpeg1.mpg": Odd("-c:v mpeg1video -q:v 2"),
     "mpeg2.vob": Odd("-c:v mpeg2video -q:v 2 -bf 2 -f vob"),
     "mpeg4.avi": Odd("-c:v mpeg4 -q:v 2 -bf 2"),
+    # AVI keeps the order of decoding, and no time of a picture
+    "h264-b-frames.avi": Odd(X264.replace("ultrafast", "fast") + " -bf 3"),
     "title-in-latin-1.avi": Odd("-c:v mpeg4 -q:v 2 -metadata title=Koeln", damage=latin_1),
     "motion-jpeg.avi": Odd("-c:v mjpeg -q:v 2 -pix_fmt yuvj420p"),
     "prores.mov": Odd("-c:v prores_ks -profile:v 2"),
@@ -154,6 +157,14 @@ FILES: dict[str, Odd] = {
         f"-vf setpts='(N*40+mod(N*N*7,30))/1000/TB' {STAMPS_MS} "
         "-c:v libvpx -deadline realtime -cpu-used 8 -b:v 4M",
         damage=void_default_duration,
+    ),
+    "audio-longer.wmv": Odd(f"{TONE} -c:v wmv2 -q:v 2 -c:a wmav2"),
+    "audio-longer.mkv": Odd(f"{TONE} {X264} -c:a aac"),
+    "length-of-another.nut": Odd(
+        "-frames:v 12 -metadata:s:v DURATION=00:00:09.000 -c:v ffv1 -pix_fmt yuv420p", frames=12
+    ),
+    "clock-overflows.ts": Odd(
+        X264.replace("ultrafast", "fast") + " -bf 3 -output_ts_offset 95441.8"
     ),
     "edit-list.mp4": Odd(X264 + " -g 25 -bf 2", then="-ss 0.48 -c copy", frames=13),
     # damage
@@ -263,6 +274,33 @@ def test_frames_times_and_colours_are_those_of_ffmpeg(name, base, tmp_path, repo
     assert odd.said in "".join(reports)
     here = read(path, sandbox=False)
     assert list(map(contents, frames)) == list(map(contents, here))
+
+
+def joined(base: Path, folder: Path, *makes: str) -> Path:
+    """Make several files and put them behind each other, as recorders do with their parts."""
+    path = folder / "joined.ts"
+    with path.open("wb") as file:
+        for make in makes:
+            ffmpeg("-i", base, *make.split(), folder / "part.ts")
+            file.write((folder / "part.ts").read_bytes())
+    return path
+
+
+@pytest.mark.parametrize("codec", [X264, "-c:v mpeg2video -q:v 2 -bf 0"])
+def test_a_clock_that_begins_anew_is_none_that_overflowed(base, tmp_path, reports, codec) -> None:
+    """FFmpeg itself goes on 26.5 hours later."""
+    path = joined(base, tmp_path, f"{codec} -output_ts_offset 500", codec)
+    times = [frame.time_s for frame in read(path)]
+    assert times == pytest.approx([n / FPS for n in range(2 * FRAMES)], abs=2e-3)
+    assert reports == []
+
+
+def test_pixels_that_change_their_shape_on_the_way_are_square_all_the_time(base, tmp_path) -> None:
+    parts = [f"-vf scale=160:180,setsar={sar} {X264}" for sar in (2, 1)]
+    path = joined(base, tmp_path, *parts)
+    shapes = [frame.image.shape[:2] for frame in read(path)]
+    assert shapes[:FRAMES] == [(180, 320)] * FRAMES
+    assert shapes[FRAMES:] == [(180, 160)] * FRAMES
 
 
 PEOPLE: dict[str, Odd] = {
