@@ -12,6 +12,7 @@ from fractions import Fraction
 from typing import Protocol
 
 import av
+from av.codec.context import Flags
 from av.error import FFmpegError
 
 from sealshot.runtime.sandbox import ASK_AGAIN
@@ -35,6 +36,9 @@ LIVE_FORMATS = frozenset({"hls", "dash", "sdp", "rtsp", "mpjpeg"})
 """What has a size that is not that of the video."""
 SEGMENTED = frozenset({"hls", "dash"})
 """Lists of addresses: FFmpeg gives what it was told of TLS to the list, not to what it names."""
+HEVC = "hevc"
+"""Of it FFmpeg hides what refers to a picture that was lost, up to the next key frame, which may
+come many seconds later; of H.264 nothing. What it then shows is grey where the lost picture lay."""
 # no password may be wrong for the sake of another try: cameras lock their users out
 LASTING = (
     av.HTTPBadRequestError,
@@ -144,11 +148,11 @@ class Media:
         self._aspect = Fraction(*request.aspect) if request.aspect else None
         said = self._stream.sample_aspect_ratio
         self._own_aspect = said if said != self._stream.codec_context.sample_aspect_ratio else None
-        self._threads, self._device = request.threads, request.device
+        self._threads, self._device, self._public = request.threads, request.device, request.raw
         self._shower = Shower()
         self._deinterlacer = Deinterlacer(_time_base(self._stream))
         self._pictures: Iterator[Decoded] = self._read_all()
-        self._closed = False
+        self._closed = self._sound = False
         # AVI has no time of its own for a picture, and FFmpeg's is that at which it is decoded
         self._in_order = self._container.format.name == "avi"
         self._sizes: list[int] = []
@@ -213,7 +217,10 @@ class Media:
     def _read_all(self) -> Iterator[Decoded]:
         # FFmpeg's frame threads lose the frames held back for their order behind a damaged packet
         self._stream.thread_type = "SLICE"
-        self._stream.codec_context.thread_count = self._threads
+        context = self._stream.codec_context
+        context.thread_count = self._threads
+        if self.codec == HEVC:
+            context.flags |= int(Flags.output_corrupt)
         for frame in self._decode():
             yield from self._pictures_of(self._deinterlacer.push(frame))
         yield from self._pictures_of(self._deinterlacer.flush())
@@ -259,7 +266,7 @@ class Media:
                             break
                         continue
                     failed = 0 if frames else failed
-                    yield from frames
+                    yield from self._fit(frames)
                 else:
                     return
             except (av.EOFError, av.ExitError, ConnectionError, TimeoutError):
@@ -270,9 +277,23 @@ class Media:
                 self.damaged += 1
                 failed += 1
         try:
-            yield from self._stream.decode(None)  # what the decoder holds back
+            yield from self._fit(self._stream.decode(None))  # what the decoder holds back
         except FFmpegError:
             self.damaged += 1
+
+    def _fit(self, frames: list[av.VideoFrame]) -> Iterator[av.VideoFrame]:
+        """Leave out what comes before a key frame, and what no detector may find and all would see.
+
+        The latter is counted.
+        """
+        for frame in frames:
+            if self.codec != HEVC or not frame.is_corrupt:
+                self._sound = True
+                yield frame
+            elif self._sound and self._public:
+                self.damaged += 1
+            elif self._sound:
+                yield frame
 
     def _packets(self) -> Iterator[av.Packet[av.VideoStream]]:
         packets = self._container.demux(self._stream)

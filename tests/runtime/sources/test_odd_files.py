@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -274,6 +275,37 @@ def test_frames_times_and_colours_are_those_of_ffmpeg(name, base, tmp_path, repo
     assert odd.said in "".join(reports)
     here = read(path, sandbox=False)
     assert list(map(contents, frames)) == list(map(contents, here))
+
+
+def without(path: Path, lost: set[int]) -> Path:
+    """Copy a video without some of its packets, as a network loses them."""
+    copy = path.with_name("lossy.mkv")
+    with av.open(str(path)) as whole, av.open(str(copy), "w") as rest:
+        stream = rest.add_stream_from_template(whole.streams.video[0])
+        for number, packet in enumerate(whole.demux(video=0)):
+            if number not in lost and packet.dts is not None:
+                packet.stream = stream
+                rest.mux(packet)
+    return copy
+
+
+def test_a_lost_picture_of_hevc_does_not_hide_all_up_to_the_next_key_frame(
+    base, tmp_path, reports
+) -> None:
+    """FFmpeg would show no more. Where all may see the pictures ghosts are left out, and told."""
+    path = tmp_path / "whole.mkv"
+    x265 = "-c:v libx265 -preset ultrafast -crf 14 -x265-params log-level=none:bframes=0"
+    ffmpeg("-i", base, *f"{x265}:keyint=15:min-keyint=15".split(), path)
+    lossy = without(path, {8})
+    with open_source(str(lossy), decoded=False) as source:
+        frames = list(frames_of(source))
+    assert len(frames) == FRAMES - 1 == len(probe(lossy, f"frame={STAMP}")["frames"])
+    assert reports == []
+    assert len(read(lossy)) == FRAMES - (15 - 8)
+    assert "passed over: 6" in reports[0]
+    # what comes before the first key frame has nothing to refer to
+    with open_source(str(without(path, {0})), decoded=False) as source:
+        assert len(list(source)) == FRAMES - 15
 
 
 def joined(base: Path, folder: Path, *makes: str) -> Path:
