@@ -256,10 +256,14 @@ def _older(commit: str) -> Build:
 
 
 def _this() -> Build:
+    """Return this checkout; its modules are compiled, as those of what is installed are."""
     python = Path(sys.executable)
+    variables = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    variables["PYTHONPYCACHEPREFIX"] = str(cache_folder("builds/compiled"))
     command = (str(python), "-m", "sealshot")
+    subprocess.run([*command, "run", "--help"], env=variables, check=True, capture_output=True)
     return Build(
-        "this build", environment().commit, command, os.environ, _versions(python, os.environ)
+        "this build", environment().commit, command, variables, _versions(python, variables)
     )
 
 
