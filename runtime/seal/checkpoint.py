@@ -6,20 +6,23 @@ import base64
 import binascii
 import hashlib
 import stat
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from sealshot.runtime.errors import SealError, SealshotError
+from sealshot.runtime.seal.certificates import CheckpointKey, signs_checkpoints
 from sealshot.runtime.seal.documents import read_file
 from sealshot.runtime.seal.fields import is_name
 from sealshot.runtime.seal.merkle import HASH_BYTES, Tree
-from sealshot.runtime.seal.signing import SIGNATURE_BYTES, SigningKey, VerifyKey
+from sealshot.runtime.seal.signing import KEY_BYTES, SIGNATURE_BYTES, SigningKey, VerifyKey
 
 CHECKPOINT_SUFFIX = ".checkpoint"
 CHECKPOINT_LIMIT = 64 * 1024
 ORIGIN = "sealshot/"
 
 _ED25519 = b"\x01"  # signature type of signed notes
+_CERTIFICATE = b"\xffsealshot/checkpoint-key/1"  # ff: one that is registered nowhere
 
 
 class LogError(SealshotError):
@@ -33,6 +36,9 @@ class Checkpoint:
     name: str
     size: int
     root: bytes
+    by_keeper: bool = True
+    """Whether the keeper's own key signed it, which signs entries too: one of a camera's keys for
+    checkpoints may be stolen, and says nothing of what was on the days before."""
 
 
 def checkpoint_path(log: Path) -> Path:
@@ -60,16 +66,27 @@ def read_newest(log: Path) -> bytes:
     return read_file(checkpoint_path(log), "newest checkpoint", CHECKPOINT_LIMIT)
 
 
-def write_checkpoint(name: str, tree: Tree, key: SigningKey) -> bytes:
-    """Return a signed note with the size and the root of a log."""
+def write_checkpoint(name: str, tree: Tree, key: SigningKey | CheckpointKey) -> bytes:
+    """Return a signed note with the size and the root of a log.
+
+    One by the key that a camera has for them has the certificate of that key in a line of its own,
+    which others take for a signature of a kind that they do not know.
+    """
     origin = ORIGIN + name
     text = f"{origin}\n{tree.size}\n{base64.b64encode(tree.root).decode()}\n".encode()
-    signature = base64.b64encode(_key_id(origin, key.verify_key) + key.sign(text)).decode()
-    return text + f"\n— {origin} {signature}\n".encode()
+    signer = key.key if isinstance(key, CheckpointKey) else key
+    note = text + b"\n" + _line(origin, signer.verify_key, _ED25519, signer.sign(text))
+    if isinstance(key, CheckpointKey):
+        note += _line(origin, key.camera, _CERTIFICATE, signer.verify_key.key + key.certificate)
+    return note
 
 
 def parse_checkpoint(note: bytes, key: VerifyKey) -> Checkpoint:
     """Read a checkpoint and verify its signature.
+
+    Args:
+        note: the checkpoint.
+        key: of the keeper of the log; what it certified for checkpoints may have signed, too.
 
     Raises:
         LogError: it is none, or not signed by that key.
@@ -83,15 +100,34 @@ def parse_checkpoint(note: bytes, key: VerifyKey) -> Checkpoint:
     root = decode_base64(lines[2].encode())
     if not lines[1].isdigit() or len(lines[1]) > 18 or len(root) != HASH_BYTES:
         raise _no_checkpoint("its size or its root is not as it should be")
-    wanted = _key_id(lines[0], key)
-    for line in signatures.decode(errors="replace").splitlines():
+    signed = {}
+    for line in reversed(signatures.decode(errors="replace").splitlines()):
         signer, _, encoded = line.rpartition(" ")
-        signed = decode_base64(encoded.encode())
-        if signer == f"— {lines[0]}" and signed[:4] == wanted:
-            if len(signed) == 4 + SIGNATURE_BYTES and key.verifies(text, signed[4:]):
-                return Checkpoint(name, int(lines[1]), root)
-            raise _no_checkpoint("its signature is wrong")
-    raise _no_checkpoint("it is not signed by that key")
+        if signer == f"— {lines[0]}":
+            decoded = decode_base64(encoded.encode())
+            signed[decoded[:4]] = decoded[4:]
+    certified = signed.get(_key_id(lines[0], key, _CERTIFICATE))
+    signer_key = key if certified is None else _certified(certified, key)
+    signature = signed.get(_key_id(lines[0], signer_key))
+    if signature is None:
+        raise _no_checkpoint("it is not signed by that key")
+    if len(signature) != SIGNATURE_BYTES or not signer_key.verifies(text, signature):
+        raise _no_checkpoint("its signature is wrong")
+    return Checkpoint(name, int(lines[1]), root, by_keeper=certified is None)
+
+
+def _certified(data: bytes, camera: VerifyKey) -> VerifyKey:
+    """Return the key that a line of a checkpoint certifies.
+
+    Raises:
+        LogError: the camera did not.
+    """
+    if len(data) == KEY_BYTES + SIGNATURE_BYTES:
+        with suppress(SealError):
+            key = VerifyKey(data[:KEY_BYTES])
+            if signs_checkpoints(camera, key, data[KEY_BYTES:]):
+                return key
+    raise _no_checkpoint("its signature is wrong")
 
 
 def decode_base64(text: bytes) -> bytes:
@@ -106,5 +142,10 @@ def _no_checkpoint(what: str) -> LogError:
     return LogError(f"the checkpoint cannot be trusted: {what}", "get a copy of it elsewhere")
 
 
-def _key_id(origin: str, key: VerifyKey) -> bytes:
-    return hashlib.sha256(origin.encode() + b"\n" + _ED25519 + key.key).digest()[:4]
+def _line(origin: str, key: VerifyKey, kind: bytes, signature: bytes) -> bytes:
+    signed = base64.b64encode(_key_id(origin, key, kind) + signature).decode()
+    return f"— {origin} {signed}\n".encode()
+
+
+def _key_id(origin: str, key: VerifyKey, kind: bytes = _ED25519) -> bytes:
+    return hashlib.sha256(origin.encode() + b"\n" + kind + key.key).digest()[:4]

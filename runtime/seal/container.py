@@ -6,7 +6,7 @@
     epoch.age       the epoch's secret, for the epoch key
     payload.age     the shot, or the originals of a public stream
     SHA256SUMS      hashes of all that, as sha256sum writes them
-    signature       Ed25519 of the camera over SHA256SUMS
+    signature       Ed25519 of the camera over SHA256SUMS; by the key of a day: and its certificate
 
 The bytes of a container are the only ones that its parts can be written as: a reader that finds
 any other refuses it, so that no bit of the file can change unseen.
@@ -21,6 +21,8 @@ from typing import Any
 
 from sealshot.runtime.errors import SealError
 from sealshot.runtime.seal.archive import first_member, read_zip, write_zip
+from sealshot.runtime.seal.certificates import Certificate, parse_certificate
+from sealshot.runtime.seal.day_keys import DayKeys
 from sealshot.runtime.seal.documents import canonical
 from sealshot.runtime.seal.fields import (
     Check,
@@ -35,14 +37,22 @@ from sealshot.runtime.seal.fields import (
     with_tuples,
 )
 from sealshot.runtime.seal.shamir import MAX_SHARES
-from sealshot.runtime.seal.signing import SigningKey, VerifyKey, is_key_text, parse_verify_key
+from sealshot.runtime.seal.signing import (
+    SIGNATURE_BYTES,
+    SigningKey,
+    VerifyKey,
+    is_key_text,
+    parse_verify_key,
+)
 from sealshot.runtime.seal.times import is_epoch, parse_time
 from sealshot.runtime.seal.versions import refuse_newer
 
-FORMAT = 3
-"""1 has no hour of capture, and was written by version 0.1; 3 says what it holds."""
+FORMAT = 4
+"""1 has no hour of capture, and was written by version 0.1; 3 says what it holds; the key of a day
+signed 4."""
+FORMAT_OF_DAYS = 4
 FORMATS = {"shot": 2, "originals": 3}
-"""What a container may hold, and the format that it is written in."""
+"""What a container may hold, and the format that it is written in where one key signs always."""
 START = b"PK\x03\x04"
 HEADER, EPOCH, PAYLOAD, SUMS, SIGNATURE = (
     "header.json",
@@ -105,6 +115,8 @@ class Container:
 
     header: Header
     parts: dict[str, bytes]
+    signed_on: str
+    """The day whose key signed; empty where the camera has one key for all days."""
 
     @property
     def payload(self) -> bytes | None:
@@ -122,7 +134,12 @@ def share_name(index: int) -> str:
     return f"share-{index}.age"
 
 
-def write_container(header: Header, parts: dict[str, bytes], key: SigningKey) -> bytes:
+def format_of(content: str, key: SigningKey | DayKeys) -> int:
+    """Return the format that a container is written in."""
+    return FORMAT if isinstance(key, DayKeys) else FORMATS[content]
+
+
+def write_container(header: Header, parts: dict[str, bytes], key: SigningKey | DayKeys) -> bytes:
     """Sign the header and the age files and return the container."""
     members = {HEADER: header.encode(), **parts}
     members[SUMS] = _sums(members, header.format)
@@ -150,12 +167,36 @@ def read_container(data: bytes) -> Container:
     for name, data_of_part in members.items():
         if name in sums and hashlib.sha256(data_of_part).hexdigest() != sums[name]:
             raise _altered(f"{name} does not have the hash that was signed")
-    key = parse_verify_key(header.camera_key)
-    if not key.verifies(members[SUMS], members[SIGNATURE]):
-        raise _altered("the camera's signature is wrong")
+    certificate = _verify_signature(header, members[SUMS], members[SIGNATURE])
     if write_zip(members) != data:
         raise _altered("there are other bytes around its parts")
-    return Container(header, members)
+    return Container(header, members, certificate.day if certificate else "")
+
+
+def _verify_signature(header: Header, message: bytes, signature: bytes) -> Certificate | None:
+    """Check who signed a container, and return the certificate of the day's key that did."""
+    key, certificate = parse_verify_key(header.camera_key), None
+    if header.format >= FORMAT_OF_DAYS:
+        camera, certificate = key, _read_certificate(signature[SIGNATURE_BYTES:])
+        key, signature = certificate.key, signature[:SIGNATURE_BYTES]
+        if not certificate.is_of(camera):
+            raise _altered("the camera's signature is wrong: by a key that it has not certified")
+    if not key.verifies(message, signature):
+        raise _altered("the camera's signature is wrong")
+    if certificate and not certificate.may_sign(header.hour):
+        raise SealError(
+            f"it says that it was sealed in the hour {header.hour}, and is signed by the camera's "
+            f"key of {certificate.day}, when that of before was destroyed",
+            hint="whoever stole the camera may have made it",
+        )
+    return certificate
+
+
+def _read_certificate(data: bytes) -> Certificate:
+    try:
+        return parse_certificate(data)
+    except SealError as error:
+        raise _altered("the camera's signature is wrong") from error
 
 
 def read_header(head: bytes) -> Header:

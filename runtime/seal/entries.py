@@ -53,6 +53,24 @@ class PolicyChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyChanged:
+    """From the next entry on the key of another day signs; that of before signed this one.
+
+    Where nobody has that any more, the new key signed this, too: at the start of a log, and where
+    the camera was turned to the day elsewhere.
+    """
+
+    event: ClassVar[str] = "key-changed"
+    time: str
+    day: str
+    key: str
+    certificate: str
+    """Base64 of the signature of the enrolled key over both, see `certificates.py`."""
+    root: str
+    """Of the tree of all entries before, in hexadecimal: who signed this signed those."""
+
+
+@dataclass(frozen=True, slots=True)
 class Alive:
     """A camera watched in this hour, and nobody came."""
 
@@ -269,6 +287,7 @@ class Other:
 Entry = (
     Started
     | PolicyChanged
+    | KeyChanged
     | Alive
     | Stopped
     | Sealed
@@ -295,6 +314,7 @@ _KINDS: dict[str, type[Any]] = {
     for kind in (
         Started,
         PolicyChanged,
+        KeyChanged,
         Alive,
         Stopped,
         Sealed,

@@ -1,6 +1,7 @@
 """The log: what became of shots, keys and requests (`entries.py`); append-only and provable.
 
-    log               one line an entry: JSON, a space, Ed25519 over it and its place
+    log               one line an entry: JSON, a space, Ed25519 over it and its place; in the log of
+                      a camera by the key of the day (`day_keys.py`)
     log.checkpoint    the size and the Merkle root (RFC 6962) of all entries, signed
     log.tiles/        the hashes of that tree, so that a start need not read all entries
 
@@ -11,17 +12,17 @@ cut off, also by somebody who has the machine and its signing key.
 
 from __future__ import annotations
 
-import base64
 import errno
 import fcntl
 import os
 import stat
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Sequence
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
 from sealshot.runtime.files import fsync_folder, write_atomic
+from sealshot.runtime.seal.certificates import Certificate
 from sealshot.runtime.seal.checkpoint import (
     Checkpoint,
     LogError,
@@ -29,18 +30,19 @@ from sealshot.runtime.seal.checkpoint import (
     parse_checkpoint,
     write_checkpoint,
 )
-from sealshot.runtime.seal.entries import Entry, write_entry
+from sealshot.runtime.seal.day_keys import DayKeys, Today
+from sealshot.runtime.seal.entries import Entry, KeyChanged, write_entry
 from sealshot.runtime.seal.log_lines import (
+    changes_key,
     entries_of,
     lines_in,
-    message,
     newest_lines,
     object_of,
     time_of,
     verified_entries,
-    verify_line,
     whole_bytes,
 )
+from sealshot.runtime.seal.log_signer import Signer, certificate_in, key_changed, sign_line
 from sealshot.runtime.seal.merkle import Tree, hash_leaf
 from sealshot.runtime.seal.signing import SigningKey
 from sealshot.runtime.seal.tiles import WIDTH, Tiles
@@ -58,7 +60,7 @@ class Log:
     Args:
         path: the file; made where it is absent.
         name: of whoever keeps the log.
-        key: signs entries and checkpoints.
+        key: signs entries and checkpoints; of a camera, the keys that do.
 
     Raises:
         LogError: it was altered, another process writes to it, or it cannot be written to. What is
@@ -66,10 +68,12 @@ class Log:
     """
 
     latest: str
-    """The latest time of its entries."""
+    """The latest time of its entries, or when the key began to sign by which the next one is."""
 
-    def __init__(self, path: Path, name: str, key: SigningKey) -> None:
-        self.path, self.name, self._key = path, name, key
+    def __init__(self, path: Path, name: str, key: SigningKey | DayKeys) -> None:
+        self.path, self.name, self._keys = path, name, key
+        self._key = key if isinstance(key, SigningKey) else None
+        """What signs the next entry; None where one that says so must be before it."""
         self._tree = Tree()
         self._tiles: Tiles | None = None
         self.latest = ""
@@ -81,6 +85,8 @@ class Log:
                     raise OSError(errno.EINVAL, "it is no regular file")
                 fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 self._recover()
+                if isinstance(key, DayKeys):
+                    self._go_on(key)
                 fsync_folder(path.parent)
             except BaseException:
                 os.close(self._fd)
@@ -100,19 +106,46 @@ class Log:
         """
         try:
             if entries != self._unsigned:
-                self._append(entries)
+                if self._key is None and isinstance(self._keys, DayKeys):
+                    self._turn(self._keys.today, entries[0].time)
+                assert self._key is not None
+                self._append(entries, self._key)
                 self._unsigned = entries
             self._sign()
             self._unsigned = ()
         except OSError as error:
             raise _cannot_write(self.path, error) from error
 
-    def _append(self, entries: tuple[Entry, ...]) -> None:
-        lines = []
-        for index, entry in enumerate(entries, self._tree.size):
-            text = write_entry(entry)
-            signature = self._key.sign(message(self.name, index, text))
-            lines.append(text + b" " + base64.b64encode(signature))
+    def turn(self, today: Today, time: str) -> None:
+        """Add the entry that says that another key signs from the next one on, durably.
+
+        Asked again for what was written and could not be signed, it signs, and writes nothing.
+
+        Args:
+            today: the other key.
+            time: the hour.
+
+        Raises:
+            LogError: it could not be stored.
+        """
+        try:
+            if self._key != today.key:
+                self._turn(today, time)
+            self._sign()
+        except OSError as error:
+            raise _cannot_write(self.path, error) from error
+
+    def _turn(self, today: Today, time: str) -> None:
+        hour = max(self.latest, f"{today.certificate.day}T00", time)
+        entry = key_changed(today.certificate, hour, self._tree.root)
+        self._append([entry], self._key or today.key)
+        self._key = today.key
+
+    def _append(self, entries: Sequence[Entry], key: SigningKey) -> None:
+        lines = [
+            sign_line(write_entry(entry), self.name, index, key)
+            for index, entry in enumerate(entries, self._tree.size)
+        ]
         self._write(b"".join(line + b"\n" for line in lines))
         for line in lines:
             self._add(line)
@@ -163,7 +196,7 @@ class Log:
         note = checkpoint_path(self.path)
         notes = [note.read_bytes()] if note.exists() else []
         try:
-            checkpoints = [parse_checkpoint(note, self._key.verify_key) for note in notes]
+            checkpoints = [parse_checkpoint(note, self._keys.verify_key) for note in notes]
         except LogError as error:
             raise LogError(
                 f"{self.path}: {error.fact}",
@@ -196,12 +229,13 @@ class Log:
         else:
             return False
         lines.reverse()
+        signer = self._signer(skip=max(0, full - 1 + len(lines) - checkpoint.size))
         tree, latest = Tree.of_subtrees(tiles.subtrees()), time_of(lines[0])
         for line in lines[1:]:
             if tree.size == checkpoint.size and tree.root != checkpoint.root:
                 return False
             if tree.size >= checkpoint.size:
-                verify_line(line, self.name, tree.size, self._key.verify_key)
+                signer.verify(line, tree.size)
             if time_of(line) < latest:
                 return False
             tiles.add(tree.add(line))
@@ -214,7 +248,7 @@ class Log:
     def _read_all(self, notes: list[bytes]) -> None:
         """Verify the log from its first entry on, and make its tiles anew."""
         rises, tiles = True, Tiles(tiles_path(self.path))
-        key = self._key.verify_key
+        key = self._keys.verify_key
         for line, entry in verified_entries(self.path, self.name, key, notes):
             self._tree.add(line)
             rises = rises and entry.time >= self.latest
@@ -227,6 +261,27 @@ class Log:
                 tiles.store()
         self._tiles = tiles
 
+    def _go_on(self, keys: DayKeys) -> None:
+        """Sign with the key of the log's last entries, if it is there and its day is not over."""
+        logged = self._signer().certificate
+        if logged and logged.day > keys.day:  # a power cut came before the file of the key
+            keys.turn(logged.day)
+        if logged == keys.today.certificate:
+            self._key = keys.today.key
+        self.latest = max(self.latest, f"{keys.day}T00")
+
+    def _signer(self, skip: int = 0) -> Signer:
+        """Return who signed the newest line but ``skip``."""
+        return Signer(self.name, self._keys.verify_key, self._certificate(skip))
+
+    def _certificate(self, skip: int) -> Certificate | None:
+        if isinstance(self._keys, DayKeys):
+            for line in islice(newest_lines(self._fd, self.path), skip, None):
+                if changes_key(line):
+                    [entry] = entries_of([line])
+                    return certificate_in(entry) if isinstance(entry, KeyChanged) else None
+        return None
+
     def _add(self, line: bytes) -> None:
         leaf_hash = self._tree.add(line)
         if self._tiles:
@@ -235,7 +290,9 @@ class Log:
     def _sign(self) -> None:
         if self._tiles:
             self._tiles.store()  # first: up to a checkpoint there are all that are full
-        note = write_checkpoint(self.name, self._tree, self._key)
+        keys = self._keys
+        key = keys.checkpoint_key if isinstance(keys, DayKeys) else keys
+        note = write_checkpoint(self.name, self._tree, key)
         write_atomic(checkpoint_path(self.path), note)
 
 

@@ -8,16 +8,17 @@ import re
 import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 from sealshot.runtime.errors import SealError, SealshotError
 from sealshot.runtime.seal.checkpoint import (
     Checkpoint,
     LogError,
-    decode_base64,
     parse_checkpoint,
 )
 from sealshot.runtime.seal.entries import Entry, Started, read_entry
+from sealshot.runtime.seal.log_signer import Alone, Signer, is_signed, not_its_keepers
 from sealshot.runtime.seal.merkle import Tree
 from sealshot.runtime.seal.signing import VerifyKey
 
@@ -25,8 +26,8 @@ LINE_LIMIT = 1024 * 1024
 """Bytes; an entry takes about 250."""
 
 _BLOCK = 256 * 1024
-_KIND = b"sealshot/log/1\n"
 _ID = re.compile(rb'"id":"([^"]*)"')
+_CHANGES_KEY = b'"event":"key-changed"'
 _TIME = re.compile(rb'"time":"([^"]*)"')
 
 
@@ -65,28 +66,29 @@ def _verified(
     for checkpoint in checkpoints:
         if checkpoint.name != name:
             raise LogError(f"the checkpoint is of the log of {checkpoint.name}, not of {name}")
+    signer = Signer(name, key)
     try:
-        yield from _verified_by_roots(lines(), name, key, checkpoints)
+        yield from _verified_by_roots(lines(), signer, checkpoints)
+        _verify_alone(lines(), name, signer.alone)
     except SealshotError:
+        signer = Signer(name, key)
         for index, line in enumerate(lines()):
-            verify_line(line, name, index, key)  # says which entry it is
+            signer.verify(line, index)  # says which entry it is
         raise
 
 
 def _verified_by_roots(
-    lines: Iterable[bytes], name: str, key: VerifyKey, checkpoints: Sequence[Checkpoint]
+    lines: Iterable[bytes], signer: Signer, checkpoints: Sequence[Checkpoint]
 ) -> Iterator[tuple[bytes, Entry]]:
-    """Check what a checkpoint covers by its root: whoever signed that signed the entries too.
+    """Check what a signed root covers by that: whoever signed it signed the entries too.
 
     A signature takes five times as long as all else of an entry, and those of the entries say
-    nothing that the checkpoint's does not: they are of one key.
+    nothing that the root's does not: they are of one key. Where there is none, ``signer`` says.
     """
     roots, tree = {checkpoint.size: b"" for checkpoint in checkpoints}, Tree()
-    covered = max(roots, default=0)
     timed, latest = False, ""  # version 0.1 let times go back
     for line in lines:
-        entry = _read(line, tree.size) if tree.size < covered else None
-        entry = entry or verify_line(line, name, tree.size, key)
+        entry = signer.pass_by(line, tree)
         time = entry.time
         if timed and time < latest:
             raise LogError(
@@ -101,6 +103,7 @@ def _verified_by_roots(
         yield line, entry
     if tree.size in roots:
         roots[tree.size] = tree.root
+    signer.end(tree.size, max((each.size for each in checkpoints if each.by_keeper), default=0))
     for checkpoint in checkpoints:
         _compare(checkpoint, tree.size, roots[checkpoint.size])
 
@@ -120,40 +123,17 @@ def _compare(checkpoint: Checkpoint, size: int, root: bytes) -> None:
         )
 
 
-def verify_line(line: bytes, name: str, index: int, key: VerifyKey) -> Entry:
-    """Check the line of one entry, and return what it says.
-
-    Args:
-        line: without its line feed.
-        name: of the keeper.
-        index: how many entries are before it.
-        key: of the keeper.
-
-    Raises:
-        LogError: the keeper did not write it, or not there.
-    """
-    text, _, signature = line.rpartition(b" ")
-    if not key.verifies(message(name, index, text), decode_base64(signature)):
-        raise LogError(
-            f"entry {index + 1} of the log was altered, put in, or moved there",
-            "compare with a copy of the log",
-        )
-    return _read(line, index)
-
-
-def _read(line: bytes, index: int) -> Entry:
-    try:
-        return read_entry(line.rpartition(b" ")[0])
-    except ValueError:
-        raise LogError(
-            f"entry {index + 1} of the log is signed, but is no entry",
-            "its keeper's program is not sealshot, or was tampered with",
-        ) from None
-
-
-def message(name: str, index: int, text: bytes) -> bytes:
-    """Return what the keeper of a log signs of an entry."""
-    return _KIND + f"{name}\n{index}\n".encode() + text
+def _verify_alone(lines: Iterable[bytes], name: str, places: Sequence[Alone]) -> None:
+    """Check the signatures of the lines at these places, which are in order."""
+    if places:
+        rest = iter(lines)
+        at = 0
+        for place in places:
+            wanted = islice(rest, place.start - at, place.stop - at)
+            for index, line in enumerate(wanted, place.start):
+                if not is_signed(line, name, index, place.key):
+                    raise not_its_keepers(index)
+            at = place.stop
 
 
 def entries_of(lines: Iterable[bytes]) -> Iterator[Entry]:
@@ -172,6 +152,11 @@ def object_of(line: bytes) -> str:
     """Return which object an entry is about, without reading the rest; nothing if about none."""
     found = _ID.search(line)
     return found[1].decode() if found else ""
+
+
+def changes_key(line: bytes) -> bool:
+    """Whether an entry says that another key signs from the next one on."""
+    return _CHANGES_KEY in line
 
 
 def lines_in(path: Path) -> Iterator[bytes]:

@@ -1,6 +1,7 @@
 """Proof that a log has an entry, without the rest of the log (https://c2sp.org/tlog-proof).
 
-The extra data of a proof is the line of the entry, which the tree has as its leaf.
+The extra data of a proof is the line of the entry, which the tree has as its leaf, and the
+certificate of the key that signed it where that was a day's.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ import binascii
 from dataclasses import dataclass
 
 from sealshot.runtime.errors import SealError
+from sealshot.runtime.seal.certificates import Certificate, parse_certificate
 from sealshot.runtime.seal.checkpoint import Checkpoint, LogError, parse_checkpoint
 from sealshot.runtime.seal.entries import Entry
-from sealshot.runtime.seal.log_lines import verify_line
+from sealshot.runtime.seal.log_signer import Signer
 from sealshot.runtime.seal.merkle import HASH_BYTES, root_of
 from sealshot.runtime.seal.signing import VerifyKey
 
@@ -20,6 +22,7 @@ PROOF_LIMIT = 256 * 1024  # bytes
 
 _HEAD = "c2sp.org/tlog-proof@v1"
 _LONGEST = 63  # hashes
+_ANEW = "have it written anew"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +35,13 @@ class Proof:
     """Beside the way from the leaf to the root, lowest first."""
     note: bytes
     """The checkpoint, as it was signed."""
+    certificate: Certificate | None = None
+    """Of the day's key that signed the line; None where the keeper's own did."""
 
     def encode(self) -> bytes:
         """Return the file form."""
-        extra = base64.b64encode(self.line).decode()
+        certificate = b"\n" + self.certificate.encode() if self.certificate else b""
+        extra = base64.b64encode(self.line + certificate).decode()
         hashes = "".join(base64.b64encode(node).decode() + "\n" for node in self.hashes)
         return f"{_HEAD}\nextra {extra}\nindex {self.index}\n{hashes}\n".encode() + self.note
 
@@ -46,13 +52,15 @@ class Proof:
             LogError: it is not proven.
         """
         checkpoint = parse_checkpoint(self.note, key)
-        entry = verify_line(self.line, checkpoint.name, self.index, key)
+        if self.certificate and not self.certificate.is_of(key):
+            raise LogError("the key that signed its entry is not the keeper's", _ANEW)
+        entry = Signer(checkpoint.name, key, self.certificate).verify(self.line, self.index)
         try:
             root = root_of(self.line, self.index, checkpoint.size, self.hashes)
         except ValueError as error:
-            raise LogError(f"it proves nothing: {error}", "have it written anew") from None
+            raise LogError(f"it proves nothing: {error}", _ANEW) from None
         if root != checkpoint.root:
-            raise LogError("the log of its checkpoint has no such entry", "have it written anew")
+            raise LogError("the log of its checkpoint has no such entry", _ANEW)
         return checkpoint, entry
 
 
@@ -65,11 +73,13 @@ def parse_proof(data: bytes) -> Proof:
     text, _, note = data[:PROOF_LIMIT].partition(b"\n\n")
     try:
         head, extra, index, *hashes = text.decode("ascii").split("\n")
-        line = base64.b64decode(extra.removeprefix("extra "), validate=True)
+        given = base64.b64decode(extra.removeprefix("extra "), validate=True)
+        line, cut, certificate = given.partition(b"\n")
         nodes = tuple(base64.b64decode(node, validate=True) for node in hashes)
         number = int(index.removeprefix("index ")[:18])
-        proof = Proof(line, number, nodes, note)
-    except (ValueError, binascii.Error):
+        signer = parse_certificate(certificate) if cut else None
+        proof = Proof(line, number, nodes, note, signer)
+    except (SealError, ValueError, binascii.Error):
         raise _foreign() from None
     sizes = {len(node) for node in nodes}
     if head != _HEAD or len(nodes) > _LONGEST or sizes - {HASH_BYTES} or proof.encode() != data:
@@ -78,4 +88,4 @@ def parse_proof(data: bytes) -> Proof:
 
 
 def _foreign() -> SealError:
-    return SealError("it is not a proof of an entry in a log", hint="have it written anew")
+    return SealError("it is not a proof of an entry in a log", hint=_ANEW)

@@ -18,13 +18,14 @@ from sealshot.runtime.age.x25519 import X25519Identity
 from sealshot.runtime.errors import SealError
 from sealshot.runtime.seal.container import (
     EPOCH,
-    FORMATS,
     PAYLOAD,
     Container,
     Header,
+    format_of,
     share_name,
     write_container,
 )
+from sealshot.runtime.seal.day_keys import DayKeys
 from sealshot.runtime.seal.epochs import EpochKey
 from sealshot.runtime.seal.policy import Policy
 from sealshot.runtime.seal.shamir import combine, split
@@ -43,7 +44,7 @@ class Camera:
     """Who seals: the name and key of a camera, and the policy that it trusts."""
 
     name: str
-    key: SigningKey
+    key: SigningKey | DayKeys
     policy: Policy
 
 
@@ -67,15 +68,17 @@ def seal_to_quorum(
         shot_id: 128 bits that nobody can guess, in hexadecimal.
         content: what ``plaintext`` is: ``shot`` or ``originals``.
     """
-    policy = camera.policy
+    policy, hour = camera.policy, format_hour(now)
+    if isinstance(camera.key, DayKeys):  # a clock may go back a little when a day has just begun
+        hour = max(hour, f"{camera.key.day}T00")
     quorum_secret, epoch_secret = os.urandom(SECRET_BYTES), os.urandom(SECRET_BYTES)
     shares = split(quorum_secret, policy.quorum, len(policy.authorities))
     header = Header(
-        format=FORMATS[content],
+        format=format_of(content, camera.key),
         id=shot_id,
         camera=camera.name,
         camera_key=str(camera.key.verify_key),
-        hour=format_hour(now),
+        hour=hour,
         taken=format_hour(taken),
         epoch=epoch.epoch,
         policy=policy.digest,

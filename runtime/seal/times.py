@@ -115,6 +115,11 @@ def is_hour(value: object) -> bool:
     return is_epoch(value) and "T" in str(value)
 
 
+def is_day(value: object) -> bool:
+    """Whether it is a day."""
+    return is_epoch(value) and "T" not in str(value)
+
+
 def is_time(value: object) -> bool:
     """Whether it is a time to the second."""
     try:

@@ -16,6 +16,7 @@ from pathlib import Path
 from sealshot.runtime.age import age
 from sealshot.runtime.errors import InputError, SealshotError
 from sealshot.runtime.files import is_full
+from sealshot.runtime.seal.day_keys import DayKeys
 from sealshot.runtime.seal.epochs import EpochKeys
 from sealshot.runtime.seal.log import Log
 from sealshot.runtime.seal.originals import CONTENT, Originals, pack_originals
@@ -26,6 +27,7 @@ from sealshot.runtime.types import Shot
 from sealshot.runtime.vault.backlog import Backlog, Stored
 from sealshot.runtime.vault.caretaker import Caretaker, Rules
 from sealshot.runtime.vault.clock import CLOCK, Clock, RunningClock, TrustedClock
+from sealshot.runtime.vault.key_turns import KeyTurns
 from sealshot.runtime.vault.notices import Notices
 from sealshot.runtime.vault.record import LOG, Record
 from sealshot.runtime.vault.sealer import QuorumSealer, RecipientSealer, Sealer
@@ -120,8 +122,12 @@ class Keeper:
                 opened.callback(self._uploads.stop)
             self._caretaker.begin()
             self._turns: Turns | None = None
+            self._key_turns: KeyTurns | None = None
             if camera:
                 now = self._clock.now()
+                if log and isinstance(camera.key, DayKeys):
+                    self._key_turns = KeyTurns(camera.key, log, notices, now)
+                    self._key_turns.take(now, self._clock.earliest())
                 self._record.log_policy(camera.policy, now)
                 if self._sealer:
                     self._record.log_start(camera.policy, now)
@@ -239,17 +245,23 @@ class Keeper:
         """
         self._turn()
         if self._backlog is None:
-            self._caretaker.tick()
+            self._tend()
             return
         self._backlog.retry()
         try:
-            self._caretaker.tick()
+            self._tend()
         except SealshotError as error:
             if not is_full(error):
                 raise
             self._notices.tell("full", f"{error.fact} (hint: {error.hint})")
         else:
             self._tell_waiting(self._backlog)
+
+    def _tend(self) -> None:
+        """Forget what is over, the key of a day too."""
+        self._caretaker.tick()
+        if self._key_turns:
+            self._key_turns.take(self._clock.now(), self._clock.earliest())
 
     def _turn(self) -> None:
         """Let a new version of the policy take force where an epoch turned."""

@@ -59,6 +59,8 @@ class Finding:
     state: str
     what: str = ""
     bytes: int = 0
+    signed_on: str = ""
+    """The day whose key signed it; empty where the camera has one key for all days."""
 
     @property
     def is_wrong(self) -> bool:
@@ -105,8 +107,7 @@ def check_objects(
     """
     checked = Checked()
     for found in objects:
-        state, what, camera, digest = _check(found, read, rules)
-        checked.findings[found.id] = Finding(found.id, state, what, found.bytes)
+        checked.findings[found.id], camera, digest = _check(found, read, rules)
         if camera:
             checked.cameras[found.id] = camera
             checked.digests[found.id] = digest
@@ -188,25 +189,30 @@ def _is_over(object_id: str, rules: Rules) -> bool:
     return end_of(object_id.partition("/")[0], rules.retention, rules.policy) <= rules.now
 
 
-def _check(found: Listed, read: Callable[[str], bytes], rules: Rules) -> tuple[str, str, str, str]:
-    """Return state, what is to be said of it, the camera, and the hash of the bytes."""
+def _check(found: Listed, read: Callable[[str], bytes], rules: Rules) -> tuple[Finding, str, str]:
+    """Return what was found of an object, the camera, and the hash of the bytes."""
+
+    def finding(state: str, what: str, signed_on: str = "") -> Finding:
+        return Finding(found.id, state, what, found.bytes, signed_on)
+
     try:
         data = read(found.id)
         if not found.id.endswith(SEALED):
             _check_age(data)
-            return (*_check_time(found, rules, UNSIGNED), "", "")
+            return finding(*_check_time(found, rules, UNSIGNED)), "", ""
         container = read_container(data)
     except OSError as error:
-        return ALTERED, f"it cannot be read: {error.strerror}", "", ""
+        return finding(ALTERED, f"it cannot be read: {error.strerror}"), "", ""
     except SealError as error:
-        return ALTERED, error.fact, "", ""
+        return finding(ALTERED, error.fact), "", ""
     header, digest = container.header, hashlib.sha256(data).hexdigest()
     if wrong := _foreign(container, rules):
-        return FOREIGN, wrong, header.camera, digest
+        return finding(FOREIGN, wrong), header.camera, digest
     if found.id != f"{header.epoch}/{header.id}{SEALED}":
         what = f"it is {header.epoch}/{header.id}{SEALED}"
-        return MISPLACED, what, header.camera, digest
-    return (*_check_time(found, rules, PRESENT), header.camera, digest)
+        return finding(MISPLACED, what), header.camera, digest
+    state, what = _check_time(found, rules, PRESENT)
+    return finding(state, what, container.signed_on), header.camera, digest
 
 
 def _foreign(container: Container, rules: Rules) -> str:

@@ -186,9 +186,29 @@ def make_parties(folder: Path, *options: str) -> Parties:
     return parties
 
 
+SHARED: dict[Path, bytes] = {}
+"""The key files of cameras that tests share, as they were at first."""
+
+
+def make_shared(folder: Path, *options: str) -> Parties:
+    parties = make_parties(folder, *options)
+    file = parties.camera_policy.with_name("camera.key")
+    SHARED[file] = file.read_bytes()
+    return parties
+
+
+@pytest.fixture(autouse=True)
+def each_test_begins_on_the_first_day() -> Iterator[None]:
+    """Whoever sets a clock ahead destroys the keys of the days before: others need them."""
+    yield
+    for file, data in SHARED.items():
+        if file.read_bytes() != data:
+            file.write_bytes(data)
+
+
 @pytest.fixture(scope="session")
 def parties(tmp_path_factory: pytest.TempPathFactory) -> Parties:
-    return make_parties(tmp_path_factory.mktemp("parties"))
+    return make_shared(tmp_path_factory.mktemp("parties"))
 
 
 @pytest.fixture
@@ -205,7 +225,7 @@ def copied_parties(parties: Parties, tmp_path: Path) -> Parties:
 
 @pytest.fixture(scope="session")
 def classical_parties(tmp_path_factory: pytest.TempPathFactory) -> Parties:
-    return make_parties(tmp_path_factory.mktemp("classical"), "--classical")
+    return make_shared(tmp_path_factory.mktemp("classical"), "--classical")
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sealshot.runtime.seal import quorum
 from sealshot.runtime.seal.container import read_container
+from sealshot.runtime.seal.day_keys import DayKeys, enrol
 from sealshot.runtime.seal.epochs import EpochKey, EpochKeys, publish
 from sealshot.runtime.seal.keys import PrivateKey
 from sealshot.runtime.seal.party import Party
@@ -40,7 +41,10 @@ class Quorum:
         self._folder, self._custodian = folder, SigningKey.generate()
         custodian = Party("custodian", "custodian", self._custodian.verify_key)
         policy = make_policy(NEEDED, "30d", "day", "public", custodian, authorities)
-        self._camera = quorum.Camera("camera", SigningKey.generate(), policy)
+        home = folder / f"camera-{secrets.token_hex(4)}"
+        home.mkdir(parents=True)
+        enrol(home, SigningKey.generate(), self._now, days=2)
+        self._camera = quorum.Camera("camera", DayKeys(home), policy)
         self._epoch = EpochKey(
             epoch_of(self._now, "day"), self._epoch_identity.recipient, self._now + timedelta(30)
         )

@@ -8,17 +8,16 @@ from datetime import datetime
 from pathlib import Path
 
 from sealshot.runtime.cli.arguments import Arguments, run_action, seconds
-from sealshot.runtime.cli.commands.parties import (
-    add_name,
-    read_signing_key,
-    write_party,
-    write_signing_key,
-)
+from sealshot.runtime.cli.commands.parties import add_name, read_signing_key, write_party
 from sealshot.runtime.cli.extras import EXTRAS
 from sealshot.runtime.cli.terminal import note, say, say_json, table
 from sealshot.runtime.errors import InputError, SealshotError
 from sealshot.runtime.files import make_folder
+from sealshot.runtime.seal import day_keys
+from sealshot.runtime.seal.day_keys import DayKeys, has_day_keys
+from sealshot.runtime.seal.documents import read_file
 from sealshot.runtime.seal.epochs import EpochKeys, published_version
+from sealshot.runtime.seal.keys import KEY_FILE_LIMIT
 from sealshot.runtime.seal.party import Party, read_party
 from sealshot.runtime.seal.policy import Policy
 from sealshot.runtime.seal.quorum import Camera
@@ -45,7 +44,9 @@ usage: sealshot camera enrol DIR --policy FILE [--name NAME | --again OLD.pub [-
 
 enrol  Make the signing key of a camera, on the camera, and copy the policy that it shall trust.
        DIR gets policy.toml for `sealshot run --policy`, camera.key (secret; it signs, and opens
-       nothing) and NAME.pub, which warrants name the camera by.
+       nothing) and NAME.pub, which warrants name the camera by. Each day has a key, and that of a
+       day that is over is destroyed: `run` and `serve` write to camera.key, and a copy of it signs
+       from its day on. camera.days has the certificates of fifteen years of days.
 discover  Ask the networks of this machine which cameras there are (WS-Discovery). What answers
        says of itself what it likes.
 profiles  Ask a camera by ONVIF which streams it offers: `sealshot run onvif://HOST` takes the one
@@ -72,7 +73,7 @@ examples:
 
 logger = logging.getLogger(__name__)
 
-KEY, POLICY = "camera.key", "policy.toml"
+KEY, POLICY = day_keys.KEY, "policy.toml"
 
 
 def main(argv: list[str]) -> int:
@@ -106,7 +107,7 @@ def _enrol(argv: list[str]) -> int:
     key = SigningKey.generate()
     public = folder / f"{name}.pub"
     party = Party("camera", name, key.verify_key, former=before)
-    write_party(public, party, key, lambda: write_signing_key(folder / KEY, key))
+    write_party(public, party, key, lambda: day_keys.enrol(folder, key, utc_now()))
     write_policy(folder / POLICY, policy)
     say(str(public))
     note(f"policy {policy.digest}, version {policy.version}")
@@ -188,12 +189,22 @@ def read_camera(policy_file: Path) -> Camera:
             f"{folder} is not the folder of an enrolled camera: there is no {KEY}",
             hint=f"`sealshot camera enrol DIR --policy {policy_file}`, then give DIR/{POLICY}",
         )
-    key = read_signing_key(folder / KEY)
+    key = _read_key(folder)
     for path in sorted(folder.glob("*.pub")):
         party = read_party(path, "camera", own=True)
         if party.verify_key == key.verify_key:
             return Camera(party.name, key, policy)
     raise InputError(f"there is no .pub file of {folder / KEY}", hint="enrol the camera anew")
+
+
+def _read_key(folder: Path) -> SigningKey | DayKeys:
+    """Return what a camera signs with: one key where it was enrolled before it had those of days.
+
+    Raises:
+        SealError: it cannot be read.
+    """
+    data = read_file(folder / KEY, "signing key", KEY_FILE_LIMIT)
+    return DayKeys(folder) if has_day_keys(data) else read_signing_key(folder / KEY)
 
 
 def read_keys(policy_file: Path) -> EpochKeys:

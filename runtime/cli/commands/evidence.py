@@ -17,15 +17,17 @@ from sealshot.runtime.cli.words import counted
 from sealshot.runtime.errors import InputError, SealError
 from sealshot.runtime.seal import c2pa
 from sealshot.runtime.seal.ceremony import parse_answer
+from sealshot.runtime.seal.certificates import Certificate
 from sealshot.runtime.seal.checkpoint import CHECKPOINT_LIMIT, parse_checkpoint, read_newest
 from sealshot.runtime.seal.container import Header, read_container
 from sealshot.runtime.seal.cosign import cosigned
 from sealshot.runtime.seal.custody import CLOCKS, Account, Exhibit
 from sealshot.runtime.seal.documents import named, read_file, write_file
-from sealshot.runtime.seal.entries import Sealed
+from sealshot.runtime.seal.entries import KeyChanged, Sealed
 from sealshot.runtime.seal.evidence import THE_ZIP, Checked, check_evidence, write_evidence
 from sealshot.runtime.seal.keys import read_openers
 from sealshot.runtime.seal.log_lines import verified_entries
+from sealshot.runtime.seal.log_signer import certificate_in
 from sealshot.runtime.seal.merkle import hash_leaf
 from sealshot.runtime.seal.party import Party, read_party
 from sealshot.runtime.seal.policy import Policy
@@ -205,11 +207,13 @@ def _prove(
     header = next(iter(shots.values()))[0]
     newest = read_newest(path)
     key, notes = parse_verify_key(header.camera_key), [newest, *kept]
-    lines: dict[str, tuple[int, bytes, Sealed]] = {}
-    tiles = Tiles()
+    lines: dict[str, tuple[int, bytes, Sealed, Certificate | None]] = {}
+    tiles, certificate = Tiles(), None
     for line, entry in verified_entries(path, header.camera, key, notes):
+        if isinstance(entry, KeyChanged):
+            certificate = certificate_in(entry)
         if isinstance(entry, Sealed) and entry.id in shots:
-            lines[entry.id] = tiles.size, line, entry
+            lines[entry.id] = tiles.size, line, entry, certificate
         tiles.add(hash_leaf(line))
     sizes = [(parse_checkpoint(note, key).size, note) for note in notes]
     proofs = {}
@@ -217,7 +221,7 @@ def _prove(
         with named(Path(f"{header.id}{SEALED}")):
             if place not in lines:
                 raise SealError("the log of its camera does not know it", "give its camera's --log")
-            index, line, entry = lines[place]
+            index, line, entry, signer = lines[place]
             if entry.sha256 not in ("", hashlib.sha256(sealed).hexdigest()):
                 raise SealError(
                     "it is not the shot that the log of its camera has: other bytes, under its "
@@ -230,7 +234,7 @@ def _prove(
             (found for found in sizes if found[0] > index),
             key=lambda found: (found[0], -len(found[1])),
         )
-        proofs[place] = Proof(line, index, tuple(tiles.proof(index, size)), note)
+        proofs[place] = Proof(line, index, tuple(tiles.proof(index, size)), note, signer)
     return proofs
 
 

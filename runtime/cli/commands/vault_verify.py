@@ -234,6 +234,13 @@ def _print(
             note(f"{finding.id} is {finding.what}")
     if entries is not None:
         note(f"the log has {counted(entries, 'entry', 'entries')}, none changed")
+    days = sorted({finding.signed_on for finding in findings if finding.signed_on})
+    if days:
+        note(
+            f"signed by the camera's key of {days[0]}"
+            if len(days) == 1
+            else f"signed by the camera's keys of {len(days)} days, {days[0]} to {days[-1]}"
+        )
     if entries is not None and not kept:
         note(
             "an older state of vault and log would pass, too: keep checkpoints on another machine "

@@ -146,7 +146,7 @@ def test_what_is_made_to_fit_lacks_the_signature(classical, tally) -> None:
     def rebuilt(parts: Mapping[str, bytes], key: SigningKey | None = None) -> bytes:
         listed = {n: p for n, p in parts.items() if n not in (SUMS, SIGNATURE)}
         lines = [f"{hashlib.sha256(part).hexdigest()}  {name}\n" for name, part in listed.items()]
-        sums = sums_line(2) + "".join(lines).encode()
+        sums = sums_line(container.header.format) + "".join(lines).encode()
         signature = key.sign(sums) if key else parts[SIGNATURE]
         return write_zip({**listed, SUMS: sums, SIGNATURE: signature})
 
@@ -230,7 +230,9 @@ def test_a_share_is_not_given_out_under_a_header_made_to_fit_a_warrant(
 ) -> None:
     """The way to open what no warrant is for: its shares under a header that one is for."""
     attacker = SigningKey.generate()
-    header = dataclasses.replace(container.header, id="f" * 32, camera_key=str(attacker.verify_key))
+    header = dataclasses.replace(
+        container.header, format=2, id="f" * 32, camera_key=str(attacker.verify_key)
+    )
     parts = {n: p for n, p in container.parts.items() if n not in (HEADER, SUMS, SIGNATURE)}
     forged = read_container(write_container(header, parts, attacker))
     own = dataclasses.replace(world.camera_party, verify_key=attacker.verify_key)

@@ -9,7 +9,15 @@ from pathlib import Path
 import pytest
 
 from sealshot.runtime.errors import InputError
-from sealshot.runtime.seal.entries import Alive, Entry, Purged, Sealed, Started, Stopped
+from sealshot.runtime.seal.entries import (
+    Alive,
+    Entry,
+    KeyChanged,
+    Purged,
+    Sealed,
+    Started,
+    Stopped,
+)
 from sealshot.runtime.seal.log_lines import entries_of, lines_in
 from sealshot.runtime.seal.times import format_hour, utc_now
 from sealshot.runtime.vault import caretaker
@@ -41,6 +49,7 @@ def test_nobody_came_is_not_switched_off(
         keeper.put(shot, origin)
     Keeper(vault, parties.sealing(), clock).close()
     found = entries(vault)
+    assert isinstance(found.pop(0), KeyChanged)
     assert [type(entry) for entry in found] == [Started, Alive, Sealed, Stopped, Started]
     assert isinstance(found[0], Started)
     assert found[0].policy == parties.sealing().camera.policy.digest

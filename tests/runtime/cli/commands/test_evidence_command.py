@@ -16,10 +16,13 @@ from court import World
 from sealshot.runtime.cli.main import main
 from sealshot.runtime.seal.archive import read_zip, write_zip
 from sealshot.runtime.seal.checkpoint import checkpoint_path, parse_checkpoint
+from sealshot.runtime.seal.container import HEADER, SIGNATURE, read_container, write_container
+from sealshot.runtime.seal.container import SUMS as SUM
+from sealshot.runtime.seal.day_keys import DayKeys
 from sealshot.runtime.seal.evidence import SUMS, check_evidence
 from sealshot.runtime.seal.party import read_party
 from sealshot.runtime.seal.proof import parse_proof
-from sealshot.runtime.seal.times import format_time, utc_now
+from sealshot.runtime.seal.times import epoch_of, format_time, utc_now
 from sealshot.runtime.vault.keeper import Keeper
 from sealshot.runtime.vault.record import LOG
 
@@ -147,6 +150,22 @@ def test_who_writes_the_sums_anew_is_found(members: Members, case: Path) -> None
     other = members | {"index.html": page, "evidence.json": about}
     checked = check_evidence(write_zip(other | {SUMS: sums_of(other)}))
     assert (checked.wrong, checked.page_checked) == ([], False)  # and the command tells
+
+
+def test_who_stole_the_camera_later_cannot_have_made_it(members: Members, parties) -> None:
+    """The same parts, signed with the key of the day after the one that they are of."""
+    keys = DayKeys(parties.camera_policy.parent)
+    for name, data in members.items():
+        if name.endswith(".sealed"):
+            container = read_container(data)
+            of, last = container.signed_on, utc_now() + timedelta(9)
+            keys.turn(epoch_of(last, "day"))
+            parts = {n: p for n, p in container.parts.items() if n not in (HEADER, SUM, SIGNATURE)}
+            forged = write_container(container.header, parts, keys)
+            [(part, what)] = wrong(members | {name: forged}).items()
+            assert part == name
+            assert f"is signed by the camera's key of {keys.day}, when" in what
+            assert of < keys.day
 
 
 def test_parts_of_another_case_do_not_fit(court: World, members: Members, tmp_path: Path) -> None:
