@@ -101,6 +101,7 @@ def train_alike(score: str, groups: Path, data: Sequence[Path], out: Path, seed:
         training_set=", ".join(names),
         training_set_sha256=sha256,
         eyes_weight=manifest.eyes_weight,
+        smile_weight=manifest.smile_weight,
     )
     export_score_graph(model, out / path.name, origin, crops)
     copy_eyes(path, manifest, out)

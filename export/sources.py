@@ -15,7 +15,7 @@ from sealshot.export.nets.student import Student
 from sealshot.export.nets.vae import SAMPLES, RpScore, Vae
 from sealshot.export.rebuild import load_graph
 from sealshot.export.train.data import pictures_below
-from sealshot.export.train.eyes import WEIGHT
+from sealshot.export.train.expression import EYES_WEIGHT, SMILE_WEIGHT
 from sealshot.runtime.cli.terminal import progress
 from sealshot.runtime.crops import CROP_PX, crop_resize_grey
 from sealshot.runtime.detect import open_detector
@@ -106,7 +106,8 @@ def _open_checkpoint(path: Path) -> tuple[nn.Module, ScoreManifest]:
         training_set=known.training_set if known else "not known: exported from a checkpoint",
         training_set_sha256=known.training_set_sha256 if known else "",
         opset=OPSET,
-        eyes_weight=known.eyes_weight if known else WEIGHT * heeds,
+        eyes_weight=known.eyes_weight if known else EYES_WEIGHT * heeds,
+        smile_weight=known.smile_weight if known else SMILE_WEIGHT * heeds,
     )
 
 

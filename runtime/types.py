@@ -92,19 +92,23 @@ class Ratings:
 
     quality: Floats
     """``float32 [n]``: of each picture by itself; higher is better."""
-    eyes: Floats
-    """``float32 [n]``, 0 or less, in units of the quality: how far its eyes are from wide open; 0
-    where the score heeds no eyes. People differ in their eyes, so it is for one track alone."""
+    components: Floats
+    """``float32 [n, c]``, 0 or less, in units of the quality: what else counts, such as how far the
+    eyes are from wide open; c is 0 where nothing does. People differ in their eyes, so it is for
+    one track alone."""
 
     @classmethod
-    def plain(cls, quality: Floats) -> Ratings:
-        """Return ratings of a score that heeds no eyes."""
-        return cls(quality, np.zeros_like(quality))
+    def of(cls, quality: Floats, components: Floats | None = None) -> Ratings:
+        """Return ratings; without ``components`` those of a score that heeds the picture alone."""
+        return cls(
+            quality, np.empty((len(quality), 0), np.float32) if components is None else components
+        )
 
     @property
     def order(self) -> Floats:
         """``float32 [n]``: of the frames of one track the highest is the best."""
-        return self.quality + self.eyes
+        ordered: Floats = self.quality + self.components.sum(axis=1)
+        return ordered
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -121,8 +125,8 @@ class Shot:
     box: tuple[float, float, float, float]
     """The face, pixels of the frame."""
     score: float
-    """Quality score (log RP, or what the score graph's manifest names), less what its eyes are
-    behind the most open ones of the track so far. Higher is better."""
+    """Quality score (log RP, or what the score graph's manifest names), less what its eyes
+    and its mouth are behind the best of the track so far. Higher is better."""
     percentile: float
     """Share of the score graph's training set with a lower score, 0 to 100."""
     frames_seen: int

@@ -18,10 +18,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from sealshot.runtime.alignment import similarity
 from sealshot.runtime.engines.identity import model_sha256
 from sealshot.runtime.engines.onnx_session import open_session
 from sealshot.runtime.errors import InputError
-from sealshot.runtime.public.placing import similarity
 from sealshot.runtime.types import Floats, Image
 
 EXAMPLE = (

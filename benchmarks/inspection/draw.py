@@ -45,7 +45,7 @@ def draw_strip(history: History, shot: Shot, margin: float) -> bytes:
     Returns:
         A JPEG: the squares that were scored, in colour; under each its time and score.
     """
-    point = Point(shot.frame, shot.time_s, shot.score + history.most_open)
+    point = Point(shot.frame, shot.time_s, history.order(shot.score))
     chosen = Thumb(point, thumb_of(without(shot, margin)))
     cells = [
         _cell(thumb, history.score(thumb.point.order), framed=thumb is chosen)

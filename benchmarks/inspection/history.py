@@ -93,8 +93,8 @@ class History:
     best: float = -np.inf
     """The highest order."""
     worst: float = np.inf
-    most_open: float = -np.inf
-    """Of the eyes, see :class:`~sealshot.runtime.types.Ratings`."""
+    most: Floats | None = None
+    """The highest of each component, see :class:`~sealshot.runtime.types.Ratings`."""
     scene: Scene | None = None
     """The frame with the highest score."""
     points: Thinned[Point] = field(default_factory=lambda: Thinned(POINTS))
@@ -102,15 +102,23 @@ class History:
 
     def score(self, order: float) -> float:
         """Return the score of a frame by its order, as the shot of the track tells it."""
-        return order - self.most_open
+        return order - self._ahead
 
-    def add(self, point: Point, eyes: float, image: Image, box: Floats) -> bool:
+    def order(self, score: float) -> float:
+        """Return the order of a frame by its score: see :meth:`score`."""
+        return score + self._ahead
+
+    @property
+    def _ahead(self) -> float:
+        return 0.0 if self.most is None else float(self.most.sum())
+
+    def add(self, point: Point, components: Floats, image: Image, box: Floats) -> bool:
         """Take the track's next frame; return whether it is the best so far."""
         self.points.offer(lambda: point)
         self.thumbs.offer(lambda: Thumb(point, thumb_of(cut(image, *square(box)))))
         self.last_s = point.time_s
         self.worst = min(self.worst, point.order)
-        self.most_open = max(self.most_open, eyes)
+        self.most = components if self.most is None else np.maximum(self.most, components)
         is_best = point.order > self.best
         self.best = max(self.best, point.order)
         return is_best
@@ -127,11 +135,11 @@ class Recorder:
     def add(self, seen: Seen) -> None:
         """Take what one frame gave."""
         frame, scores, winners = seen.frame, [], []
-        rated = zip(seen.scores.tolist(), seen.ratings.eyes.tolist(), strict=True)
-        for track, (order, eyes) in zip(seen.tracks.seen, rated, strict=True):
+        rated = zip(seen.scores.tolist(), seen.ratings.components, strict=True)
+        for track, (order, components) in zip(seen.tracks.seen, rated, strict=True):
             history = self._open.setdefault(track.id, History(first_s=frame.time_s))
             point = Point(frame.index, frame.time_s, order)
-            if history.add(point, eyes, frame.image, track.face.box):
+            if history.add(point, components, frame.image, track.face.box):
                 winners.append(history)
             scores.append(history.score(order))
         scene = scene_of(seen, scores) if winners else None

@@ -120,7 +120,6 @@ def matchers(results: Path) -> str:
 CHOSEN_AMONG = {
     "erc-photos-lfw-dev": "photographs of {} people of LFW",
     "erc-photos-celeba-dev": "of {} of CelebA in the wild",
-    "erc-shots": "frames of {} tracks, to the rest of the track",
     "erc-tracks": "frames of {} tracks, to a gallery",
 }
 

@@ -21,6 +21,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from sealshot.export.nets.eyes import Eyes
 from sealshot.export.nets.forms import FloatRp
 from sealshot.export.nets.vae import RpScore
+from sealshot.runtime.alignment import EYE_PX
 from sealshot.runtime.engines.choice import open_onnxruntime
 from sealshot.runtime.engines.manifest import EyesManifest, ScoreManifest, quantiles
 from sealshot.runtime.files import write_atomic
@@ -40,10 +41,15 @@ class Origin:
     training_set_sha256: str
     samples: int = 0
     eyes_weight: float = 0.0
+    smile_weight: float = 0.0
 
 
 def _crops(count: int) -> tuple[Tensor, ...]:
     return (torch.zeros(count, 1, 64, 64, dtype=torch.uint8),)
+
+
+def _eyes(count: int) -> tuple[Tensor, ...]:
+    return (torch.zeros(count, 2, *EYE_PX, dtype=torch.uint8),)
 
 
 def export_score_graph(
@@ -75,6 +81,7 @@ def export_score_graph(
         versions={"torch": torch.__version__, "onnx": onnx.__version__},
         score_quantiles=(0.0,) * 101,
         eyes_weight=origin.eyes_weight,
+        smile_weight=origin.smile_weight,
     )
     manifest.write(path)  # the engine wants one, and it gives the distribution
     engine = open_onnxruntime(path)
@@ -85,15 +92,15 @@ def export_score_graph(
 
 
 def export_eyes(eyes: Eyes, path: Path, origin: Origin) -> EyesManifest:
-    """Write the network of the eyes, ``crops`` -> ``open`` float32 [n], and its manifest."""
-    data = to_onnx(fold(eyes), ["crops"], ["open"])
+    """Write the network of the eyes, ``eyes`` -> ``open`` float32 [n], and its manifest."""
+    data = to_onnx(fold(eyes), ["eyes"], ["open"], _eyes)
     write_atomic(path, data)
     manifest = EyesManifest(
         name=origin.name,
         sha256=hashlib.sha256(data).hexdigest(),
         architecture=origin.architecture,
         parameters=sum(p.numel() for p in eyes.parameters()),
-        macs_per_face=count_macs(eyes),
+        macs_per_face=count_macs(eyes, _eyes),
         precision="fp32",
         seed=origin.seed,
         training_set=origin.training_set,

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sealshot.runtime.public.placing import similarity
+from sealshot.runtime.alignment import similarity
 from sealshot.runtime.types import Floats, Image
 
 ALIGNED_PX = 32

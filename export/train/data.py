@@ -17,13 +17,14 @@ from numpy.typing import NDArray
 
 from sealshot.export.train.align import align
 from sealshot.export.train.robustness import Looker
+from sealshot.runtime.alignment import sample, upright
 from sealshot.runtime.cli.terminal import note, progress
 from sealshot.runtime.crops import CROP_PX, crop_resize_grey, cut, square
 from sealshot.runtime.detect import Detector, open_detector
 from sealshot.runtime.detect.subject import main_face
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.files import write_atomic
-from sealshot.runtime.types import Face, Image
+from sealshot.runtime.types import Face, Floats, Image
 
 PICTURES = {".jpg", ".jpeg", ".png", ".bmp", ".webp"}
 MIN_FACE_PX = 24
@@ -31,6 +32,8 @@ SAVE_S = 300.0
 """Between two times at which what was cut so far is written down."""
 CONTEXT_PX = 112
 """Side of the context: the face square with 3/8 of its side around, at the scale of the crop."""
+EYES_PX = 96
+"""Side of what is around the eyes: room for lids, and for strokes where there are none."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,11 +54,21 @@ class FaceCrops:
     """``uint8 [n, 32, 32]``, see :func:`~sealshot.export.train.align.align`."""
     landmarks: NDArray[np.float32]
     """``float32 [n, 5, 2]``, as in :class:`~sealshot.runtime.types.Face`."""
+    eyes: NDArray[np.uint8]
+    """``uint8 [n, 96, 96]``, grey: what is around the eyes, upright and as large as the network of
+    the eyes sees it."""
 
     @property
     def sha256(self) -> str:
         """Hash of the crops, in order."""
         return hashlib.sha256(self.crops.tobytes()).hexdigest()
+
+    @property
+    def eye_landmarks(self) -> NDArray[np.float32]:
+        """``float32 [n, 5, 2]``: the landmarks in pixels of :attr:`eyes`."""
+        maps = np.stack([_around_eyes(face) for face in self.landmarks])
+        turned = np.einsum("nij,npj->npi", maps[:, :, :2], self.landmarks)
+        return np.asarray(turned + maps[:, None, :, 2], np.float32)
 
     def save(self, path: Path) -> None:
         """Write to an ``.npz`` file, whole or not at all."""
@@ -63,7 +76,7 @@ class FaceCrops:
         write_arrays(path, {"names": np.array(self.names), **arrays})
 
 
-ARRAYS = ("crops", "context", "robustness", "features", "aligned", "landmarks")
+ARRAYS = ("crops", "context", "robustness", "features", "aligned", "landmarks", "eyes")
 Row = tuple[NDArray[Any], ...]
 """One face, an array of each of ``ARRAYS``."""
 UNREADABLE, FACELESS, FOUND = 0, 1, 2
@@ -179,6 +192,7 @@ def _look(path: Path, find: Detector, looker: Looker) -> Row | int:
         look.features,
         align(pixels, face.landmarks),
         face.landmarks,
+        sample(pixels, _around_eyes(face.landmarks), EYES_PX, EYES_PX),
     )
 
 
@@ -220,6 +234,13 @@ def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
     out = io.BytesIO()
     np.savez(out, **dict(arrays))  # type: ignore[arg-type]
     write_atomic(path, out.getvalue(), mode=0o600)
+
+
+def _around_eyes(landmarks: Floats) -> NDArray[np.float64]:
+    """The map from a picture to :attr:`FaceCrops.eyes`, ``[2, 3]``."""
+    to_eyes = upright(landmarks)
+    to_eyes[:, 2] += (EYES_PX - 1) / 2
+    return to_eyes
 
 
 def context_of(image: Image, face: Face) -> NDArray[np.uint8]:

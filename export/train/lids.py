@@ -28,7 +28,7 @@ SOFT = 0.02
 
 
 def close(
-    context: Grey,
+    picture: Grey,
     eyes: Floats,
     severity: float,
     rng: np.random.Generator,
@@ -39,7 +39,7 @@ def close(
     """Return a face whose lids are lower.
 
     Args:
-        context: ``uint8 [112, 112]``.
+        picture: ``uint8 [side, side]``, of the face or a part of it.
         eyes: ``float32 [2, 2]``, x and y of the eye on the left and on the right, pixels.
         severity: 0 leaves the eyes as they are, 1 shuts them.
         rng: of shape, shade and lashes.
@@ -48,14 +48,14 @@ def close(
         squeeze: how far the lower lid comes up and the brow down, 0 to 1.
 
     Returns:
-        ``uint8 [112, 112]``.
+        ``uint8 [side, side]``.
     """
     along = eyes[1] - eyes[0]
     apart = float(np.hypot(*along))
     if apart < LEAST_APART_PX:
-        return context
+        return picture
     along = along / apart
-    out = context.astype(np.float32)
+    out = picture.astype(np.float32)
     wide, low = rng.uniform(0.24, 0.30), rng.uniform(0.06, 0.11)
     brow, top = rng.uniform(-0.26, -0.20), rng.uniform(-0.11, -0.08)
     lash, thick = rng.uniform(0.05, 0.5), rng.uniform(0.018, 0.035)

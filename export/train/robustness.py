@@ -18,7 +18,7 @@ import onnx
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from sealshot.runtime.crops import CROP_PX, square
+from sealshot.runtime.crops import square
 from sealshot.runtime.types import Floats, Image
 from sealshot.runtime.weights import FOLDER
 
@@ -64,26 +64,6 @@ class Looker:
         options.intra_op_num_threads = 1
         self._onet = ort.InferenceSession(model.SerializeToString(), options)
         self._outputs = ["score", flat]
-
-    def eyes(self, contexts: NDArray[np.uint8]) -> Floats:
-        """Find the eyes of faces.
-
-        Args:
-            contexts: ``uint8 [n, 112, 112]``, grey: a crop and what is around it.
-
-        Returns:
-            ``float32 [n, 2, 2]``: x and y of the eye on the left and of that on the right, pixels
-            of the context.
-        """
-        edge = (contexts.shape[-1] - CROP_PX) // 2
-        crops = contexts[:, edge:-edge, edge:-edge]
-        size = (ONET_PX, ONET_PX)
-        views = np.stack([cv2.resize(c, size, interpolation=cv2.INTER_AREA) for c in crops])
-        found = [
-            self._onet.run(["landmarks"], {"image": np.repeat(part[..., None], 3, axis=3)})[0]
-            for part in np.array_split(views.astype(np.float32), -(-len(views) // 64))
-        ]
-        return np.asarray(edge + CROP_PX * np.concatenate(found)[:, :2], np.float32)
 
     def look(self, image: Image, box: Floats) -> Look:
         """Look at one face.

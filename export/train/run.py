@@ -21,7 +21,8 @@ from sealshot.export.nets.onnx_export import (
 )
 from sealshot.export.nets.vae import SAMPLES, RpPixels, RpScore
 from sealshot.export.train.data import FaceCrops, cut_faces, load_crops, pictures_below
-from sealshot.export.train.eyes import WEIGHT, train_eyes
+from sealshot.export.train.expression import EYES_WEIGHT, SMILE_WEIGHT
+from sealshot.export.train.eyes import train_eyes
 from sealshot.export.train.quality import train_quality
 from sealshot.export.train.rp import train_rp
 from sealshot.export.train.schedules import Schedule
@@ -62,7 +63,7 @@ def train(
     crops = np.concatenate([faces.crops for faces in sets])
     origin = Origin(
         name="eyes",
-        architecture="3 convolutions over the band of the eyes, taught by lids that are drawn",
+        architecture="3 convolutions over each eye, taught by lids that are drawn",
         seed=for_eyes.seed,
         training_set=", ".join(name for faces in sets for name in faces.names),
         training_set_sha256=hashlib.sha256(crops.tobytes()).hexdigest(),
@@ -90,7 +91,8 @@ def train(
         name="quality",
         architecture="8 convolutions, taught by robustness, typicality, detail, pose, degradations",
         samples=0,
-        eyes_weight=WEIGHT,
+        eyes_weight=EYES_WEIGHT,
+        smile_weight=SMILE_WEIGHT,
     )
     quality = export_score_graph(student, out / "quality.onnx", origin, crops)
 

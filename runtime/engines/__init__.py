@@ -7,6 +7,7 @@ from sealshot.runtime.engines.choice import (
     open_engine,
     open_for_tracks,
     open_onnxruntime,
+    open_screened,
     survey,
 )
 from sealshot.runtime.engines.runner import Runner, Tensor
@@ -25,5 +26,6 @@ __all__ = [
     "open_engine",
     "open_for_tracks",
     "open_onnxruntime",
+    "open_screened",
     "survey",
 ]

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from sealshot.runtime.crops import CROP_PX
-from sealshot.runtime.engines.eyes import Heedful, open_eyes
+from sealshot.runtime.engines.heedful import Heedful, open_expression
 from sealshot.runtime.engines.manifest import load_manifest
 from sealshot.runtime.engines.onnxruntime import OnnxRuntimeRunner
 from sealshot.runtime.engines.plans import PLAN
@@ -166,21 +166,31 @@ def open_for_tracks(
 ) -> Scorer:
     """Open a score graph to find the best face of each track.
 
-    As :func:`open_engine`, but heedful of closed eyes where the score is to be, and int8 screens
+    As :func:`open_engine`, but heedful of eyes and mouth where the score is to be, and int8 screens
     for the fp32 form that lies beside it. Where it cannot it is opened all the same, and
     :attr:`Scorer.why` says why.
 
     Raises:
         InputError: see :func:`open_engine`; or the network of the eyes is missing or wrong.
     """
-    graph = open_engine(model, engine, precision, threads=threads)
-    eyes = open_eyes(model, graph.manifest, threads=threads)
-    opened = Heedful(graph, eyes) if eyes else graph
+    opened = open_screened(model, engine, precision, threads=threads)
+    expression = open_expression(model, opened.manifest, threads=threads)
+    return Heedful(opened, expression) if expression else opened
+
+
+def open_screened(
+    model: Path, engine: str = "auto", precision: str = "auto", *, threads: int = 0
+) -> Scorer:
+    """Open a score graph; int8 screens for the fp32 form that lies beside it, where it can.
+
+    Raises:
+        InputError: see :func:`open_engine`.
+    """
+    opened = open_engine(model, engine, precision, threads=threads)
     if opened.manifest.precision != "int8":
         return opened
     try:
-        full = _open_full(full_form(model), engine, threads)
-        return Screen(opened, Heedful(full, eyes) if eyes else full)
+        return Screen(opened, _open_full(full_form(model), engine, threads))
     except SealshotError as error:
         opened.why += f"; it decides without fp32: {error.fact}; {error.hint}"
         return opened

@@ -115,16 +115,20 @@ class ScoreManifest(Manifest):
 
     eyes_weight: float = 0.0
     """What the choice of a frame takes off for eyes that are less open than in another frame of the
-    track, in units of the score for each factor e between the odds (`engines/eyes.py`); 0: it does
-    not look at them."""
+    track, in units of the score for each factor e between the odds (`engines/heedful.py`); 0: it
+    does not look at them."""
+    smile_weight: float = 0.0
+    """What it takes off, then, for a broader mouth than in another frame of the track, in units of
+    the score for the way between the eyes (`engines/heedful.py`)."""
 
     def __post_init__(self) -> None:
         margin: object = self.screen_margin  # out of a file: it may be anything
         if not (margin is None or (isinstance(margin, int | float) and _is_margin(margin))):
             raise ValueError(f"screen_margin is {margin!r}, not a number of 0 or more")
-        weight: object = self.eyes_weight
-        if not (isinstance(weight, int | float) and _is_margin(weight)):
-            raise ValueError(f"eyes_weight is {weight!r}, not a number of 0 or more")
+        for name in ("eyes_weight", "smile_weight"):
+            weight: object = getattr(self, name)
+            if not (isinstance(weight, int | float) and _is_margin(weight)):
+                raise ValueError(f"{name} is {weight!r}, not a number of 0 or more")
 
     def percentile(self, score: float) -> float:
         """Return the share of the training set with a lower score, 0 to 100."""

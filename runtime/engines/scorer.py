@@ -28,8 +28,6 @@ class Scorer(ABC):
     """The engine, the device and the precision in a few words, for people."""
     estimates: bool = False
     """Whether :meth:`rate_tracks` only estimates the quality of crops that cannot be the best."""
-    cuts: bool = False
-    """Whether :meth:`rate_frame` may cut crops by itself, such as on a GPU."""
     why: str = ""
     """What decided for this engine, where there was a choice."""
 
@@ -47,42 +45,38 @@ class Scorer(ABC):
             SealshotError: the engine failed.
         """
 
-    def rate(self, crops: NDArray[np.uint8]) -> Ratings:
-        """Return the quality of each crop, and what else counts where a frame is chosen.
-
-        Args:
-            crops: ``uint8 [n, 1, 64, 64]``.
-        """
-        return Ratings.plain(self.score(crops))
-
-    def rate_tracks(self, crops: NDArray[np.uint8], tracks: Tracks) -> Ratings:
+    def rate_tracks(
+        self, crops: NDArray[np.uint8], tracks: Tracks, components: Floats | None = None
+    ) -> Ratings:
         """Rate one frame's faces, of which selection keeps each track's best.
 
         Args:
             crops: ``uint8 [n, 1, 64, 64]``, one for each of ``tracks.seen``.
             tracks: of one frame; those of a source come in its order.
+            components: see :attr:`Ratings.components`; None where nothing else counts.
 
         Returns:
             ``n`` ratings; exact for all that may be best of their track so far, in their order.
         """
-        return self.rate(crops)
+        return Ratings.of(self.score(crops), components)
 
-    def rate_frame(self, image: Image, tracks: Tracks) -> Ratings:
+    def rate_frame(self, image: Image, tracks: Tracks, components: Floats | None = None) -> Ratings:
         """Cut the faces out of a frame, and return :meth:`rate_tracks` of them.
 
         Args:
             image: ``uint8 [h, w, 3]`` BGR.
             tracks: of this frame.
+            components: as there; a scorer that heeds any looks itself where it is None.
         """
         boxes = [track.face.box for track in tracks.seen]
-        return self.rate_tracks(crop_resize_grey(image, boxes), tracks)
+        return self.rate_tracks(crop_resize_grey(image, boxes), tracks, components)
 
-    def explain(self, eyes: float, most_open: float) -> str:
+    def explain(self, components: Floats, most: Floats) -> str:
         """Say for people what else counted beside quality; empty if nothing.
 
         Args:
-            eyes: :attr:`Ratings.eyes` of the face that won.
-            most_open: the highest of its track so far.
+            components: ``[c]``, :attr:`Ratings.components` of the face that won.
+            most: ``[c]``, the highest of its track so far, each by itself.
         """
         return ""
 

@@ -9,7 +9,7 @@ fp32 where it may be the best of its track:
 A crop and the best so far are compared in the same precision, so that what int8 gets wrong in both,
 such as a face darker than all that it was calibrated with, falls out. If for no crop of a track
 ``(fp32 - int8)(crop) - (fp32 - int8)(best so far) > margin``, the best is that of fp32, exactly.
-What the eyes count is added to both, and is the same in both.
+What eyes and mouth count is added to both, and is the same in both.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from sealshot.runtime.types import Floats, Ratings, Tracks
 
 EXPORT_BOTH = "`sealshot export MODEL --precision fp32,int8 --calibrate FACES -o DIR` makes both"
 NONE_YET = (0.0, float(np.finfo(np.float32).min))
-"""The best of a new track, by fp32 and by int8, eyes included: any number beats it."""
+"""The best of a new track, by fp32 and by int8, components included: any number beats it."""
 
 
 class Screen(Scorer):
@@ -57,35 +57,29 @@ class Screen(Scorer):
         self.again = 0
         """Crops that were scored again so far."""
         self.quick, self.full, self._margin = quick, full, margin
-        # of each track, by full and by quick, eyes included
+        # of each track, by full and by quick, components included
         self._best: dict[int, tuple[float, float]] = {}
 
     def score(self, crops: NDArray[np.uint8]) -> Floats:
         """Return the scores of single crops, which only fp32 can tell: see :meth:`Scorer.score`."""
         return self.full.score(crops)
 
-    def rate(self, crops: NDArray[np.uint8]) -> Ratings:
-        """See :meth:`score`, and :meth:`Scorer.rate`."""
-        return self.full.rate(crops)
-
-    def explain(self, eyes: float, most_open: float) -> str:
-        """See :meth:`Scorer.explain`."""
-        return self.full.explain(eyes, most_open)
-
-    def rate_tracks(self, crops: NDArray[np.uint8], tracks: Tracks) -> Ratings:
+    def rate_tracks(
+        self, crops: NDArray[np.uint8], tracks: Tracks, components: Floats | None = None
+    ) -> Ratings:
         """See :meth:`Scorer.rate_tracks`.
 
         The score of a crop that was not scored again is an estimate, never above its track's best;
         so is, then, the lowest score that the reason of a shot names, which says "about".
         """
-        rated = self.quick.rate(crops)
-        quick = rated.order
+        quickly = Ratings.of(self.quick.score(crops), components)
+        quick, beside = quickly.order, quickly.components.sum(axis=1)
         best = [self._best.get(track.id, NONE_YET) for track in tracks.seen]
         best_full, best_quick = np.array(best, np.float32).reshape(-1, 2).T
         near = quick + self._margin >= best_quick
         scores: Floats = best_full + (quick - best_quick)
-        full = self.full.rate(crops[near])
-        scores[near] = full.order
+        full = self.full.score(crops[near])
+        scores[near] = full + beside[near]
         self.again += int(near.sum())
         for i in np.flatnonzero(near):
             id = tracks.seen[i].id
@@ -93,9 +87,9 @@ class Screen(Scorer):
                 self._best[id] = float(scores[i]), float(quick[i])
         for id in tracks.ended:
             self._best.pop(id, None)
-        quality = scores - rated.eyes
-        quality[near] = full.quality
-        return Ratings(quality, rated.eyes)
+        quality = scores - beside
+        quality[near] = full
+        return Ratings(quality, quickly.components)
 
 
 def _model(manifest: ScoreManifest) -> tuple[str, int, int, str]:

@@ -7,6 +7,7 @@ import threading
 import numpy as np
 from numpy.typing import NDArray
 
+from sealshot.runtime.engines.heedful import Heedful
 from sealshot.runtime.engines.scorer import Scorer
 from sealshot.runtime.engines.screen import Screen
 from sealshot.runtime.types import Floats, Image, Ratings, Tracks
@@ -25,25 +26,18 @@ class Shared(Scorer):
         with self._asked:
             return self._engine.score(crops)
 
-    def rate(self, crops: NDArray[np.uint8]) -> Ratings:
-        """See :meth:`Scorer.rate`."""
-        with self._asked:
-            return self._engine.rate(crops)
-
-    def rate_frame(self, image: Image, tracks: Tracks) -> Ratings:
+    def rate_frame(self, image: Image, tracks: Tracks, components: Floats | None = None) -> Ratings:
         """See :meth:`Scorer.rate_frame`."""
         with self._asked:
-            return self._engine.rate_frame(image, tracks)
-
-    def explain(self, eyes: float, most_open: float) -> str:
-        """See :meth:`Scorer.explain`."""
-        return self._engine.explain(eyes, most_open)
+            return self._engine.rate_frame(image, tracks, components)
 
 
 def shared(engine: Scorer, sources: int) -> list[Scorer]:
     """Return a scorer for each of several sources, on one engine; what knows tracks is its own."""
     if sources == 1:
         return [engine]
+    if isinstance(engine, Heedful):  # the network of the eyes takes several threads at once
+        return [Heedful(one, engine.expression) for one in shared(engine.engine, sources)]
     if isinstance(engine, Screen):
         quick, full = Shared(engine.quick), Shared(engine.full)
         return [Screen(quick, full) for _ in range(sources)]

@@ -1,9 +1,9 @@
 """Selection: per track the frame with the highest score, never a threshold.
 
-A score is the quality, less what the eyes are behind the most open ones of the track so far. What
-frames are compared by, their :attr:`Ratings.order`, leaves that last part out: it is one number for
-all frames of a track, so that the best frame stays the best when it changes. Only what is told of a
-shot takes it in.
+A score is the quality, less what each component is behind the best of the track so far, such as
+the most open eyes. What frames are compared by, their :attr:`Ratings.order`, leaves that best out:
+it is one number for all frames of a track, so that the best frame stays the best when it changes.
+Only what is told of a shot takes it in.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy as np
 from sealshot.runtime.crops import cut, cut_inside, square
 from sealshot.runtime.pipeline.presence import Presence
 from sealshot.runtime.pipeline.settings import Choice, Emit
-from sealshot.runtime.types import Frame, Image, Ratings, Shot, Track, Tracks
+from sealshot.runtime.types import Floats, Frame, Image, Ratings, Shot, Track, Tracks
 
 CLIP_PX = 256
 CLIP_JPEG_QUALITY = 85
@@ -30,10 +30,10 @@ class _Best:
     """One track: its best view so far."""
 
     first_s: float
+    components: Floats
+    most: Floats
+    """The highest of each component in any frame so far."""
     order: float = -np.inf
-    eyes: float = -np.inf
-    most_open: float = -np.inf
-    """The highest of ``eyes`` in any frame so far."""
     frame: int = -1
     time_s: float = 0.0
     utc: str = ""
@@ -53,7 +53,7 @@ class _Best:
 
     def score(self, order: float) -> float:
         """Return the score of a frame by its place in the order."""
-        return order - self.most_open
+        return order - float(self.most.sum())
 
 
 class Selector:
@@ -66,7 +66,7 @@ class Selector:
         choice: Choice = Choice(),
         min_seen_s: float = 0.0,
         estimates: bool = False,
-        explain: Callable[[float, float], str] = lambda _eyes, _most_open: "",
+        explain: Callable[[Floats, Floats], str] = lambda _components, _most: "",
         now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
     ) -> None:
         """Start with no track.
@@ -111,9 +111,9 @@ class Selector:
             tracks: its tracks; ``tracks.ended`` are closed and their memory is freed.
             ratings: one for each of ``tracks.seen``.
         """
-        rated = zip(ratings.order.tolist(), ratings.eyes.tolist(), strict=True)
-        for track, (order, eyes) in zip(tracks.seen, rated, strict=True):
-            self._see(frame, track, order, eyes)
+        orders = ratings.order.tolist()
+        for track, order, components in zip(tracks.seen, orders, ratings.components, strict=True):
+            self._see(frame, track, order, components)
         self._presence.add(frame.time_s, {track.id for track in tracks.seen})
         return self.advance(frame.time_s, tracks.ended)
 
@@ -146,14 +146,14 @@ class Selector:
         self._presence.finish()
         return self.close(tuple(self._tracks))
 
-    def _see(self, frame: Frame, track: Track, order: float, eyes: float) -> None:
-        best = self._tracks.setdefault(track.id, _Best(first_s=frame.time_s))
+    def _see(self, frame: Frame, track: Track, order: float, components: Floats) -> None:
+        best = self._tracks.setdefault(track.id, _Best(frame.time_s, components, components))
         best.hits = track.hits
         best.worst = min(best.worst, order)
-        best.most_open = max(best.most_open, eyes)
+        best.most = np.maximum(best.most, components)
         won = order > best.order
         if won:
-            best.order, best.eyes = order, eyes
+            best.order, best.components = order, components
             best.frame, best.time_s = frame.index, frame.time_s
             best.utc = self._now().isoformat(timespec="milliseconds").replace("+00:00", "Z")
             x0, y0, x1, y1 = (float(v) for v in track.face.box)
@@ -190,7 +190,7 @@ class Selector:
         best.emitted = best.version
         score, worst = best.score(best.order), best.score(best.worst)
         percentile = self._percentile(score)
-        more = self._explain(best.eyes, best.most_open)
+        more = self._explain(best.components, best.most)
         return Shot(
             track=id,
             frame=best.frame,

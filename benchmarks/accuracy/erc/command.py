@@ -32,7 +32,7 @@ USAGE = f"""
 usage: sealshot erc DATASET --recognizer MATCHER.onnx [--score SCORE]... [-o DIR] [options]
        sealshot erc compare --reference A --candidate B DATASET [options]
        sealshot erc degrade DATASET [--score SCORE]... [-o DIR] [options]
-       sealshot erc shots CLIP... --recognizer MATCHER.onnx [--score SCORE]... [options]
+       sealshot erc shots DATASET... --recognizer MATCHER.onnx [--score SCORE]... [options]
        sealshot erc tracks CLIP... --gallery DIR --recognizer MATCHER.onnx [options]
        sealshot erc leak DATASET [--of GRAPH[:TENSOR]]... [--recognizer MATCHER.onnx] [options]
        sealshot erc groups DATASET [--score SCORE]... [options]
@@ -45,7 +45,7 @@ it. The other commands (`sealshot erc compare --help` and so on explain them):
 
   compare     the accuracy gate for CI: has a candidate model lost accuracy against its reference?
   degrade     does a score fall when the picture gets worse?
-  shots       of each person in a clip, does the score choose the shot that a matcher wants?
+  shots       of a person's photographs, does the score choose the one that a matcher wants?
   tracks      of each track, is the frame that the score chooses near other pictures of the person?
   leak        can people be told apart by a score, or by what it is computed from?
   groups      does a score treat groups of people alike?

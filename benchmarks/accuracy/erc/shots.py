@@ -1,11 +1,11 @@
-"""`sealshot erc shots`: does the score choose the shot of a person that a matcher wants?
+"""`sealshot erc shots`: of a person's photographs, does the score choose what a matcher wants?
 
-Per person, the shot with the highest score is compared by the matcher with all other shots: those
-of the track, or the other photographs. A good choice is near to all of them, and the matcher misses
-few of them at its threshold, which is set by people who are never the same: those seen in one
-frame, or of different names. Beside it: the shot that each other score chooses, a shot chosen at
-random, and the best choice there is (the medoid). Note what this favours: the typical shot, which
-is the best one only where most of them are good.
+Per person, the photograph with the highest score is compared by the matcher with all the others. A
+good choice is near to all of them, and the matcher misses few of them at its threshold, which is
+set by people of different names. Beside it: what each other score chooses, a photograph chosen at
+random, and the best choice there is (the medoid). Photographs differ in light, place and year. The
+frames of a track do not, so that of those the typical one would win and not the best:
+`sealshot erc tracks` compares them with other pictures of the person.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sealshot.benchmarks.accuracy.erc.choice import (
     Cast,
@@ -28,24 +27,18 @@ from sealshot.benchmarks.accuracy.erc.choice import (
     threshold_of,
 )
 from sealshot.benchmarks.accuracy.erc.comparisons import impostors
-from sealshot.benchmarks.accuracy.erc.curve import Doubles
 from sealshot.benchmarks.accuracy.erc.inputs import rate, tell_losses
 from sealshot.benchmarks.accuracy.measures import open_measures
 from sealshot.benchmarks.accuracy.measures.measure import Measure, rate_faces
 from sealshot.benchmarks.conditions.environment import environment
 from sealshot.benchmarks.conditions.result_file import write_result
 from sealshot.benchmarks.data.cache import open_cache
-from sealshot.benchmarks.data.dataset import SUFFIXES, read_folder
-from sealshot.benchmarks.data.faces import View, embed_faces, find_faces
-from sealshot.benchmarks.data.matcher import Matcher, distances
+from sealshot.benchmarks.data.dataset import read_folder
+from sealshot.benchmarks.data.faces import embed_faces, find_faces
+from sealshot.benchmarks.data.matcher import Matcher
 from sealshot.runtime.cli.arguments import Arguments, output_file, positive_int
-from sealshot.runtime.cli.terminal import note, progress, say, say_json, table
-from sealshot.runtime.crops import crop_resize_grey
-from sealshot.runtime.detect import Detector, open_detector, open_finder
+from sealshot.runtime.cli.terminal import note, say, say_json, table
 from sealshot.runtime.errors import InputError
-from sealshot.runtime.sources import frames_of, open_source
-from sealshot.runtime.track import open_tracker
-from sealshot.runtime.types import Floats, Frame, Track
 
 DEFAULT_SCORES = ("quality", "rp", "size", "sharpness", "confidence", "random")
 MIN_SHOTS = 8
@@ -56,33 +49,28 @@ OPTIONS_USAGE = f"""\
   --recognizer FILE   the face matcher, ONNX; its alignment stands in a JSON file beside it
   --score SCORE       as for `sealshot erc`; may be repeated
                       (default: {" ".join(DEFAULT_SCORES)})
-  --fmr RATE          of the threshold, from people seen in one frame or of different names
-                      (default {FMR})
+  --fmr RATE          of the threshold, from people who are never the same (default {FMR})
   --min-shots N       leave out people with fewer shots (default {MIN_SHOTS}), and with fewer than
                       {FEWEST}, of whom all choices are alike
   --detector NAME     mtcnn (default), or yunet:FILE.onnx
-  --tracker NAME      bytetrack (default), or euclidean
   --threads N         threads of a network (default: one a core)
   -o, --output FILE   write the result as JSON
   --json              print the result as JSON instead of the table"""
 
 USAGE = f"""
-usage: sealshot erc shots CLIP... --recognizer MATCHER.onnx [--score SCORE]... [options]
-       sealshot erc shots --photos DATASET... --recognizer MATCHER.onnx [options]
+usage: sealshot erc shots DATASET... --recognizer MATCHER.onnx [--score SCORE]... [options]
 
-Follow the faces of clips, or take a folder that holds a folder a person. Per person, compare the
-shot that each score chooses with the other shots by a face matcher. `gained`: 0 % is as far from
-them as a shot chosen at random, 100 % is as near as any shot can be. `missed`: the share of them
-that the matcher takes for someone else. The first --score is the one in question, the others stand
-beside it.
+Take the photographs of a folder that holds a folder a person. Per person, compare the one that each
+score chooses with the others by a face matcher. `gained`: 0 % is as far from them as one chosen at
+random, 100 % is as near as any can be. `missed`: the share of them that the matcher takes for
+someone else. The first --score is the one in question, the others stand beside it. For the frames
+of clips there is `sealshot erc tracks`.
 
-  --photos            what is named are not clips but folders that hold a folder a person
 {OPTIONS_USAGE}
   --cache DIR         where what is found in photographs is kept (default ~/.cache/sealshot)
 
 example:
-  sealshot erc shots crowd.mp4 stage.mp4 --recognizer matcher.onnx --score quality --score size
-  sealshot erc shots --photos lfw/ --recognizer matcher.onnx --min-shots 4
+  sealshot erc shots lfw/ --recognizer matcher.onnx --min-shots 4
 """
 
 
@@ -90,29 +78,22 @@ def main(argv: list[str]) -> int:
     """Run the command."""
     arguments = Arguments("erc shots", USAGE)
     add = arguments.add_argument
-    add("sources", nargs="+")
-    add("--photos", action="store_true")
+    add("datasets", nargs="+", type=Path)
+    add("--photos", action="store_true", help=argparse.SUPPRESS)  # of 0.1, when clips were taken
     add("--cache", type=Path)
     add_options(arguments)
     given = arguments.parse_args(argv)
 
-    for source in () if given.photos else given.sources:
-        if _holds_a_folder_a_person(Path(source)):
-            raise InputError(f"{source} is no clip: it holds folders", hint="add --photos")
     matcher = Matcher(given.recognizer, threads=given.threads)
     measures = open_measures(given.score or DEFAULT_SCORES, threads=given.threads, of_track=True)
-    if given.photos:
-        casts = [photographs(Path(s), given, matcher, measures) for s in given.sources]
-    else:
-        detector = open_detector(given.detector, threads=given.threads)
-        casts = [follow(s, detector, given.tracker, matcher, measures) for s in given.sources]
+    casts = [photographs(dataset, given, matcher, measures) for dataset in given.datasets]
     people = [shots for each in casts for shots in each.people]
     fewest = max(given.min_shots, FEWEST)
     enough = [shots for shots in people if len(shots.frame) >= fewest]
     if not enough:
         raise InputError(
             f"nobody has {fewest} shots",
-            hint="give another source or --min-shots",
+            hint="give another data set or --min-shots",
         )
     note(f"{len(people) - len(enough)} of {len(people)} have too few shots and are left out")
     threshold = threshold_of(np.concatenate([each.impostor for each in casts]), given.fmr)
@@ -130,7 +111,6 @@ def add_options(arguments: Arguments) -> None:
     add("--fmr", type=rate, default=FMR)
     add("--min-shots", type=positive_int, default=MIN_SHOTS)
     add("--detector", default="mtcnn")
-    add("--tracker", default="bytetrack")
     add("--threads", type=positive_int, default=0)
     add("-o", "--output", type=output_file)
     add("--json", action="store_true")
@@ -180,55 +160,6 @@ def by_name(said: Mapping[str, object], names: Sequence[str]) -> dict[str, objec
     }
 
 
-def _holds_a_folder_a_person(path: Path) -> bool:
-    if not path.is_dir():
-        return False
-    pictures_in, pictures_below = (
-        any(file.suffix.lower() in SUFFIXES for file in path.glob(below)) for below in ("*", "*/*")
-    )
-    return pictures_below and not pictures_in
-
-
-def follow(
-    clip: str, detector: Detector, tracker: str, matcher: Matcher, measures: Sequence[Measure]
-) -> Cast:
-    """Follow the faces of a clip; embed and rate each detection.
-
-    Raises:
-        InputError: the clip cannot be read.
-    """
-    found: dict[int, list[tuple[int, Floats, Doubles]]] = {}
-    impostor = [np.empty(0)]
-    finder, following = open_finder(detector), open_tracker(tracker)
-    source = open_source(clip)
-    with source, progress(Path(clip).name, source.frames) as bar:
-        for frame in frames_of(source):
-            seen = following.update(frame.time_s, finder.look(frame.time_s, frame.image)()).seen
-            bar.update(frame.index + 1, f"{len(found)} tracks")
-            if not seen:
-                continue
-            aligned = [matcher.align(frame.image, track.face.landmarks) for track in seen]
-            views = _views(frame, seen)
-            rated = np.stack([measure.rate(views) for measure in measures], axis=1)
-            embeddings = matcher.embed(aligned)
-            left, right = np.triu_indices(len(seen), 1)
-            kind = matcher.alignment.distance
-            impostor.append(distances(embeddings[left], embeddings[right], kind))
-            for track, embedding, quality in zip(seen, embeddings, rated, strict=True):
-                found.setdefault(track.id, []).append((frame.index, embedding, quality))
-    people = tuple(
-        Shots(
-            source=Path(clip).name,
-            person=id,
-            embedding=np.stack([embedding for _, embedding, _ in shots]),
-            quality=np.stack([quality for _, _, quality in shots], axis=1),
-            frame=np.array([frame for frame, _, _ in shots]),
-        )
-        for id, shots in found.items()
-    )
-    return Cast(people, np.concatenate(impostor))
-
-
 def photographs(
     dataset: Path, given: argparse.Namespace, matcher: Matcher, measures: Sequence[Measure]
 ) -> Cast:
@@ -251,14 +182,6 @@ def photographs(
         ),
         impostors(embedding, person, matcher.alignment.distance),
     )
-
-
-def _views(frame: Frame, seen: Sequence[Track]) -> list[View]:
-    crops: NDArray[np.uint8] = crop_resize_grey(frame.image, [track.face.box for track in seen])
-    return [
-        View(lambda: frame.image, track.face, crop[0])
-        for track, crop in zip(seen, crops, strict=True)
-    ]
 
 
 def print_choices(

@@ -1,8 +1,8 @@
 """`sealshot erc tracks`: is the shot that a score chooses of a track near other pictures of them?
 
-`sealshot erc shots` compares a chosen frame with the rest of its track, which is far and soft for
-the most part: it rewards the typical frame. Here the frame is compared with a gallery, pictures of
-the same person that are not of the track: what an investigator will compare it with.
+Most of a track is far and soft, so that what is near to the rest of it is the typical frame, not
+the best. Here the chosen frame is compared with a gallery, pictures of the same person that are not
+of the track: what an investigator will compare it with.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from sealshot.benchmarks.accuracy.erc.choice import Cast, choose_for, threshold_of
+from sealshot.benchmarks.accuracy.erc.choice import Cast, Shots, choose_for, threshold_of
+from sealshot.benchmarks.accuracy.erc.curve import Doubles
 from sealshot.benchmarks.accuracy.erc.eyes import Eyes, judge_eyes, print_eyes, read_eyes
 from sealshot.benchmarks.accuracy.erc.gallery import longest, open_gallery
 from sealshot.benchmarks.accuracy.erc.shots import (
@@ -23,15 +25,20 @@ from sealshot.benchmarks.accuracy.erc.shots import (
     OPTIONS_USAGE,
     add_options,
     by_name,
-    follow,
     tell,
 )
 from sealshot.benchmarks.accuracy.measures import open_measures
-from sealshot.benchmarks.data.matcher import Matcher
+from sealshot.benchmarks.accuracy.measures.measure import Measure
+from sealshot.benchmarks.data.faces import View
+from sealshot.benchmarks.data.matcher import Matcher, distances
 from sealshot.runtime.cli.arguments import Arguments
-from sealshot.runtime.cli.terminal import note
-from sealshot.runtime.detect import open_detector
+from sealshot.runtime.cli.terminal import note, progress
+from sealshot.runtime.crops import crop_resize_grey
+from sealshot.runtime.detect import Detector, open_detector, open_finder
 from sealshot.runtime.errors import InputError
+from sealshot.runtime.sources import frames_of, open_source
+from sealshot.runtime.track import open_tracker
+from sealshot.runtime.types import Floats, Frame, Track
 
 USAGE = f"""
 usage: sealshot erc tracks CLIP... --gallery DIR --recognizer MATCHER.onnx [--score SCORE]...
@@ -49,6 +56,7 @@ alike, so mind how many people there are.
   --eyes DIR          holds CLIP.csv for some clips: columns first,last,eyes (frames; open or
                       closed) of the clip's longest track. Say also how often each score chooses
                       closed eyes, and how often it puts open ones above closed ones
+  --tracker NAME      bytetrack (default), or euclidean
 {OPTIONS_USAGE}
 
 example:
@@ -63,6 +71,7 @@ def main(argv: list[str]) -> int:
     add("sources", nargs="+", type=Path)
     add("--gallery", type=Path, required=True)
     add("--eyes", type=Path)
+    add("--tracker", default="bytetrack")
     add_options(arguments)
     given = arguments.parse_args(argv)
     if given.eyes and not given.eyes.is_dir():
@@ -118,3 +127,51 @@ def _eyes(folder: Path, clips: Sequence[Path], casts: Sequence[Cast]) -> list[Ey
         if file.is_file() and cast.people:
             seen.append(judge_eyes(longest(cast.people), read_eyes(file)))
     return [eyes for eyes in seen if eyes]
+
+
+def follow(
+    clip: str, detector: Detector, tracker: str, matcher: Matcher, measures: Sequence[Measure]
+) -> Cast:
+    """Follow the faces of a clip; embed and rate each detection.
+
+    Raises:
+        InputError: the clip cannot be read.
+    """
+    found: dict[int, list[tuple[int, Floats, Doubles]]] = {}
+    impostor = [np.empty(0)]
+    finder, following = open_finder(detector), open_tracker(tracker)
+    source = open_source(clip)
+    with source, progress(Path(clip).name, source.frames) as bar:
+        for frame in frames_of(source):
+            seen = following.update(frame.time_s, finder.look(frame.time_s, frame.image)()).seen
+            bar.update(frame.index + 1, f"{len(found)} tracks")
+            if not seen:
+                continue
+            aligned = [matcher.align(frame.image, track.face.landmarks) for track in seen]
+            views = _views(frame, seen)
+            rated = np.stack([measure.rate(views) for measure in measures], axis=1)
+            embeddings = matcher.embed(aligned)
+            left, right = np.triu_indices(len(seen), 1)
+            kind = matcher.alignment.distance
+            impostor.append(distances(embeddings[left], embeddings[right], kind))
+            for track, embedding, quality in zip(seen, embeddings, rated, strict=True):
+                found.setdefault(track.id, []).append((frame.index, embedding, quality))
+    people = tuple(
+        Shots(
+            source=Path(clip).name,
+            person=id,
+            embedding=np.stack([embedding for _, embedding, _ in shots]),
+            quality=np.stack([quality for _, _, quality in shots], axis=1),
+            frame=np.array([frame for frame, _, _ in shots]),
+        )
+        for id, shots in found.items()
+    )
+    return Cast(people, np.concatenate(impostor))
+
+
+def _views(frame: Frame, seen: Sequence[Track]) -> list[View]:
+    crops: NDArray[np.uint8] = crop_resize_grey(frame.image, [track.face.box for track in seen])
+    return [
+        View(lambda: frame.image, track.face, crop[0])
+        for track, crop in zip(seen, crops, strict=True)
+    ]

@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 from sealshot.benchmarks.accuracy.measures.measure import Doubles
 from sealshot.benchmarks.data.cache import file_sha256
 from sealshot.benchmarks.data.faces import View
-from sealshot.runtime.engines.eyes import SHUT, WIDE, open_eyes
+from sealshot.runtime.alignment import similarity
+from sealshot.runtime.engines.eyes import SHUT, WIDE
+from sealshot.runtime.engines.heedful import BROAD, CALM, open_expression
 from sealshot.runtime.engines.identity import model_sha256
 from sealshot.runtime.engines.manifest import load_manifest, sidecar
 from sealshot.runtime.engines.onnx_session import open_session
 from sealshot.runtime.errors import InputError
-from sealshot.runtime.public.placing import similarity
 from sealshot.runtime.types import Floats
 
 
@@ -38,11 +39,14 @@ class ScoreGraph:
         self.key = f"score graph {model_sha256(path)}"
         manifest = load_manifest(path) if sidecar(path).is_file() else None
         self.macs = manifest.macs_per_face if manifest else None
-        self._eyes = open_eyes(path, manifest, threads=threads) if manifest and of_track else None
-        if manifest and self._eyes:
-            self._weight = manifest.eyes_weight
-            self.key += f" eyes {self._eyes.manifest.sha256} {self._weight} {SHUT} {WIDE}"
-            self.macs = manifest.macs_per_face + self._eyes.manifest.macs_per_face
+        self._expression = None
+        if manifest and of_track:
+            self._expression = open_expression(path, manifest, threads=threads)
+        if manifest and self._expression:
+            eyes = self._expression.eyes.manifest
+            self.key += f" eyes {eyes.sha256} {manifest.eyes_weight} {SHUT} {WIDE}"
+            self.key += f" mouth {manifest.smile_weight} {CALM} {BROAD}"
+            self.macs = manifest.macs_per_face + eyes.macs_per_face
         shape = self._run(np.zeros((1, 1, 64, 64), np.uint8)).shape
         if shape not in ((1,), (1, 1)):
             raise InputError(
@@ -53,9 +57,11 @@ class ScoreGraph:
 
     def rate(self, views: Sequence[View]) -> Doubles:
         """See :class:`Measure`."""
-        crops = stack_crops(views)
-        scores = self._run(crops).reshape(len(views)).astype(float)
-        return scores + self._weight * self._eyes.openness(crops) if self._eyes else scores
+        scores = self._run(stack_crops(views)).reshape(len(views)).astype(float)
+        if self._expression:
+            seen = [self._expression.components(view.image(), [view.face]) for view in views]
+            scores += np.concatenate(seen).sum(axis=1)
+        return scores
 
     def _run(self, crops: NDArray[np.uint8]) -> Floats:
         (scores,) = self._session.run([self._output], {"crops": crops})

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from sealshot.benchmarks.accuracy.measures.simple import sharpness
 from sealshot.benchmarks.data.faces import View
-from sealshot.runtime.public.placing import similarity
+from sealshot.runtime.alignment import similarity
 from sealshot.runtime.types import Floats, Image
 
 EYES_PX = 32.0  # between the eyes of a face of 64 px

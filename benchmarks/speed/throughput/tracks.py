@@ -24,7 +24,7 @@ from sealshot.benchmarks.speed.throughput.gather import NEEDS, LeftOut, gather, 
 from sealshot.benchmarks.speed.throughput.race import Entry, closed_loop, same_score
 from sealshot.runtime.crops import CROP_PX, crop_resize_grey
 from sealshot.runtime.detect import open_detector, open_finder
-from sealshot.runtime.engines import Scorer, Screen, open_for_tracks
+from sealshot.runtime.engines import Scorer, Screen, open_screened
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.sources import frames_of, open_source
 from sealshot.runtime.track import open_tracker
@@ -239,7 +239,7 @@ class _Scorer:
 
 def _open(contender: Contender, threads: int) -> _Scorer:
     if contender.precision == SCREENED:
-        screen = open_for_tracks(contender.model, contender.engine, "int8", threads=threads)
+        screen = open_screened(contender.model, contender.engine, "int8", threads=threads)
         if not isinstance(screen, Screen):
             raise InputError(screen.why, hint="export fp32 and int8 together")
         return _Scorer(in_order(screen), screen)

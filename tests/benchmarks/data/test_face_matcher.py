@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sealshot.benchmarks.data.matcher import KNOWN, Matcher, distances
+from sealshot.runtime.alignment import similarity
 from sealshot.runtime.errors import InputError
-from sealshot.runtime.public.placing import similarity
 
 POINTS = np.array([[30.3, 51.7], [65.5, 51.5], [48, 71.7], [33.5, 92.4], [62.7, 92.2]])
 

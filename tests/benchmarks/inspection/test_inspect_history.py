@@ -39,7 +39,7 @@ def seen(index, scores, image, boxes=None, ended=()):
     for track in scores:
         box = (boxes or {}).get(track, (10, 10, 50, 50))
         tracks.append(Track(track, Face(np.float32(box), 0.9, NO_LANDMARKS), hits=index + 1))
-    rated = Ratings.plain(np.array(list(scores.values()), np.float32))
+    rated = Ratings.of(np.array(list(scores.values()), np.float32))
     return Seen(
         Frame(index, index / 25, image), Tracks(tuple(tracks), ended), rated, (), len(scores)
     )
@@ -88,7 +88,7 @@ def test_scores_are_told_against_the_most_open_eyes(picture):
     recorder = Recorder()
     for index, (quality, eyes) in enumerate([(3.0, -4.0), (1.0, -1.0), (0.0, -2.0)]):
         frame = seen(index, {1: quality}, picture)
-        recorder.add(replace(frame, ratings=Ratings(frame.ratings.quality, np.float32([eyes]))))
+        recorder.add(replace(frame, ratings=Ratings(frame.ratings.quality, np.float32([[eyes]]))))
     track = recorder.take(1)
     assert [track.score(point.order) for point in track.points.items] == [0, 1, -1]
     assert (track.score(track.best), track.score(track.worst)) == (1, -1)

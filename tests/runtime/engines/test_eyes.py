@@ -1,4 +1,4 @@
-"""Closed eyes: what the network that ships makes of them, and what that does to a choice."""
+"""Closed eyes and grins: what is made of them, and what that does to a choice."""
 
 from __future__ import annotations
 
@@ -8,30 +8,73 @@ import numpy as np
 import pytest
 
 from sealshot.export.golden import golden_crops
+from sealshot.runtime.alignment import cut_eyes
 from sealshot.runtime.engines import Scorer, Screen, open_engine, open_for_tracks
-from sealshot.runtime.engines.eyes import EYES, Eyes, Heedful, copy_eyes, open_eyes
+from sealshot.runtime.engines.eyes import EYES, Eyes, copy_eyes
+from sealshot.runtime.engines.heedful import Expression, Heedful, open_expression
 from sealshot.runtime.engines.manifest import load_manifest, sidecar
+from sealshot.runtime.engines.shared import shared
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.types import Face, Ratings, Track, Tracks
 from sealshot.runtime.weights import FOLDER, score_graph
 
 CROPS = golden_crops()
 QUALITY = score_graph("quality")
+LANDMARKS = np.float32([[22, 25], [42, 25], [32, 35], [24, 47], [40, 47]])
+"""Where the golden crops are drawn with them, nearly."""
 
 
-def test_a_choice_goes_by_quality_and_by_the_odds_of_open_eyes():
-    opened = Eyes(FOLDER / EYES).open(CROPS)
+def side_by_side(crops):
+    """A frame of crops in a row, and their tracks."""
+    image = np.hstack([np.repeat(crop[0][..., None], 3, axis=2) for crop in crops])
+    seen = []
+    for i in range(len(crops)):
+        box, landmarks = [64 * i, 0, 64 * i + 64, 64], LANDMARKS + np.float32([64 * i, 0])
+        seen.append(Track(i, Face(np.float32(box), 1.0, landmarks), 1))
+    return image, Tracks(tuple(seen), ())
+
+
+def expression():
+    """Of the score that ships."""
+    return open_expression(QUALITY, load_manifest(QUALITY))
+
+
+def test_a_choice_goes_by_quality_by_the_odds_of_open_eyes_and_by_the_mouth():
+    image, tracks = side_by_side(CROPS)
+    opened = Eyes(FOLDER / EYES).open(cut_eyes(image, [t.face.landmarks for t in tracks.seen]))
     assert ((opened >= 0) & (opened <= 1)).all()
     scorer = open_for_tracks(QUALITY, "onnxruntime", threads=1)
     quality = open_engine(QUALITY, "onnxruntime", threads=1).score(CROPS)
-    weight = load_manifest(QUALITY).eyes_weight
-    assert weight > 0
-    rated = scorer.rate(CROPS)
+    manifest = load_manifest(QUALITY)
+    assert min(manifest.eyes_weight, manifest.smile_weight) > 0
+    rated = scorer.rate_frame(image, tracks)
     assert rated.quality == pytest.approx(quality, abs=1e-5)
     odds = np.clip(np.log(opened / (1 - opened)), -4, 2)
-    assert rated.eyes == pytest.approx(weight * (odds - 2), abs=1e-4)
-    assert rated.order == pytest.approx(quality + weight * (odds - 2), abs=1e-4)
-    assert scorer.rate(CROPS[:0]).order.shape == (0,)
+    assert rated.components[:, 0] == pytest.approx(manifest.eyes_weight * (odds - 2), abs=1e-4)
+    assert rated.components[:, 1] == pytest.approx(0)  # 16 px of 20: narrow
+    assert rated.order == pytest.approx(quality + rated.components.sum(axis=1), abs=1e-4)
+    assert scorer.rate_frame(image, Tracks((), ())).order.shape == (0,)
+    assert not scorer.rate_tracks(CROPS, tracks).components.size  # crops alone show too little
+
+
+@pytest.mark.parametrize(
+    ("width", "less"), [(0, 0), (0.5, 0), (0.8, 0), (0.9, 0.1), (1.1, 0.3), (1.2, 0.4), (3, 0.4)]
+)
+def test_a_broad_mouth_costs_something_and_pursed_lips_gain_nothing(width, less):
+    weight = load_manifest(QUALITY).smile_weight
+    landmarks = LANDMARKS.copy()
+    landmarks[3:, 0] = 32 - 10 * width, 32 + 10 * width
+    for seen in (landmarks, 3 * landmarks[:, ::-1]):  # whatever its size and turn
+        face = Face(np.float32([0, 0, 64, 64]), 1.0, seen)
+        (counted,) = expression().components(np.zeros((64, 64, 3), np.uint8), [face])
+        assert counted[1] == pytest.approx(-weight * less, abs=1e-4)
+
+
+def test_landmarks_in_one_place_count_as_numbers_all_the_same():
+    face = Face(np.float32([0, 0, 64, 64]), 1.0, np.zeros((5, 2), np.float32))
+    counted = expression().components(np.zeros((64, 64, 3), np.uint8), [face])
+    assert counted.shape == (1, 2)
+    assert np.isfinite(counted).all()
 
 
 def test_a_picture_by_itself_has_its_quality_whatever_its_eyes():
@@ -43,20 +86,28 @@ def test_a_picture_by_itself_has_its_quality_whatever_its_eyes():
 def test_rp_is_the_papers_and_heeds_no_eyes():
     scorer = open_for_tracks(score_graph("rp"), "onnxruntime", "fp32", threads=1)
     assert not isinstance(scorer, Heedful)
-    rated = scorer.rate(CROPS)
-    assert not rated.eyes.any()
-    assert np.array_equal(rated.order, scorer.score(CROPS))
-    assert scorer.explain(0.0, 0.0) == ""
+    rated = scorer.rate_frame(*side_by_side(CROPS))
+    assert rated.components.shape == (len(CROPS), 0)
+    assert rated.order == pytest.approx(scorer.score(CROPS))
+    assert scorer.explain(rated.components[0], rated.components[0]) == ""
 
 
-def test_what_won_says_how_open_the_eyes_are():
+def test_what_won_says_how_open_the_eyes_are_and_how_neutral_the_face():
     scorer = open_for_tracks(QUALITY, "onnxruntime", threads=1)
-    weight = load_manifest(QUALITY).eyes_weight
-    assert scorer.explain(0.0, 0.0) == "eyes open: 100 of 100, at most 100 in this track"
-    assert scorer.explain(-3 * weight, -1.5 * weight) == (
-        "eyes open: 50 of 100, at most 75 in this track"
+    manifest = load_manifest(QUALITY)
+    weights = np.float32([manifest.eyes_weight, manifest.smile_weight])
+    nothing = np.zeros(2, np.float32)
+    assert scorer.explain(nothing, nothing) == (
+        "eyes open: 100 of 100, at most 100 in this track; "
+        "expression neutral: 100 of 100, at most 100 in this track"
     )
-    assert scorer.explain(-6 * weight, 0.0).startswith("eyes open: 0 of 100")
+    assert scorer.explain(weights * np.float32([-3, -0.1]), weights * np.float32([-1.5, 0])) == (
+        "eyes open: 50 of 100, at most 75 in this track; "
+        "expression neutral: 75 of 100, at most 100 in this track"
+    )
+    assert scorer.explain(weights * np.float32([-6, 0]), nothing).startswith("eyes open: 0 of 100")
+    only_eyes = Expression(Eyes(FOLDER / EYES), replace(manifest, smile_weight=0.0))
+    assert only_eyes.explain(nothing, nothing) == "eyes open: 100 of 100, at most 100 in this track"
 
 
 def test_the_network_must_lie_beside_the_score(tmp_path):
@@ -67,30 +118,30 @@ def test_the_network_must_lie_beside_the_score(tmp_path):
         open_for_tracks(model, "onnxruntime")
     copy_eyes(QUALITY, load_manifest(QUALITY), tmp_path)
     assert open_for_tracks(model, "onnxruntime").score(CROPS).shape == (len(CROPS),)
-    assert open_eyes(model, replace(load_manifest(model), eyes_weight=0.0)) is None
+    assert open_expression(model, replace(load_manifest(model), eyes_weight=0.0)) is None
 
 
 class Cutting(Scorer):
     """Cuts crops by itself, as a GPU does."""
 
-    cuts = True
     description = "cutting"
     manifest = load_manifest(QUALITY)
 
     def score(self, crops):
         return np.full(len(crops), 1, np.float32)
 
-    def rate_frame(self, image, tracks):
-        return Ratings.plain(np.full(len(tracks.seen), 5, np.float32))
+    def rate_frame(self, image, tracks, components=None):
+        return Ratings.of(np.full(len(tracks.seen), 5, np.float32), components)
 
 
 def test_an_engine_that_cuts_crops_by_itself_goes_on_doing_so():
     image = np.random.default_rng(0).integers(0, 256, (90, 90, 3), np.uint8)
-    heedful = Heedful(Cutting(), Eyes(FOLDER / EYES))
+    heedful = Heedful(Cutting(), expression())
     face = Face(np.array([5, 5, 80, 80], np.float32), 1.0, np.zeros((5, 2), np.float32))
     rated = heedful.rate_frame(image, Tracks((Track(1, face, 1),), ()))
     assert rated.quality.tolist() == [5]
-    assert rated.eyes[0] < 0
+    assert (rated.components[0] <= 0).all()
+    assert rated.components[0, 0] < 0
     assert heedful.rate_frame(image, Tracks((), ())).order.shape == (0,)
 
 
@@ -100,21 +151,34 @@ def test_int8_screens_with_the_eyes():
     quick.manifest = replace(quick.manifest, precision="int8", screen_margin=0.1)
     quick.score = lambda crops: np.where(crops[:, 0, 0, 0] > 99, 0, 2).astype(np.float32)
     full.score = lambda crops: quick.score(crops) + 1
-    eyes = Eyes(FOLDER / EYES)
-    eyes.open = lambda crops: np.where(crops[:, 0, 0, 0] > 99, 0.9, 0.02).astype(np.float32)
-    screen = Screen(Heedful(quick, eyes), Heedful(full, eyes))
+    screen = Screen(quick, full)
     face = Face(np.array([5, 5, 80, 80], np.float32), 1.0, np.zeros((5, 2), np.float32))
     orders = []
-    for grey in (10, 200, 10):  # closed, open and less good, closed
-        crop = np.full((1, 1, 64, 64), grey, np.uint8)
-        rated = screen.rate_tracks(crop, Tracks((Track(1, face, 1),), ()))
+    for grey, eyes in ((10, -3.0), (200, -0.5), (10, -3.0)):  # closed, open and less good, closed
+        crop, counted = np.full((1, 1, 64, 64), grey, np.uint8), np.float32([[eyes]])
+        rated = screen.rate_tracks(crop, Tracks((Track(1, face, 1),), ()), counted)
         orders.append(rated.order[0])
-        assert rated.eyes == pytest.approx(Heedful(full, eyes).rate(crop).eyes)
+        assert np.array_equal(rated.components, counted)
         assert rated.quality == pytest.approx(full.score(crop))
     assert orders[1] > orders[0] == pytest.approx(orders[2])
     assert screen.again == 2
-    assert screen.score(CROPS) == pytest.approx(full.score(CROPS))
-    assert screen.explain(0.0, 0.0).startswith("eyes open")
+    heedful = Heedful(screen, expression())
+    assert heedful.estimates
+    assert heedful.score(CROPS) == pytest.approx(full.score(CROPS))
+    assert heedful.explain(np.zeros(2), np.zeros(2)).startswith("eyes open")
+
+
+def test_sources_that_share_a_screen_heed_eyes_each_for_itself():
+    quick, full = Cutting(), Cutting()
+    quick.manifest = replace(quick.manifest, precision="int8", screen_margin=0.1)
+    alone = Heedful(full, expression())
+    scorers = shared(Heedful(Screen(quick, full), expression()), 2)
+    image, tracks = side_by_side(CROPS[:2])
+    for scorer in scorers:
+        rated = scorer.rate_frame(image, tracks)
+        expected = alone.rate_frame(image, tracks).components
+        assert rated.components == pytest.approx(expected)
+        assert scorer.estimates
 
 
 def test_nothing_is_taken_for_open_or_closed_more_surely_than_a_limit(monkeypatch):
@@ -122,4 +186,6 @@ def test_nothing_is_taken_for_open_or_closed_more_surely_than_a_limit(monkeypatc
     found = np.array([0, 0.001, 0.5, 0.8, 0.999, 1], np.float32)
     monkeypatch.setattr(eyes, "open", lambda _: found)
     odds = [-4, -4, 0, np.log(4), 2, 2]
-    assert eyes.openness(CROPS[:6]) == pytest.approx(np.array(odds) - 2, abs=1e-4)
+    assert eyes.openness(np.zeros((6, 2, 24, 32), np.uint8)) == pytest.approx(
+        np.array(odds) - 2, abs=1e-4
+    )

@@ -79,7 +79,7 @@ class Scorer:
     def rate_tracks(self, crops, tracks) -> Ratings:
         assert len(crops) == len(tracks.seen)
         self.ended += tracks.ended
-        return Ratings.plain(np.ones(len(crops), np.float32))
+        return Ratings.of(np.ones(len(crops), np.float32))
 
 
 class Diary(Sink):

@@ -39,13 +39,13 @@ class Scene:
         return self.selector.update(
             Frame(self.index, self.index / 10, image),
             Tracks(tuple(seen), ended),
-            Ratings.plain(np.array(list(scores.values()), float)),
+            Ratings.of(np.array(list(scores.values()), float)),
         )
 
 
 def alone(quality: float, eyes: float = 0.0) -> Ratings:
     """The ratings of a frame that shows one face."""
-    return Ratings(np.array([quality]), np.array([eyes]))
+    return Ratings(np.array([quality]), np.array([[eyes]]))
 
 
 def test_the_best_frame_is_due_when_the_track_ends():
@@ -80,7 +80,7 @@ def test_a_score_is_less_by_what_the_eyes_are_behind_the_most_open_of_the_track(
     selector = Selector(
         lambda score: score,
         Emit("live"),
-        explain=lambda *eyes: said.append(eyes) or "of the eyes",
+        explain=lambda *eyes: said.append(tuple(float(each[0]) for each in eyes)) or "of the eyes",
     )
     face, shots = Face(np.array([0, 0, 20, 20], np.float32), 0.9, np.zeros((5, 2), np.float32)), []
     for index, rated in enumerate([(3.0, -6.0), (2.0, -1.5), (0.0, -1.0), (1.0, -5.0)]):
@@ -91,7 +91,9 @@ def test_a_score_is_less_by_what_the_eyes_are_behind_the_most_open_of_the_track(
     # the first frame has no other to be compared with
     assert [(s.frame, s.score, s.percentile) for s in shots] == [(0, 3, 3), (1, 2, 2)]
     assert said == [(-6, -6), (-1.5, -1.5)]
-    again = Selector(lambda score: score, explain=lambda *eyes: f"eyes {eyes}")
+    again = Selector(
+        lambda score: score, explain=lambda *eyes: f"eyes {tuple(float(each[0]) for each in eyes)}"
+    )
     for index, rated in enumerate([(3.0, -6.0), (2.0, -1.5), (0.0, -1.0)]):
         frame = Frame(index, index / 25, np.zeros((50, 50, 3), np.uint8))
         again.update(frame, Tracks((Track(1, face, index + 1),), ()), alone(*rated))

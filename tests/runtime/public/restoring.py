@@ -19,7 +19,7 @@ from sealshot.runtime.types import Face, Image, Ratings
 
 FRAMES, SIZE = 60, (160, 128)
 SIDE = 32
-NOBODY = Ratings.plain(np.empty(0, np.float32))
+NOBODY = Ratings.of(np.empty(0, np.float32))
 ORIGIN = Origin(source="cam", score_name="rp", model_sha256="0f" * 32)
 
 

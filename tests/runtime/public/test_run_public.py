@@ -21,7 +21,7 @@ from sealshot.runtime.public.sink import PublicSink
 from sealshot.runtime.types import Face, Frame, Image, Ratings, Tracks
 
 MakeClip = Callable[..., Path]
-NOBODY = Ratings.plain(np.empty(0, np.float32))
+NOBODY = Ratings.of(np.empty(0, np.float32))
 
 
 def test_the_shots_are_the_same_and_the_stream_shows_no_eye(

@@ -26,7 +26,7 @@ def tally(told) -> Tally:
 
 def seen(*due, ended=(), people=0) -> Seen:
     frame = Frame(0, 0.0, np.zeros((4, 4, 3), np.uint8))
-    return Seen(frame, Tracks((), ended), Ratings.plain(np.empty(0, np.float32)), due, people)
+    return Seen(frame, Tracks((), ended), Ratings.of(np.empty(0, np.float32)), due, people)
 
 
 def test_who_is_taken_for_a_person_for_a_moment_only_is_none(tally, told) -> None:

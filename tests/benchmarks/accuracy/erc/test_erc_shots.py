@@ -1,10 +1,9 @@
-"""`sealshot erc shots`: a chosen shot is judged by its distance to the other shots of its track."""
+"""`sealshot erc shots`: a chosen photograph is judged by its distance to the others."""
 
 from __future__ import annotations
 
 import json
 
-import cv2
 import numpy as np
 import pytest
 
@@ -58,66 +57,36 @@ def test_summary_is_from_random_to_best():
     assert worst.missed_low > random.missed > best.missed_high >= best.missed
 
 
-def test_a_folder_a_person_is_no_clip(people, models, capsys):
-    matcher = str(models / "matcher.onnx")
-    assert main(["erc", "shots", str(people), "--recognizer", matcher]) == 2
-    assert "add --photos" in capsys.readouterr().err
-
-
-@pytest.fixture
-def walk(people, tmp_path):
-    """A clip as a folder: one person stands still while the focus comes and goes."""
-    portrait = cv2.imread(str(people / "p0" / "0.png"))
-    for i in range(14):
-        picture = cv2.GaussianBlur(portrait, (0, 0), 0.4 + 0.25 * abs(i - 6))
-        cv2.imwrite(str(tmp_path / f"{i:02}.png"), np.roll(picture, i, axis=1))
-    return tmp_path
-
-
-def test_command(capsys, walk, models, tmp_path_factory):
-    out = tmp_path_factory.mktemp("out") / "new" / "shots.json"
-    argv = ["erc", "shots", walk, "--recognizer", models / "matcher.onnx", "--score",
-            models / "sharp.onnx", "--score", "random"]  # fmt: skip
+def test_command(capsys, people, models, tmp_path):
+    out = tmp_path / "new" / "shots.json"
+    argv = ["erc", "shots", people, "--recognizer", models / "matcher.onnx", "--score",
+            models / "sharp.onnx", "--score", "random", "--min-shots", 3, "--cache",
+            tmp_path]  # fmt: skip
     assert main([*map(str, argv), "-o", str(out), "--json"]) == 0
     result = json.loads(capsys.readouterr().out)
     assert json.loads(out.read_text()) == result
-    (track,) = result["people"]
-    assert track["shots"] == 14
-    assert list(track["by_score"]) == ["sharp", "random"]
-    assert track["best"] <= track["by_score"]["sharp"]
-    assert [s["score"] for s in result["scores"]] == ["sharp", "random"]
-    assert main([*map(str, argv)]) == 0
-    printed = capsys.readouterr()
-    assert "People: 1, shots: 14" in printed.out
-    assert "no threshold" in printed.err  # there are never two people in a frame
-    assert result["threshold"] is None
-
-
-def test_photographs(capsys, people, models, tmp_path):
-    argv = ["erc", "shots", "--photos", people, "--recognizer", models / "matcher.onnx", "--score",
-            models / "sharp.onnx", "--score", "size", "--min-shots", 3, "--cache",
-            tmp_path]  # fmt: skip
-    assert main([*map(str, argv), "--json"]) == 0
-    result = json.loads(capsys.readouterr().out)
     # two of the files show no face
     assert [(p["person"], p["shots"]) for p in result["people"]] == [(i, 5) for i in range(4)]
     assert {p["source"] for p in result["people"]} == {people.name}
+    assert all(list(p["by_score"]) == ["sharp", "random"] for p in result["people"])
+    assert all(p["best"] <= p["by_score"]["sharp"] for p in result["people"])
+    assert [s["score"] for s in result["scores"]] == ["sharp", "random"]
     assert result["threshold"] > 0  # people of different names set it
+    assert main([*map(str, argv)]) == 0
+    assert "People: 4, shots: 20" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
     ("argv", "fact"),
     [
-        ("{walk}", "--recognizer"),
-        ("--photos nowhere {matched} --score size", "nowhere"),
-        ("nowhere.mp4 {matched}", "nowhere.mp4"),
-        ("{walk} {matched} --score beauty", "no score"),
-        ("{walk} {matched} --score size --tracker dog", "no tracker"),
-        ("{walk} {matched} --score size --min-shots 15", "nobody has 15 shots"),
-        ("{walk}/00.png {matched} --score size --min-shots 1", "nobody has 3 shots"),
+        ("{people}", "--recognizer"),
+        ("nowhere {matched} --score size", "nowhere"),
+        ("{people} {matched} --score beauty", "no score"),
+        ("{people} {matched} --score size --min-shots 15", "nobody has 15 shots"),
     ],
 )
-def test_bad_input(argv, fact, capsys, walk, models):
-    places = {"walk": walk, "matched": f"--recognizer {models}/matcher.onnx"}
-    assert main(["erc", "shots", *argv.format(**places).split()]) == 2
+def test_bad_input(argv, fact, capsys, people, models, tmp_path):
+    places = {"people": people, "matched": f"--recognizer {models}/matcher.onnx"}
+    cache = [] if fact == "--recognizer" else ["--cache", str(tmp_path)]
+    assert main(["erc", "shots", *argv.format(**places).split(), *cache]) == 2
     assert fact in capsys.readouterr().err

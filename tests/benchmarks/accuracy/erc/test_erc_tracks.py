@@ -125,6 +125,8 @@ def test_command(capsys, people, walk, models, tmp_path):
         ("{walk} {matched} --gallery {empty}", "shows nobody"),
         ("{walk} {matched} --gallery {itself}", "shows anybody of"),
         ("{walk} {matched} --gallery {itself} --eyes nowhere", "nowhere"),
+        ("{walk} {matched} --gallery {itself} --tracker dog", "no tracker"),
+        ("nowhere.mp4 {matched} --gallery {itself}", "nowhere.mp4"),
         ("{walk} {matched} --gallery {itself} --eyes {bad}", "holds no labels"),
     ],
 )
@@ -134,7 +136,7 @@ def test_bad_input(argv, fact, capsys, people, walk, models, tmp_path):
         folder.mkdir(parents=True)
     (itself / "p0" / "walk").symlink_to(walk)
     (bad / "walk.csv").write_text("frame,eyes\n1,open\n")
-    if "bad" in argv:
+    if {"{bad}", "dog", "nowhere.mp4"} & set(argv.split()):
         (itself / "p0" / "1.png").symlink_to(people / "p0" / "1.png")
     places = {
         "walk": walk, "empty": empty, "itself": itself, "bad": bad,

@@ -1,0 +1,124 @@
+"""Open eyes before closed ones, and a neutral face before a grin, within one track.
+
+Quality says how well a face can be seen. Shut eyes are seen as well as open ones, and teeth are
+detail. So eyes and mouth are looked at beside it, on this processor whatever engine runs the score:
+the score graph, and the hardware that was made for it, stay as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sealshot.runtime.alignment import cut_eyes
+from sealshot.runtime.engines.eyes import EYES, SHUT, WIDE, Eyes
+from sealshot.runtime.engines.manifest import ScoreManifest
+from sealshot.runtime.engines.scorer import Scorer
+from sealshot.runtime.types import Face, Floats, Image, Ratings, Tracks
+
+CALM, BROAD = np.float32(0.8), np.float32(1.2)
+"""Width of the mouth over the way between the eyes: narrower and broader ones count as these, so
+that nobody gains by pursed lips. Of faces that do not smile half are below 0.82; a grin is at 1."""
+COMPONENTS = "eyes open", "expression neutral"
+"""As ISO/IEC 29794-5 calls them."""
+
+
+class Expression:
+    """What the eyes and the mouth of a face count where a frame is chosen."""
+
+    def __init__(self, eyes: Eyes, manifest: ScoreManifest) -> None:
+        """Take the network of the eyes, and the manifest of its score, which states the weights."""
+        self.eyes = eyes
+        self._weights = np.array([manifest.eyes_weight, manifest.smile_weight], np.float32)
+        self._spans = self._weights * np.array([WIDE - SHUT, BROAD - CALM])
+
+    def components(self, image: Image, faces: Sequence[Face]) -> Floats:
+        """Return ``float32 [n, 2]``, see :attr:`Ratings.components`: of the eyes, of the mouth.
+
+        Args:
+            image: ``uint8 [h, w, 3]`` BGR.
+            faces: n faces in it.
+        """
+        landmarks = [face.landmarks for face in faces]
+        behind = [self.eyes.openness(cut_eyes(image, landmarks)), CALM - _broad(landmarks)]
+        weighed: Floats = self._weights * np.stack(behind, axis=1)
+        return weighed
+
+    def explain(self, components: Floats, most: Floats) -> str:
+        """See :meth:`Scorer.explain`."""
+        said = []
+        for name, span, own, best in zip(COMPONENTS, self._spans, components, most, strict=True):
+            if span:
+                own, best = 100 * (1 + own / span), 100 * (1 + best / span)
+                said.append(f"{name}: {own:.0f} of 100, at most {best:.0f} in this track")
+        return "; ".join(said)
+
+
+def _broad(landmarks: Sequence[Floats]) -> Floats:
+    """How broad mouths are, ``float32 [n]``, between :data:`CALM` and :data:`BROAD`."""
+    points = np.array(landmarks, np.float32).reshape(-1, 5, 2)
+    eyes, mouth = (np.hypot(*(points[:, i + 1] - points[:, i]).T) for i in (0, 3))
+    return np.asarray(
+        np.clip(mouth, CALM * eyes, BROAD * eyes) / np.maximum(eyes, 1e-3), np.float32
+    )
+
+
+def open_expression(model: Path, manifest: ScoreManifest, *, threads: int = 0) -> Expression | None:
+    """Open what belongs to a score; None where the score does not heed eyes.
+
+    Args:
+        model: the file of the score; the network of the eyes lies beside it.
+        manifest: of the score.
+        threads: see :class:`Eyes`.
+
+    Raises:
+        InputError: the score needs it, and it is missing or wrong.
+    """
+    if not manifest.eyes_weight:
+        return None
+    return Expression(Eyes(model.with_name(EYES), threads=threads), manifest)
+
+
+class Heedful(Scorer):
+    """A score that heeds the expression where a frame is chosen.
+
+    A frame loses, in units of the score, the manifest's weight times what its log odds of open eyes
+    are below those of the most open frame of its track, and likewise for its mouth. So eyes that
+    are narrow, dark or behind glasses, or a broad mouth, cost nobody anything: a person is compared
+    with no one else. Which of two frames is the better does not depend on the best of a component,
+    for both are compared with it: a frame that was the best stays so until a better one comes,
+    however far eyes open later.
+    """
+
+    def __init__(self, engine: Scorer, expression: Expression) -> None:
+        """Take an engine, and what belongs to its score."""
+        self.engine, self.expression = engine, expression
+        self.manifest, self.why, self.estimates = engine.manifest, engine.why, engine.estimates
+
+    @property
+    def description(self) -> str:  # type: ignore[override]
+        """Of the engine, which may change on the way."""
+        return self.engine.description
+
+    def score(self, crops: NDArray[np.uint8]) -> Floats:
+        """See :meth:`Scorer.score`: the quality alone, for nobody else knows this face."""
+        return self.engine.score(crops)
+
+    def rate_tracks(
+        self, crops: NDArray[np.uint8], tracks: Tracks, components: Floats | None = None
+    ) -> Ratings:
+        """See :meth:`Scorer.rate_tracks`: in crops alone it looks at no expression."""
+        return self.engine.rate_tracks(crops, tracks, components)
+
+    def rate_frame(self, image: Image, tracks: Tracks, components: Floats | None = None) -> Ratings:
+        """See :meth:`Scorer.rate_frame`."""
+        if components is None:
+            components = self.expression.components(image, [t.face for t in tracks.seen])
+        return self.engine.rate_frame(image, tracks, components)
+
+    def explain(self, components: Floats, most: Floats) -> str:
+        """See :meth:`Scorer.explain`."""
+        return self.expression.explain(components, most)
