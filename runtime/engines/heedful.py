@@ -61,9 +61,7 @@ def _broad(landmarks: Sequence[Floats]) -> Floats:
     """How broad mouths are, ``float32 [n]``, between :data:`CALM` and :data:`BROAD`."""
     points = np.array(landmarks, np.float32).reshape(-1, 5, 2)
     eyes, mouth = (np.hypot(*(points[:, i + 1] - points[:, i]).T) for i in (0, 3))
-    return np.asarray(
-        np.clip(mouth, CALM * eyes, BROAD * eyes) / np.maximum(eyes, 1e-3), np.float32
-    )
+    return np.asarray(np.clip(mouth / np.maximum(eyes, 1e-3), CALM, BROAD), np.float32)
 
 
 def open_expression(model: Path, manifest: ScoreManifest, *, threads: int = 0) -> Expression | None:

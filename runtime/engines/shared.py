@@ -36,9 +36,17 @@ def shared(engine: Scorer, sources: int) -> list[Scorer]:
     """Return a scorer for each of several sources, on one engine; what knows tracks is its own."""
     if sources == 1:
         return [engine]
-    if isinstance(engine, Heedful):  # the network of the eyes takes several threads at once
-        return [Heedful(one, engine.expression) for one in shared(engine.engine, sources)]
+    each: list[Scorer]
+    if isinstance(engine, Heedful):
+        each = [Heedful(one, engine.expression) for one in _shared(engine.engine, sources)]
+    else:
+        each = _shared(engine, sources)
+    return each * (sources // len(each))
+
+
+def _shared(engine: Scorer, sources: int) -> list[Scorer]:
+    """Return one scorer for all sources, or one for each."""
     if isinstance(engine, Screen):
         quick, full = Shared(engine.quick), Shared(engine.full)
         return [Screen(quick, full) for _ in range(sources)]
-    return [Shared(engine)] * sources
+    return [Shared(engine)]
