@@ -98,7 +98,7 @@ def parse_checkpoint(note: bytes, key: VerifyKey) -> Checkpoint:
     if len(lines) != 4 or lines[0] != ORIGIN + name or not is_name(name) or not lines[1].isascii():
         raise _no_checkpoint("it does not have the form of one")
     root = decode_base64(lines[2].encode())
-    if not lines[1].isdigit() or len(lines[1]) > 18 or len(root) != HASH_BYTES:
+    if not _is_size(lines[1]) or len(root) != HASH_BYTES:
         raise _no_checkpoint("its size or its root is not as it should be")
     signed = {}
     for line in reversed(signatures.decode(errors="replace").splitlines()):
@@ -128,6 +128,11 @@ def _certified(data: bytes, camera: VerifyKey) -> VerifyKey:
             if signs_checkpoints(camera, key, data[KEY_BYTES:]):
                 return key
     raise _no_checkpoint("its signature is wrong")
+
+
+def _is_size(text: str) -> bool:
+    """Whether it is a number as checkpoints have it: other readers take no leading zero."""
+    return text.isdigit() and len(text) <= 18 and text == str(int(text))
 
 
 def decode_base64(text: bytes) -> bytes:

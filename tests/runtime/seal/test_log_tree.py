@@ -179,6 +179,20 @@ def test_each_flipped_bit_of_a_checkpoint_is_found() -> None:
     assert set(accepted) <= {len(note) - 1}  # the last line feed, which says nothing
 
 
+def test_a_size_with_a_leading_zero_is_refused() -> None:
+    note = write_checkpoint("cam1", Tree([b"a"]), KEY).decode()
+    text, signed = note.partition("\n\n")[0], note.rpartition(" ")[2]
+    for size in ("1", "01"):
+        changed = text.replace("\n1\n", f"\n{size}\n") + "\n"
+        signature = base64.b64decode(signed)[:4] + KEY.sign(changed.encode())
+        made = f"{changed}\n— sealshot/cam1 {base64.b64encode(signature).decode()}\n".encode()
+        if size == "1":
+            assert made == note.encode()
+        else:
+            with pytest.raises(LogError, match="its size"):
+                parse_checkpoint(made, KEY.verify_key)
+
+
 def test_a_checkpoint_is_a_signed_note() -> None:
     text, signature = write_checkpoint("cam1", Tree([b"a"]), KEY).decode().split("\n\n")
     origin, size, root = text.split("\n")
