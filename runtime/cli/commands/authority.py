@@ -59,8 +59,8 @@ usage: sealshot authority new FILE.key [--name NAME] [--classical]
 new     Make the keys of an authority, on its own machine. FILE.key is secret and stays there: an
         age identity file, from which the signing key is derived too. FILE.pub goes to whoever
         writes the policy. Where the key that opens its shares is in hardware, FILE.key has what
-        the plugin of that says of it, and a signing key: a thief of the file alone opens nothing.
-        A test file is sealed and opened first.
+        the plugin of that says of it, and a signing key: a thief of the file can sign, and opens
+        nothing. A test file is sealed and opened first.
 answer  Open this authority's share of each shot in REQUEST that the warrant is for, and write the
         shares to -o, sealed to the investigator whom the warrant names. Each answer and each
         refusal is logged first. The exit code is 2 if a shot was refused. A shot that is over its
