@@ -14,6 +14,7 @@ from sealshot.runtime.public.picture import (
     LIMITED_RANGE,
     PLANAR,
     Form,
+    frame_of,
     planes_of,
 )
 from sealshot.runtime.sandbox.show import BT601, BT709, HD_WIDTH, SD_HEIGHT
@@ -53,7 +54,7 @@ class Decoded:
             fps: frames per second; left out where it is absurd.
         """
         self._reformatter, first = VideoReformatter(), raw.frame
-        self._size = width, height = first.width, first.height
+        width, height = first.width, first.height
         large = width >= HD_WIDTH or height > SD_HEIGHT
         on_side, aspect = raw.turn.transposed, pixel_aspect
         if on_side:
@@ -75,16 +76,22 @@ class Decoded:
 
     def planes(self, raw: Raw) -> tuple[Plane, ...]:
         """Return the planes of a frame: as they were decoded, if it is in the form of the first."""
-        return tuple(turned(plane, raw.turn) for plane in planes_of(self._worked(raw.frame)))
+        on_side, format = raw.turn.transposed, self.form.format
+        size = self.form.width, self.form.height
+        # the first one was not on its side where chroma is of half the width alone
+        worked = format.replace("422", "444") if on_side else format
+        frame = self._worked(raw.frame, size[::-1] if on_side else size, worked)
+        planes = tuple(turned(plane, raw.turn) for plane in planes_of(frame))
+        if worked == format:
+            return planes
+        return planes_of(self._worked(frame_of(planes, worked), size, format))
 
-    def _worked(self, frame: av.VideoFrame) -> av.VideoFrame:
-        same = frame.format.name.replace("yuvj", "yuv") == self.form.format
-        if same and (frame.width, frame.height) == self._size:
+    def _worked(self, frame: av.VideoFrame, size: tuple[int, int], format: str) -> av.VideoFrame:
+        same = frame.format.name.replace("yuvj", "yuv") == format
+        if same and (frame.width, frame.height) == size:
             return frame
         matrix = self.form.matrix if frame.format.is_rgb else None
-        return self._reformatter.reformat(
-            frame, *self._size, self.form.format, dst_colorspace=matrix
-        )
+        return self._reformatter.reformat(frame, *size, format, dst_colorspace=matrix)
 
 
 def _working(frame: av.VideoFrame, on_side: bool) -> str:

@@ -18,7 +18,8 @@ from sealshot.runtime.pipeline.sinks import Beat, End, Seen
 from sealshot.runtime.public.hiding import Hiding
 from sealshot.runtime.public.restore import survey
 from sealshot.runtime.public.sink import PublicSink
-from sealshot.runtime.types import Face, Frame, Image, Ratings, Tracks
+from sealshot.runtime.sandbox.shape import Turn
+from sealshot.runtime.types import Face, Frame, Image, Ratings, Raw, Tracks
 
 MakeClip = Callable[..., Path]
 NOBODY = Ratings.of(np.empty(0, np.float32))
@@ -112,6 +113,31 @@ def test_a_source_that_changes_its_size_goes_on_in_the_first_one(tmp_path: Path)
     sink.seen(Seen(Frame(2, 0.08, large), Tracks((), ()), NOBODY, (), 0))
     sink.end(END)
     assert {luma.shape for luma in lumas(tmp_path / "p.mkv")} == {(128, 160)}
+
+
+@pytest.mark.parametrize("pixels", ["yuv420p", "yuv422p"])
+@pytest.mark.parametrize("first", [Turn(), Turn(True, False, True)])
+def test_a_source_that_is_turned_in_the_midst_is_covered_where_the_face_is(
+    tmp_path: Path, pixels: str, first: Turn
+) -> None:
+    """A camera that says of its pictures that it lies on its side now, or no more."""
+    sink = PublicSink(tmp_path / "p.mkv", "ffv1", [At(set(range(256)))], Hiding("solid"))
+    other = Turn(True, False, True) if first == Turn() else Turn()
+    for index, turn in enumerate([first] * 3 + [other] * 3):
+        level = 10 * index
+        frame = av.VideoFrame.from_ndarray(np.full((128, 160, 3), level, np.uint8), "bgr24")
+        raw = Raw(frame.reformat(format=pixels), turn)
+        image = np.full((160, 128, 3) if turn.transposed else (128, 160, 3), level, np.uint8)
+        sink.seen(Seen(Frame(index, index / 25, image, raw), Tracks((), ()), NOBODY, (), 0))
+    sink.end(END)
+    high, wide = (160, 128) if first.transposed else (128, 160)
+    for index, luma in enumerate(lumas(tmp_path / "p.mkv")):
+        assert luma.shape == (high, wide)
+        turn = first if index < 3 else other
+        rows, columns = (160, 128) if turn.transposed else (128, 160)
+        y, x = 65 * high // rows, 80 * wide // columns  # the middle of the face, which is grey
+        assert abs(int(luma[y, x]) - 128) < 6
+        assert luma[-1, -1] < 70
 
 
 def test_a_new_hour_is_a_new_file_and_nobody_is_lost_between_them(
