@@ -178,17 +178,17 @@ def test_a_pin_is_asked_for(plugin) -> None:
 ANSWERED = "import sys\nsys.stdin.readline()\nprint({!r}, end='', flush=True)\nsys.stdin.read()"
 
 
-@pytest.mark.parametrize(
-    ("program", "fact"),
-    [
-        ("raise SystemExit(1)", "ended before it was done"),
-        (ANSWERED.format("hello\n\n"), "does not speak"),
-        (ANSWERED.format("-> file-key 0\nAAAA\n-> done\n\n"), "does not speak"),
-        (ANSWERED.format("-> x\n" + ("A" * 64 + "\n") * 2000), "does not speak"),
-        (ANSWERED.format("-> confirm\n\n-> confirm =\n\n-> done\n\n"), "does not speak"),
-        (ANSWERED.format("-> error internal\nbm8\n-> done\n\n"), "age-plugin-tagtest: no"),
-    ],
-)
+FAILING = {
+    "ends": ("raise SystemExit(1)", "ended before it was done"),
+    "no stanza": (ANSWERED.format("hello\n\n"), "does not speak"),
+    "no file key": (ANSWERED.format("-> file-key 0\nAAAA\n-> done\n\n"), "does not speak"),
+    "long": (ANSWERED.format("-> x\n" + ("A" * 64 + "\n") * 2000), "does not speak"),
+    "no base64": (ANSWERED.format("-> confirm\n\n-> confirm =\n\n"), "does not speak"),
+    "error": (ANSWERED.format("-> error internal\nbm8\n-> done\n\n"), "age-plugin-tagtest: no"),
+}
+
+
+@pytest.mark.parametrize(("program", "fact"), FAILING.values(), ids=FAILING.keys())
 def test_a_plugin_that_fails_is_told_in_one_sentence(
     program: str, fact: str, install: Install
 ) -> None:
