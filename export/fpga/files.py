@@ -29,7 +29,7 @@ from sealshot.runtime.errors import InputError, SealshotError
 from sealshot.runtime.files import write_atomic
 
 PRECISION = "w8a9"
-FITTED_CROPS = 320
+FITTED_CROPS = 640
 """As many again of them are made worse."""
 COMPARED = 32
 OUTPUT = "score"

@@ -3,8 +3,9 @@
 Layer after layer, each fitted to what the trained one gives although its own input is rounded:
 
 1. Weights that carry the rounded input to the trained output, by least squares.
-2. A scale for each channel: of the activations by their range, of the weights by their largest. The
-   multiplier is chosen before the weights are rounded, so that it adds no error of its own.
+2. A scale for each channel: of the activations the one that loses least by rounding and clipping,
+   of the weights by their largest. The multiplier is chosen before the weights are rounded, so that
+   it adds no error of its own.
 3. Rounding one column of weights after the other, where the columns to come make up for each error
    (Frantar et al. 2022, *GPTQ*).
 4. The bias, so that the mean error of each channel is gone.
@@ -39,8 +40,12 @@ from sealshot.kernels.rtl.shape import CROP_PX, LayerShape
 PIXELS = 64
 """Output pixels of a crop, at most, that a layer is fitted on."""
 BATCH = 64
-RIDGE = 0.01
-"""Of the mean square of an input: how firmly weights stay where they were."""
+RIDGE, DAMPING = 10.0, 0.1
+"""Of the mean square of an input: how firmly weights stay where they were, in step 1 and in step 3.
+Less firmly, the errors of these very crops are learnt: a dense layer sees each of them once."""
+CLIPS, CLIPPED_PX = (0.55, 0.7, 0.85, 1.0), 16
+"""Of a channel's range: what its largest number may stand for, in a layer so wide or wider, where
+some pixels reach far; in a smaller one whole faces do, and those that calibrate are not all."""
 MOST_SHIFT = 7
 WEIGHT_TOP = 127
 TINY = 1e-12
@@ -111,11 +116,19 @@ def _pairs(whole: Tensor, trained: Tensor, shape: LayerShape, rng: np.random.Gen
 
 
 def _steps(activations: Tensor) -> Doubles:
-    """Return the unit of each channel's 9-bit numbers, so that all of the calibration set fits."""
+    """Return the unit of each channel's 9-bit numbers: of :data:`CLIPS`, what loses least."""
     top = 2 ** (ACTIVATION_BITS - 1)
-    high = activations.amax((0, 2, 3)).double().numpy() / (top - 1)
-    low = -activations.amin((0, 2, 3)).double().numpy() / top
-    return np.asarray(np.maximum(np.maximum(high, low), TINY))
+    high, low = activations.amax((0, 2, 3)) / (top - 1), -activations.amin((0, 2, 3)) / top
+    steps = torch.stack([high, low]).amax(0).clamp_min(TINY) * torch.tensor(CLIPS)[:, None]
+    if activations.shape[-1] < CLIPPED_PX:
+        return np.asarray(steps.amax(0).double().numpy())
+    some = activations[::2]
+    losses = [
+        ((some / unit).round().clip(-top, top - 1) * unit - some).square().mean((0, 2, 3))
+        for unit in steps[:, :, None, None]
+    ]
+    least = torch.stack(losses).argmin(0, keepdim=True)
+    return np.asarray(steps.gather(0, least)[0].double().numpy())
 
 
 def _fit(
@@ -133,9 +146,9 @@ def _fit(
     x, y = pairs.inputs - mean_in, pairs.outputs - mean_out
     before = (layer.weights * units[:, None, None]).reshape(len(layer.bias), -1)
     square = x.T @ x / len(x)
-    ridge = RIDGE * np.trace(square) / len(square) * np.eye(len(square))
-    square += ridge
-    weights = np.linalg.solve(square, (y.T @ x / len(x) + before @ ridge).T).T
+    mean_square = np.trace(square) / len(square) * np.eye(len(square))
+    ridge = RIDGE * mean_square
+    weights = np.linalg.solve(square + ridge, (y.T @ x / len(x) + before @ ridge).T).T
     unit = np.maximum(np.abs(weights).max(1) / WEIGHT_TOP, TINY)  # of a sum, by channel
     multipliers, shifts = np.ones(len(unit), np.int64), np.zeros(len(unit), np.int64)
     if steps is not None:
@@ -145,7 +158,7 @@ def _fit(
         shifts = (np.floor(np.log2(top / ratio)).astype(np.int64) - down).clip(0, MOST_SHIFT)
         multipliers = np.ceil(ratio * 2.0 ** (down + shifts)).clip(1, top).astype(np.int64)
         unit = multipliers / 2.0 ** (down + shifts) * steps
-    rounded = _round(weights, unit, square)
+    rounded = _round(weights, unit, square + DAMPING * mean_square)
     bias = np.rint((mean_out - (rounded * unit[:, None]) @ mean_in) / unit)
     bias += 2.0**shifts // 2  # the shift rounds down
     return (

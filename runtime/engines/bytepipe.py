@@ -18,6 +18,7 @@ from sealshot.runtime.errors import InputError, SealshotError
 BAUD = termios.B3000000
 CHUNK = 4096
 """Bytes at once; what `spidev` takes at most where nobody set another limit."""
+CLOSED = -1
 SPI_HZ = 25_000_000
 SPI_LOOK, SPI_LOOK_S = 16, 0.0005
 """Bytes of nothing that are clocked to see whether an answer is there, and how often."""
@@ -27,8 +28,12 @@ SPI_SET_MODE, SPI_MODE = 0x40016B01, 0
 """``SPI_IOC_WR_MODE`` of the same: the clock rests low, and its first edge takes the bit."""
 
 
-class PipeClosedError(OSError):
+class PipeClosedError(SealshotError):
     """The other end is gone."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the board is gone: {reason}", hint="plug it in again")
+        self.reason = reason
 
 
 class BytePipe:
@@ -55,7 +60,7 @@ class BytePipe:
             )
             written = os.write(self._writes, out[:CHUNK]) if writable else 0
             came = os.read(self._reads, CHUNK) if readable else b""
-        except OSError as error:  # EIO of a port whose cable is out, EPIPE
+        except (OSError, ValueError) as error:  # EIO of a port whose cable is out, EPIPE; CLOSED
             raise PipeClosedError(str(error)) from error
         if readable and not came:
             raise PipeClosedError("the other end is closed")
@@ -63,7 +68,8 @@ class BytePipe:
 
     def close(self) -> None:
         """Let go of the port, or end the program."""
-        for fd in {self._reads, self._writes}:
+        fds, self._reads, self._writes = {self._reads, self._writes}, CLOSED, CLOSED
+        for fd in fds - {CLOSED}:  # once: the number may be another file's by now
             with contextlib.suppress(OSError):
                 os.close(fd)
         if self._program is not None:
@@ -76,7 +82,6 @@ class SpiPipe(BytePipe):
 
     def __init__(self, fd: int) -> None:
         super().__init__(fd, fd)
-        self._fd = fd
 
     def exchange(self, out: bytes, until_s: float) -> tuple[int, bytes]:
         """See :meth:`BytePipe.exchange`."""
@@ -95,8 +100,8 @@ class SpiPipe(BytePipe):
             ctypes.addressof(sent), ctypes.addressof(came), len(out), SPI_HZ, bits_per_word=8
         )
         try:
-            fcntl.ioctl(self._fd, SPI_TRANSFER, transfer)
-        except OSError as error:
+            fcntl.ioctl(self._reads, SPI_TRANSFER, transfer)
+        except (OSError, ValueError) as error:
             raise PipeClosedError(str(error)) from error
         return came.raw
 
@@ -113,6 +118,22 @@ class _SpiTransfer(ctypes.Structure):
     )  # fmt: skip
 
 
+def _alone(fd: int, path: Path) -> None:
+    """Keep a second driver away: each would take answers that are the other's.
+
+    Raises:
+        InputError: one is there already; the descriptor is closed.
+    """
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(fd)
+        raise InputError(
+            f"the board at {path} is in use",
+            hint="end the other run, or name another board",
+        ) from error
+
+
 def open_spi(path: Path) -> SpiPipe:
     """Open an SPI device of the kernel, `spidev`: mode 0, 25 MHz.
 
@@ -126,6 +147,7 @@ def open_spi(path: Path) -> SpiPipe:
             f"the SPI device {path} cannot be opened: {error.strerror}",
             hint="turn SPI on for this board, and name it, such as fpga:spi:/dev/spidev0.0",
         ) from error
+    _alone(fd, path)
     try:
         fcntl.ioctl(fd, SPI_SET_MODE, bytes((SPI_MODE,)))
     except OSError as error:
@@ -150,6 +172,7 @@ def open_serial(path: Path) -> BytePipe:
             f"the port {path} cannot be opened: {error.strerror}",
             hint="check the cable, the path, and that you are in the group dialout",
         ) from error
+    _alone(fd, path)
     try:
         settings = termios.tcgetattr(fd)
         settings[:6] = [0, 0, termios.CS8 | termios.CREAD | termios.CLOCAL, 0, BAUD, BAUD]

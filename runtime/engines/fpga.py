@@ -42,6 +42,8 @@ SIMULATED_ANSWER_S = 120.0
 TRIES = 4
 BACK_S = 10.0
 """How long a board that is gone is waited for."""
+ONCE = bytes((len(LAYERS) - 1, 0, 0, 0))
+"""Payload of SETUP: all layers, each face once."""
 Opener = Callable[[], BytePipe]
 
 
@@ -101,7 +103,7 @@ class Board:
             packs: whether pictures go packed: the line is slower than the packing.
         """
         self._opener, self._stream, self._name, self._answer_s = opener, stream, name, answer_s
-        self._packs = packs
+        self._packs, self._setup = packs, ONCE
         self._tag = self._loads = 0
         self._packet = bytearray()
         self._pipe = opener()
@@ -145,10 +147,10 @@ class Board:
                     under_way[tag] = waiting.pop()
                     self._send(self._picture(tag, crops[under_way[tag], 0]))
                 tag, status, payload = self._answer(Command.PICTURE)
-                if tag not in under_way:
-                    continue  # of a picture that was sent again since
-                crop = under_way.pop(tag)
-                if status == Status.DONE and len(payload) == 4:
+                crop = under_way.pop(tag, None)
+                if crop is None:
+                    pass  # of a picture that was sent again since
+                elif status == Status.DONE and len(payload) == 4:
                     sums[crop] = int.from_bytes(payload, "little", signed=True)
                     until = time.monotonic() + TRIES * self._answer_s
                 else:  # damaged on its way, or one too many while the board scores an older one
@@ -183,12 +185,15 @@ class Board:
         Raises:
             SealshotError: as of :meth:`score`.
         """
-        last = bytes((len(LAYERS) - 1,))
-        self.ask(Command.SETUP, last + (times - 1).to_bytes(3, "little"))
+        self._set_up(ONCE[:1] + (times - 1).to_bytes(3, "little"))
         try:
             return float(self.score(crop[None])[0])
         finally:
-            self.ask(Command.SETUP, last + bytes(3))
+            self._set_up(ONCE)
+
+    def _set_up(self, setup: bytes) -> None:
+        self._setup = setup  # again after whatever goes wrong
+        self.ask(Command.SETUP, setup)
 
     def _picture(self, tag: int, crop: NDArray[np.uint8]) -> bytes:
         raw = crop.tobytes()
@@ -243,7 +248,7 @@ class Board:
                 if not self._reopen():
                     break
         raise SealshotError(
-            f"the board at {self._name} is gone: {gone}", hint="plug it in again"
+            f"the board at {self._name} is gone: {gone.reason}", hint=gone.hint
         ) from gone
 
     def _reopen(self) -> bool:
@@ -259,7 +264,9 @@ class Board:
 
     def _greet(self) -> None:
         identity = self._stream.identity
-        if self._identity() == identity:
+        known = self._identity()
+        self.ask(Command.SETUP, self._setup)  # a run that was killed may have left another
+        if known == identity:
             return
         self._loads += 1
         half_loaded = identity ^ 0xFFFFFFFF
@@ -273,7 +280,7 @@ class Board:
     def _identity(self) -> int:
         """Return what the board knows its weights by; 0 where it has none."""
         hello = self.ask(Command.HELLO)
-        version, shape = hello[0], int.from_bytes(hello[1:5], "little")
+        version, shape = int.from_bytes(hello[:1], "little"), int.from_bytes(hello[1:5], "little")
         if (version, shape) != (protocol.VERSION, SHAPE_ID):
             raise InputError(
                 f"the board at {self._name} runs another firmware "

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import pty
 import random
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,8 +14,10 @@ import pytest
 from fake_board import FakeBoard
 
 from sealshot.benchmarks.energy.command import on_board
-from sealshot.kernels.rtl.protocol import SHAPE_ID
+from sealshot.kernels.rtl import protocol
+from sealshot.kernels.rtl.protocol import ANSWER, SHAPE_ID, Command
 from sealshot.runtime.engines import fpga, open_engine
+from sealshot.runtime.engines.bytepipe import BytePipe, PipeClosedError, open_serial
 from sealshot.runtime.engines.fpga import Board
 from sealshot.runtime.engines.weight_stream import Stream, read_stream
 from sealshot.runtime.errors import InputError, SealshotError
@@ -72,7 +77,7 @@ def test_a_face_is_repeated_on_the_board_and_then_no_more() -> None:
     found = board(fake)
     assert found.repeat(CROPS[3], 1024) == SCORES[3]
     np.testing.assert_array_equal(found.score(CROPS[:2]), SCORES[:2])
-    assert fake.repeats == [1023, 0]
+    assert fake.repeats == [0, 1023, 0], "a run that was killed may have left another"
     linked, repeat = on_board(found, CROPS)
     assert linked.do(0.01) % len(CROPS) == 0
     assert repeat.do(0.01) % 1024 == 0
@@ -83,7 +88,35 @@ def test_no_crop_is_no_score() -> None:
     assert board(FakeBoard()).score(CROPS[:0]).shape == (0,)
 
 
-@pytest.mark.parametrize("change", [flip, noisy, lambda chunk: b"", lambda chunk: chunk[:-1]])
+def test_a_board_that_restarts_repeats_as_it_was_to() -> None:
+    fake = FakeBoard(restart=1)
+    assert board(fake).repeat(CROPS[3], 1024) == SCORES[3]
+    assert fake.repeats == [0, 1023, 1023, 0]
+
+
+def test_a_cable_that_is_pulled_before_a_repeat_is_told() -> None:
+    found = board(FakeBoard())
+    found.close()
+    with pytest.raises(SealshotError, match="the board is gone"):
+        found.repeat(CROPS[3], 1024)
+
+
+def late(chunk: bytes) -> bytes:
+    """Hold it back for longer than an answer is waited for."""
+    time.sleep(0.4)
+    return chunk
+
+
+def in_time(chunk: bytes) -> bytes:
+    """Hold it back for nearly as long as an answer is waited for."""
+    time.sleep(0.2)
+    return chunk
+
+
+CHANGES = [flip, noisy, lambda chunk: b"", lambda chunk: chunk[:-1], lambda c: c + c, late, in_time]
+
+
+@pytest.mark.parametrize("change", CHANGES)
 @pytest.mark.parametrize("way", ["line", "back"])
 def test_a_bad_line_costs_time_and_no_score(way: str, change: Callable[[bytes], bytes]) -> None:
     fake = FakeBoard(**{way: every(7, change)})
@@ -131,9 +164,56 @@ def test_a_line_that_carries_nothing_is_told() -> None:
         board(FakeBoard(line=lambda chunk: b""), answer_s=0.05)
 
 
-def test_another_firmware_is_told() -> None:
+def test_a_board_that_says_one_thing_without_end_is_told() -> None:
+    found = board(FakeBoard(), answer_s=0.05)
+
+    class Babble(BytePipe):
+        def __init__(self) -> None: ...
+
+        def exchange(self, out: bytes, until_s: float) -> tuple[int, bytes]:
+            return len(out), protocol.frame(Command.PICTURE | ANSWER, 255, bytes(5))
+
+    found._pipe = Babble()
+    with pytest.raises(SealshotError, match="gives no whole answer"):
+        found.score(CROPS)
+
+
+def short_hello(chunk: bytes) -> bytes:
+    """Answer as something that knows the frames and nothing else."""
+    return protocol.frame(
+        Command.HELLO | ANSWER, (protocol.whole(chunk[1:-1]) or b"\0\0")[1], b"\0"
+    )
+
+
+@pytest.mark.parametrize("fake", [FakeBoard(version=9), FakeBoard(back=short_hello)])
+def test_another_firmware_is_told(fake: FakeBoard) -> None:
     with pytest.raises(InputError, match="another firmware"):
-        board(FakeBoard(version=9))
+        board(fake)
+
+
+def test_a_port_is_let_go_once_whoever_has_its_number_then() -> None:
+    (reads, others), (more, writes) = os.pipe(), os.pipe()
+    pipe = BytePipe(reads, writes)
+    pipe.close()
+    assert os.dup2(others, reads) == reads
+    pipe.close()
+    os.fstat(reads)
+    with pytest.raises(PipeClosedError):
+        pipe.exchange(b"", 0)
+    for fd in (reads, others, more):
+        os.close(fd)
+
+
+def test_of_two_drivers_of_one_port_the_second_is_told() -> None:
+    board_end, port = pty.openpty()
+    path = Path(os.ttyname(port))
+    first = open_serial(path)
+    with pytest.raises(InputError, match=f"the board at {path} is in use"):
+        open_serial(path)
+    first.close()
+    open_serial(path).close()
+    for fd in (board_end, port):
+        os.close(fd)
 
 
 def test_a_file_that_is_no_stream_is_told(tmp_path: Path) -> None:
