@@ -8,6 +8,7 @@ import os
 import runpy
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -91,8 +92,12 @@ def stock_age() -> Tool:
 @pytest.fixture(scope="session")
 def other() -> SimpleNamespace:
     """The reader that was made from FORMAT.md alone."""
-    path = Path(__file__).parent / "seal" / "independent_reader.py"
-    return SimpleNamespace(path=path, **runpy.run_path(str(path)))
+    folder = Path(__file__).parent / "seal"
+    path, log = folder / "independent_reader.py", folder / "independent_log.py"
+    if str(folder) not in sys.path:
+        sys.path.append(str(folder))
+    names = runpy.run_path(str(log)) | runpy.run_path(str(path))
+    return SimpleNamespace(paths=(path, log), **names)
 
 
 NPM = Path(__file__).parent / "seal" / "npm"

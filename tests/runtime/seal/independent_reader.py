@@ -134,6 +134,20 @@ def authority_verify_key(identity: str) -> bytes:
     return Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw()
 
 
+# 2.1 The keys of a camera
+
+
+def read_certificate(data: bytes, camera_key: str) -> tuple[str, bytes]:
+    """Return the day and its key."""
+    need(len(data) == 106, "certificate")
+    verify(camera_key, data[42:], b"sealshot/day-key/1\n" + data[:42])
+    return data[:10].decode(), data[10:42]
+
+
+def verify_of_day(key: bytes, signature: bytes, message: bytes) -> None:
+    Ed25519PublicKey.from_public_bytes(key).verify(signature, message)
+
+
 # 3. age files
 
 
@@ -243,8 +257,9 @@ def read_container(data: bytes, camera_key: str) -> tuple[Json, dict[str, bytes]
     need(exact_zip(members) == data, "not exact")
     header = read_json(members["header.json"])
     version = header["format"]
-    need(canonical(header) == members["header.json"] and version in (1, 2), "header")
-    need(("taken" in header, header["camera_key"]) == (version == 2, camera_key), "camera, hour")
+    need(canonical(header) == members["header.json"] and version in (1, 2, 3, 4), "header")
+    need(("taken" in header, header["camera_key"]) == (version > 1, camera_key), "camera, hour")
+    need(("content" in header) == (version > 2), "content")
     shares = [f"share-{i + 1}.age" for i in range(len(header["authorities"]))]
     listed = ["header.json", *shares, "epoch.age", "payload.age"]
     there = [name for name in (*listed, "SHA256SUMS", "signature") if name in members]
@@ -254,7 +269,13 @@ def read_container(data: bytes, camera_key: str) -> tuple[Json, dict[str, bytes]
     for name, line in zip(listed, lines, strict=True):
         hashed = hashlib.sha256(members[name]).hexdigest() if name in members else line[:64]
         need(line == f"{hashed}  {name}\n", f"hash of {name}")
-    verify(camera_key, members["signature"], members["SHA256SUMS"])
+    signature = members["signature"]
+    if version == 4:
+        day, key = read_certificate(signature[64:], camera_key)
+        verify_of_day(key, signature[:64], members["SHA256SUMS"])
+        need(day <= header["hour"][:10], "the key of a later day")
+    else:
+        verify(camera_key, signature, members["SHA256SUMS"])
     return header, members
 
 
@@ -360,41 +381,3 @@ def open_shot(
     need(header["format"] == 1 or taken[:13] == header["taken"], "taken in another hour")
     need(warrant["from"] <= taken[:19] + "Z" < warrant["to"], "taken outside of the warrant's time")
     return payload
-
-
-# 10. The log
-
-
-def root(leaves: list[bytes]) -> bytes:
-    if len(leaves) < 2:
-        return hashlib.sha256(b"".join(b"\x00" + leaf for leaf in leaves)).digest()
-    split = 1 << (len(leaves) - 1).bit_length() - 1
-    return hashlib.sha256(b"\x01" + root(leaves[:split]) + root(leaves[split:])).digest()
-
-
-def read_checkpoint(note: bytes, name: str, key: str) -> tuple[int, bytes]:
-    text, _, signed = note.decode().partition("\n\n")
-    origin, size, encoded = text.split("\n")
-    need(origin == f"sealshot/{name}", "origin")
-    public = bech32(key, "sealshot-key")
-    key_id = hashlib.sha256(origin.encode() + b"\n\x01" + public).digest()[:4]
-    dash, signer, signature = signed.removesuffix("\n").split(" ")
-    signature_bytes = base64.b64decode(signature)
-    need((dash, signer) == ("\u2014", origin) and signature_bytes[:4] == key_id, "signer")
-    verify(key, signature_bytes[4:], (text + "\n").encode())
-    return int(size), base64.b64decode(encoded)
-
-
-def read_log(data: bytes, name: str, key: str, notes: list[bytes]) -> list[Json]:
-    lines = data.split(b"\n")[:-1]
-    entries = []
-    for index, line in enumerate(lines):
-        entry, _, signature = line.rpartition(b" ")
-        message = f"sealshot/log/1\n{name}\n{index}\n".encode() + entry
-        verify(key, base64.b64decode(signature), message)
-        entries.append(read_json(entry))
-        need(canonical(entries[-1]) == entry, "not canonical")
-    for note in notes:
-        size, expected = read_checkpoint(note, name, key)
-        need(size <= len(lines) and root(lines[:size]) == expected, "changed")
-    return entries

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from cryptography.exceptions import InvalidSignature
 
 from sealshot.runtime.errors import SealError, SealshotError
 from sealshot.runtime.seal.certificates import Certificate
@@ -95,6 +96,24 @@ def test_each_day_has_a_key_of_its_own(life, classical) -> None:
     assert {one.camera_key for one in containers} == {life.key}
     assert len({one.parts[SIGNATURE][74:106] for one in containers}) == THEFT + 1
     assert life.verify(life.log, life.note).size == 4 * (THEFT + 1)
+
+
+def test_another_reader_verifies_them_by_the_text_of_the_format(life, other) -> None:
+    for data in life.sealed:
+        header, _ = other.read_container(data, str(life.key))
+        assert header["format"] == 4
+    entries = other.read_log(life.log, NAME, str(life.key), [life.note])
+    assert [e["day"] for e in entries if e["event"] == "key-changed"] == [
+        day(n) for n in range(THEFT + 1)
+    ]
+    thief, honest = life.stolen, read_container(life.sealed[0])
+    parts = {n: p for n, p in honest.parts.items() if n not in (HEADER, SUMS, SIGNATURE)}
+    with pytest.raises(ValueError, match="the key of a later day"):
+        other.read_container(write_container(honest.header, parts, thief), str(life.key))
+    lines = list(lines_of(life.log))[:1]
+    forged = rewritten(life, lines, [Sealed(f"{day(0)}T09", f"{day(0)}/{'f' * 32}.sealed")])
+    with pytest.raises(InvalidSignature):
+        other.read_log(forged, NAME, str(life.key), [checkpoint(life, forged)])
 
 
 def test_after_the_last_day_its_key_stays(life, classical) -> None:

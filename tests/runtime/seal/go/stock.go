@@ -114,7 +114,8 @@ func main() {
 	for _, path := range os.Args[5:] {
 		head, signed, _ := strings.Cut(string(read(path)), "\n\n")
 		fields := strings.Split(head, "\n") // c2sp.org/tlog-proof
-		line, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(fields[1], "extra "))
+		extra, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(fields[1], "extra "))
+		line, _, _ := bytes.Cut(extra, []byte("\n")) // what follows is of the camera's key
 		check(err, path)
 		index, err := strconv.ParseInt(strings.TrimPrefix(fields[2], "index "), 10, 64)
 		check(err, path)
