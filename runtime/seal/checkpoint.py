@@ -36,9 +36,14 @@ class Checkpoint:
     name: str
     size: int
     root: bytes
-    by_keeper: bool = True
-    """Whether the keeper's own key signed it, which signs entries too: one of a camera's keys for
-    checkpoints may be stolen, and says nothing of what was on the days before."""
+    signer: VerifyKey
+    """The keeper's own key, or that which a camera has for checkpoints."""
+
+    @property
+    def vkey(self) -> str:
+        """What other verifiers of notes know the signer by (https://c2sp.org/signed-note)."""
+        origin, key = ORIGIN + self.name, base64.b64encode(_ED25519 + self.signer.key).decode()
+        return f"{origin}+{_key_id(origin, self.signer).hex()}+{key}"
 
 
 def checkpoint_path(log: Path) -> Path:
@@ -113,7 +118,7 @@ def parse_checkpoint(note: bytes, key: VerifyKey) -> Checkpoint:
         raise _no_checkpoint("it is not signed by that key")
     if len(signature) != SIGNATURE_BYTES or not signer_key.verifies(text, signature):
         raise _no_checkpoint("its signature is wrong")
-    return Checkpoint(name, int(lines[1]), root, by_keeper=certified is None)
+    return Checkpoint(name, int(lines[1]), root, signer_key)
 
 
 def _certified(data: bytes, camera: VerifyKey) -> VerifyKey:

@@ -103,7 +103,8 @@ def _verified_by_roots(
         yield line, entry
     if tree.size in roots:
         roots[tree.size] = tree.root
-    signer.end(tree.size, max((each.size for each in checkpoints if each.by_keeper), default=0))
+    by_keeper = [each.size for each in checkpoints if each.signer == signer.keeper]
+    signer.end(tree.size, max(by_keeper, default=0))
     for checkpoint in checkpoints:
         _compare(checkpoint, tree.size, roots[checkpoint.size])
 

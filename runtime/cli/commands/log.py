@@ -9,7 +9,7 @@ from sealshot.runtime.cli.arguments import Arguments, run_action
 from sealshot.runtime.cli.commands.witness import read_keeper
 from sealshot.runtime.cli.terminal import note, say, say_json, table
 from sealshot.runtime.cli.words import counted
-from sealshot.runtime.seal.checkpoint import CHECKPOINT_LIMIT, checkpoint_path, read_newest
+from sealshot.runtime.seal.checkpoint import CHECKPOINT_LIMIT, parse_checkpoint, read_newest
 from sealshot.runtime.seal.documents import read_file
 from sealshot.runtime.seal.entries import Entry, values_of
 from sealshot.runtime.seal.log_lines import verified_entries
@@ -24,6 +24,7 @@ verify      Check that each entry was written by the keeper of the log, that non
             given. Exit code 1 if so, and it says where.
 checkpoint  Verify, then print the newest checkpoint: keep it on another machine. Who keeps one can
             show later that what it covers was changed, also by the keeper of the log.
+            The key that other verifiers know its signer by is told beside it.
 show        Verify, then print the entries.
 
 --of FILE.pub      the public key of the camera, authority or custodian that keeps the log
@@ -57,7 +58,10 @@ def _checkpoint(argv: list[str]) -> int:
     given = _arguments("checkpoint").parse_args(argv)
     for _ in _entries(given.log, given.of, []):
         pass
-    say(checkpoint_path(given.log).read_text().removesuffix("\n"))
+    newest = read_newest(given.log)
+    say(newest.decode().removesuffix("\n"))
+    known = parse_checkpoint(newest, read_keeper(given.of).verify_key).vkey
+    note(f"other verifiers of notes (C2SP) know who signs it by {known}")
     return 0
 
 

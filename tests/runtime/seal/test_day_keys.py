@@ -16,7 +16,11 @@ from cryptography.exceptions import InvalidSignature
 
 from sealshot.runtime.errors import SealError, SealshotError
 from sealshot.runtime.seal.certificates import Certificate
-from sealshot.runtime.seal.checkpoint import checkpoint_path, write_checkpoint
+from sealshot.runtime.seal.checkpoint import (
+    checkpoint_path,
+    parse_checkpoint,
+    write_checkpoint,
+)
 from sealshot.runtime.seal.container import HEADER, SIGNATURE, SUMS, read_container, write_container
 from sealshot.runtime.seal.day_keys import DAYS, KEY, DayKeys, enrol
 from sealshot.runtime.seal.entries import Alive, Entry, KeyChanged, Sealed, write_entry
@@ -287,6 +291,16 @@ def test_an_entry_is_proven_alone_with_the_certificate_of_its_day(life, tally) -
         tally.refused(
             "a proof with another certificate", lambda p=wrong: p.verify(life.key), SealshotError
         )
+
+
+def test_a_checkpoint_is_known_to_others_by_one_key_on_all_days(life) -> None:
+    found = parse_checkpoint(life.note, life.key)
+    origin, number, key = found.vkey.split("+", 2)
+    assert found.signer == life.stolen.checkpoint_key.key.verify_key != life.key
+    assert base64.b64decode(key) == b"\x01" + found.signer.key
+    [line] = [one for one in life.note.decode().splitlines() if one.startswith("— ")][:1]
+    assert line.startswith(f"— {origin} ")
+    assert base64.b64decode(line.split()[-1])[:4].hex() == number
 
 
 def test_a_checkpoint_says_by_whose_leave_its_key_signs(life, tally) -> None:

@@ -5,13 +5,11 @@ The key of the camera turns once, and that of its checkpoints stays, for others 
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import sys
 from datetime import datetime, timezone
 from pathlib import Path
 
-from sealshot.runtime.seal.checkpoint import ORIGIN, checkpoint_path
+from sealshot.runtime.seal.checkpoint import checkpoint_path, parse_checkpoint
 from sealshot.runtime.seal.day_keys import DayKeys, enrol
 from sealshot.runtime.seal.entries import Sealed
 from sealshot.runtime.seal.log import Log
@@ -47,9 +45,7 @@ def main(folder: Path) -> None:
         if at:  # the first only names the key
             proof.verify(keys.verify_key)
         (folder / f"{at}.proof").write_bytes(proof.encode())
-    origin, public = ORIGIN + NAME, b"\x01" + keys.checkpoint_key.key.verify_key.key
-    number = hashlib.sha256(origin.encode() + b"\n" + public).hexdigest()[:8]
-    print(f"{origin}+{number}+{base64.b64encode(public).decode()}")
+    print(parse_checkpoint(note, keys.verify_key).vkey)
 
 
 if __name__ == "__main__":
