@@ -12,7 +12,7 @@ import pytest
 from restoring import FRAMES, Told, planes
 
 from sealshot.runtime.cli.main import main
-from sealshot.runtime.public.attached import attached
+from sealshot.runtime.public.attached import attach, attached
 from sealshot.runtime.public.message import Message
 from sealshot.runtime.public.restore import messages_in_packets, survey
 
@@ -61,6 +61,23 @@ def test_one_file_gives_everybody_back_without_the_vault(
         planes(told.folder / "carried.mkv"), planes(told.folder / "kept.mkv"), strict=True
     ):
         assert all((one == other).all() for one, other in zip(carried, kept, strict=True))
+
+
+def test_a_container_that_was_attached_under_the_name_of_another_brings_nobody_back(
+    told: Told, all_in_one: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    there, stream = attached(all_in_one), tmp_path / "swapped.mkv"
+    names = sorted(there)
+    swapped = {name: there[other] for name, other in zip(names, names[1:] + names[:1], strict=True)}
+    attach(told.stream, swapped, stream)
+    capsys.readouterr()
+    assert without_vault(told, all_in_one, "fair") == 0
+    policy = ["--warrant", str(told.folder / "w.json"), "--policy", str(told.parties.policy)]
+    answers = told.answers(told.folder / "fair.zip", "fair")
+    capsys.readouterr()
+    assert main(["restore", str(stream), *policy, *answers, "-o", str(tmp_path / "o.mkv")]) == 2
+    assert "under the name of another" in capsys.readouterr().err
+    assert not list(tmp_path.glob("o.mkv*"))
 
 
 @needs_ffmpeg
