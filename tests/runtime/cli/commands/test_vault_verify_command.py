@@ -43,7 +43,7 @@ Answer = tuple[int, dict[str, Any], str]
 
 @pytest.fixture
 def vault(tmp_path: Path, parties, shot, origin) -> Path:
-    """Three shots that are there, one that was purged: with start and stop, seven log entries."""
+    """Three shots that are there, one that was purged: with its first key, start and stop, eight log entries."""
     folder = tmp_path / "vault"
     with Keeper(folder, parties.sealing()) as keeper:
         old = keeper.put(shot, origin)
@@ -80,11 +80,11 @@ def test_a_vault_that_is_as_it_should_be(vault: Path, verify, parties, capsys) -
         code, found, err = verify(*options)
         assert (code, found["ok"], found["wrong"]) == (0, True, []), err
         assert found["counts"] == {"present": 3, "purged": 1}
-        assert found["log_entries"] == 7
+        assert found["log_entries"] == 8
     assert main(["vault", "verify", str(vault), "--policy", str(parties.camera_policy)]) == 0
     out, err = capsys.readouterr()
     assert "nothing is wrong" in out
-    assert "the log has 7 entries" in err
+    assert "the log has 8 entries" in err
 
 
 def _flip(vault: Path, _: Any) -> None:
@@ -239,7 +239,7 @@ def test_a_log_that_was_tampered_with_or_taken_away(vault: Path, verify, parties
     assert verify()[0] == 0
     code, _, err = verify("--policy", parties.camera_policy, "--checkpoint", vault / "kept")
     assert code == 1  # but not what a checkpoint that was kept elsewhere says
-    assert "7 when its checkpoint was signed" in err or "not those that were signed" in err
+    assert "8 when its checkpoint was signed" in err or "not those that were signed" in err
 
 
 @pytest.mark.parametrize(
