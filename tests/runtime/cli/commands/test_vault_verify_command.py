@@ -43,7 +43,7 @@ Answer = tuple[int, dict[str, Any], str]
 
 @pytest.fixture
 def vault(tmp_path: Path, parties, shot, origin) -> Path:
-    """Three shots that are there, one that was purged: with its first key, start and stop, eight log entries."""
+    """Three shots that are there, one that was purged; with first key, start and stop 8 entries."""
     folder = tmp_path / "vault"
     with Keeper(folder, parties.sealing()) as keeper:
         old = keeper.put(shot, origin)
