@@ -7,7 +7,7 @@ the file is given on: no title, place or device, no subtitles, chapters or cover
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -23,8 +23,9 @@ from sealshot.runtime.public.cover import Plane
 from sealshot.runtime.public.decoded import Decoded
 from sealshot.runtime.public.message import Message, message_in
 from sealshot.runtime.public.picture import Picture
-from sealshot.runtime.sandbox import ASK_AGAIN
-from sealshot.runtime.sandbox.deinterlace import Deinterlacer
+from sealshot.runtime.sandbox import OPTIONS
+from sealshot.runtime.sandbox.frames import Frames
+from sealshot.runtime.sandbox.packets import Packet
 from sealshot.runtime.sandbox.show import Shower, turn_of
 from sealshot.runtime.sources.sandboxed import tell_of_matrix
 from sealshot.runtime.sources.turned import turned
@@ -33,7 +34,7 @@ from sealshot.runtime.types import Image, Raw
 logger = logging.getLogger(__name__)
 
 ASSUMED_STEP_S = Fraction(1, 25)
-FORWARD_JUMP_S = 10.0
+FORWARD_JUMP_S = Fraction(10)
 """A stamp that is further ahead of the one before is a mistake of whoever wrote the file."""
 
 
@@ -76,7 +77,6 @@ class Recording:
                 f"{self.name} has no video that FFmpeg can decode", hint="name a video file"
             )
         self._video, self.sound = video, None
-        video.thread_type = "AUTO"
         if sound:
             best = self._container.streams.best("audio")
             if not isinstance(best, av.AudioStream):
@@ -84,12 +84,15 @@ class Recording:
             self.sound = best
         self.codec = str(video.codec_context.name)
         self.frames: int | None = video.frames or None
-        self.damaged = 0
+        self._decoding = Frames(
+            self._container, video, public=True, look=self._look_at, sound=self.sound
+        )
         self._shower, self._told = Shower(), False
         self._messages: dict[int, Message] = {}
         self._last: Picture | None = None
-        self._first_ticks = 0
-        self._items: Generator[av.VideoFrame | av.Packet[Any]] = self._decode()
+        self._first_ticks = self._sound_shift = 0
+        self._sound_ticks: int | None = None
+        self._items = iter(self._decoding)
         ahead: list[av.VideoFrame | av.Packet[Any]] = []
         for item in self._items:
             ahead.append(item)
@@ -105,16 +108,17 @@ class Recording:
         self._decoded = Decoded(
             Raw(first, turn_of(first)),
             video.codec_context,
-            self._pixel_aspect(),
-            video.time_base or Fraction(1, 1000),
+            self._decoding.pixel_aspect(first) or Fraction(0),
+            self._decoding.time_base,
             video.average_rate,
         )
         self.form = self._decoded.form
 
     def __iter__(self) -> Iterator[Shown | av.Packet[Any]]:
-        yield from map(self._item, self._ahead)
-        self._ahead = []
-        yield from map(self._item, self._items)
+        for items in (self._ahead, self._items):
+            for item in items:
+                yield from self._item(item)
+            self._ahead = []
         if self.damaged:
             logger.warning("%s: %d damaged packets were passed over", self.name, self.damaged)
 
@@ -130,65 +134,59 @@ class Recording:
         self._items.close()
         self._container.close()
 
-    def _decode(self) -> Generator[av.VideoFrame | av.Packet[Any]]:
-        streams = [self._video] if self.sound is None else [self._video, self.sound]
-        deinterlacer = Deinterlacer(self._video.time_base or Fraction(1, 1000))
-        failed = 0
-        while failed < ASK_AGAIN:
-            try:
-                for packet in self._container.demux(streams):
-                    if packet.stream is not self._video:
-                        yield packet
-                        continue
-                    if packet.size and packet.pts is not None:
-                        message = message_in(bytes(packet))
-                        if message is not None:
-                            self._messages[packet.pts] = message
-                    try:
-                        frames = packet.decode()
-                    except FFmpegError:
-                        self.damaged += 1
-                        failed += 1
-                        continue
-                    failed = 0
-                    for frame in frames:
-                        assert isinstance(frame, av.VideoFrame)
-                        yield from deinterlacer.push(frame)
-                break
-            except av.EOFError:
-                break
-            except FFmpegError:  # a packet that cannot be read; the next may be
-                self.damaged += 1
-                failed += 1
-        yield from deinterlacer.flush()
+    @property
+    def damaged(self) -> int:
+        """Packets and pictures that could not be decoded so far, and are left out."""
+        return self._decoding.damaged
 
-    def _item(self, item: av.VideoFrame | av.Packet[Any]) -> Shown | av.Packet[Any]:
+    def _look_at(self, packet: Packet) -> None:
+        """Keep what a picture of a public stream says of itself."""
+        if packet.size and packet.pts is not None:
+            message = message_in(bytes(packet))
+            if message is not None:
+                self._messages[packet.pts] = message
+
+    def _item(self, item: av.VideoFrame | av.Packet[Any]) -> Iterator[Shown | av.Packet[Any]]:
         if isinstance(item, av.Packet):
-            return item
-        shown = self._shower.show(item, self._pixel_aspect() or Fraction(1))
+            yield self._in_time(item)
+            return
+        try:
+            shown = self._shower.show(item, self._decoding.pixel_aspect(item) or Fraction(1))
+            planes = self._decoded.planes(Raw(item, self._shower.turn(item)))
+        except FFmpegError:  # damage may give a frame a form that cannot be shown
+            self._decoding.damaged += 1
+            return
         if self._shower.strange_matrix is not None and not self._told:
             self._told = True
             tell_of_matrix(self._shower.strange_matrix)
-        raw = Raw(item, self._shower.turn(item))
-        image = turned(np.asarray(shown.to_ndarray(), np.uint8), raw.turn)
-        self._last = self._timed(self._decoded.planes(raw), item)
+        image = turned(np.asarray(shown.to_ndarray(), np.uint8), self._shower.turn(item))
+        self._last = self._timed(planes, item)
         said = self._messages.pop(item.pts, None) if item.pts is not None else None
-        return Shown(self._last, image, said)
+        yield Shown(self._last, image, said)
+
+    def _in_time(self, sound: av.Packet[Any]) -> av.Packet[Any]:
+        """Let a packet follow the one before it where a clock began anew or jumped."""
+        if sound.dts is not None and sound.time_base is not None:
+            before, at = self._sound_ticks, sound.dts + self._sound_shift
+            if before is not None and not 0 <= (at - before) * sound.time_base <= FORWARD_JUMP_S:
+                at = before + (sound.duration or 1)
+            self._sound_shift, self._sound_ticks = at - sound.dts, at
+            sound.dts = at
+            sound.pts = at if sound.pts is None else sound.pts + self._sound_shift
+        return sound
 
     def _timed(self, planes: tuple[Plane, ...], frame: av.VideoFrame) -> Picture:
         base = self.form.time_base_s
-        ticks = frame.pts if frame.pts is not None else frame.dts
-        last = self._last
+        stamp_s, last = self._decoding.stamp_s(frame), self._last
+        ticks = None if stamp_s is None else round(stamp_s / base)
         if last is None:
             self._first_ticks = ticks or 0
             return Picture(planes, self._first_ticks, 0.0)
         step = max(1, round((1 / self.form.fps if self.form.fps else ASSUMED_STEP_S) / base))
-        if ticks is None or ticks <= last.ticks or (ticks - last.ticks) * base > FORWARD_JUMP_S:
+        jump = max(FORWARD_JUMP_S, 2 * step * base)
+        if ticks is None or ticks <= last.ticks or (ticks - last.ticks) * base > jump:
             ticks = last.ticks + step
         return Picture(planes, ticks, float((ticks - self._first_ticks) * base))
-
-    def _pixel_aspect(self) -> Fraction:
-        return self._video.sample_aspect_ratio or Fraction(0)
 
 
 def open_video(path: Path) -> av.container.InputContainer:
@@ -200,7 +198,7 @@ def open_video(path: Path) -> av.container.InputContainer:
     if not path.exists():
         raise InputError(f"there is no video file {path}", hint="check the path")
     try:
-        return av.open(str(path.absolute()), metadata_errors="replace")
+        return av.open(str(path.absolute()), options=dict(OPTIONS), metadata_errors="replace")
     except (FFmpegError, OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or type(error).__name__
         raise InputError(

@@ -5,3 +5,6 @@ It imports neither NumPy nor OpenCV, so that this process is small, and nothing 
 
 ASK_AGAIN = 100
 """Failed reads in a row after which a reader takes it for the end. One damaged packet is none."""
+OPTIONS = {"correct_ts_overflow": "0"}
+"""For FFmpeg, whatever is opened: a clock that began anew is not one that overflowed, or it would
+go on 26 hours later."""

@@ -15,9 +15,11 @@ class Facts(Protocol):
     """How many frames there should be: good for a progress bar, for nothing else."""
     end_s: float | None
     """The stamp at which the container says that the pictures end."""
-    damaged: int
-    """Packets and pictures that could not be decoded so far."""
     created: datetime | None
     """When the first picture was taken, where the container says so credibly."""
     moves: bool
     """Whether the compressed pictures say that something changes from one to the next."""
+
+    @property
+    def damaged(self) -> int:
+        """Packets and pictures that could not be decoded so far."""

@@ -12,21 +12,19 @@ from fractions import Fraction
 from typing import Protocol
 
 import av
-from av.codec.context import Flags
 from av.error import FFmpegError
 
-from sealshot.runtime.sandbox import ASK_AGAIN
 from sealshot.runtime.sandbox.claims import (
     created,
     end_and_length,
     expected_frames,
     nominal_rate,
 )
-from sealshot.runtime.sandbox.deinterlace import Deinterlacer
 from sealshot.runtime.sandbox.device import accelerator, surface
 from sealshot.runtime.sandbox.facts import Facts
+from sealshot.runtime.sandbox.frames import Frames
 from sealshot.runtime.sandbox.messages import Request
-from sealshot.runtime.sandbox.packets import of_whole_pictures
+from sealshot.runtime.sandbox.packets import Packet
 from sealshot.runtime.sandbox.shape import Turn
 from sealshot.runtime.sandbox.show import Shower
 
@@ -36,9 +34,6 @@ LIVE_FORMATS = frozenset({"hls", "dash", "sdp", "rtsp", "mpjpeg"})
 """What has a size that is not that of the video."""
 SEGMENTED = frozenset({"hls", "dash"})
 """Lists of addresses: FFmpeg gives what it was told of TLS to the list, not to what it names."""
-HEVC = "hevc"
-"""Of it FFmpeg hides what refers to a picture that was lost, up to the next key frame, which may
-come many seconds later; of H.264 nothing. What it then shows is grey where the lost picture lay."""
 # no password may be wrong for the sake of another try: cameras lock their users out
 LASTING = (
     av.HTTPBadRequestError,
@@ -146,19 +141,19 @@ class Media:
             self._container.close()
             raise
         self._aspect = Fraction(*request.aspect) if request.aspect else None
-        said = self._stream.sample_aspect_ratio
-        self._own_aspect = said if said != self._stream.codec_context.sample_aspect_ratio else None
-        self._threads, self._device, self._public = request.threads, request.device, request.raw
-        self._shower = Shower()
-        self._deinterlacer = Deinterlacer(_time_base(self._stream))
+        self._device, self._shower = request.device, Shower()
+        self._frames = Frames(
+            self._container,
+            self._stream,
+            threads=request.threads,
+            public=request.raw,
+            look=self._look_at,
+        )
         self._pictures: Iterator[Decoded] = self._read_all()
-        self._closed = self._sound = False
-        # AVI has no time of its own for a picture, and FFmpeg's is that at which it is decoded
-        self._in_order = self._container.format.name == "avi"
+        self._closed = False
         self._sizes: list[int] = []
         self._packet_sum: int | None = None
         self.moves = False
-        self.damaged = 0
         self.codec = str(self._stream.codec_context.name)
         self.ends, self.still = self._ends(), self._is_still()
         self.created = created(self._container)
@@ -170,6 +165,11 @@ class Media:
     def strange_matrix(self) -> int | None:
         """As :attr:`Shower.strange_matrix`."""
         return self._shower.strange_matrix
+
+    @property
+    def damaged(self) -> int:
+        """As :attr:`Frames.damaged`."""
+        return self._frames.damaged
 
     @property
     def in_software(self) -> bool:
@@ -215,91 +215,26 @@ class Media:
             self._container.close()
 
     def _read_all(self) -> Iterator[Decoded]:
-        # FFmpeg's frame threads lose the frames held back for their order behind a damaged packet
-        self._stream.thread_type = "SLICE"
-        context = self._stream.codec_context
-        context.thread_count = self._threads
-        if self.codec == HEVC:
-            context.flags |= int(Flags.output_corrupt)
-        for frame in self._decode():
-            yield from self._pictures_of(self._deinterlacer.push(frame))
-        yield from self._pictures_of(self._deinterlacer.flush())
-
-    def _pictures_of(self, frames: Iterator[av.VideoFrame]) -> Iterator[Decoded]:
-        """Yield what can be shown; damage may give a frame a form that cannot."""
-        while True:
+        for frame in self._frames:
+            assert isinstance(frame, av.VideoFrame)
             try:
-                frame = next(frames, None)
-                if frame is None:
-                    return
                 picture = self._picture(frame)
-            except FFmpegError:
-                self.damaged += 1
+            except FFmpegError:  # damage may give a frame a form that cannot be shown
+                self._frames.damaged += 1
                 continue
             yield picture
-            del picture  # its memory is for the next one
+            del frame, picture  # their memory is for the next one
 
     def _picture(self, frame: av.VideoFrame) -> Decoded:
-        stamps = (frame.pts, frame.dts)[:: -1 if self._in_order else 1]
-        stamp = next((stamp for stamp in stamps if stamp is not None), None)
-        base = frame.time_base or self._stream.time_base
+        stamp_s = self._frames.stamp_s(frame)
         return Decoded(
             self._shower.show(frame, self._pixel_aspect(frame)),
             self._shower.turn(frame),
-            None if stamp is None or base is None else float(stamp * base),
+            None if stamp_s is None else float(stamp_s),
             frame,
         )
 
-    def _decode(self) -> Iterator[av.VideoFrame]:
-        """Yield what can be decoded; what cannot is counted and passed over."""
-        failed = 0
-        while failed < ASK_AGAIN:
-            try:
-                for packet in self._packets():
-                    self._look_at(packet)
-                    try:
-                        frames = packet.decode()
-                    except FFmpegError:
-                        self.damaged += 1
-                        failed += 1
-                        if failed == ASK_AGAIN:
-                            break
-                        continue
-                    failed = 0 if frames else failed
-                    yield from self._fit(frames)
-                else:
-                    return
-            except (av.EOFError, av.ExitError, ConnectionError, TimeoutError):
-                break
-            except IndexError:  # PyAV at the end of what has more streams than at its beginning
-                break
-            except FFmpegError:  # a packet that cannot be read; the next may be
-                self.damaged += 1
-                failed += 1
-        try:
-            yield from self._fit(self._stream.decode(None))  # what the decoder holds back
-        except FFmpegError:
-            self.damaged += 1
-
-    def _fit(self, frames: list[av.VideoFrame]) -> Iterator[av.VideoFrame]:
-        """Leave out what comes before a key frame, and what no detector may find and all would see.
-
-        The latter is counted.
-        """
-        for frame in frames:
-            if self.codec != HEVC or not frame.is_corrupt:
-                self._sound = True
-                yield frame
-            elif self._sound and self._public:
-                self.damaged += 1
-            elif self._sound:
-                yield frame
-
-    def _packets(self) -> Iterator[av.Packet[av.VideoStream]]:
-        packets = self._container.demux(self._stream)
-        return of_whole_pictures(packets) if self._container.format.name == "rtsp" else packets
-
-    def _look_at(self, packet: av.Packet[av.VideoStream]) -> None:
+    def _look_at(self, packet: Packet) -> None:
         """Find out whether the stream says that its pictures differ."""
         if self.moves or not packet.size:
             return
@@ -312,8 +247,7 @@ class Media:
     def _pixel_aspect(self, frame: av.VideoFrame) -> Fraction:
         if self._aspect is not None:
             return self._aspect * frame.height / frame.width
-        # what the container says goes before what the stream says, which may change
-        return self._own_aspect or self._stream.codec_context.sample_aspect_ratio or Fraction(1)
+        return self._frames.pixel_aspect(frame) or Fraction(1)
 
 
 class Again:
@@ -370,7 +304,3 @@ def _no_stream(error: FFmpegError, target: str) -> NoStreamError:
 def is_rtsp(target: str) -> bool:
     """Whether an address is one of RTSP."""
     return target.lower().startswith("rtsp")
-
-
-def _time_base(stream: av.VideoStream) -> Fraction:
-    return stream.time_base or Fraction(1, 1000)

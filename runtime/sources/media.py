@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from sealshot.runtime.processors import processors
+from sealshot.runtime.sandbox import OPTIONS
 from sealshot.runtime.sandbox.messages import Request
 from sealshot.runtime.sources.reader import NoVideoError, Picture
 from sealshot.runtime.sources.sandboxed import Sandboxed, tell_of_matrix
@@ -133,8 +134,7 @@ def _request(
     decoded: bool,
     device: str,
 ) -> Request:
-    # a clock that began anew is not one that overflowed: FFmpeg would go on 26 hours later
-    options = {"correct_ts_overflow": "0", **ffmpeg_options(target, tls)}
+    options = {**OPTIONS, **ffmpeg_options(target, tls)}
     scheme, address, _ = target.partition("://")
     scheme = scheme.lower()
     path = None if address else target

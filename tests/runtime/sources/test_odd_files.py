@@ -23,6 +23,7 @@ from sealshot.runtime.pipeline.settings import Settings
 from sealshot.runtime.pipeline.stages import open_stages
 from sealshot.runtime.pipeline.watch import watch
 from sealshot.runtime.public.picture import PLANAR, planes_of
+from sealshot.runtime.public.recording import Recording, Shown
 from sealshot.runtime.sources import frames_of, open_source
 from sealshot.runtime.types import Frame
 
@@ -243,6 +244,20 @@ def read(path: Path, *, sandbox: bool = True) -> list[Frame]:
         return list(frames_of(source))
 
 
+def recorded(path: Path) -> list[Shown]:
+    """Read a file as `sealshot deidentify` does."""
+    with Recording(path) as recording:
+        return [item for item in recording if isinstance(item, Shown)]
+
+
+def same(frames: list[Frame], covered: list[Shown]) -> bool:
+    """Whether a file that is covered is read as it is watched: pictures and times."""
+    assert [one.picture.time_s for one in covered] == pytest.approx(
+        [frame.time_s for frame in frames], abs=2e-3
+    )
+    return [one.image.tobytes() for one in covered] == [frame.image.tobytes() for frame in frames]
+
+
 def contents(frame: Frame) -> tuple[object, ...]:
     """All that a frame holds."""
     raw = frame.decoded
@@ -275,6 +290,7 @@ def test_frames_times_and_colours_are_those_of_ffmpeg(name, base, tmp_path, repo
     assert odd.said in "".join(reports)
     here = read(path, sandbox=False)
     assert list(map(contents, frames)) == list(map(contents, here))
+    assert same(frames, recorded(path))
 
 
 def without(path: Path, lost: set[int]) -> Path:
@@ -303,6 +319,8 @@ def test_a_lost_picture_of_hevc_does_not_hide_all_up_to_the_next_key_frame(
     assert reports == []
     assert len(read(lossy)) == FRAMES - (15 - 8)
     assert "passed over: 6" in reports[0]
+    assert same(read(lossy), recorded(lossy))
+    assert "6 damaged packets" in reports[-1]
     # what comes before the first key frame has nothing to refer to
     with open_source(str(without(path, {0})), decoded=False) as source:
         assert len(list(source)) == FRAMES - 15
@@ -324,7 +342,18 @@ def test_a_clock_that_begins_anew_is_none_that_overflowed(base, tmp_path, report
     path = joined(base, tmp_path, f"{codec} -output_ts_offset 500", codec)
     times = [frame.time_s for frame in read(path)]
     assert times == pytest.approx([n / FPS for n in range(2 * FRAMES)], abs=2e-3)
+    assert same(read(path), recorded(path))
     assert reports == []
+
+
+def test_sound_goes_on_where_a_clock_begins_anew(base, tmp_path) -> None:
+    make = f"{TONE} {X264} -c:a aac -t 1"
+    path = joined(base, tmp_path, f"{make} -output_ts_offset 500", make)
+    with Recording(path, sound=True) as recording:
+        packets = [item for item in recording if isinstance(item, av.Packet) and item.size]
+    times = [float(packet.dts * packet.time_base) for packet in packets]
+    assert all(0 < step_s < 0.1 for step_s in np.diff(times))
+    assert times[-1] - times[0] == pytest.approx(2, abs=0.1)
 
 
 def test_pixels_that_change_their_shape_on_the_way_are_square_all_the_time(base, tmp_path) -> None:
@@ -333,6 +362,7 @@ def test_pixels_that_change_their_shape_on_the_way_are_square_all_the_time(base,
     shapes = [frame.image.shape[:2] for frame in read(path)]
     assert shapes[:FRAMES] == [(180, 320)] * FRAMES
     assert shapes[FRAMES:] == [(180, 160)] * FRAMES
+    assert [one.image.shape[:2] for one in recorded(path)] == shapes
 
 
 PEOPLE: dict[str, Odd] = {

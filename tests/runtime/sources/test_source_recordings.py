@@ -326,9 +326,9 @@ def test_a_recording_that_gains_a_stream_ends_as_others_do(make_video, reports) 
             yield from (packet for packet in real.demux(stream) if packet.size)
             raise IndexError("list index out of range")
 
-    media._container = Gained()
+    media._frames._container = Gained()
     pictures = list(iter(media.read, None))
-    media._container = real
+    media._frames._container = real
     media.close()
     assert len(pictures) == 20
 
