@@ -19,6 +19,7 @@ import os
 import re
 import shutil
 import subprocess
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import IO, Protocol
 
@@ -125,7 +126,7 @@ class _Talk:
                 file_key = asked.body
                 self._send("ok")
             elif command == "error":
-                wrong = wrong or _text(asked.body)
+                wrong = wrong or " ".join(_text(asked.body).split())
                 self._send("ok")
             else:
                 self._answer(command, arguments, _text(asked.body))
@@ -189,11 +190,15 @@ def _find(program: str) -> str:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
+    for pipe in (process.stdin, process.stdout):
+        if pipe:
+            with suppress(OSError):
+                pipe.close()  # it is to end at that; what else it says is not read
     try:
-        process.communicate(timeout=END_S)  # closes its input, at which it is to end
+        process.wait(END_S)
     except subprocess.TimeoutExpired:
         process.kill()
-        process.communicate()
+        process.wait()
 
 
 def _text(body: bytes) -> str:

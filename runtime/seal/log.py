@@ -20,6 +20,7 @@ from collections.abc import Container, Iterator, Sequence
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from sealshot.runtime.files import fsync_folder, write_atomic
 from sealshot.runtime.seal.certificates import Certificate
@@ -31,7 +32,7 @@ from sealshot.runtime.seal.checkpoint import (
     write_checkpoint,
 )
 from sealshot.runtime.seal.day_keys import DayKeys, Today
-from sealshot.runtime.seal.entries import Entry, KeyChanged, write_entry
+from sealshot.runtime.seal.entries import Entry, KeyChanged, values_of, write_entry
 from sealshot.runtime.seal.log_lines import (
     changes_key,
     entries_of,
@@ -77,7 +78,8 @@ class Log:
         self._tree = Tree()
         self._tiles: Tiles | None = None
         self.latest = ""
-        self._unsigned: tuple[Entry, ...] = ()
+        self._unsigned: set[frozenset[tuple[str, Any]]] = set()
+        """What was written, could not be signed, and will be asked for again."""
         try:
             self._fd = os.open(path, _OPEN, 0o644)
             try:
@@ -99,20 +101,22 @@ class Log:
     def append(self, *entries: Entry) -> None:
         """Add entries durably, and sign a new checkpoint.
 
-        Asked again for what was written and could not be signed, it signs, and writes nothing.
+        Asked again for what was written and could not be signed, be it in a later hour, it signs,
+        and writes nothing.
 
         Raises:
             LogError: they could not be stored.
         """
+        asked = {_but_when(entry) for entry in entries}
         try:
-            if entries != self._unsigned:
+            if new := [one for one in entries if _but_when(one) not in self._unsigned]:
                 if self._key is None and isinstance(self._keys, DayKeys):
-                    self._turn(self._keys.today, entries[0].time)
+                    self._turn(self._keys.today, new[0].time)
                 assert self._key is not None
-                self._append(entries, self._key)
-                self._unsigned = entries
+                self._append(new, self._key)
+            self._unsigned |= asked
             self._sign()
-            self._unsigned = ()
+            self._unsigned -= asked
         except OSError as error:
             raise _cannot_write(self.path, error) from error
 
@@ -294,6 +298,13 @@ class Log:
         key = keys.checkpoint_key if isinstance(keys, DayKeys) else keys
         note = write_checkpoint(self.name, self._tree, key)
         write_atomic(checkpoint_path(self.path), note)
+
+
+def _but_when(entry: Entry) -> frozenset[tuple[str, Any]]:
+    """Return what an entry says but its time, unless it says nothing else."""
+    values = values_of(entry)
+    said = values.items() - {("time", entry.time)}
+    return frozenset(said if len(said) > 1 else values.items())
 
 
 def tiles_path(log: Path) -> Path:

@@ -7,7 +7,7 @@ or a power cut loses what waits.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import dataclass, field, replace
 
 from sealshot.runtime.errors import SealshotError
@@ -46,13 +46,18 @@ class Backlog:
         self._store, self._limit = store, limit_bytes
         self._waiting: list[Stored] = []
         self._retry_at_s = 0.0
+        self._lost: dict[str, str | None] = {}
+        """Id of a shot that found no room here either, to that of the lesser one that it leaves."""
         self.failure: SealshotError | None = None
         """Why shots wait; None while none does."""
-        self.lost: set[str] = set()
-        """Ids of shots that found no room here either."""
 
     def __len__(self) -> int:
         return len(self._waiting)
+
+    @property
+    def lost(self) -> Set[str]:
+        """Ids of shots that found no room here either."""
+        return self._lost.keys()
 
     def put(self, shot: Stored) -> None:
         """Store a shot, or let it wait.
@@ -60,6 +65,8 @@ class Backlog:
         Raises:
             SealshotError: it cannot be stored, and more room would not help.
         """
+        while shot.replaces in self._lost:
+            shot = replace(shot, replaces=self._lost[shot.replaces])
         if self._waiting:
             self.retry()
         if self._waiting or not self._stores(shot):
@@ -80,7 +87,7 @@ class Backlog:
 
     def give_up(self) -> None:
         """Let go of what still waits: it is lost."""
-        self.lost |= {shot.sealed.name for shot in self._waiting}
+        self._lost |= {shot.sealed.name: shot.replaces for shot in self._waiting}
         self._waiting.clear()
 
     def _stores(self, shot: Stored) -> bool:
@@ -95,11 +102,11 @@ class Backlog:
         return True
 
     def _hold(self, shot: Stored) -> None:
-        for lesser in self._waiting[1:]:  # the first one may be stored in part
-            if lesser.sealed.name == shot.replaces:
-                self._waiting.remove(lesser)
-                shot = replace(shot, replaces=lesser.replaces)
-        if sum(len(one.sealed.data) for one in (*self._waiting, shot)) > self._limit:
-            self.lost.add(shot.sealed.name)
+        held = self._waiting[1:]  # the first one may be stored in part
+        lesser = [one for one in held if one.sealed.name == shot.replaces]
+        waiting = [one for one in self._waiting if one not in lesser]
+        waiting.append(replace(shot, replaces=lesser[0].replaces) if lesser else shot)
+        if sum(len(one.sealed.data) for one in waiting) > self._limit:
+            self._lost[shot.sealed.name] = shot.replaces
         else:
-            self._waiting.append(shot)
+            self._waiting = waiting

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from sealshot.runtime.errors import SealError, VaultError
@@ -62,6 +63,8 @@ class Record:
         self._orders: dict[str, bool] = {}
         """Digest of an order to erase, to whether the log has it, as far as it was asked."""
         self._unlogged: list[str] = []
+        self._owed: list[Purged | ErasurePlaced] = []
+        """Of objects that had to go first: logged before anything else."""
         self._seen: Started | PolicyChanged | None = None
         self._watching = False
 
@@ -139,15 +142,18 @@ class Record:
             LogError: it could not be logged.
         """
         hour, warrant = self._hour(now), order.digest if order else ""
-        entries: list[Entry] = self._first_seen([order] if order else [], hour)
-        entries += [Purged(hour, one, reason, warrant=warrant) for one in object_ids]
+        entries: list[Purged | ErasurePlaced] = [
+            *self._first_seen([order] if order else [], hour),
+            *(Purged(hour, one, reason, warrant=warrant) for one in object_ids),
+        ]
         try:
             self._append(*entries)
         except LogError as error:
             if not is_full(error):
                 raise
+            self._owed += entries
             self._vault.delete(*object_ids)  # on a full disk this is what makes room for the log
-            self._append(*entries)
+            self._append()
         else:
             self._vault.delete(*object_ids)
         if order:
@@ -162,7 +168,7 @@ class Record:
         self._append(*self._first_seen(orders, self._hour(now)))
         self._orders |= {order.digest: True for order in orders}
 
-    def _first_seen(self, orders: Collection[Warrant], hour: str) -> list[Entry]:
+    def _first_seen(self, orders: Collection[Warrant], hour: str) -> list[ErasurePlaced]:
         new = [order for order in orders if not self._orders.get(order.digest)]
         return [ErasurePlaced(hour, order.digest, order.case) for order in new]
 
@@ -279,8 +285,14 @@ class Record:
         return max(format_hour(now), self._log.latest if self._log else "")
 
     def _append(self, *entries: Entry) -> None:
-        if self._log and entries:
+        if self._log is None:
+            return
+        if self._owed:  # the key may have turned since: times never go back
+            owed = (replace(one, time=max(one.time, self._log.latest)) for one in self._owed)
+            entries = (*owed, *entries)
+        if entries:
             self._log.append(*entries)
+            self._owed = []
 
     def _digest_of_ours(self, object_id: str) -> str:
         """Return the hash of an object that this camera sealed; nothing where it did not."""

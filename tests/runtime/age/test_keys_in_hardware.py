@@ -11,6 +11,7 @@ import runpy
 import shutil
 import stat
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -21,7 +22,7 @@ import pytest
 
 from sealshot.runtime.age import age, bech32
 from sealshot.runtime.age.hybrid import HybridIdentity
-from sealshot.runtime.age.plugin import PluginIdentity
+from sealshot.runtime.age.plugin import END_S, PluginIdentity
 from sealshot.runtime.age.tagged import HybridTaggedRecipient, TaggedRecipient
 from sealshot.runtime.age.x25519 import X25519Identity
 from sealshot.runtime.cli.main import main
@@ -185,6 +186,10 @@ FAILING = {
     "long": (ANSWERED.format("-> x\n" + ("A" * 64 + "\n") * 2000), "does not speak"),
     "no base64": (ANSWERED.format("-> confirm\n\n-> confirm =\n\n"), "does not speak"),
     "error": (ANSWERED.format("-> error internal\nbm8\n-> done\n\n"), "age-plugin-tagtest: no"),
+    "error of two lines": (
+        ANSWERED.format("-> error internal\nbm8KaGludDogeWVz\n-> done\n\n"),
+        "age-plugin-tagtest: no hint: yes",
+    ),
 }
 
 
@@ -195,6 +200,14 @@ def test_a_plugin_that_fails_is_told_in_one_sentence(
     install(program)
     with pytest.raises(SealError, match=fact):
         opened(age.encrypt(b"x", [parse_recipient(KEY.hybrid)]))
+
+
+def test_one_that_never_ends_what_it_says_is_not_heard_to_the_end(install: Install) -> None:
+    install("while True: print('A' * 64)")
+    began = time.monotonic()
+    with pytest.raises(SealError, match="does not speak"):
+        opened(age.encrypt(b"x", [parse_recipient(KEY.hybrid)]))
+    assert time.monotonic() - began < END_S
 
 
 def test_no_plugin_is_told_and_none_beside_is_taken(

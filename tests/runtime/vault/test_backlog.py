@@ -5,17 +5,21 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from sealshot.runtime.errors import VaultError
 from sealshot.runtime.seal import log as log_module
+from sealshot.runtime.seal.entries import Alive, Sealed
+from sealshot.runtime.seal.log_lines import entries_of, lines_in
 from sealshot.runtime.seal.party import read_party
 from sealshot.runtime.seal.payload import Origin, Times
 from sealshot.runtime.seal.times import utc_now
 from sealshot.runtime.types import Shot
 from sealshot.runtime.vault import backlog as module
+from sealshot.runtime.vault import caretaker
 from sealshot.runtime.vault.backlog import Backlog, Stored
 from sealshot.runtime.vault.keeper import Keeper
 from sealshot.runtime.vault.logged import read_logged
@@ -72,6 +76,36 @@ def test_a_better_shot_takes_the_place_of_one_that_waits() -> None:
     disk.error = None
     backlog.retry()
     assert disk.stored == ["first", "better", "best of the first"]
+
+
+def test_a_better_shot_that_finds_no_room_leaves_the_lesser_one() -> None:
+    disk = Disk()
+    backlog = Backlog(disk.store, limit_bytes=250)
+    disk.error = errno.ENOSPC
+    for shot in (a_shot("first"), a_shot("lesser", "old"), a_shot("better", "lesser", size=200)):
+        backlog.put(shot)
+    assert backlog.lost == {"better"}
+    disk.error = None
+    backlog.retry()
+    assert disk.stored == ["first", "lesser"]
+
+
+def test_what_a_lost_shot_was_to_replace_goes_for_the_next_one() -> None:
+    disk, replaced = Disk(), []
+
+    def store(shot: Stored) -> None:
+        disk.store(shot)
+        replaced.append(shot.replaces)
+
+    backlog = Backlog(store, limit_bytes=250)
+    backlog.put(a_shot("old"))
+    disk.error = errno.ENOSPC
+    for shot in (a_shot("a"), a_shot("b"), a_shot("lost", "old"), a_shot("lost too", "lost")):
+        backlog.put(shot)
+    disk.error = None
+    backlog.put(a_shot("best", "lost too"))
+    assert disk.stored == ["old", "a", "b", "best"]
+    assert replaced == [None, None, None, "old"]
 
 
 def test_a_disk_that_is_broken_is_no_full_one() -> None:
@@ -165,6 +199,10 @@ def test_what_finds_no_room_to_the_end_is_lost_and_named(
     assert kept_by_log(vault, parties) == {kept}
 
 
+def full(*_: object) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
 @pytest.mark.parametrize("failing", ["write", "sign"])
 def test_the_log_says_once_what_it_had_no_room_for(
     tmp_path: Path,
@@ -175,10 +213,6 @@ def test_the_log_says_once_what_it_had_no_room_for(
     failing: str,
 ) -> None:
     vault = tmp_path / "vault"
-
-    def full(*_: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
     with Keeper(vault, parties.sealing(), waits=True) as keeper:
         first = keeper.put(shot, origin)
         with monkeypatch.context() as patched:
@@ -193,3 +227,47 @@ def test_the_log_says_once_what_it_had_no_room_for(
     lines = (vault / LOG).read_text().splitlines()
     assert sum(f'"sealed","id":"{better}"' in line for line in lines) == 1
     assert kept_by_log(vault, parties) == {better}
+
+
+@pytest.fixture
+def each_tick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(caretaker, "TICK_EVERY_S", 0.0)
+
+
+@pytest.mark.parametrize("hours", [1, 24])
+def test_the_log_says_once_what_could_not_be_signed_for_hours(
+    hours: int, copied_parties, steady_clock, tmp_path, monkeypatch, shot, origin, each_tick_looks
+) -> None:
+    vault, clock = tmp_path / "vault", steady_clock(utc_now())
+    with Keeper(vault, copied_parties.sealing(), clock, waits=True) as keeper:
+        first = keeper.put(shot, origin)
+        with monkeypatch.context() as patched:
+            patched.setattr(log_module, "write_atomic", full)
+            others = [keeper.put(shot, origin) for _ in range(2)]
+            for _ in range(3):
+                clock.true += timedelta(hours=hours)
+                keeper.tick()
+        keeper.tick()
+        assert keeper.problem() == ""
+    entries = list(entries_of(lines_in(vault / LOG)))
+    assert [e.id for e in entries if isinstance(e, Sealed)] == [first, *others]
+    assert len([e for e in entries if isinstance(e, Alive)]) == 3
+    assert kept_by_log(vault, copied_parties) == {first, *others}
+
+
+def test_what_went_before_there_was_room_to_log_it_is_logged_then(
+    copied_parties, steady_clock, tmp_path, monkeypatch, shot, origin, each_tick_looks
+) -> None:
+    vault, clock = tmp_path / "vault", steady_clock(utc_now())
+    sealing = replace(copied_parties.sealing(), retention=timedelta(days=30))
+    with Keeper(vault, sealing, clock, waits=True) as keeper:
+        keeper.put(shot, origin)
+        clock.true += timedelta(days=32)
+        with monkeypatch.context() as patched:
+            patched.setattr(log_module.Log, "_write", full)
+            keeper.tick()
+            assert list_objects(vault) == []
+            clock.true += timedelta(days=1)
+            keeper.tick()
+        keeper.tick()
+    assert kept_by_log(vault, copied_parties) == set()
