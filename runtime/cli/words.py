@@ -7,6 +7,14 @@ PERCENTILE = (
 """What stands below each table that has the column."""
 
 
+def late(count: int) -> str:
+    """Say of shots that they were sealed more than a day after they were taken."""
+    return (
+        f"{counted(count, 'shot')} sealed more than a day after the time of taking, which only "
+        "whoever had the camera's key on the day of sealing vouches for"
+    )
+
+
 def counted(count: int, one: str, more: str = "") -> str:
     """Return how many of a thing there are: 1 shot, 2 shots, 3 people."""
     return f"{count:,} {one if count == 1 else more or one + 's'}"

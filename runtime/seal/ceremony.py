@@ -13,7 +13,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sealshot.runtime.age import age
 from sealshot.runtime.errors import SealError
@@ -40,7 +40,13 @@ from sealshot.runtime.seal.quorum import open_payload
 from sealshot.runtime.seal.rewrap import PIECE_SIZES, Pieces, Rewrap, Way, is_way, join
 from sealshot.runtime.seal.scope import check_scope
 from sealshot.runtime.seal.signing import SigningKey
-from sealshot.runtime.seal.times import format_hour, format_time, is_time, parse_time
+from sealshot.runtime.seal.times import (
+    CLOCK_BEHIND,
+    format_hour,
+    format_time,
+    is_time,
+    parse_time,
+)
 from sealshot.runtime.seal.warrant import RefusedError, Warrant
 
 KIND = "sealshot/answer/1"
@@ -258,7 +264,7 @@ def open_with_answers(
     """
     opened = payload.unpack(_open(container, warrant, policy, answers, rewraps))
     taken = parse_time(opened.metadata.utc.partition(".")[0].rstrip("Z") + "Z")
-    _check_hour(container, taken)
+    _check_hours(container, taken, opened.metadata.sealed)
     if not warrant.start <= taken < warrant.end:
         raise RefusedError(
             "outside-time", f"it was taken at {format_time(taken)}, outside of the warrant's time"
@@ -281,7 +287,7 @@ def open_originals(
         SealError: answers are missing or wrong; it says whose.
     """
     opened = unpack_originals(_open(container, warrant, policy, answers, rewraps))
-    _check_hour(container, opened.taken)
+    _check_hours(container, opened.taken)
     if opened.originals.id != container.header.id:
         raise RefusedError(
             "other-part",
@@ -296,15 +302,27 @@ def open_originals(
     return opened
 
 
-def _check_hour(container: Container, taken: datetime) -> None:
+def _check_hours(container: Container, taken: datetime, sealed: str = "") -> None:
     header = container.header
     if header.format > 1 and format_hour(taken) != header.taken:
-        raise RefusedError(
-            "false-hour",
-            f"its header says that it was taken in the hour {header.taken}, and it was taken at "
-            f"{format_time(taken)}",
-            hint="the camera's program is not sealshot, or was tampered with",
-        )
+        raise _false_hour(f"taken in the hour {header.taken}, and it was taken", taken)
+    if sealed and not _is_sealed_in(header.hour, container.signed_on, parse_time(sealed)):
+        raise _false_hour(f"sealed in the hour {header.hour}, and says inside", parse_time(sealed))
+
+
+def _is_sealed_in(hour: str, signed_on: str, sealed: datetime) -> bool:
+    if format_hour(sealed) == hour:
+        return True
+    behind = parse_time(signed_on) - sealed if hour == f"{signed_on}T00" else timedelta()
+    return timedelta() < behind <= CLOCK_BEHIND
+
+
+def _false_hour(says: str, inside: datetime) -> RefusedError:
+    return RefusedError(
+        "false-hour",
+        f"its header says that it was {says} at {format_time(inside)}",
+        hint="the camera's program is not sealshot, or was tampered with",
+    )
 
 
 def _open(

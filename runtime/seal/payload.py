@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any, Literal
 
 import cv2
@@ -34,7 +34,7 @@ from sealshot.runtime.seal.fields import (
     problem,
     with_tuples,
 )
-from sealshot.runtime.seal.times import format_time, is_time
+from sealshot.runtime.seal.times import format_time, is_time, parse_time
 from sealshot.runtime.seal.versions import refuse_newer
 from sealshot.runtime.types import Shot
 
@@ -44,6 +44,8 @@ METADATA_NAME = "shot.json"
 CLIP_NAME = "clip.mjpeg"
 PICTURE_START = {"jpg": b"\xff\xd8\xff", "png": b"\x89PNG\r\n\x1a\n"}
 METADATA_LIMIT = 16 * 1024 * 1024  # bytes of shot.json; a frame of a clip takes about 30
+
+_DAY = timedelta(days=1)
 
 PictureType = Literal["jpg", "png"]
 Clock = Literal["system", "trusted", "container", "given", "processing"]
@@ -109,6 +111,13 @@ class Metadata:
     """When each frame of the clip was taken, seconds since the first frame of the source."""
     clip_bytes: tuple[int, ...]
     """Size of each frame of the clip."""
+
+    @property
+    def is_late(self) -> bool:
+        """Whether it was sealed more than a day after it was taken: it may be a recording."""
+        return (
+            bool(self.sealed) and parse_time(self.sealed) - parse_time(self.utc[:19] + "Z") > _DAY
+        )
 
 
 @dataclass(frozen=True, slots=True)

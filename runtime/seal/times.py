@@ -18,6 +18,8 @@ EPOCH_PATTERN = r"2\d{3}-\d\d-\d\d(?:T\d\d)?"  # to 2999: far from where dates e
 
 CLOCK_TOLERANCE = timedelta(minutes=10)
 """Between the clocks of two parties."""
+CLOCK_BEHIND = timedelta(days=1)
+"""A camera's clock behind the key of its day: what is sealed tells the first hour of that then."""
 
 _LENGTHS: dict[EpochLength, timedelta] = {"day": timedelta(days=1), "hour": timedelta(hours=1)}
 _UNITS = {"d": timedelta(days=1), "h": timedelta(hours=1), "m": timedelta(minutes=1)}

@@ -9,16 +9,14 @@ jumps ahead burns no keys. Until then the key of an earlier day signs, as it may
 from __future__ import annotations
 
 import time
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sealshot.runtime.errors import InputError, SealError
 from sealshot.runtime.seal.day_keys import DayKeys
 from sealshot.runtime.seal.log import Log
-from sealshot.runtime.seal.times import epoch_of, format_hour, format_time, parse_time
+from sealshot.runtime.seal.times import CLOCK_BEHIND, epoch_of, format_hour, format_time, parse_time
 from sealshot.runtime.vault.notices import Notices
 
-BACK = timedelta(days=1)
-"""By how much a clock may be behind the key: what is sealed tells the first hour of that then."""
 TRY_EVERY_S = 600.0
 
 
@@ -38,7 +36,7 @@ class KeyTurns:
     def __init__(self, keys: DayKeys, log: Log, notices: Notices, now: datetime) -> None:
         self._keys, self._log, self._notices = keys, log, notices
         self._try_at = 0.0
-        if now + BACK < parse_time(keys.day):
+        if now + CLOCK_BEHIND < parse_time(keys.day):
             raise InputError(
                 f"the clock says {format_time(now)}, and the camera's keys of days before "
                 f"{keys.day} are destroyed: nobody would believe what it signs",

@@ -15,7 +15,7 @@ from sealshot.runtime.seal.envelope import unseal
 from sealshot.runtime.seal.payload import Times, pack
 from sealshot.runtime.seal.quorum import seal_to_quorum
 from sealshot.runtime.seal.scope import check_scope
-from sealshot.runtime.seal.times import format_hour, format_time, utc_now
+from sealshot.runtime.seal.times import format_hour, format_time, parse_time, utc_now
 from sealshot.runtime.seal.warrant import RefusedError
 from sealshot.runtime.vault.keeper import Keeper, Sealing
 
@@ -91,6 +91,35 @@ def test_a_header_that_tells_another_hour_than_the_shot_is_found(classical, shot
     with pytest.raises(RefusedError) as caught:
         open_with_answers(container, warrant, classical.policy, answers)
     assert caught.value.reason == "false-hour"
+
+
+def test_what_says_inside_that_it_was_sealed_earlier_is_found(classical, shot, origin) -> None:
+    """Who stole the key of a day seals of that day on, and evidence shows what is inside."""
+    now = utc_now()
+    warrant = classical.warrant("judge", "police", period=(now - 9 * D, now + H))
+    names, camera = ("judge", "police", "custodian"), classical.camera
+    midnight = f"{camera.key.day}T00"
+
+    def opened_of(inside: datetime, outside: datetime):
+        plain = pack(shot, origin, Times(now - 8 * D, inside, "system"))
+        sealed = seal_to_quorum(plain, camera, classical.epoch_key, outside, now - 8 * D, "0" * 32)
+        container = read_container(sealed)
+        answers = [classical.answer_of(name, [container], warrant) for name in names]
+        return container.header, open_with_answers(container, warrant, classical.policy, answers)
+
+    _, opened = opened_of(now, now)
+    assert opened.metadata.is_late
+    header, opened = opened_of(parse_time(midnight) - S, parse_time(midnight) - S)
+    assert header.hour == midnight  # a clock that is a little behind
+    assert opened.metadata.sealed < header.hour
+    for inside, outside in (
+        (now - 8 * D, now),
+        (now - H, now),
+        (parse_time(midnight) - 2 * D, parse_time(midnight)),
+    ):
+        with pytest.raises(RefusedError, match="says inside") as caught:
+            opened_of(inside, outside)
+        assert caught.value.reason == "false-hour"
 
 
 def _sealed(world, shot, origin, *, taken, sealed, header=None) -> bytes:

@@ -65,6 +65,36 @@ def test_verify_names_it(stolen, copied_parties, capsys: pytest.CaptureFixture[s
     assert main(verify) == 0
 
 
+def test_what_a_thief_seals_as_taken_before_is_told(
+    copied_parties, shot, origin, tmp_path: Path, steady_clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock, vault, parties = steady_clock(utc_now()), tmp_path / "vault", copied_parties
+    clock.true += 2 * D
+    with Keeper(vault, parties.sealing(), clock) as keeper:
+        keeper.put(shot, replace(origin, started=utc_now(), clock="system"))
+    policy, warrant = ["--policy", str(parties.policy)], str(tmp_path / "w.json")
+    under = ["--warrant", warrant, *policy]
+    recipient = parties.investigator.read_text().partition("public key: ")[2].split()[0]
+    new = ["warrant", "new", "--case", "1", "--camera", str(parties.camera_pub)]
+    new += ["--from", format_time(utc_now() - D), "--to", format_time(utc_now() + D)]
+    assert main([*new, "--investigator", recipient, *policy, "-o", warrant]) == 0
+    request, case, answers = str(tmp_path / "request.zip"), str(tmp_path / "case.zip"), []
+    keys = {name: ["authority", "--key", str(parties.key(name))] for name in ("judge", "police")}
+    for _, *key in keys.values():
+        assert main(["warrant", "sign", warrant, *policy, *key]) == 0
+    assert main(["open", str(vault), *under, "--request", request]) == 0
+    keys["custodian"] = ["custodian", "--keys", str(parties.custodian)]
+    for name, (role, *key) in keys.items():
+        answers += ["--answer", str(tmp_path / name)]
+        assert main([role, "answer", request, *under, *key, "-o", answers[-1]]) == 0
+    given = [str(vault), *under, *answers, "--identity", str(parties.investigator)]
+    capsys.readouterr()
+    assert main(["open", *given, "-o", str(tmp_path / "out")]) == 0
+    assert main(["evidence", "export", *given, "-o", case]) == 0
+    assert main(["evidence", "verify", case, *policy, "--camera", str(parties.camera_pub)]) == 0
+    assert capsys.readouterr().err.count("1 shot sealed more than a day after the time of") == 2
+
+
 def test_nobody_is_asked_to_open_it(
     stolen, copied_parties, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
