@@ -102,7 +102,7 @@ def run(
             if any(sink.wants_decoded for sink in more) and not settings.decoded:
                 raise ValueError("a sink wants what was decoded: ask for it in the settings")
             done = watch(source, stages, [vault, *more], stop, stop_after_s=settings.stop_after_s)
-            problem, lost = keeper.problem(), keeper.settle()
+            lost = keeper.settle()
     people = [vault.people[track] for track in sorted(vault.people)]
     kept = tuple(person for person in people if person.object_id not in lost)
     return Summary(
@@ -117,7 +117,14 @@ def run(
         },
         engine=engine.description,
         interrupted=done.interrupted,
-        failure=done.failure or (VaultError(problem, hint="free some space") if lost else None),
+        failure=done.failure or (_loss(vault_path, len(lost)) if lost else None),
+    )
+
+
+def _loss(vault: Path, shots: int) -> VaultError:
+    return VaultError(
+        f"the vault {vault} had no room: sealed shots that are lost: {shots}",
+        hint="free some space",
     )
 
 

@@ -158,10 +158,10 @@ class Station:
             wait_s = FIRST_WAIT_S if time.monotonic() - began > SOUND_S else wait_s
             self._enter("waiting", failure.fact)
             logger.error(
-                "camera %s: %s; again in %.0f s%s",
+                "camera %s: %s%s%s",
                 self.name,
                 failure.fact,
-                wait_s,
+                "" if self._stop.is_set() else f"; again in {wait_s:.0f} s",
                 f" (hint: {failure.hint})" if failure.hint else "",
             )
             until = time.monotonic() + wait_s

@@ -34,6 +34,7 @@ from sealshot.runtime.service.state import default_file
 from sealshot.runtime.service.station import Opened
 from sealshot.runtime.sources import Source
 from sealshot.runtime.sources.board import board_source, find_board
+from sealshot.runtime.sources.hwaccel import check_hwaccel
 from sealshot.runtime.sources.secret import read_secret
 from sealshot.runtime.vault.keeper import Sealing
 from sealshot.runtime.vault.upload import Delivery
@@ -101,6 +102,8 @@ class Cameras:
         """Yield what may be there in vain."""
         if camera.source or camera.source_file:
             yield "source" if camera.source else "source_file", lambda: self._source(camera)
+        if (device := camera.hwaccel) and not camera.sandbox:
+            yield "hwaccel", lambda: check_hwaccel(device, self._source(camera), sandbox=False)
         if camera.policy or camera.to:
             yield "policy" if camera.policy else "to", lambda: self._sealing(camera, alone=True)
         yield "upload" if camera.upload else "upload_file", lambda: self._delivery(camera)

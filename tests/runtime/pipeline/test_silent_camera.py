@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 import time
 from datetime import timedelta
 from pathlib import Path
 
+from sealshot.runtime.errors import VaultError
 from sealshot.runtime.pipeline.run import run
 from sealshot.runtime.pipeline.settings import Emit, Settings
 from sealshot.runtime.pipeline.stop import Stop
 from sealshot.runtime.seal.times import epoch_of, utc_now
 from sealshot.runtime.vault import caretaker
 from sealshot.runtime.vault.keeper import Sealing
+from sealshot.runtime.vault.store import Vault
 
 LOST_S = 1.0
 """The default tracker takes who is away for longer as gone: then the shot is due."""
@@ -63,3 +66,17 @@ def test_a_silent_camera_stops_no_clock(camera, identity, tmp_path: Path, monkey
     (summary,) = summaries
     assert summary.people_seen == 2
     assert summary.interrupted
+
+
+def test_who_is_lost_to_a_disk_that_is_full_to_the_end_is_told(
+    camera, identity, tmp_path: Path, monkeypatch
+) -> None:
+    def store(*_: object, **__: object) -> str:
+        raise VaultError("no room", "free some") from OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr(Vault, "store", store)
+    settings = Settings(camera.address, stop_after_s=2.0)
+    summary = run(settings, Sealing(recipients=(identity.recipient,)), tmp_path / "vault")
+    assert (summary.people, summary.people_seen) == ((), 0)
+    assert summary.failure is not None
+    assert summary.failure.fact.endswith("had no room: sealed shots that are lost: 2")

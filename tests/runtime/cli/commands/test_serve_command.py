@@ -105,6 +105,15 @@ def test_check_says_what_is_wrong_by_its_line(config, capsys) -> None:
     assert main(["serve", str(config).replace("cameras", "none")]) == 2
 
 
+def test_check_opens_the_device_that_is_to_decode(config, capsys) -> None:
+    text = config.read_text().partition("[camera.masked]")[0]
+    config.write_text(f'{text}sandbox = false\nhwaccel = "abacus"\n')
+    assert main(["serve", str(config), "--check"]) == 2
+    [error] = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error")]
+    assert "hwaccel" in error
+    assert "decodes nothing by 'abacus'" in error
+
+
 def test_a_rate_is_kept_to_by_the_vault(parties, tmp_path) -> None:
     (tmp_path / "clip.avi").write_bytes(b"")
     text = f'[camera.a]\nsource = "clip.avi"\npolicy = "{parties.camera_policy}"\nvault = "v"\n'
