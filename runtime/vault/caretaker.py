@@ -150,6 +150,8 @@ class Caretaker:
             VaultError: it cannot fit, or cannot be marked for upload.
         """
         sealed, replaces = shot.sealed, shot.replaces
+        if self._quota:
+            self._quota.remove([sealed.name])  # what found no room before may be there in part
         self._make_room(len(sealed.data), replaces)
         if self._uploads:
             self._uploads.expect(sealed.name)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 
@@ -153,7 +154,8 @@ class Record:
                 raise
             self._owed += entries
             self._vault.delete(*object_ids)  # on a full disk this is what makes room for the log
-            self._append()
+            with suppress(LogError):  # if not now, with what is logged next
+                self._append()
         else:
             self._vault.delete(*object_ids)
         if order:

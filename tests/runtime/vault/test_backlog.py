@@ -271,3 +271,18 @@ def test_what_went_before_there_was_room_to_log_it_is_logged_then(
             keeper.tick()
         keeper.tick()
     assert kept_by_log(vault, copied_parties) == set()
+
+
+def test_a_quota_does_not_take_the_part_of_a_shot_that_found_no_room(
+    copied_parties, tmp_path, monkeypatch, shot, origin, each_tick_looks
+) -> None:
+    vault, sealing = tmp_path / "vault", replace(copied_parties.sealing(), quota_bytes=30_000)
+    with Keeper(vault, sealing, waits=True) as keeper:
+        with monkeypatch.context() as patched:
+            patched.setattr(log_module.Log, "_write", full)
+            kept = keeper.put(shot, origin)
+            keeper.tick()
+        keeper.tick()
+        assert keeper.problem() == ""
+    assert {found.id for found in list_objects(vault)} == {kept}
+    assert kept_by_log(vault, copied_parties) == {kept}
