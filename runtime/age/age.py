@@ -203,7 +203,10 @@ def _not_age_v1(data: bytes) -> SealError:
             "it is cut short inside its first line, or in a version of age other than v1",
             hint="fetch it again, or open it with `age -d -i KEY FILE`",
         )
-    return SealError("it is not an age file", hint="give a sealed object (.age) or a vault")
+    return SealError(
+        "it is not an age file",
+        hint="check which file it is: sealed objects (.age) and answers are",
+    )
 
 
 def _unwrap(stanzas: Sequence[Stanza], identities: Sequence[Identity]) -> bytes:

@@ -114,6 +114,8 @@ class DayKeys:
         except (SealError, ValueError, IndexError) as error:
             raise _damaged(folder) from error
         certificate = self._line(_CHECKPOINTS)
+        if not self._days.endswith(b"\n"):  # cut short: it would end the camera on a later day
+            raise _damaged(folder)
         if not signs_checkpoints(self.verify_key, checkpoints.verify_key, certificate):
             raise _damaged(folder)
         self.checkpoint_key = CheckpointKey(checkpoints, self.verify_key, certificate)

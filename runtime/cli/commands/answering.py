@@ -111,6 +111,10 @@ def answer_request(
         )
     for refusal in answered.refusals:
         warn(f"{refusal.id}: refused ({refusal.reason}): {refusal.fact}")
+    if any(refusal.reason == "replayed" for refusal in answered.refusals):
+        note(
+            "--again answers once more for shots that were answered for, as when an answer was lost"
+        )
     note(f"{len(answered.shots)} of {len(containers)} answered for case {warrant.case}")
     return 2 if answered.refusals else 0
 

@@ -21,7 +21,7 @@ usage: sealshot log verify LOG --of FILE.pub [--checkpoint FILE]...
 
 verify      Check that each entry was written by the keeper of the log, that none was altered, put
             in, taken out, moved or cut off since its newest checkpoint, and since each checkpoint
-            given. Exit code 1 if so, and it says where.
+            given. If one was, it says which, and the exit code is 1.
 checkpoint  Verify, then print the newest checkpoint: keep it on another machine. Who keeps one can
             show later that what it covers was changed, also by the keeper of the log.
             The key that other verifiers know its signer by is told beside it.

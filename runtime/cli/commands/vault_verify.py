@@ -27,7 +27,15 @@ from sealshot.runtime.vault.logged import Logged, read_logged
 from sealshot.runtime.vault.record import LOG
 from sealshot.runtime.vault.store import SEALED, list_objects, read_object
 from sealshot.runtime.vault.upload import waiting
-from sealshot.runtime.vault.verify import PURGED, Checked, Finding, Rules, check_objects, compare
+from sealshot.runtime.vault.verify import (
+    PURGED,
+    UNSIGNED,
+    Checked,
+    Finding,
+    Rules,
+    check_objects,
+    compare,
+)
 
 UNKNOWN_CAMERA = "(no camera)"
 
@@ -246,6 +254,6 @@ def _print(
             "an older state of vault and log would pass, too: keep checkpoints on another machine "
             "and give them with --checkpoint"
         )
-    if not cameras and counts:
+    if not cameras and counts.keys() - {UNSIGNED, PURGED}:
         note("who sealed is not checked: give --camera FILE.pub")
     say("nothing is wrong" if not wrong else f"wrong: {len(wrong)} of {counts.total()} objects")

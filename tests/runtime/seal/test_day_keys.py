@@ -327,6 +327,9 @@ DAMAGES = {
     "a certificate that is damaged": lambda folder: swap(
         folder / DAYS, b"2026-11-26 ", b"2026-11-2x "
     ),
+    "certificates that end within one": lambda folder: (folder / DAYS).write_bytes(
+        (folder / DAYS).read_bytes()[:-2]
+    ),
     "no seed": lambda folder: swap(folder / KEY, b"SEALSHOT-DAY-KEY-1Q", b"SEALSHOT-DAY-KEY-1P"),
     "cut": lambda folder: (folder / KEY).write_bytes((folder / KEY).read_bytes()[:-200]),
 }

@@ -203,7 +203,7 @@ def test_what_a_wrong_warrant_gets_and_leaves(
 
 @pytest.mark.parametrize("name", ["judge", "custodian"])
 def test_a_warrant_replayed_through_the_command_line(
-    name: str, parties, world, container, tally, tmp_path: Path
+    name: str, parties, world, container, tally, tmp_path: Path, capsys
 ) -> None:
     warrant = world.warrant("judge", "police")
     (tmp_path / "w.json").write_bytes(warrant.document.encode())
@@ -217,8 +217,10 @@ def test_a_warrant_replayed_through_the_command_line(
         return code, len(answer.secrets)
 
     assert secrets() == (0, 1)
+    assert "--again" not in capsys.readouterr().err
     code, given = secrets()
     assert code == 2
+    assert "--again answers once more" in capsys.readouterr().err
     tally.add("a replayed warrant, through the command line", given)
     assert secrets("--again") == (0, 1)
     events = [

@@ -284,6 +284,8 @@ def test_shots_sealed_to_recipients_are_unsigned(
         store.store(seal(shot, [identity.recipient], origin))
     assert main(["vault", "verify", str(tmp_path), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["counts"] == {"unsigned": 1}
+    assert main(["vault", "verify", str(tmp_path)]) == 0
+    assert "--camera" not in capsys.readouterr().err  # no camera's key would tell more
 
 
 def test_verifying_changes_nothing(vault: Path, verify) -> None:
