@@ -107,7 +107,10 @@ class DayKeys:
         data = read_file(self._file, "signing key", KEY_FILE_LIMIT)
         warn_of_readers(self._file, self._file.stat().st_mode, data)
         self._seed = _newest(_slots(data))
-        self._days = read_file(folder / DAYS, "certificates of the camera", _DAYS_LIMIT)
+        try:
+            self._days = read_file(folder / DAYS, "certificates of the camera", _DAYS_LIMIT)
+        except SealError as error:
+            raise SealError(error.fact, hint=f"restore it; else {_AGAIN}") from None
         try:
             self.verify_key = parse_verify_key(self._days.partition(b"\n")[0].decode())
             checkpoints = parse_signing_key(data.splitlines()[1].decode())

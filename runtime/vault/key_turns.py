@@ -9,7 +9,7 @@ jumps ahead burns no keys. Until then the key of an earlier day signs, as it may
 from __future__ import annotations
 
 import time
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sealshot.runtime.errors import InputError, SealError
 from sealshot.runtime.seal.day_keys import DayKeys
@@ -18,6 +18,8 @@ from sealshot.runtime.seal.times import CLOCK_BEHIND, epoch_of, format_hour, for
 from sealshot.runtime.vault.notices import Notices
 
 TRY_EVERY_S = 600.0
+ENDS_SOON = timedelta(days=30)
+"""So long before a camera has no key for the next day any more, that is told."""
 
 
 class KeyTurns:
@@ -54,8 +56,16 @@ class KeyTurns:
         Raises:
             LogError: it could not be logged: the key of before signs on.
         """
+        last = self._keys.last
+        if now + ENDS_SOON > parse_time(last):
+            self._notices.tell(
+                "last key",
+                f"the camera's last key is that of {last}: it signs on after that day, and whoever "
+                "steals it then signs for all days since (hint: enrol the camera again, "
+                "`sealshot camera enrol DIR --again OLD.pub`)",
+            )
         day = epoch_of(earliest, "day")
-        if day > self._keys.day and self._keys.day < self._keys.last:
+        if day > self._keys.day and self._keys.day < last:
             today = self._keys.on(day)
             self._log.turn(today, format_hour(now))
             self._keys.turn(day)

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from sealshot.runtime.cli.main import main
-from sealshot.runtime.errors import InputError
+from sealshot.runtime.errors import InputError, SealError
 from sealshot.runtime.seal.container import read_container
-from sealshot.runtime.seal.day_keys import KEY, DayKeys
+from sealshot.runtime.seal.day_keys import DAYS, KEY, DayKeys
 from sealshot.runtime.seal.entries import KeyChanged
 from sealshot.runtime.seal.log_lines import entries_of, lines_in
 from sealshot.runtime.seal.times import utc_now
@@ -103,6 +103,26 @@ def test_a_camera_that_was_off_goes_on_with_the_key_of_the_day(camera, shot, ori
         assert signed_on(camera, keeper.put(shot, origin)) == camera.day()
     assert camera.changes() == [camera.day(-1), camera.day()]
     assert camera.is_verified()
+
+
+def test_the_last_keys_are_told_while_there_is_time_to_enrol_again(camera, reports) -> None:
+    with camera.keeper():
+        pass
+    assert not [line for line in reports if "last key" in line]
+    days = camera.file.with_name(DAYS)
+    lines = days.read_bytes().splitlines(keepends=True)
+    days.write_bytes(b"".join(lines[:12]))  # the enrolled key, that of checkpoints, and ten days
+    with camera.keeper() as keeper:
+        keeper.tick()
+    [told] = [line for line in reports if "last key" in line]
+    assert camera.day(9) in told
+
+
+def test_a_camera_without_its_certificates_says_what_to_do(camera) -> None:
+    camera.file.with_name(DAYS).unlink()
+    with pytest.raises(SealError, match="cannot read the certificates") as told:
+        camera.keeper()
+    assert "camera enrol DIR --again" in told.value.hint
 
 
 def test_a_clock_that_jumps_ahead_burns_no_key(camera, shot, origin) -> None:
