@@ -100,6 +100,8 @@ class DayKeys:
     verify_key: VerifyKey
     """The enrolled key, which certified all others: what the camera is known by."""
     checkpoint_key: CheckpointKey
+    last: str
+    """The last day that has a key of its own: it is that of the days after it, too."""
     today: Today
 
     def __init__(self, folder: Path) -> None:
@@ -122,17 +124,17 @@ class DayKeys:
         if not signs_checkpoints(self.verify_key, checkpoints.verify_key, certificate):
             raise _damaged(folder)
         self.checkpoint_key = CheckpointKey(checkpoints, self.verify_key, certificate)
+        try:
+            last = self._days.rsplit(b"\n", 2)[-2].partition(b" ")[0].decode()
+            self.last = date.fromisoformat(last).isoformat()
+        except ValueError as error:
+            raise _damaged(folder) from error
         self.today = self._of(self._seed)
 
     @property
     def day(self) -> str:
         """From which day on they sign."""
         return self.today.certificate.day
-
-    @property
-    def last(self) -> str:
-        """The last day that has a key of its own: it is that of the days after it, too."""
-        return self._days.rsplit(b"\n", 2)[-2].partition(b" ")[0].decode()
 
     def sign(self, message: bytes) -> bytes:
         """Return the signature with the key of today, and its certificate: 170 bytes."""

@@ -38,6 +38,7 @@ class KeyTurns:
     def __init__(self, keys: DayKeys, log: Log, notices: Notices, now: datetime) -> None:
         self._keys, self._log, self._notices = keys, log, notices
         self._try_at = 0.0
+        self._ends_soon_from = parse_time(keys.last) - ENDS_SOON
         if now + CLOCK_BEHIND < parse_time(keys.day):
             raise InputError(
                 f"the clock says {format_time(now)}, and the camera's keys of days before "
@@ -56,16 +57,15 @@ class KeyTurns:
         Raises:
             LogError: it could not be logged: the key of before signs on.
         """
-        last = self._keys.last
-        if now + ENDS_SOON > parse_time(last):
+        if now > self._ends_soon_from:
             self._notices.tell(
                 "last key",
-                f"the camera's last key is that of {last}: it signs on after that day, and whoever "
-                "steals it then signs for all days since (hint: enrol the camera again, "
+                f"the camera's last key is that of {self._keys.last}: it signs on after that day, "
+                "and whoever steals it then signs for all days since (hint: enrol it again, "
                 "`sealshot camera enrol DIR --again OLD.pub`)",
             )
         day = epoch_of(earliest, "day")
-        if day > self._keys.day and self._keys.day < last:
+        if day > self._keys.day and self._keys.day < self._keys.last:
             today = self._keys.on(day)
             self._log.turn(today, format_hour(now))
             self._keys.turn(day)
