@@ -54,8 +54,8 @@ assert seen["H.264"][0] == FRAMES - 1, "H.264 hides pictures, too"
 assert seen["HEVC"] == (LOST, 0), "HEVC shows what follows a loss"
 assert seen["HEVC, output_corrupt"] == (FRAMES - 1, FRAMES - 1 - LOST), "the flag has another meaning"
 PYTHON
-for version in 17.1.0 18.1.0; do
-    python3 -m venv "$folder/$version"
-    "$folder/$version/bin/pip" install -q "av==$version"
-    "$folder/$version/bin/python" "$folder/lost.py"
+for package in av==17.1.0 av==18.1.0; do
+    python3 -m venv "$folder/$package"
+    "$folder/$package/bin/pip" install -q "$package"
+    "$folder/$package/bin/python" "$folder/lost.py"
 done

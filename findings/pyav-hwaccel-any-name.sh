@@ -50,8 +50,8 @@ assert software == ["qsv", "drm", "amf"], software
 assert seen["cuba"] == seen["cuda"], "a name that is none is told"
 assert seen["cuda, AV1"].startswith("software (libdav1d)"), "AV1 goes to the device"
 PYTHON
-for version in 17.1.0 18.1.0; do
-    python3 -m venv "$folder/$version"
-    "$folder/$version/bin/pip" install -q "av==$version"
-    "$folder/$version/bin/python" "$folder/names.py"
+for package in av==17.1.0 av==18.1.0; do
+    python3 -m venv "$folder/$package"
+    "$folder/$package/bin/pip" install -q "$package"
+    "$folder/$package/bin/python" "$folder/names.py"
 done
