@@ -12,7 +12,7 @@ keeper of the log has signed, and whoever loses them makes them again from the l
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from sealshot.runtime.files import make_durable_folder, read_regular, write_atomic
@@ -29,12 +29,15 @@ class Tiles:
 
     Args:
         folder: where full tiles are kept; None keeps them in memory, 32 bytes a leaf.
+        proving: the sizes that leaves will be proven in. Of level 0 only tiles that such a proof
+            takes are kept then: it can be had of those leaves that :meth:`keep` was told of.
     """
 
-    def __init__(self, folder: Path | None = None) -> None:
+    def __init__(self, folder: Path | None = None, proving: Iterable[int] | None = None) -> None:
         self.size = 0
         """Leaves."""
         self._folder = folder
+        self._kept = None if proving is None else {size // WIDTH for size in proving}
         self._edge: list[list[bytes]] = []
         """Of each level, the hashes of the tile that is not full yet."""
         self._full: dict[tuple[int, int], bytes] = {}
@@ -58,6 +61,11 @@ class Tiles:
             count //= WIDTH
         return tiles
 
+    def keep(self) -> None:
+        """Keep what a proof of the next leaf takes."""
+        if self._kept is not None:
+            self._kept.add(self.size // WIDTH)
+
     def add(self, leaf_hash: bytes) -> None:
         """Add the hash of a leaf."""
         self.size += 1
@@ -70,7 +78,8 @@ class Tiles:
             if len(edge) < WIDTH:
                 return
             count //= WIDTH
-            self._full[level, count - 1] = b"".join(edge)
+            if level or self._kept is None or count - 1 in self._kept:
+                self._full[level, count - 1] = b"".join(edge)
             self._edge[level] = []
             level, node = level + 1, complete_root(edge)
 

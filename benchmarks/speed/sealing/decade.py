@@ -19,7 +19,7 @@ import multiprocessing
 import resource
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta, timezone
 from functools import cached_property
@@ -29,7 +29,8 @@ from sealshot.benchmarks.conditions.environment import environment
 from sealshot.benchmarks.conditions.result_file import write_result
 from sealshot.runtime.age.hybrid import HybridIdentity
 from sealshot.runtime.cli.terminal import note, table
-from sealshot.runtime.seal.checkpoint import checkpoint_path
+from sealshot.runtime.seal.checkpoint import checkpoint_path, parse_checkpoint
+from sealshot.runtime.seal.day_keys import DayKeys, Today, enrol
 from sealshot.runtime.seal.entries import (
     Destroyed,
     Entry,
@@ -41,20 +42,20 @@ from sealshot.runtime.seal.entries import (
 )
 from sealshot.runtime.seal.epochs import KEY_SUFFIX, destroy_file, expired, publish
 from sealshot.runtime.seal.log import Log, tiles_path
-from sealshot.runtime.seal.log_lines import verified_entries
+from sealshot.runtime.seal.log_lines import changes_key, verified_entries
 from sealshot.runtime.seal.merkle import hash_leaf
 from sealshot.runtime.seal.party import Party
 from sealshot.runtime.seal.policy import make_policy
 from sealshot.runtime.seal.signing import SigningKey
 from sealshot.runtime.seal.tiles import Tiles
-from sealshot.runtime.seal.times import format_time
+from sealshot.runtime.seal.times import epoch_of, format_hour, format_time
 from sealshot.runtime.vault.logged import read_logged
 from sealshot.runtime.vault.record import Record
 from sealshot.runtime.vault.store import Vault, list_objects
 
 DECADE, RETENTION = 3650, 30
 AHEAD = timedelta(days=7)
-KEY, NAME = SigningKey(bytes(range(32))), "cam1"
+CUSTODIAN, NAME = SigningKey(bytes(range(32))), "cam1"
 BEGIN = datetime(2026, 1, 1, tzinfo=timezone.utc)
 
 
@@ -72,10 +73,10 @@ class Step:
 
 
 class _OneForAll(SigningKey):
-    """Signs checkpoints, and gives all entries one signature: it is not the writing that is asked.
+    """Gives entries one signature, but those that change keys: it is not the writing that is asked.
 
     Three quarters of the time to write an entry is its signature, and nobody reads it in what is
-    measured here: what a checkpoint covers is verified by the root that it signs.
+    measured here: what a day's key signed is verified by the root that it signed last.
     """
 
     @cached_property
@@ -83,65 +84,80 @@ class _OneForAll(SigningKey):
         return super().sign(b"")
 
     def sign(self, message: bytes) -> bytes:
-        """Return the signature of a checkpoint; another one of the same length for an entry."""
-        return self._of_entries if message.startswith(b"sealshot/log/1") else super().sign(message)
+        """Return the signature of a change of keys; another one of the same length else."""
+        return super().sign(message) if changes_key(message) else self._of_entries
 
 
 def write(folder: Path, days: int, shots: int) -> None:
-    """Write the log, a day at a time."""
-    entries: list[Entry] = []
-    with Log(folder / "log", NAME, _OneForAll(KEY.seed)) as log:
-        for hour in range(24 * days):
-            now = BEGIN + timedelta(hours=hour)
-            text, count = f"{now:%Y-%m-%dT%H}", shots // 24 + (hour % 24 < shots % 24)
-            if hour % (24 * RETENTION) == 0:  # it is set up anew once a month
-                entries.append(Started(text, 2, "0" * 64, holds=0))
-            for number in range(count):
-                place = _place(now, number)
-                entries += [Sealed(text, place, f"{hour:032x}{number:032x}"), Uploaded(text, place)]
-                if hour >= 24 * (RETENTION + 1):  # counted from the end of its day
-                    old = _place(now - timedelta(days=RETENTION + 1), number)
-                    entries.append(Purged(text, old, "retention"))
-                if hour >= 24 * (days - RETENTION):
-                    (folder / place).parent.mkdir(exist_ok=True)
-                    (folder / place).touch()
-            if hour % 24 == 23 and entries:
-                log.append(*entries)
-                entries = []
+    """Write the log, each day under its key; the entries of the last one have their signatures."""
+    enrol(folder, SigningKey.generate(), BEGIN, days)
+    keys = DayKeys(folder)
+    with Log(folder / "log", NAME, keys) as log:
+        for day in range(days):
+            begin = BEGIN + timedelta(day)
+            keys.turn(epoch_of(begin, "day"))
+            if day < days - 1:
+                key = _OneForAll(keys.today.key.seed)
+                log.turn(Today(key, keys.today.certificate), format_hour(begin))
+            else:
+                log.turn(keys.today, format_hour(begin))
+            log.append(*_entries(day, shots))
+            for number in range(shots if day >= days - RETENTION else 0):
+                place = folder / _place(day, number)
+                place.parent.mkdir(exist_ok=True)
+                place.touch()
+    keys.destroy()
+
+
+def _entries(day: int, shots: int) -> Iterator[Entry]:
+    if day % RETENTION == 0:  # it is set up anew once a month
+        yield Started(format_hour(BEGIN + timedelta(day)), 2, "0" * 64, holds=0)
+    for number in range(shots):
+        hour = format_hour(BEGIN + timedelta(day, hours=24 * number // shots))
+        place = _place(day, number)
+        yield Sealed(hour, place, f"{day:032x}{number:032x}")
+        yield Uploaded(hour, place)
+        if day > RETENTION:  # counted from the end of its day
+            yield Purged(hour, _place(day - RETENTION - 1, number), "retention")
 
 
 def start(folder: Path) -> None:
     """What each start of a camera does with its log."""
-    with Vault(folder) as vault, Log(folder / "log", NAME, KEY) as log:
-        Record(vault, log, KEY.verify_key).finish()
+    keys = DayKeys(folder)
+    with Vault(folder) as vault, Log(folder / "log", NAME, keys) as log:
+        Record(vault, log, keys.verify_key).finish()
+
+
+def account(folder: Path) -> None:
+    """What `vault verify` makes of the log, with all reasons for deletions checked."""
+    there = {found.id for found in list_objects(folder)}
+    camera = Party("camera", NAME, DayKeys(folder).verify_key)
+    read_logged(folder / "log", [camera], retention=timedelta(days=RETENTION), there=there)
+
+
+def prove(folder: Path) -> None:
+    """What `log verify` does, and evidence of one shot."""
+    path, key = folder / "log", DayKeys(folder).verify_key
+    note = checkpoint_path(path).read_bytes()
+    size = parse_checkpoint(note, key).size
+    tiles = Tiles(proving=[size])
+    for line, _ in verified_entries(path, NAME, key, [note]):
+        if tiles.size == size // 2:
+            tiles.keep()
+        tiles.add(hash_leaf(line))
+    tiles.proof(size // 2, size)
 
 
 def rebuild(folder: Path) -> None:
     """What the first start does where the tiles are missing: all is read, and they are made."""
     tiles = tiles_path(folder / "log")
     tiles.rename(tiles.with_name("kept"))
-    Log(folder / "log", NAME, KEY).close()
-
-
-def account(folder: Path) -> None:
-    """What `vault verify` makes of the log, with all reasons for deletions checked."""
-    there = {found.id for found in list_objects(folder)}
-    camera, retention = Party("camera", NAME, KEY.verify_key), timedelta(days=RETENTION)
-    read_logged(folder / "log", [camera], retention=retention, there=there)
-
-
-def prove(folder: Path) -> None:
-    """What `log verify` does, and evidence of one shot: the hashes are kept meanwhile."""
-    path, tiles = folder / "log", Tiles()
-    notes = [checkpoint_path(path).read_bytes()]
-    for line, _ in verified_entries(path, NAME, KEY.verify_key, notes):
-        tiles.add(hash_leaf(line))
-    tiles.proof(tiles.size // 2, tiles.size)
+    Log(folder / "log", NAME, DayKeys(folder)).close()
 
 
 def rotate(folder: Path, days: int) -> None:
     """What `custodian rotate` does once a day: keys a week ahead, destroyed on their day."""
-    custodian = Party("custodian", "custodian", KEY.verify_key)
+    custodian = Party("custodian", "custodian", CUSTODIAN.verify_key)
     identity, signs = HybridIdentity.generate(), SigningKey.generate().verify_key
     judge = Party("authority", "judge", signs, identity.recipient)
     policy = make_policy(1, f"{RETENTION}d", "day", "public", custodian, (judge,))
@@ -151,8 +167,8 @@ def rotate(folder: Path, days: int) -> None:
     for day in range(days):
         now = BEGIN + timedelta(days=day, hours=1)
         text = format_time(now)
-        with Log(folder / "log", custodian.name, KEY) as log:
-            for epoch, recipient in publish(KEY, policy, secrets, public, now, AHEAD).made:
+        with Log(folder / "log", custodian.name, CUSTODIAN) as log:
+            for epoch, recipient in publish(CUSTODIAN, policy, secrets, public, now, AHEAD).made:
                 digest = hashlib.sha256(str(recipient).encode()).hexdigest()
                 log.append(Published(text, epoch, digest))
             for epoch in expired(secrets, policy, now):
@@ -224,8 +240,8 @@ def _bytes_in(folder: Path) -> int:
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
-def _place(time: datetime, number: int) -> str:
-    return f"{time:%Y-%m-%d}/{time.hour:016x}{number:016x}.sealed"
+def _place(day: int, number: int) -> str:
+    return f"{epoch_of(BEGIN + timedelta(day), 'day')}/{day:016x}{number:016x}.sealed"
 
 
 def _child(pipe: object, work: Callable[..., None], *arguments: object) -> None:

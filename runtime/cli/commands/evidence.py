@@ -207,15 +207,16 @@ def _prove(
     header = next(iter(shots.values()))[0]
     newest = read_newest(path)
     key, notes = parse_verify_key(header.camera_key), [newest, *kept]
+    sizes = [(parse_checkpoint(note, key).size, note) for note in notes]
     lines: dict[str, tuple[int, bytes, Sealed, Certificate | None]] = {}
-    tiles, certificate = Tiles(), None
+    tiles, certificate = Tiles(proving=[size for size, _ in sizes]), None
     for line, entry in verified_entries(path, header.camera, key, notes):
         if isinstance(entry, KeyChanged):
             certificate = certificate_in(entry)
         if isinstance(entry, Sealed) and entry.id in shots:
             lines[entry.id] = tiles.size, line, entry, certificate
+            tiles.keep()
         tiles.add(hash_leaf(line))
-    sizes = [(parse_checkpoint(note, key).size, note) for note in notes]
     proofs = {}
     for place, (header, sealed) in shots.items():
         with named(Path(f"{header.id}{SEALED}")):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -99,6 +100,36 @@ def test_proofs_out_of_tiles(size: int, tmp_path: Path) -> None:
         proof = in_memory.proof(index, size)
         assert root_of(leaves[index], index, size, proof) == root
         assert on_disk.proof(index, size) == proof
+
+
+@pytest.mark.parametrize("sizes", [[1], [WIDTH - 1, WIDTH], [WIDTH + 1, 2 * WIDTH], [1500, 701]])
+def test_who_knows_what_is_to_be_proven_keeps_no_more(sizes: list[int]) -> None:
+    leaves = [hash_leaf(b"leaf %d" % number) for number in range(1501)]
+    everything, few = Tiles(), Tiles(proving=sizes)
+    wanted = {0, 1, 255, 256, 600, 1499}
+    for number, leaf in enumerate(leaves):
+        if number in wanted:
+            few.keep()
+        everything.add(leaf)
+        few.add(leaf)
+    asked = [(index, size) for size in sizes for index in wanted if index < size]
+    assert [few.proof(*one) for one in asked] == [everything.proof(*one) for one in asked]
+    with pytest.raises(OSError, match="no such tile"):
+        few.proof(3 * WIDTH, 1501)
+
+
+def test_a_proof_out_of_a_long_log_takes_little_memory() -> None:
+    leaf, count = bytes(32), 200 * WIDTH
+    tiles = Tiles(proving=[count])
+    tracemalloc.start()
+    for number in range(count):
+        if number == count // 3:
+            tiles.keep()
+        tiles.add(leaf)
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert tiles.proof(count // 3, count)
+    assert held < 32 * count / 20  # of 32 bytes a leaf
 
 
 @pytest.mark.parametrize("count", [0, 1, WIDTH - 1, WIDTH, WIDTH + 1, COUNT])
