@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey, MLKEM768PublicKey
@@ -62,7 +63,7 @@ class HybridRecipient:
         if len(self.key) != KEY_BYTES:
             raise SealError(f"the recipient is not a key of {KEY_BYTES} bytes", hint="copy it all")
         try:
-            self._public()
+            _public(self.key)
             weak = is_weak(self.key[MLKEM_KEY_BYTES:])
         except ValueError:
             weak = True
@@ -82,14 +83,8 @@ class HybridRecipient:
 
     def wrap(self, file_key: bytes) -> Stanza:
         """Wrap the file key under a fresh encapsulation."""
-        sealed = _SUITE.encrypt(file_key, self._public(), info=_INFO)
+        sealed = _SUITE.encrypt(file_key, _public(self.key), info=_INFO)
         return Stanza((KIND, encode_base64(sealed[:SHARE_BYTES]).decode()), sealed[SHARE_BYTES:])
-
-    def _public(self) -> MLKEM768X25519PublicKey:
-        return MLKEM768X25519PublicKey(
-            MLKEM768PublicKey.from_public_bytes(self.key[:MLKEM_KEY_BYTES]),
-            X25519PublicKey.from_public_bytes(self.key[MLKEM_KEY_BYTES:]),
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,3 +142,12 @@ class HybridIdentity:
             MLKEM768PrivateKey.from_seed_bytes(grown[:64]),
             X25519PrivateKey.from_private_bytes(grown[64:]),
         )
+
+
+@lru_cache(64)  # of a policy's authorities and epochs, for each shot
+def _public(key: bytes) -> MLKEM768X25519PublicKey:
+    """Return a public key with its matrix expanded; raises ValueError where it is none."""
+    return MLKEM768X25519PublicKey(
+        MLKEM768PublicKey.from_public_bytes(key[:MLKEM_KEY_BYTES]),
+        X25519PublicKey.from_public_bytes(key[MLKEM_KEY_BYTES:]),
+    )

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from dataclasses import dataclass
+from functools import lru_cache
 
 from cryptography.hazmat.primitives.asymmetric.ec import (
     ECDH,
@@ -79,7 +80,7 @@ class HybridTaggedRecipient:
     def __post_init__(self) -> None:
         if len(self.key) != MLKEM_KEY_BYTES + POINT_BYTES:
             raise _not_a_key(MLKEM_KEY_BYTES + POINT_BYTES)
-        self._mlkem()
+        _mlkem(self.key)
         _point(self.key[MLKEM_KEY_BYTES:])
 
     @property
@@ -93,7 +94,7 @@ class HybridTaggedRecipient:
     def wrap(self, file_key: bytes) -> Stanza:
         """Wrap the file key under a fresh encapsulation."""
         point = self.key[MLKEM_KEY_BYTES:]
-        secret, share = self._mlkem().encapsulate()
+        secret, share = _mlkem(self.key).encapsulate()
         ephemeral = generate_private_key(SECP256R1())
         own = ephemeral.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
         exchanged = ephemeral.exchange(ECDH(), _point(point))
@@ -101,12 +102,6 @@ class HybridTaggedRecipient:
         key, nonce = schedule(both, _info(HYBRID_KIND))
         body = ChaCha20Poly1305(key).encrypt(nonce, file_key, None)
         return _stanza(HYBRID_KIND, share + own, point, body)
-
-    def _mlkem(self) -> MLKEM768PublicKey:
-        try:
-            return MLKEM768PublicKey.from_public_bytes(self.key[:MLKEM_KEY_BYTES])
-        except ValueError:
-            raise _INVALID from None
 
 
 def schedule(secret: bytes, info: bytes) -> tuple[bytes, bytes]:
@@ -148,6 +143,15 @@ def _info(kind: str) -> bytes:
     return b"age-encryption.org/" + kind.encode()
 
 
+@lru_cache(64)  # of a policy's authorities and epochs, for each shot
+def _mlkem(key: bytes) -> MLKEM768PublicKey:
+    try:
+        return MLKEM768PublicKey.from_public_bytes(key[:MLKEM_KEY_BYTES])
+    except ValueError:
+        raise _INVALID from None
+
+
+@lru_cache(64)
 def _point(key: bytes) -> EllipticCurvePublicKey:
     try:
         return EllipticCurvePublicKey.from_encoded_point(SECP256R1(), key)

@@ -15,7 +15,7 @@ any other refuses it, so that no bit of the file can change unseen.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
 
@@ -94,19 +94,20 @@ class Header:
     content: str = "shot"
     """What it holds, ``shot`` or ``originals``: a warrant is for one of them."""
 
-    def encode(self) -> bytes:
-        """Return the bytes of ``header.json``."""
-        fields = asdict(self)
+    @cached_property
+    def encoded(self) -> bytes:
+        """The bytes of ``header.json``."""
+        values = {one.name: getattr(self, one.name) for one in fields(self)}
         if self.format < 3:
-            del fields["content"]
+            del values["content"]
         if self.format == 1:
-            del fields["taken"]
-        return canonical(fields)
+            del values["taken"]
+        return canonical(values)
 
     @cached_property
     def digest(self) -> bytes:
         """SHA-256 of ``header.json``: binds each of the secrets to this header."""
-        return hashlib.sha256(self.encode()).digest()
+        return hashlib.sha256(self.encoded).digest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +142,7 @@ def format_of(content: str, key: SigningKey | DayKeys) -> int:
 
 def write_container(header: Header, parts: dict[str, bytes], key: SigningKey | DayKeys) -> bytes:
     """Sign the header and the age files and return the container."""
-    members = {HEADER: header.encode(), **parts}
+    members = {HEADER: header.encoded, **parts}
     members[SUMS] = _sums(members, header.format)
     members[SIGNATURE] = key.sign(members[SUMS])
     return write_zip(members)
@@ -251,7 +252,7 @@ def _read_header(data: bytes) -> Header:
     if wrong := _problem(values):
         raise _foreign(f"in its header {wrong}")
     header = Header(**with_tuples(values))
-    if header.encode() != data:
+    if header.encoded != data:
         raise _foreign("its header is not in canonical form")
     return header
 

@@ -9,12 +9,13 @@ import zlib
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sealshot.runtime.age import age
-from sealshot.runtime.age.x25519 import X25519Identity, X25519Recipient
+from sealshot.runtime.age.x25519 import X25519Identity, X25519Recipient, is_weak
 from sealshot.runtime.errors import SealError
 from sealshot.runtime.seal.keys import PrivateKey, parse_identity
 
@@ -265,6 +266,26 @@ def test_points_of_low_order_are_refused(point: bytes) -> None:
     stanza = age.Stanza(("X25519", age.encode_base64(point).decode()), bytes(32))
     with pytest.raises(SealError, match="low order"):
         KEY.unwrap(stanza)
+
+
+def test_no_other_point_has_a_secret_that_anyone_knows() -> None:
+    """Those that are known are those whose exchange OpenSSL refuses, in each way to write them."""
+    private = X25519PrivateKey.from_private_bytes(KEY.key)
+    near = [
+        number % 2**256 for edge in (0, 2**255, 2**256) for number in range(edge - 40, edge + 40)
+    ]
+    written = [number.to_bytes(32, "little") for number in near]
+    written += [point[:-1] + bytes([point[-1] ^ 0x80]) for point in LOW_ORDER]
+    refused = 0
+    for point in written:
+        try:
+            private.exchange(X25519PublicKey.from_public_bytes(point))
+            weak = False
+        except ValueError:
+            weak = True
+        assert is_weak(point) == weak
+        refused += weak
+    assert refused == 22  # each edge has some twice
 
 
 @given(st.binary(max_size=400))

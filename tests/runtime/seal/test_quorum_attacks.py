@@ -162,7 +162,7 @@ def test_what_is_made_to_fit_lacks_the_signature(classical, tally) -> None:
     for hour in ("2026-11-22T00", "2999-12-31T23"):
         header = dataclasses.replace(container.header, hour=hour)
         for key in (None, stranger):
-            forged = rebuilt({**container.parts, HEADER: header.encode()}, key)
+            forged = rebuilt({**container.parts, HEADER: header.encoded}, key)
             tally.refused("a header changed, all made to fit", partial(read_container, forged))
     forged = rebuilt(container.parts, stranger)
     tally.refused("signed by a stranger", partial(read_container, forged))
