@@ -19,6 +19,7 @@ CERTIFICATE_BYTES = DAY_BYTES + KEY_BYTES + SIGNATURE_BYTES
 
 _DAY_KIND = b"sealshot/day-key/1\n"
 _CHECKPOINT_KIND = b"sealshot/checkpoint-key/1\n"
+_LAST_KIND = b"sealshot/last-day/1\n"
 _MANY = 1024
 """Certificates that are not checked twice: of the days of a vault."""
 
@@ -81,6 +82,16 @@ def certify_checkpoints(enrolled: SigningKey, key: VerifyKey) -> bytes:
 def signs_checkpoints(camera: VerifyKey, key: VerifyKey, signature: bytes) -> bool:
     """Whether the enrolled key of a camera signed that."""
     return _verifies(camera, _CHECKPOINT_KIND + key.key, signature)
+
+
+def certify_last(enrolled: SigningKey, day: str) -> bytes:
+    """Return the signature that says: this is the last day that has a key of its own."""
+    return enrolled.sign(_LAST_KIND + day.encode())
+
+
+def is_last(camera: VerifyKey, day: str, signature: bytes) -> bool:
+    """Whether the enrolled key of a camera signed that."""
+    return _verifies(camera, _LAST_KIND + day.encode(), signature)
 
 
 @lru_cache(_MANY)

@@ -26,10 +26,13 @@ from sealshot.runtime.age.age import derive_key
 from sealshot.runtime.errors import SealError
 from sealshot.runtime.files import write_new
 from sealshot.runtime.seal.certificates import (
+    DAY_BYTES,
     Certificate,
     CheckpointKey,
     certify_checkpoints,
     certify_day,
+    certify_last,
+    is_last,
     signs_checkpoints,
 )
 from sealshot.runtime.seal.checkpoint import decode_base64
@@ -46,7 +49,8 @@ SEED_BYTES = 32
 
 _DAYS_LIMIT = 4 * 1024 * 1024  # bytes; fifteen years take 0.5 MB
 _DAY_INFO, _NEXT_INFO = b"sealshot/key of the day/1", b"sealshot/seed of the next day/1"
-_CHECKPOINTS = "checkpoint"
+_CHECKPOINTS, _LAST = "checkpoint", "last"
+_HEAD_LINES = 3
 _FIRST = date(1970, 1, 1)
 _AGAIN = "`sealshot camera enrol DIR --again OLD.pub` gives the camera new keys"
 
@@ -119,15 +123,12 @@ class DayKeys:
         except (SealError, ValueError, IndexError) as error:
             raise _damaged(folder) from error
         certificate = self._line(_CHECKPOINTS)
-        if not self._days.endswith(b"\n"):  # cut short: it would end the camera on a later day
-            raise _damaged(folder)
         if not signs_checkpoints(self.verify_key, checkpoints.verify_key, certificate):
             raise _damaged(folder)
         self.checkpoint_key = CheckpointKey(checkpoints, self.verify_key, certificate)
         try:
-            last = self._days.rsplit(b"\n", 2)[-2].partition(b" ")[0].decode()
-            self.last = date.fromisoformat(last).isoformat()
-        except ValueError as error:
+            self.last = self._whole_to()
+        except (ValueError, IndexError) as error:
             raise _damaged(folder) from error
         self.today = self._of(self._seed)
 
@@ -178,6 +179,17 @@ class DayKeys:
         finally:
             os.close(fd)
 
+    def _whole_to(self) -> str:
+        """Return the last day; raises ValueError where one is missing: its key would not turn."""
+        *lines, rest = self._days.split(b"\n")
+        first, last = (
+            date.fromisoformat(lines[at][:DAY_BYTES].decode()) for at in (_HEAD_LINES, -1)
+        )
+        signed = is_last(self.verify_key, f"{last}", self._line(f"{_LAST} {last}"))
+        if rest or not signed or len(lines) - _HEAD_LINES != (last - first).days + 1:
+            raise ValueError("days are missing")
+        return f"{last}"
+
     def _seed_of(self, day: str) -> Seed:
         seed = self._seed
         while seed.day < min(day, self.last):
@@ -209,7 +221,11 @@ def enrol(folder: Path, enrolled: SigningKey, now: datetime, days: int = DAYS_AH
     """
     first = seed = Seed((date.fromisoformat(epoch_of(now, "day")) - _FIRST).days, os.urandom(32))
     checkpoints = SigningKey.generate()
-    certified = [(_CHECKPOINTS, certify_checkpoints(enrolled, checkpoints.verify_key))]
+    last = (_FIRST + timedelta(first.number + days - 1)).isoformat()
+    certified = [
+        (_CHECKPOINTS, certify_checkpoints(enrolled, checkpoints.verify_key)),
+        (f"{_LAST} {last}", certify_last(enrolled, last)),
+    ]
     for _ in range(days):
         certified.append((seed.day, certify_day(enrolled, seed.day, seed.key.verify_key).signature))
         seed = seed.next()

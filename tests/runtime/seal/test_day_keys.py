@@ -330,6 +330,10 @@ DAMAGES = {
     "certificates that end within one": lambda folder: (folder / DAYS).write_bytes(
         (folder / DAYS).read_bytes()[:-2]
     ),
+    "certificates that end with one": lambda folder: without(folder / DAYS, -1),
+    "certificates that end with the first": lambda folder: without(folder / DAYS, slice(4, None)),
+    "certificates without one in between": lambda folder: without(folder / DAYS, -3),
+    "certificates that do not say where they end": lambda folder: without(folder / DAYS, 2),
     "no seed": lambda folder: swap(folder / KEY, b"SEALSHOT-DAY-KEY-1Q", b"SEALSHOT-DAY-KEY-1P"),
     "cut": lambda folder: (folder / KEY).write_bytes((folder / KEY).read_bytes()[:-200]),
 }
@@ -341,6 +345,12 @@ def enrol_over(folder: Path) -> None:
         (folder / name).unlink()
     enrol(folder, SigningKey.generate(), FIRST, days=DAYS_OF_LIFE)
     (folder / KEY).write_bytes(key)
+
+
+def without(path: Path, lines: int | slice) -> None:
+    kept = path.read_bytes().splitlines(keepends=True)
+    del kept[lines]
+    path.write_bytes(b"".join(kept))
 
 
 def swap(path: Path, old: bytes, new: bytes) -> None:

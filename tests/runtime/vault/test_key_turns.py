@@ -16,9 +16,11 @@ import pytest
 from sealshot.runtime.cli.main import main
 from sealshot.runtime.errors import InputError, SealError
 from sealshot.runtime.seal.container import read_container
-from sealshot.runtime.seal.day_keys import DAYS, KEY, DayKeys
+from sealshot.runtime.seal.day_keys import DAYS, KEY, DayKeys, enrol
 from sealshot.runtime.seal.entries import KeyChanged
 from sealshot.runtime.seal.log_lines import entries_of, lines_in
+from sealshot.runtime.seal.party import Party
+from sealshot.runtime.seal.signing import SigningKey
 from sealshot.runtime.seal.times import utc_now
 from sealshot.runtime.vault import caretaker, key_turns
 from sealshot.runtime.vault.keeper import Keeper
@@ -106,12 +108,15 @@ def test_a_camera_that_was_off_goes_on_with_the_key_of_the_day(camera, shot, ori
 
 
 def test_the_last_keys_are_told_while_there_is_time_to_enrol_again(camera, reports) -> None:
-    with camera.keeper():
-        pass
+    with camera.keeper() as keeper:
+        keeper.tick()
     assert not [line for line in reports if "last key" in line]
-    days = camera.file.with_name(DAYS)
-    lines = days.read_bytes().splitlines(keepends=True)
-    days.write_bytes(b"".join(lines[:12]))  # the enrolled key, that of checkpoints, and ten days
+    folder, key = camera.file.parent, SigningKey.generate()
+    for file in (DAYS, KEY):
+        (folder / file).unlink()
+    enrol(folder, key, camera.clock.true, days=10)
+    (folder / "short.pub").write_text(Party("camera", "cam1", key.verify_key).encode(key))
+    camera.vault = camera.vault.with_name("another")
     with camera.keeper() as keeper:
         keeper.tick()
     [told] = [line for line in reports if "last key" in line]
