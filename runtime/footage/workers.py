@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import fcntl
 import importlib
 import io
 import logging
@@ -15,9 +16,10 @@ import multiprocessing
 import os
 import signal
 from collections import Counter, deque
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
 from typing import Any, Protocol
 
 from sealshot.runtime.errors import InputError, SealshotError
@@ -29,6 +31,7 @@ logger = logging.getLogger(__name__)
 DEATHS = 2
 PR_SET_PDEATHSIG = 1
 """See prctl(2): the signal that a process gets when its parent dies."""
+PROCESSORS = Path("/sys/devices/system/cpu")
 LOOK_EVERY_S = 0.5
 KILLED = "it ended its worker, twice: out of memory, or a file that breaks the decoder"
 KILLED_HINT = "watch it alone: `sealshot run FILE ...`"
@@ -212,9 +215,27 @@ def _begin(turn: Any, count: int) -> None:
 
 def _on_one_processor(recording: Recording, work: Work) -> Done:
     """Watch with the threads of one processor: that is what a task is given."""
-    processors = sorted(os.sched_getaffinity(0))
-    os.sched_setaffinity(0, {processors[os.getpid() % len(processors)]})
-    try:
+    with _own_processor():
         return watch_recording(recording, work)
-    finally:
-        os.sched_setaffinity(0, processors)
+
+
+@contextlib.contextmanager
+def _own_processor() -> Iterator[None]:
+    """Bind the caller, and what it starts, to a processor that no other worker is bound to.
+
+    Whose it is says a lock on the processor's folder, which ends with its worker however that ends.
+    Where all are taken the caller runs on any.
+    """
+    allowed = os.sched_getaffinity(0)
+    with contextlib.ExitStack() as opened:
+        for processor in sorted(allowed):
+            folder = os.open(PROCESSORS / f"cpu{processor}", os.O_RDONLY | os.O_CLOEXEC)
+            opened.callback(os.close, folder)
+            with contextlib.suppress(BlockingIOError):
+                fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                os.sched_setaffinity(0, {processor})
+                break
+        try:
+            yield
+        finally:
+            os.sched_setaffinity(0, allowed)

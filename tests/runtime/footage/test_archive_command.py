@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
@@ -21,6 +22,7 @@ from sealshot.runtime.age.x25519 import X25519Identity
 from sealshot.runtime.cli.main import main
 from sealshot.runtime.demo.clip import write_clip
 from sealshot.runtime.errors import InputError
+from sealshot.runtime.footage import workers
 from sealshot.runtime.footage.journal import JOURNAL, Journal
 from sealshot.runtime.footage.recordings import Recording, find_recordings, opened, time_in
 from sealshot.runtime.footage.workers import _RaySays
@@ -238,3 +240,31 @@ def test_recordings_of_a_bucket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         assert Path(path).read_bytes() == b"footage/2026-11-21_10-20-30.mp4"
     with pytest.raises(InputError, match="there is no recording"):
         find_recordings(["s3://bucket/none/*.mp4"])
+
+
+def test_each_worker_of_a_cluster_has_a_processor_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    allowed = os.sched_getaffinity(0)
+    for processor in allowed:
+        (tmp_path / f"cpu{processor}").mkdir()
+    monkeypatch.setattr(workers, "PROCESSORS", tmp_path, raising=False)
+    all_at_once = threading.Barrier(len(allowed) + 1)
+    bound: list[set[int]] = []
+
+    def watch(*_: object) -> None:
+        bound.append(os.sched_getaffinity(0))
+        all_at_once.wait(20)
+
+    monkeypatch.setattr(workers, "watch_recording", watch)
+    recording = Recording("1" * 64, "a", None)
+    threads = [
+        threading.Thread(target=workers._on_one_processor, args=(recording, None))
+        for _ in range(len(allowed) + 1)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    own, left_over = [[one] for one in allowed], sorted(allowed)
+    assert sorted(map(sorted, bound)) == sorted([*own, left_over])
