@@ -22,7 +22,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from sealshot.runtime.files import fsync_folder, write_atomic
+from sealshot.runtime.files import fsync_folder, is_full, write_atomic
 from sealshot.runtime.seal.certificates import Certificate
 from sealshot.runtime.seal.checkpoint import (
     Checkpoint,
@@ -213,7 +213,11 @@ class Log:
             os.ftruncate(self._fd, whole)
             os.fsync(self._fd)
         if not checkpoints or checkpoints[0].size < self._tree.size:
-            self._sign()
+            try:
+                self._sign()
+            except OSError as error:
+                if not is_full(error):  # then with what is appended next
+                    raise
 
     def _resume(self, checkpoint: Checkpoint) -> bool:
         """Go on from the tiles and the lines after them; whether that is what was signed."""

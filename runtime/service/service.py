@@ -62,7 +62,7 @@ class Service:
             reload: gives a new configuration once it is asked for, else None.
 
         Returns:
-            The exit code: 1 where a camera hung, or a recording broke off.
+            The exit code: 1 where a camera hung, a recording broke off, or a stop lost a shot.
         """
         code = 0
         with stop.heeded():

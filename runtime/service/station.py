@@ -79,6 +79,7 @@ class Station:
         self._full: Problem = str
         self._recorded = False
         """Whether it is a recording that was begun."""
+        self._broke_in_stop = False
         self._vault: VaultState | None = None
         self._look_problem = ""
         self._opened: Opened | None = None
@@ -102,8 +103,8 @@ class Station:
 
     @property
     def failed(self) -> bool:
-        """Whether it ended by a failure."""
-        return self._phase == "ended" and bool(self._problem)
+        """Whether it ended by a failure, or lost something as it was stopped."""
+        return self._broke_in_stop or (self._phase == "ended" and bool(self._problem))
 
     @property
     def phase(self) -> Phase:
@@ -195,6 +196,7 @@ class Station:
             return SealshotError(f"a defect: {error!r}", "report it with what is in the log")
         finally:
             self._source, self._full = None, str
+        self._broke_in_stop = self._stop.is_set() and summary.failure is not None
         return summary.failure
 
     def _connect(self, source: Source, stages: Stages, seal: Seal, full: Problem) -> Sequence[Sink]:

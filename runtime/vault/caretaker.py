@@ -82,14 +82,13 @@ class Caretaker:
         self._tick_at = 0.0
 
     def begin(self) -> None:
-        """Finish what a killed run left, and begin to upload.
+        """Finish what a killed run left, and begin to upload; asked again, it does what was left.
 
         Raises:
-            SealError: the log has a newer policy.
             VaultError: something could not be deleted.
             LogError: something could not be logged.
         """
-        self._record.finish(self._rules.policy)
+        self._tick_at = 0.0
         self.tick()  # before anything is logged: what is over may have filled the disk
         if self._uploads:
             self._uploads.start()  # what is over is not sent any more

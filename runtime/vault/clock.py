@@ -124,6 +124,8 @@ class TrustedClock:
 
     def __init__(self, state: Path, clock: Clock | None = None, *, accept: bool = False) -> None:
         self._state, self._clock = state, clock or SystemClock()
+        self._unwritten: _Memory | None = None
+        """What there was no room for in the file: as good, until this process ends."""
         if accept:
             self._remember(self._anchored(self._clock.wall(), believed=True))
 
@@ -189,6 +191,8 @@ class TrustedClock:
         return _Memory(time, boot_id, time, since_boot_s, believed, unproven)
 
     def _recall(self) -> _Memory | None:
+        if self._unwritten:
+            return self._unwritten
         try:
             known = json.loads(self._state.read_text())
             return _Memory(
@@ -210,6 +214,7 @@ class TrustedClock:
             ) from error
 
     def _remember(self, memory: _Memory) -> None:
+        self._unwritten = memory
         known = {
             "time": format_time(memory.time),
             "boot_id": memory.boot_id,
@@ -226,6 +231,7 @@ class TrustedClock:
                 f"cannot write {self._state}: {error.strerror}",
                 hint="check the folder and its free space",
             ) from error
+        self._unwritten = None
 
 
 class RunningClock:

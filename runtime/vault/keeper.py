@@ -7,8 +7,9 @@ alone. With an enrolled camera, a quorum does (see `seal/quorum.py`), and all is
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from contextlib import ExitStack
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -36,6 +37,11 @@ from sealshot.runtime.vault.turns import Turns
 from sealshot.runtime.vault.upload import Delivery, Standing, Uploads
 
 logger = logging.getLogger(__name__)
+
+BEGIN_EVERY_S = 10.0
+"""Where the disk was full when a run began: all objects are looked at."""
+ROOM_S, ROOM_EVERY_S = 30.0, 1.0
+"""How long who ends waits for room, and how often it looks for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +85,8 @@ class Keeper:
         path: folder of the vault; made if it is missing.
         sealing: whom to seal to.
         clock: where time comes from.
-        waits: where the disk is full, sealed shots wait in memory for room (see `backlog.py`): who
-            watches a camera cannot come back later. Otherwise that is an error.
+        waits: where the disk is full, also at the start, sealed shots wait in memory for room (see
+            `backlog.py`): who watches a camera cannot come back later. Otherwise that is an error.
 
     Raises:
         InputError: there is no key for the present epoch, or the vault is that of a camera.
@@ -120,20 +126,56 @@ class Keeper:
             )
             if self._uploads:
                 opened.callback(self._uploads.stop)
-            self._caretaker.begin()
             self._turns: Turns | None = None
             self._key_turns: KeyTurns | None = None
+            self._camera = camera
             if camera:
                 now = self._clock.now()
                 if log and isinstance(camera.key, DayKeys):
                     self._key_turns = KeyTurns(camera.key, log, notices, now)
-                    self._key_turns.take(now, self._clock.earliest())
-                self._record.log_policy(camera.policy, now)
-                if self._sealer:
-                    self._record.log_start(camera.policy, now)
                 if newest := sealing.newest_keys:
                     self._turns = Turns(camera, newest, self._record, notices, now)
+            self._record.finish(rules.policy)
+            self._begun, self._begin_at = False, 0.0
+            self._not_begun: SealshotError | None = None
+            with self._bearing_a_full_disk():
+                self._begin()
             self._opened = opened.pop_all()
+
+    def _begin(self) -> None:
+        """Have vault and log ready for shots, unless they are; asked again, it does what was left.
+
+        Raises:
+            VaultError: the vault cannot be written to.
+            LogError: nor can its log.
+        """
+        if self._begun:
+            return
+        if self._not_begun and time.monotonic() < self._begin_at:
+            raise self._not_begun.with_traceback(None)  # else each time makes it longer
+        try:
+            self._caretaker.begin()
+            now = self._clock.now()
+            if self._key_turns:
+                self._key_turns.take(now, self._clock.earliest())
+            if self._camera:
+                self._record.log_policy(self._camera.policy, now)
+                if self._sealer:
+                    self._record.log_start(self._camera.policy, now)
+        except SealshotError as error:
+            self._not_begun, self._begin_at = error, time.monotonic() + BEGIN_EVERY_S
+            raise
+        self._begun, self._not_begun = True, None
+
+    @contextmanager
+    def _bearing_a_full_disk(self) -> Iterator[None]:
+        """Tell that the disk is full, where shots may wait for room; all else is raised."""
+        try:
+            yield
+        except SealshotError as error:
+            if self._backlog is None or not is_full(error):
+                raise
+            self._notices.tell("full", f"{error.fact} (hint: {error.hint})")
 
     def put(
         self,
@@ -195,27 +237,47 @@ class Keeper:
         self._tell_waiting(self._backlog)
 
     def _store(self, shot: Stored) -> None:
+        self._begin()
         with self._caretaker.room_for(shot):
             self._record.admit(shot.sealed, shot.replaces, shot.times.sealed)
 
     def problem(self) -> str:
         """Return why shots wait for room, and how many; nothing while none does."""
         backlog = self._backlog
-        if backlog is None or backlog.failure is None:
+        failure = backlog.failure or self._not_begun if backlog is not None else None
+        if backlog is None or failure is None:
             return ""
         lost = f", and {len(backlog.lost)} are lost" if backlog.lost else ""
-        return f"{backlog.failure.fact}: sealed shots that wait in memory: {len(backlog)}{lost}"
+        return f"{failure.fact}: sealed shots that wait in memory: {len(backlog)}{lost}"
 
     def settle(self) -> frozenset[str]:
-        """Store what waits for room, one last time; return the ids of the shots that are lost."""
-        if self._backlog is None:
+        """Store what waits for room; return the ids of the shots that are lost.
+
+        Waits for room for ``ROOM_S``, while uploads go on, which may make some. Ctrl-C ends that.
+        """
+        backlog = self._backlog
+        if backlog is None:
             return frozenset()
+        until = time.monotonic() + ROOM_S
         try:
-            self._backlog.retry(at_once=True)
+            self._store_waiting(backlog)
+            if len(backlog):
+                logger.warning("%s; waiting %.0f s for room", self.problem(), ROOM_S)
+            while len(backlog) and time.monotonic() < until:
+                time.sleep(ROOM_EVERY_S)
+                self.tick()
+                self._store_waiting(backlog)
         except SealshotError as error:
             logger.warning("%s", error.fact)
-        self._backlog.give_up()
-        return frozenset(self._backlog.lost)
+        except KeyboardInterrupt:
+            pass
+        backlog.give_up()
+        return frozenset(backlog.lost)
+
+    def _store_waiting(self, backlog: Backlog) -> None:
+        """Store what waits as far as there is room by now."""
+        self._begin_at = 0.0
+        backlog.retry(at_once=True)
 
     def _tell_waiting(self, backlog: Backlog) -> None:
         problem = self.problem()
@@ -243,19 +305,14 @@ class Keeper:
             VaultError: something could not be deleted.
             LogError: something could not be logged.
         """
-        self._turn()
-        if self._backlog is None:
+        with self._bearing_a_full_disk():
+            self._begin()
+            self._turn()
+            if self._backlog is not None:
+                self._backlog.retry()
             self._tend()
-            return
-        self._backlog.retry()
-        try:
-            self._tend()
-        except SealshotError as error:
-            if not is_full(error):
-                raise
-            self._notices.tell("full", f"{error.fact} (hint: {error.hint})")
-        else:
-            self._tell_waiting(self._backlog)
+            if self._backlog is not None:
+                self._tell_waiting(self._backlog)
 
     def _tend(self) -> None:
         """Forget what is over, the key of a day too."""
@@ -265,7 +322,7 @@ class Keeper:
 
     def _turn(self) -> None:
         """Let a new version of the policy take force where an epoch turned."""
-        if self._turns and (sealer := self._turns.take(self._clock.now())):
+        if self._turns and self._begun and (sealer := self._turns.take(self._clock.now())):
             self._sealer = sealer
             self._caretaker.follow(self._turns.camera.policy)
 

@@ -102,12 +102,12 @@ class Record:
             LogError: it could not be logged.
         """
         unlogged = [o for o in self._unlogged if (self._vault.path / o).exists()]
-        self._unlogged = []
         hour, entries = self._hour(now), []
         for object_id in unlogged:
             if digest := self._digest_of_ours(object_id):
                 entries.append(Sealed(hour, object_id, digest, late=1))
         self._append(*entries)
+        self._unlogged = []
         if foreign := len(unlogged) - len(entries):
             logger.warning(
                 "%d objects in the vault were not sealed by this camera: `sealshot vault verify` "
@@ -259,9 +259,9 @@ class Record:
         """
         hour = self._hour(now)
         holds = [HoldStands(hour, w, case, until) for (w, until), case in self._holds.items()]
-        self._seen = Started(hour, FORMAT, policy.digest, len(holds), policy.version)
-        self._append(*holds, self._seen)
-        self._watching = True
+        started = Started(hour, FORMAT, policy.digest, len(holds), policy.version)
+        self._append(*holds, started)
+        self._seen, self._watching = started, True
 
     def log_alive(self, now: datetime) -> None:
         """Log that the camera watches, once in an hour in which nothing else is logged.

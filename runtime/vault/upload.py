@@ -87,11 +87,13 @@ class Uploads:
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Take up what an earlier run left, and begin.
+        """Take up what an earlier run left, and begin, unless it has begun.
 
         Raises:
             VaultError: the spool cannot be made or read.
         """
+        if self._thread:
+            return
         try:
             self._spool.mkdir(exist_ok=True)
             fsync_folder(self._vault.path)

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from sealshot.runtime.errors import VaultError
 from sealshot.runtime.pipeline.settings import Settings
 from sealshot.runtime.pipeline.sinks import Beat
 from sealshot.runtime.service.config import Camera, Config
@@ -38,6 +39,8 @@ class Cameras:
         self.watches: list[str] = []
         self.recorded: dict[str, Exception] = {}
         """Recordings, and what they break off with."""
+        self.losing: set[str] = set()
+        """Those whose shots find no room as they are stopped."""
         self.lock = threading.Lock()
 
     def run(self, settings, sealing, vault, *, picture, stop, connect):
@@ -57,7 +60,8 @@ class Cameras:
                 sink.beat(Beat(0.0, (), due, 1))
             due = ()
             time.sleep(0.01)
-        return SimpleNamespace(failure=None)
+        lost = VaultError("shots are lost") if settings.source in self.losing else None
+        return SimpleNamespace(failure=lost)
 
     def opener(self, camera: Camera) -> Opened:
         assert camera.source is not None

@@ -93,6 +93,16 @@ def test_a_stop_ends_all_and_is_told(served) -> None:
     assert {camera.phase for camera in read_state(served.file).cameras} == {"stopped"}
 
 
+def test_a_stop_that_loses_shots_is_a_failure(served, cameras) -> None:
+    cameras.losing.add("b")
+    service = served(config("a", "b"))
+    until(lambda: phases(service) == {"a": "running", "b": "running"})
+    served.stop.set()
+    until(lambda: served.codes)
+    assert served.codes == [1]
+    assert wrongs(read_state(served.file)) == ["b: shots are lost"]
+
+
 def test_a_camera_that_hangs_ends_the_service_once_the_others_are_sealed(
     served, cameras, monkeypatch
 ) -> None:

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from sealshot.runtime.errors import VaultError
+from sealshot.runtime.errors import SealshotError, VaultError
 from sealshot.runtime.seal import log as log_module
-from sealshot.runtime.seal.entries import Alive, Sealed
+from sealshot.runtime.seal.checkpoint import checkpoint_path
+from sealshot.runtime.seal.entries import Alive, Sealed, Started
 from sealshot.runtime.seal.log_lines import entries_of, lines_in
 from sealshot.runtime.seal.party import read_party
 from sealshot.runtime.seal.payload import Origin, Times
@@ -20,6 +21,7 @@ from sealshot.runtime.seal.times import utc_now
 from sealshot.runtime.types import Shot
 from sealshot.runtime.vault import backlog as module
 from sealshot.runtime.vault import caretaker
+from sealshot.runtime.vault import keeper as keeping
 from sealshot.runtime.vault.backlog import Backlog, Stored
 from sealshot.runtime.vault.keeper import Keeper
 from sealshot.runtime.vault.logged import read_logged
@@ -44,6 +46,8 @@ class Disk:
 @pytest.fixture(autouse=True)
 def each_look_tries(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "RETRY_EVERY_S", 0.0)
+    monkeypatch.setattr(keeping, "BEGIN_EVERY_S", 0.0)
+    monkeypatch.setattr(keeping, "ROOM_S", 0.0)
 
 
 def a_shot(name: str, replaces: str | None = None, size: int = 100) -> Stored:
@@ -197,6 +201,69 @@ def test_what_finds_no_room_to_the_end_is_lost_and_named(
     with Keeper(vault, parties.sealing()):
         pass
     assert kept_by_log(vault, parties) == {kept}
+
+
+@pytest.mark.parametrize("before", ["nothing", "a run", "a run that was killed as it logged"])
+def test_who_starts_on_a_full_disk_keeps_people_in_memory_until_it_has_room(
+    small_disk: Path,
+    parties,
+    shot: Shot,
+    origin: Origin,
+    reports: list[str],
+    before: str,
+) -> None:
+    vault, kept = small_disk / "vault", set()
+    vault.mkdir()
+    if before != "nothing":
+        with Keeper(vault, parties.sealing()) as keeper:
+            kept = {keeper.put(shot, origin)}
+            signed = checkpoint_path(vault / LOG).read_bytes()
+            kept.add(keeper.put(shot, origin))
+        if "killed" in before:
+            checkpoint_path(vault / LOG).write_bytes(signed)
+    free = fill(small_disk)
+    with Keeper(vault, parties.sealing(), waits=True) as keeper:
+        keeper.tick()
+        assert "No space left on device" in keeper.problem()
+        waiting = {keeper.put(shot, origin) for _ in range(3)}
+        assert "wait in memory: 3" in keeper.problem()
+        assert {found.id for found in list_objects(vault)} == kept
+        free()
+        keeper.tick()
+        assert keeper.problem() == ""
+        kept |= waiting | {keeper.put(shot, origin)}
+    assert {found.id for found in list_objects(vault)} == kept
+    assert kept_by_log(vault, parties) == kept
+    entries = list(entries_of(lines_in(vault / LOG)))
+    assert sum(isinstance(entry, Started) for entry in entries) == 1 + (before != "nothing")
+    assert len([report for report in reports if "No space left" in report]) == 1
+
+
+def test_a_recording_does_not_start_on_a_full_disk(small_disk: Path, parties) -> None:
+    (small_disk / "vault").mkdir()
+    fill(small_disk)
+    with pytest.raises(SealshotError, match="No space left"):
+        Keeper(small_disk / "vault", parties.sealing())
+
+
+def test_who_ends_waits_for_room(
+    small_disk: Path, parties, shot: Shot, origin: Origin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vault, slept = small_disk / "vault", []
+    monkeypatch.setattr(keeping, "ROOM_S", 60.0)
+    with Keeper(vault, parties.sealing(), waits=True) as keeper:
+        free = fill(small_disk)
+        waiting = keeper.put(shot, origin)
+
+        def sleep(seconds: float) -> None:
+            slept.append(seconds)
+            if len(slept) == 3:
+                free()
+
+        monkeypatch.setattr(keeping.time, "sleep", sleep)
+        assert keeper.settle() == frozenset()
+    assert len(slept) == 3
+    assert kept_by_log(vault, parties) == {waiting}
 
 
 def full(*_: object) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import random
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from sealshot.runtime.errors import InputError, VaultError
+from sealshot.runtime.vault import clock as clock_module
 from sealshot.runtime.vault.clock import LONGEST_OFF, TOLERANCE, SystemClock, TrustedClock
 
 START = datetime(2026, 11, 21, 12, tzinfo=timezone.utc)
@@ -254,3 +256,25 @@ def test_what_was_off_in_truth_is_borne_out_by_running(tmp_path: Path) -> None:
         clock.run(4.5 * D)
         friday = TrustedClock(state, clock).now()
         assert (friday.time, friday.earliest, friday.warning) == (clock.wall(), clock.wall(), "")
+
+
+def test_a_jump_is_found_also_while_there_is_no_room_to_remember(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = FakeClock()
+    trusted = TrustedClock(tmp_path / "clock", clock)
+    with monkeypatch.context() as patched:
+        patched.setattr(clock_module, "write_atomic", full)
+        with pytest.raises(VaultError):
+            trusted.now()
+        clock.jump(2 * D)
+        assert "48 hours ahead" in trusted.peek().warning
+        clock.jump(-2 * D)
+        clock.run(H)
+    assert trusted.now().warning == ""
+    clock.jump(2 * D)
+    assert "48 hours ahead" in TrustedClock(tmp_path / "clock", clock).peek().warning
+
+
+def full(*_: object) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
