@@ -18,10 +18,7 @@ trap 'rm -rf "$work"' EXIT
 export PYTHONUNBUFFERED=1 XDG_CACHE_HOME=${XDG_CACHE_HOME:-$work/cache} PYTHONDONTWRITEBYTECODE=1
 
 if ! python3 -c 'import sealshot.kernels' 2>/dev/null; then
-    mkdir "$work/sealshot-0.dist-info" # so that results name the version
-    printf 'Metadata-Version: 2.1\nName: sealshot\nVersion: %s\n' \
-        "$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)" >"$work/sealshot-0.dist-info/METADATA"
-    export PYTHONPATH=$root/.package:$work${PYTHONPATH:+:$PYTHONPATH}
+    export PYTHONPATH=$root/.package${PYTHONPATH:+:$PYTHONPATH}
 fi
 
 failed=0

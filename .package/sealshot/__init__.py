@@ -59,15 +59,11 @@ __all__ = [
     "watch",
 ]
 
-__version__: str
+__version__ = "0.2.0"
 
 
 def __getattr__(name: str) -> Any:
     """Load what is asked for: all of it at once would take longer than all else at the start."""
-    if name == "__version__":
-        from importlib.metadata import version
-
-        return version("sealshot")
     if name in __all__:
         from sealshot.runtime import api
 

@@ -11,7 +11,9 @@ from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-TOOLS = ("sealshot", "numpy", "onnxruntime", "opencv-python-headless")
+from sealshot import __version__
+
+TOOLS = ("numpy", "onnxruntime", "opencv-python-headless")
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ def environment(tools: Sequence[str] = ()) -> Environment:
         machine=machine(),
         cores=len(os.sched_getaffinity(0)),
         load_1min=round(os.getloadavg()[0], 2),
-        versions={"python": platform.python_version()}
+        versions={"python": platform.python_version(), "sealshot": __version__}
         | {tool: _version(tool) for tool in (*TOOLS, *tools)},
     )
 

@@ -19,6 +19,9 @@ from sealshot.runtime.cli.terminal import say
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.seal.times import parse_duration, parse_time
 
+MISSING = "the following arguments are required: "
+"""How argparse says so."""
+
 
 class _ReachedError(Exception):
     """A command came as far as its arguments, and nothing else is wanted of it."""
@@ -56,8 +59,10 @@ class Arguments(argparse.ArgumentParser):
         return super().parse_args(args, namespace)
 
     def error(self, message: str) -> NoReturn:
-        """Raise InputError; argparse would print and exit."""
-        raise InputError(message, hint=self._hint())
+        """Raise InputError; argparse would print and exit. Where something is missing, show all."""
+        way = self._synopsis() if message.startswith(MISSING) else ""
+        hint = f"{way} (`{self.prog} --help` says more)" if way else self._hint()
+        raise InputError(message, hint=hint)
 
     def only_one(self, given: argparse.Namespace, *options: str) -> None:
         """Raise InputError unless exactly one of these options, ``--so``, is given."""
@@ -71,6 +76,14 @@ class Arguments(argparse.ArgumentParser):
 
     def _hint(self) -> str:
         return f"`{self.prog} --help` shows the usage"
+
+    def _synopsis(self) -> str:
+        """Return the first of the ways to call this command that the usage begins with."""
+        ways, _, _ = (self.usage or "").strip().removeprefix("usage:").partition("\n\n")
+        for way in re.split(r"^ *(?=sealshot )", ways, flags=re.MULTILINE):
+            if f"{way} ".startswith(f"{self.prog} "):
+                return " ".join(way.split())
+        return ""
 
 
 class _Help(argparse.Action):
@@ -218,6 +231,9 @@ def run_action(
     if argv and argv[0] in actions:
         return actions[argv[0]](argv[1:])
     arguments = Arguments(command, usage)
+    if not argv and not _only_wanted.get():
+        hint = f"one of {', '.join(actions)}: `sealshot {command} --help` says more"
+        raise InputError(f"{MISSING}ACTION", hint=hint)
     arguments.add_argument("action", metavar="ACTION", choices=tuple(actions))
     arguments.parse_args(argv[:1])
     raise AssertionError("unreachable: parse_args raised")

@@ -49,8 +49,6 @@ def check(file: Path, tries: Tries) -> list[Problem]:
     except ConfigError as error:
         return error.problems
     found, config = reading.problems, reading.config
-    if config is None:
-        return found
     rules = _rules(config, file.parent, reading.wrong)
     found += [Problem(line_of(text, where), *words) for where, *words in rules]
     for name, camera in config.camera.items():

@@ -14,7 +14,7 @@ import msgspec
 from msgspec.structs import fields
 
 from sealshot.runtime.errors import InputError
-from sealshot.runtime.service.config import Config, Name
+from sealshot.runtime.service.config import Camera, Config, Name
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -51,8 +51,8 @@ class ConfigError(InputError):
 class Reading:
     """What was read of a file that may be wrong."""
 
-    config: Config | None
-    """Of what is right in it; what is needed and wrong is ``STAND_IN``. None without a camera."""
+    config: Config
+    """Of what is right in it; what is needed and wrong is ``STAND_IN``."""
     wrong: frozenset[Where]
     """Keys that are there and wrong, that are none, or that are needed and missing."""
     problems: list[Problem]
@@ -65,7 +65,7 @@ def decode(text: str) -> Config:
         ConfigError: it is no TOML, or has a key or a value that is none.
     """
     reading = read(text)
-    if reading.problems or reading.config is None:
+    if reading.problems:
         raise ConfigError(reading.problems)
     return reading.config
 
@@ -83,15 +83,19 @@ def read(text: str) -> Reading:
     found = list(_wrong(table, Config, ()))
     for where, *_ in found:
         _take_out(table, where)
-    for (*place, key), *_ in list(_wrong(table, Config, ())):  # what is needed
+    for (*place, key), *_ in list(_wrong(table, _Loose, ())):  # what is needed
         _table_at(table, place)[key] = STAND_IN
-    try:
-        config = msgspec.convert(table, Config)
-    except msgspec.ValidationError:
-        config = None
-    problems = [Problem(line_of(text, where), *words) for where, *words in found]
+    config = msgspec.convert(table, _Loose)
+    all_found = [*found, *_wrong_names(config)]
+    problems = [Problem(line_of(text, where), *words) for where, *words in all_found]
     problems.sort(key=lambda problem: problem.line)
     return Reading(config, frozenset(where for where, *_ in found), problems)
+
+
+class _Loose(Config, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A configuration that may have no camera, and cameras whose names are none."""
+
+    camera: dict[str, Camera] = msgspec.field(default_factory=dict)
 
 
 def _take_out(table: Any, where: Where) -> None:
@@ -157,15 +161,17 @@ def _wrong(table: Mapping[str, Any], kind: Any, where: Where) -> Iterator[tuple[
 
 
 def _wrong_value(value: Any, kind: Any, here: Where) -> Iterator[tuple[Any, ...]]:
-    inner, origin = _struct_in(kind), get_origin(_bare(kind))
+    inner, origin, name = _struct_in(kind), get_origin(_bare(kind)), ".".join(map(str, here))
     if inner is not None and isinstance(value, dict) and origin is not tuple:
         if origin is not dict:
             yield from _wrong(value, inner, here)
             return
-        if value and all(isinstance(part, dict) for part in value.values()):
-            for key, part in value.items():
-                yield from _wrong_name(key, kind, (*here, key))
+        for key, part in value.items():
+            if isinstance(part, dict):
                 yield from _wrong(part, inner, (*here, key))
+            else:
+                yield (*here, key), f"{name}: it takes {takes(kind)}{_not(part)}", ""
+        if value:
             return
     if inner is not None and origin is tuple and _are_tables(value):
         for number, part in enumerate(value):
@@ -174,7 +180,7 @@ def _wrong_value(value: Any, kind: Any, here: Where) -> Iterator[tuple[Any, ...]
     try:
         msgspec.convert(value, kind)
     except msgspec.ValidationError:
-        yield here, f"{'.'.join(map(str, here))}: it takes {takes(kind)}{_not(value)}", ""
+        yield here, f"{name}: it takes {takes(kind)}{_not(value)}", ""
 
 
 def takes(kind: Any) -> str:
@@ -203,11 +209,12 @@ def _not(value: object) -> str:
     return f", not {value}" if isinstance(value, int | float) else ""
 
 
-def _wrong_name(key: str, kind: Any, here: Where) -> Iterator[tuple[Any, ...]]:
-    try:
-        msgspec.convert(key, get_args(_bare(kind))[0])
-    except msgspec.ValidationError:
-        yield here, f"'{key}' is no name", takes(Name)
+def _wrong_names(config: Config) -> Iterator[tuple[Where, str, str]]:
+    for key in config.camera:
+        try:
+            msgspec.convert(key, Name)
+        except msgspec.ValidationError:
+            yield ("camera", key), f"'{key}' is no name", takes(Name)
 
 
 def _bare(kind: Any) -> Any:

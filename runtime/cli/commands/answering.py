@@ -115,7 +115,8 @@ def answer_request(
         note(
             "--again answers once more for shots that were answered for, as when an answer was lost"
         )
-    note(f"{len(answered.shots)} of {len(containers)} answered for case {warrant.case}")
+    alone = "" if answered.shots else f"; {given.output} has the reasons alone"
+    note(f"{len(answered.shots)} of {len(containers)} answered for case {warrant.case}{alone}")
     return 2 if answered.refusals else 0
 
 

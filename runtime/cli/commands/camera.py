@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
@@ -195,6 +197,24 @@ def read_camera(policy_file: Path) -> Camera:
         if party.verify_key == key.verify_key:
             return Camera(party.name, key, policy)
     raise InputError(f"there is no .pub file of {folder / KEY}", hint="enrol the camera anew")
+
+
+def check_turning(policy_file: Path) -> None:
+    """Check that this user may write what turns in the folder of a camera: its key, its policy.
+
+    Raises:
+        InputError: it may not. Of a folder that is none :func:`read_camera` says so.
+    """
+    folder = policy_file.parent
+    with suppress(OSError):
+        turns = has_day_keys((folder / KEY).read_bytes())
+        for path in (folder / KEY, folder) if turns else ():
+            if not os.access(path, os.W_OK, effective_ids=True):
+                raise InputError(
+                    f"this user may not write {path}: there the keys of days that are over are "
+                    "destroyed, and new versions of the policy kept",
+                    hint="let it belong to the user of the service, who is also to run --check",
+                )
 
 
 def _read_key(folder: Path) -> SigningKey | DayKeys:

@@ -9,6 +9,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from sealshot.runtime.cli.arguments import (
+    MISSING,
     Arguments,
     duration,
     file_in_folder,
@@ -110,7 +111,7 @@ def main(argv: list[str]) -> int:
     add("--upload")
     add("--after-upload", choices=("keep", "delete"))
     add("--clock-is-right", action="store_true")
-    add("--vault", type=Path, required=True)
+    add("--vault", type=Path)
     add("--emit", choices=("end", "timely", "live"), default="end")
     add("--within", type=seconds, default=5.0)
     add("--clip", type=seconds, default=0.0)
@@ -126,6 +127,14 @@ def main(argv: list[str]) -> int:
     add("--start-time", type=start_time)
     add("--json", action="store_true")
     given = arguments.parse_args(argv)
+    needed = {
+        "SOURCE": given.source or given.source_file,
+        "--policy or --to": given.policy or given.to,
+        "--vault": given.vault,
+    }
+    missing = [name for name, value in needed.items() if value is None]
+    if len(missing) > 1 or given.vault is None:
+        arguments.error(MISSING + ", ".join(missing))
     if not 0 <= given.margin <= 5:
         raise InputError(
             f"a margin of {given.margin} is not between 0 and 5", hint="leave --margin out for 0.5"

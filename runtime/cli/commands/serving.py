@@ -13,7 +13,8 @@ from pathlib import Path
 from types import FrameType
 from typing import TypeVar, overload
 
-from sealshot.runtime.cli.arguments import duration, size
+from sealshot.runtime.cli.arguments import duration, output_folder, size
+from sealshot.runtime.cli.commands.camera import check_turning
 from sealshot.runtime.cli.commands.sealing import open_delivery, sealing_for
 from sealshot.runtime.cli.commands.styles import beside_a_watch, style
 from sealshot.runtime.cli.terminal import fail, say
@@ -106,12 +107,16 @@ class Cameras:
             yield "hwaccel", lambda: check_hwaccel(device, self._source(camera), sandbox=False)
         if camera.policy or camera.to:
             yield "policy" if camera.policy else "to", lambda: self._sealing(camera, alone=True)
+        if policy := camera.policy:
+            yield "policy", lambda: check_turning(in_folder(self._base, policy))
+        yield "vault", lambda: _writable(in_folder(self._base, camera.vault))
         yield "upload" if camera.upload else "upload_file", lambda: self._delivery(camera)
         if camera.quota:
             yield "quota", lambda: _value(size, camera.quota)
         if camera.retention:
             yield "retention", lambda: _value(duration, camera.retention)
         if (public := camera.public) is not None:
+            yield "public.folder", lambda: _writable(in_folder(self._base, public.folder))
             yield "public.style", lambda: self._hiding(camera, public)
             if public.quota:
                 yield "public.quota", lambda: _value(size, public.quota)
@@ -176,6 +181,10 @@ class Cameras:
         if camera.upload_file:
             url = read_secret(camera.upload_file, self._base, "the address")
         return open_delivery(url, camera.after_upload)
+
+
+def _writable(folder: Path) -> None:
+    _value(output_folder, str(folder))
 
 
 @overload

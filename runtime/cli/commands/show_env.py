@@ -9,6 +9,7 @@ from pathlib import Path
 
 import onnxruntime as ort
 
+from sealshot import __version__
 from sealshot.boards import detect
 from sealshot.kernels.driver import open_device
 from sealshot.kernels.errors import DeviceError
@@ -32,7 +33,6 @@ example:
 """
 
 PACKAGES = (
-    "sealshot",
     "numpy",
     "onnxruntime",
     "opencv-python-headless",
@@ -68,7 +68,7 @@ def collect() -> dict[str, str]:
         "processor": processor(),
         "processors": f"{processors()} of {os.cpu_count()}",
     }
-    facts |= {name: _version(name) for name in PACKAGES}
+    facts |= {"sealshot": __version__} | {name: _version(name) for name in PACKAGES}
     facts["onnxruntime providers"] = ", ".join(ort.get_available_providers())
     facts |= _devices()
     facts |= {f"score {name}": _model(name) for name in SCORES}

@@ -9,6 +9,8 @@ import cv2
 import numpy as np
 import pytest
 
+import sealshot
+from sealshot.benchmarks.conditions.environment import environment
 from sealshot.runtime.cli import main as cli
 from sealshot.runtime.errors import SealshotError
 
@@ -95,10 +97,32 @@ def test_a_wrong_option_is_named_before_what_is_missing(capsys, argv, fact, hint
     assert hint in second
 
 
-def test_version(capsys):
+@pytest.mark.parametrize(
+    ("argv", "missing", "way"),
+    [
+        (["run"], "SOURCE, --policy or --to, --vault", "SOURCE --policy FILE --vault DIR"),
+        (["run", "x.mp4"], "--policy or --to, --vault", "SOURCE --policy FILE --vault DIR"),
+        (["run", "x.mp4", "--to", "age1"], "--vault", "SOURCE --policy FILE --vault DIR"),
+        (["custodian", "answer", "."], "--warrant, --policy, -o, --keys", "--keys DIR -o FILE"),
+        (["policy", "new"], "authorities, --quorum", "--epoch-keys DIR|URL [--epoch day|hour] -o"),
+        (["vault"], "ACTION", "one of list, verify, "),
+    ],
+)
+def test_what_is_missing_is_named_all_of_it_and_how_it_is_given(capsys, argv, missing, way):
+    code, out, err = call(capsys, *argv)
+    assert (code, out) == (2, "")
+    first, second = err.splitlines()
+    assert first.startswith(f"error: the following arguments are required: {missing}")
+    assert way in second
+
+
+def test_version(capsys, monkeypatch):
+    """Its own, also where what is installed of it says that it is another one."""
+    monkeypatch.setattr("importlib.metadata.version", lambda _: "0.1.0")
     code, out, _ = call(capsys, "--version")
-    assert code == 0
-    assert out.startswith("sealshot ")
+    assert (code, out) == (0, f"sealshot {sealshot.__version__}\n")
+    assert sealshot.__version__ > "0.1"
+    assert environment().versions["sealshot"] == sealshot.__version__
 
 
 def test_no_file_gets_the_number_of_a_standard_stream_that_is_closed():

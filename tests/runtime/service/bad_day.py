@@ -4,9 +4,11 @@
 
 A real `sealshot serve` watches a network camera for a quorum, and tells a real broker, on a disk of
 its own of 8 MB. It is killed; the camera goes and comes back; the broker goes and comes back; the
-disk is full and has room again; it is stopped. After each of them it has to be told where it is
-looked for (log, status), and people have to be sealed again. Whoever is seen while the disk is full
-has to be in the vault once it has room. In the end the vault has to be whole by its log.
+disk is full, it is killed and started on it, and has room again; it is stopped, once more on a full
+disk. After each of them it has to be told where it is looked for (log, status, exit code), and
+people have to be sealed again. Whoever is seen while the disk is full, after a start too, has to be
+in the vault once it has room; a stop without room has to fail. In the end the vault has to be whole
+by its log.
 """
 
 from __future__ import annotations
@@ -113,9 +115,26 @@ class Scene:
         _until("people", lambda: self.sealed() >= before + 2)
 
     def waiting(self) -> int:
-        """Return how many shots wait for room, by the status."""
-        found = re.search(r"wait in memory: (\d+)", self.status())
-        return int(found[1]) if found else 0
+        """Return how many shots wait for room, by the status of the service that runs."""
+        status = self.status()
+        found = re.search(r"wait in memory: (\d+)", status)
+        return int(found[1]) if found and json.loads(status)["pid"] == self.service.pid else 0
+
+    def fill(self) -> Callable[[], None]:
+        """Fill the disk; return what frees it."""
+        filler = self.root / "disk" / "filler"
+        with filler.open("wb", buffering=0) as file:
+            try:
+                while file.write(bytes(4096)):
+                    pass
+            except OSError:
+                pass
+        return filler.unlink
+
+    def stop(self) -> int:
+        """Stop the service, as systemd does; return its exit code."""
+        self.service.send_signal(signal.SIGTERM)
+        return self.service.wait(90)
 
     def log_says(self, words: str) -> None:
         _until(f"'{words}' in the log", lambda: words in self.log.read_text())
@@ -176,31 +195,43 @@ def _bad_day(scene: Scene) -> int:
     _until("the events that waited", lambda: len(scene.told) >= told + 2)
     print(f"the broker was away, and is back; told of: {len(scene.told)}", flush=True)
 
-    filler = scene.root / "disk" / "filler"
-    with filler.open("wb", buffering=0) as file:
-        try:
-            while file.write(bytes(4096)):
-                pass
-        except OSError:
-            pass
+    free = scene.fill()
     scene.log_says("No space left on device")
     scene.status_says("No space left on device")
     _until("four who wait", lambda: scene.waiting() >= 4)
     before, waiting = scene.sealed(), scene.waiting()
-    filler.unlink()
+    free()
     _until("those who waited", lambda: scene.sealed() >= before + waiting)
     scene.more_people()
     print(f"the disk was full, {waiting} waited; sealed: {scene.sealed()}", flush=True)
 
-    scene.service.send_signal(signal.SIGTERM)
-    code = scene.service.wait(90)
+    free = scene.fill()
+    scene.service.kill()
+    scene.service.wait()
+    scene.service = scene.start_service()
+    _until("four who wait", lambda: scene.waiting() >= 4)
+    before, waiting = scene.sealed(), scene.waiting()
+    free()
+    _until("those who waited", lambda: scene.sealed() >= before + waiting)
+    scene.more_people()
+    print(f"started on a full disk, {waiting} waited; sealed: {scene.sealed()}", flush=True)
+
+    code = scene.stop()
+    scene.service = scene.start_service()
+    scene.more_people()
+    free = scene.fill()
+    _until("two who wait", lambda: scene.waiting() >= 2)
+    full_code = scene.stop()
+    scene.log_says("sealed shots that are lost")
+    free()
+    print(f"stopped with {code}, on a full disk with {full_code}", flush=True)
     sealed = scene.sealed()
     verify = ["vault", "verify", scene.vault, "--policy", scene.root / "cam" / "policy.toml"]
     whole = subprocess.run([sys.executable, "-m", "sealshot", *verify], capture_output=True)
     print(whole.stdout.decode() + whole.stderr.decode())
-    print(f"stopped with {code}; sealed: {sealed}, told of: {len(scene.told)}", flush=True)
+    print(f"sealed: {sealed}, told of: {len(scene.told)}", flush=True)
     traceback = "Traceback" in scene.log.read_text()
-    return 0 if (code, whole.returncode, traceback) == (0, 0, False) else 1
+    return 0 if (code, full_code, whole.returncode, traceback) == (0, 1, 0, False) else 1
 
 
 def _connects(client: mqtt.Client, port: int) -> bool:

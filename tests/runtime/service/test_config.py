@@ -99,6 +99,22 @@ def test_a_fault_of_one_kind_hides_none_of_another(tmp_path) -> None:
     assert not re.search("`|expected|secret@|object|missing", words)
 
 
+def test_a_fault_of_the_tables_hides_none_of_what_is_in_them(tmp_path) -> None:
+    (tmp_path / "cameras.toml").write_text(
+        "[camera]\nsource = 'a camera without a name'\n[camera.b]\nsource = 'no.mp4'\n"
+        "to = ['age1']\nvault = 'v'\n[camera.'a/b']\nvault = 'v'\nto = ['age1']\nfps = 'many'\n"
+        "[page]\nlisten = '0.0.0.0:80'\n"
+    )
+    found = check(tmp_path / "cameras.toml", Cameras(tmp_path).tries)
+    assert [problem.line for problem in found] == [2, 4, 5, 7, 7, 8, 9, 10, 11]
+
+
+def test_a_file_without_a_camera_is_checked_all_the_same(tmp_path) -> None:
+    (tmp_path / "cameras.toml").write_text("camera = 3\n[page]\nlisten = '0.0.0.0:80'\n")
+    found = check(tmp_path / "cameras.toml", Cameras(tmp_path).tries)
+    assert [problem.line for problem in found] == [1, 2]
+
+
 @pytest.mark.parametrize(
     "field",
     [

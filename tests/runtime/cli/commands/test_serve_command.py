@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -103,6 +104,32 @@ def test_check_says_what_is_wrong_by_its_line(config, capsys) -> None:
     errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error")]
     assert [line.partition("line ")[2].partition(":")[0] for line in errors] == ["2", "3", "11"]
     assert main(["serve", str(config).replace("cameras", "none")]) == 2
+
+
+@pytest.mark.parametrize("wrong", ["the key", "its folder", "the vault"])
+def test_check_says_what_the_service_may_not_write(
+    wrong: str, fresh_parties, demo, tmp_path, monkeypatch, capsys
+) -> None:
+    """As who is not root finds it."""
+    folder = fresh_parties.camera_policy.parent
+    place = {"the key": folder / "camera.key", "its folder": folder, "the vault": tmp_path / "v"}
+    file = tmp_path / "cameras.toml"
+    file.write_text(
+        f'[camera.a]\nsource = "{demo.clip}"\npolicy = "{folder / "policy.toml"}"\n'
+        f'vault = "{tmp_path / "v" / "new"}"\n'
+    )
+    (tmp_path / "v").mkdir()
+    assert main(["serve", str(file), "--check"]) == 0
+
+    def may(path: object, mode: int, **_: object) -> bool:
+        return Path(str(path)).exists() and (mode == os.F_OK or path != place[wrong])
+
+    monkeypatch.setattr(os, "access", may)
+    capsys.readouterr()
+    assert main(["serve", str(file), "--check"]) == 2
+    [error] = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error")]
+    assert f"line {4 if wrong == 'the vault' else 3}: " in error
+    assert "write" in error
 
 
 def test_check_opens_the_device_that_is_to_decode(config, capsys) -> None:
