@@ -22,7 +22,8 @@ others nothing. Runs until SIGTERM or Ctrl-C, when everybody in view is sealed, 
 sources have ended. SIGHUP reads FILE again: a camera whose part is the same goes on undisturbed.
 
 --example     print a file to begin with
---check       say what is wrong with FILE, each by its line, and start nothing
+--check       say what is wrong with FILE, each by its line, and start nothing; what may not be
+              written is found as the user of the service
 --unit NAME   print a unit for systemd, and how to install it: sealshot.service (default), or for a
               custodian's machine sealshot-rotate.service and sealshot-rotate.timer
 --state FILE  for `sealshot status` (default: /run/sealshot/status.json for root and below systemd,
@@ -30,7 +31,8 @@ sources have ended. SIGHUP reads FILE again: a camera whose part is the same goe
 --quiet       tell warnings and errors alone
 
 The exit code is 0 when all is over or it was stopped, 1 when something broke (a camera hangs, so
-that a new process has to take over), 2 when FILE is wrong: restart after 1, not after 2.
+that a new process has to take over; a stop lost shots, since the disk was full), 2 when FILE is
+wrong: restart after 1, not after 2.
 
 {needs("service")}
 

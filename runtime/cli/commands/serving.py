@@ -140,8 +140,15 @@ class Cameras:
 
     def _sealing(self, camera: Camera, *, alone: bool = False) -> Sealing:
         """Return whom to seal to; ``alone`` leaves out what has its own key."""
+        policy = in_folder(self._base, camera.policy) if camera.policy else None
+        if policy and not policy.exists():
+            raise InputError(
+                f"there is no policy {policy}",
+                hint=f"`sealshot camera enrol {policy.parent} --policy FILE` writes it; or give recipients: "
+                'to = ["age1..."]',
+            )
         return sealing_for(
-            in_folder(self._base, camera.policy) if camera.policy else None,
+            policy,
             [r if r.startswith("age1") else str(in_folder(self._base, r)) for r in camera.to or ()],
             retention=_value(duration, camera.retention) if not alone else None,
             quota_bytes=_value(size, camera.quota) if not alone else None,
