@@ -144,8 +144,8 @@ class Cameras:
         if policy and not policy.exists():
             raise InputError(
                 f"there is no policy {policy}",
-                hint=f"`sealshot camera enrol {policy.parent} --policy FILE` writes it; or give recipients: "
-                'to = ["age1..."]',
+                hint=f"`sealshot camera enrol {policy.parent} --policy FILE` writes it; or seal to "
+                'recipients: to = ["age1..."]',
             )
         return sealing_for(
             policy,
