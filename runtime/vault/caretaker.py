@@ -17,8 +17,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from sealshot.runtime.errors import SealError, VaultError
-from sealshot.runtime.files import read_head
+from sealshot.runtime.errors import SealError, SealshotError, VaultError
+from sealshot.runtime.files import is_full, read_head
 from sealshot.runtime.seal.container import HEAD_LIMIT, read_header
 from sealshot.runtime.seal.policy import Policy
 from sealshot.runtime.seal.warrant import Warrant
@@ -89,11 +89,19 @@ class Caretaker:
             LogError: something could not be logged.
         """
         self._tick_at = 0.0
-        self.tick()  # before anything is logged: what is over may have filled the disk
-        if self._uploads:
-            self._uploads.start()  # what is over is not sent any more
-            self._acknowledge(self._uploads)
+        try:
+            self.tick()  # before anything is logged: what is over may have filled the disk
+        except SealshotError as error:
+            if is_full(error):
+                self._send()  # where that is deleted then, it makes room
+            raise
+        self._send()  # what is over is not sent any more
         self._record.adopt(self._clock.now())
+
+    def _send(self) -> None:
+        if self._uploads:
+            self._uploads.start()
+            self._acknowledge(self._uploads)
 
     def tick(self) -> None:
         """Forget what is over, and log what was uploaded.
@@ -260,11 +268,12 @@ class Caretaker:
         holds, done = self._holds, uploads.acknowledged()
         if not done or holds is None:
             return
-        now = self._clock.now()
-        self._record.log_uploads(done, now)
+        now, gone = self._clock.now(), list[str]()
         if uploads.delete:
             gone = [object_id for object_id in done if not holds.of(object_id)]
             gone = [object_id for object_id in gone if (self._vault.path / object_id).exists()]
+        self._record.log_uploads(done, now, making_room=bool(gone))
+        if gone:
             self._record.purge(gone, "uploaded", now)
             if self._quota:
                 self._quota.remove(gone)

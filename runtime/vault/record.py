@@ -64,7 +64,7 @@ class Record:
         self._orders: dict[str, bool] = {}
         """Digest of an order to erase, to whether the log has it, as far as it was asked."""
         self._unlogged: list[str] = []
-        self._owed: list[Purged | ErasurePlaced] = []
+        self._owed: list[Purged | ErasurePlaced | Uploaded] = []
         """Of objects that had to go first: logged before anything else."""
         self._seen: Started | PolicyChanged | None = None
         self._watching = False
@@ -187,14 +187,27 @@ class Record:
                     break
         return {digest for digest in digests if self._orders.get(digest)}
 
-    def log_uploads(self, object_ids: Sequence[str], now: datetime) -> None:
+    def log_uploads(
+        self, object_ids: Sequence[str], now: datetime, *, making_room: bool = False
+    ) -> None:
         """Log that a server has objects.
+
+        Args:
+            object_ids: the objects.
+            now: the time.
+            making_room: some of them are purged next: where the disk is full, it is logged then.
 
         Raises:
             LogError: it could not be logged.
         """
         hour = self._hour(now)
-        self._append(*(Uploaded(hour, object_id) for object_id in object_ids))
+        entries = [Uploaded(hour, object_id) for object_id in object_ids]
+        try:
+            self._append(*entries)
+        except LogError as error:
+            if not making_room or not is_full(error):
+                raise
+            self._owed += entries
 
     def log_holds(self, holds: Holds, now: datetime) -> None:
         """Log each legal hold when it is first seen, and when it has ended.

@@ -80,7 +80,8 @@ def _send(vault: Path, sealing: Sealing, tries: int, *, every: bool) -> tuple[bo
         note("this vault was filled without --upload: all of its shots are sent")
         mark_all(vault, objects)
     stop = Stop()
-    with stop.on_signals(), closing(Keeper(vault, sealing)) as keeper, stop.heeded():
+    # waits: on a full disk, what is deleted here makes room
+    with stop.on_signals(), closing(Keeper(vault, sealing, waits=True)) as keeper, stop.heeded():
         first = keeper.standing()
         with progress("uploading", first.waiting + first.sent) as bar:
             while (now := keeper.standing()).waiting and now.failures < tries:

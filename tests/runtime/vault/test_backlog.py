@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from sealshot.runtime.cli.main import main
 from sealshot.runtime.errors import SealshotError, VaultError
 from sealshot.runtime.seal import log as log_module
 from sealshot.runtime.seal.checkpoint import checkpoint_path
@@ -28,6 +30,8 @@ from sealshot.runtime.vault.logged import read_logged
 from sealshot.runtime.vault.record import LOG
 from sealshot.runtime.vault.sealer import SealedShot
 from sealshot.runtime.vault.store import list_objects
+from sealshot.runtime.vault.targets import UploadError
+from sealshot.runtime.vault.upload import Delivery
 
 
 class Disk:
@@ -264,6 +268,58 @@ def test_who_ends_waits_for_room(
         assert keeper.settle() == frozenset()
     assert len(slept) == 3
     assert kept_by_log(vault, parties) == {waiting}
+
+
+class Network:
+    """Takes uploads once it is up."""
+
+    def __init__(self) -> None:
+        self.up, self.taken = False, dict[str, bytes]()
+
+    def deliver(self, name: str, data: bytes) -> None:
+        if not self.up:
+            raise UploadError("the network is down")
+        self.taken[name] = data
+
+
+@pytest.mark.parametrize("by", ["the run that fills it", "a run that starts on it", "a command"])
+def test_a_disk_that_filled_up_while_the_network_was_down_heals_by_uploads(
+    by: str, small_disk: Path, parties, shot: Shot, origin: Origin, monkeypatch
+) -> None:
+    vault, network = small_disk / "vault", Network()
+    delivery = Delivery(network, delete=True, first_wait_s=0.01, longest_wait_s=0.01)
+    sealing = replace(parties.sealing(), delivery=delivery)
+    monkeypatch.setattr("sealshot.runtime.cli.commands.vault_upload.LOOK_EVERY_S", 0.01)
+    monkeypatch.setattr(
+        "sealshot.runtime.cli.commands.vault_upload.open_target", lambda *_, **__: network
+    )
+    sealed = set()
+    with Keeper(vault, sealing, waits=True) as keeper:
+        sealed |= {keeper.put(shot, origin) for _ in range(3)}
+        fill(small_disk)
+        if by == "the run that fills it":
+            sealed.add(keeper.put(shot, origin))
+            network.up = True
+            wait_until(lambda: keeper.tick() or not keeper.problem())
+    network.up = True
+    if by == "a run that starts on it":
+        with Keeper(vault, sealing, waits=True) as keeper:
+            sealed.add(keeper.put(shot, origin))
+            wait_until(lambda: keeper.tick() or not keeper.problem())
+    if by == "a command":
+        upload = ["vault", "upload", str(vault), "https://host/{name}", "--after-upload", "delete"]
+        assert main([*upload, "--policy", str(parties.camera_policy)]) == 0
+    there = {found.id for found in list_objects(vault)}
+    assert there | (network.taken.keys() & sealed) == sealed
+    assert len(there) <= 1
+    assert kept_by_log(vault, parties) == there
+
+
+def wait_until(holds: Callable[[], bool], limit_s: float = 20.0) -> None:
+    end = time.monotonic() + limit_s
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.01)
 
 
 def full(*_: object) -> None:
