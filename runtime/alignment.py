@@ -33,12 +33,14 @@ def similarity(source: Floats, target: NDArray[np.float64]) -> NDArray[np.float6
     Returns:
         ``float64 [2, 3]``, as ``cv2.warpAffine`` takes it.
     """
-    z = np.asarray(source, float) @ [1, 1j]
-    w = np.asarray(target, float) @ [1, 1j]
-    centred = z - z.mean()
-    spread = float((centred * centred.conj()).real.sum())
-    a = (w * centred.conj()).sum() / spread if spread > 0 else complex(1)
-    b = w.mean() - a * z.mean()
+    # plain numbers: of so few points NumPy's calls would take most of the time
+    z, w = ([complex(*point) for point in points.tolist()] for points in (source, target))
+    middle = sum(z) / len(z)
+    centred = [(each - middle).conjugate() for each in z]
+    spread = sum(abs(each) ** 2 for each in centred)
+    turned = sum(each * to for each, to in zip(centred, w, strict=True))
+    a = turned / spread if spread > 0 else complex(1)
+    b = sum(w) / len(w) - a * middle
     return np.array([[a.real, -a.imag, b.real], [a.imag, a.real, b.imag]])
 
 
@@ -101,12 +103,12 @@ def cut_eyes(image: Image | NDArray[np.uint8], faces: Sequence[Floats]) -> NDArr
         mirrored, so that the nose is on the right of both.
     """
     rows, columns = EYE_PX
+    middle = np.array([(columns - 1) / 2, (rows - 1) / 2])
     eyes = np.empty((len(faces), 2, rows, columns), np.uint8)
     for face, landmarks in zip(eyes, faces, strict=True):
-        turn = upright(landmarks)[:, :2]
+        to_eye = upright(landmarks)
         for side, at in enumerate(landmarks[:2]):
-            middle = np.array([(columns - 1) / 2, (rows - 1) / 2])
-            to_eye = np.column_stack([turn, middle - turn @ at])
+            to_eye[:, 2] = middle - to_eye[:, :2] @ at
             if side:
                 to_eye[0] = (0, 0, columns - 1) - to_eye[0]
             face[side] = sample(image, to_eye, rows, columns)

@@ -47,10 +47,11 @@ def watch(
     """Watch a source to its end, and give all that is seen to sinks.
 
     Three threads work on frames that follow each other: one reads, one looks for what is new, and
-    the one that calls finds the faces and does all else. Of what each has done one frame waits:
-    more, and more threads, keep two processors no busier and hold memory. Heartbeats stay in order
-    with the frames. A live source reads in a thread of its own and is asked for its newest frame
-    when that can be looked at, no earlier.
+    the one that calls finds the faces and does all else. Of what each has done one frame waits, and
+    of a recording a second one that was looked at, since to find takes now little, now much: more,
+    and more threads, keep two processors no busier and hold memory. Heartbeats stay in order with
+    the frames. A live source reads in a thread of its own and is asked for its newest frame when
+    that can be looked at, no earlier.
 
     Args:
         source: an open source; it stays open.
@@ -84,7 +85,10 @@ def watch(
                     read = threads.enter_context(ahead(items, 0, interrupt=wake))
                     items, wake = read, read.close
                 looked = look(items, stages.finder, stages.stopwatch)
-                ready = threads.enter_context(ahead(looked, 0, interrupt=wake, stop=stop.is_set))
+                waiting = 0 if source.live else 1
+                ready = threads.enter_context(
+                    ahead(looked, waiting, interrupt=wake, stop=stop.is_set)
+                )
                 for item, faces in find(ready, stages.stopwatch):
                     if isinstance(item, Frame):
                         frames += 1
