@@ -83,18 +83,15 @@ WALKS = (
 
 def render() -> Iterator[Image]:
     """Render the clip, frame by frame: ``uint8 [540, 960, 3]`` BGR, 25 a second."""
-    portrait, alpha = _portrait()
-    room = _room()
-    grain = np.random.default_rng(0).normal(0, 2.0, room.shape).astype(np.float32)
+    image, alpha = portrait()
+    wall = room(WIDTH, HEIGHT)
+    grain = np.random.default_rng(0).normal(0, 2.0, wall.shape).astype(np.float32)
     for index in range(int(SECONDS * FPS)):
-        frame = room.copy()
+        frame = wall.copy()
         for walk in WALKS:
             pose = walk.pose(index / FPS)
             if pose is not None:
-                image, mask = (portrait, alpha)
-                if walk.mirrored:
-                    image, mask = image[:, ::-1], mask[:, ::-1]
-                _draw(frame, image, mask, pose, walk.mirrored)
+                draw(frame, image, alpha, pose, mirrored=walk.mirrored)
         frame += np.roll(grain, 7919 * index)
         yield np.clip(frame, 0, 255).astype(np.uint8)
 
@@ -115,8 +112,8 @@ def write_clip(path: Path) -> None:
     writer.release()
 
 
-def _portrait() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """The portrait ``float32 [h, w, 3]`` and its mask ``float32 [h, w]``, 0 to 1."""
+def portrait() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the portrait ``float32 [h, w, 3]`` and its mask ``float32 [h, w]``, 0 to 1."""
     image = cv2.imread(str(PORTRAIT), cv2.IMREAD_COLOR)
     assert image is not None
     mask = np.zeros(image.shape[:2], np.uint8)
@@ -126,28 +123,39 @@ def _portrait() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     return np.asarray(image, np.float32), np.asarray(soft, np.float32) / np.float32(255)
 
 
-def _room() -> NDArray[np.float32]:
-    """A wall with a few panels, so that the background is not flat."""
-    room = np.empty((HEIGHT, WIDTH, 3), np.float32)
-    room[:] = np.linspace(170, 110, HEIGHT, dtype=np.float32)[:, None, None]
-    for x in range(60, WIDTH, 180):
-        cv2.rectangle(room, (x, 60), (x + 110, 420), (120, 130, 140), 3)
-    return room
+def room(width: int, height: int) -> NDArray[np.float32]:
+    """Return a wall with a few panels, so that it is not flat, ``float32 [height, width, 3]``."""
+    wall = np.empty((height, width, 3), np.float32)
+    wall[:] = np.linspace(170, 110, height, dtype=np.float32)[:, None, None]
+    for x in range(60, width, 180):
+        cv2.rectangle(wall, (x, 60), (x + 110, 420), (120, 130, 140), 3)
+    return wall
 
 
-def _draw(
+def draw(
     frame: NDArray[np.float32],
     image: NDArray[np.float32],
     mask: NDArray[np.float32],
     pose: Pose,
+    *,
     mirrored: bool,
 ) -> None:
-    """Draw a portrait into a frame: turned as if it lay on a cylinder, scaled, blurred, dimmed."""
+    """Draw a portrait into a frame: turned as if it lay on a cylinder, scaled, blurred, dimmed.
+
+    Args:
+        frame: ``float32 [height, width, 3]`` BGR, changed in place.
+        image: with ``mask`` the portrait, see :func:`portrait`.
+        mask: see ``image``.
+        pose: how.
+        mirrored: whether left and right change places.
+    """
+    if mirrored:
+        image, mask = image[:, ::-1], mask[:, ::-1]
     h, w = mask.shape
     scale = pose.face_px / FACE_WIDTH
     centre_x = w - FACE_CENTRE[0] if mirrored else FACE_CENTRE[0]
-    x0, x1 = _reach(pose.x, scale * w / 2, WIDTH)
-    y0, y1 = _reach(pose.y, scale * h, HEIGHT)
+    x0, x1 = _reach(pose.x, scale * w / 2, frame.shape[1])
+    y0, y1 = _reach(pose.y, scale * h, frame.shape[0])
     rows, columns = np.mgrid[y0:y1, x0:x1].astype(np.float32)
     u = (columns - np.float32(pose.x)) / np.float32(scale * w / 2)  # -1 to 1 across the cylinder
     angle = np.arcsin(np.clip(u, -1, 1)) + np.float32(math.radians(pose.yaw_deg))
