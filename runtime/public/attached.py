@@ -10,12 +10,16 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import av
+from av.container import InputContainer
 from av.error import FFmpegError
 
 from sealshot.runtime.errors import SealshotError
 from sealshot.runtime.files import PART, WRITE_ELSEWHERE, file_error, fsync_folder
 from sealshot.runtime.public.output_file import OutputFile
-from sealshot.runtime.public.recording import open_video
+from sealshot.runtime.public.recording import check_file, not_read
+from sealshot.runtime.sandbox import OPTIONS
+from sealshot.runtime.sources.contents import attachments
+from sealshot.runtime.sources.reader import NoVideoError
 from sealshot.runtime.vault.store import SEALED
 
 TYPE = "application/octet-stream"
@@ -42,7 +46,7 @@ def attach(stream: Path, containers: Mapping[str, bytes], output: Path) -> None:
     failure: Exception | None = None
     try:
         try:
-            with open_video(stream) as source, av.open(file, "w", format="matroska") as target:
+            with _open_video(stream) as source, av.open(file, "w", format="matroska") as target:
                 tracks = {
                     track.index: target.add_stream_from_template(track)
                     for track in source.streams
@@ -68,15 +72,31 @@ def attach(stream: Path, containers: Mapping[str, bytes], output: Path) -> None:
         raise SealshotError(f"cannot write {output}: {failure}", hint="check that it plays")
 
 
-def attached(stream: Path) -> dict[str, bytes]:
+def attached(stream: Path, *, sandbox: bool = True) -> dict[str, bytes]:
     """Return the containers that a video carries, by their identifiers.
+
+    Args:
+        stream: the video.
+        sandbox: as of :class:`~sealshot.runtime.public.recording.Recording`.
 
     Raises:
         InputError: it is no video that can be read.
     """
-    with open_video(stream) as container:
+    check_file(stream)
+    try:
         return {
-            one.name.removesuffix(SEALED): bytes(one.data)
-            for one in container.streams.attachments
-            if one.name and one.name.endswith(SEALED) and one.data
+            name.removesuffix(SEALED): data
+            for name, data in attachments(stream, sandbox=sandbox)
+            if name.endswith(SEALED)
         }
+    except NoVideoError as error:
+        raise not_read(error, stream) from None
+
+
+def _open_video(path: Path) -> InputContainer:
+    check_file(path)
+    try:
+        return av.open(str(path.absolute()), options=dict(OPTIONS), metadata_errors="replace")
+    except (FFmpegError, OSError, ValueError) as error:
+        why = str(getattr(error, "strerror", None) or type(error).__name__)
+        raise not_read(NoVideoError(why.lower()), path) from None

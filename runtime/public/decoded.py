@@ -25,12 +25,23 @@ FASTEST_FPS = 240
 
 
 class Colours(Protocol):
-    """What says how colours are meant: a frame, or the context of its decoder."""
+    """What says how colours are meant: a frame, or its stream."""
 
-    color_range: int
-    color_primaries: int
-    color_trc: int
-    colorspace: int
+    @property
+    def color_range(self) -> int:
+        """0 not said, 1 limited, 2 full."""
+
+    @property
+    def color_primaries(self) -> int:
+        """By ITU-T H.273, as the others."""
+
+    @property
+    def color_trc(self) -> int:
+        """Transfer characteristics."""
+
+    @property
+    def colorspace(self) -> int:
+        """Matrix coefficients."""
 
 
 class Decoded:

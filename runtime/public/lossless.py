@@ -7,71 +7,76 @@ is coded with it. The codec was chosen by measuring: ``benchmarks/RESULTS.md``.
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterable, Iterator, Sequence
+import json
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from typing import Literal
 
 import av
+import numpy as np
 
 from sealshot.runtime.public.cover import Plane
-from sealshot.runtime.public.picture import frame_of, planes_of
+from sealshot.runtime.public.picture import TEN_BITS, frame_of
+from sealshot.runtime.sandbox.messages import Request
+from sealshot.runtime.sandbox.pieces import Size, context
 from sealshot.runtime.seal.originals import BLOCK_PX, FORMAT_OF_VIDEO, Originals
+from sealshot.runtime.sources.apart import data_of, handed_over
+from sealshot.runtime.sources.reader import NoVideoError
+from sealshot.runtime.types import Image
 
-CODEC = "ffv1"
 OPTIONS = {"level": "1", "g": "1"}
 """Each picture is a key frame."""
-
-Size = tuple[int, int]
 
 
 def coded(planes: Sequence[Plane], pixels: str) -> bytes:
     """Return the key frame of a piece; ``pixels`` is FFmpeg's name of the format."""
     frame = frame_of(planes, pixels)
-    encoder = _context("w", (frame.width, frame.height), pixels)
+    encoder = context("w", (frame.width, frame.height), pixels)
     encoder.time_base, encoder.options = Fraction(1, 25), dict(OPTIONS)
     return b"".join(map(bytes, encoder.encode(frame)))
 
 
-def pieces_of(originals: Originals) -> Iterator[list[Plane]]:
+def pieces_of(originals: Originals, *, sandbox: bool = True) -> Iterator[list[Plane]]:
     """Yield the planes of each piece of a part, in order.
 
+    Args:
+        originals: the part.
+        sandbox: whether they are decoded in a process of its own: who sealed them may have been a
+            stranger to whom a camera was lost.
+
     Raises:
-        FFmpegError, ValueError: they are not what the part says.
+        ValueError: they are not what the part says.
     """
-    frames = _video(originals) if originals.format == FORMAT_OF_VIDEO else _decoded(originals)
-    for piece, frame in zip(originals.pieces, frames, strict=True):
-        width, height = _size(originals, piece.box)
-        if frame.format.name != originals.pixels or frame.width < width or frame.height < height:
-            raise ValueError(f"it is {frame.format.name}, {frame.width}x{frame.height}")
-        # that of format 1 has more to the right and below
-        cut = []
-        for plane in planes_of(frame):
-            step_x, step_y = (
-                round(frame.width / plane.shape[1]),
-                round(frame.height / plane.shape[0]),
-            )
-            cut.append(plane[: -(-height // step_y), : -(-width // step_x)])
-        yield cut
+    sizes = [_size(originals, piece.box) for piece in originals.pieces]
+    told = {
+        "pixels": originals.pixels,
+        "pieces": [
+            (*size, piece.coded_bytes) for size, piece in zip(sizes, originals.pieces, strict=True)
+        ],
+        "video": originals.format == FORMAT_OF_VIDEO,
+    }
+    dtype = np.uint16 if originals.pixels.endswith(TEN_BITS) else np.uint8
+    left = sizes[::-1]
 
+    def understood(data: Image) -> list[Plane]:
+        if not left:
+            raise ValueError("there are more")
+        planes, at, values = [], 0, data.view(dtype)
+        for plane in av.VideoFrame(*left.pop(), originals.pixels).planes:
+            size = plane.height * plane.width
+            planes.append(values[at : at + size].reshape(plane.height, plane.width))
+            at += size
+        if at != len(values):
+            raise ValueError("it has another size")
+        return planes
 
-def _decoded(originals: Originals) -> Iterator[av.VideoFrame]:
-    for piece, key_frame in zip(originals.pieces, originals.key_frames, strict=True):
-        decoder = _context("r", _size(originals, piece.box), originals.pixels)
-        yield from decoder.decode(av.Packet(key_frame))
-
-
-def _video(originals: Originals) -> Iterable[av.VideoFrame]:
-    with av.open(io.BytesIO(originals.coded), format="matroska") as container:
-        yield from container.decode(video=0)
-
-
-def _context(mode: Literal["r", "w"], size: Size, pixels: str) -> av.VideoCodecContext:
-    context = av.CodecContext.create(CODEC, mode)
-    assert isinstance(context, av.VideoCodecContext)
-    context.width, context.height = size
-    context.pix_fmt, context.thread_count = pixels, 1
-    return context
+    with handed_over(json.dumps(told).encode() + b"\n", originals.coded) as memory:
+        request = Request("", job="pieces", given=memory)
+        try:
+            yield from data_of(request, understood, sandbox=sandbox, descriptors=(memory,))
+        except NoVideoError as error:
+            raise ValueError(error.why) from None
+    if left:
+        raise ValueError(f"{len(left)} of its pieces are missing")
 
 
 def _size(originals: Originals, box: tuple[int, int, int, int]) -> Size:

@@ -12,23 +12,18 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeAlias
 
 import av
-import numpy as np
 from av.error import FFmpegError
 
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.public.cover import Plane
 from sealshot.runtime.public.decoded import Decoded
-from sealshot.runtime.public.message import Message, message_in
+from sealshot.runtime.public.message import MARK, Message, message_in
 from sealshot.runtime.public.picture import Picture
-from sealshot.runtime.sandbox import OPTIONS
-from sealshot.runtime.sandbox.frames import Frames
-from sealshot.runtime.sandbox.packets import Packet
-from sealshot.runtime.sandbox.show import Shower, turn_of
-from sealshot.runtime.sources.sandboxed import tell_of_matrix
-from sealshot.runtime.sources.turned import turned
+from sealshot.runtime.sources.media import open_media
+from sealshot.runtime.sources.reader import NoVideoError, Stated
 from sealshot.runtime.types import Image, Raw
 
 logger = logging.getLogger(__name__)
@@ -36,6 +31,9 @@ logger = logging.getLogger(__name__)
 ASSUMED_STEP_S = Fraction(1, 25)
 FORWARD_JUMP_S = Fraction(10)
 """A stamp that is further ahead of the one before is a mistake of whoever wrote the file."""
+
+
+Read: TypeAlias = tuple[Image, Raw, Stated]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,75 +48,77 @@ class Shown:
 
 
 class Recording:
-    """Reads a video file. Iterate over it once, inside a ``with`` block."""
+    """Reads a video file. Iterate over it once, inside a ``with`` block.
 
-    def __init__(self, path: Path, *, sound: bool = False) -> None:
+    FFmpeg reads it in a process of its own, unless somebody wants it here. With its sound it is
+    read here: what writes the packets again has to be shown the stream that they come from.
+    """
+
+    def __init__(self, path: Path, *, sound: bool = False, sandbox: bool = True) -> None:
         """Open a file and decode its first picture.
 
         Args:
             path: of the file.
             sound: whether to give the packets of its sound too.
+            sandbox: whether FFmpeg reads in a process of its own; see
+                :func:`~sealshot.runtime.sources.open_source`.
 
         Raises:
             InputError: it is no video that FFmpeg can read, or has no picture or no such sound.
         """
         self.name = str(path)
-        self._container = open_video(path)
+        self._heard: list[av.Packet[Any]] = []
+        check_file(path)
+        try:
+            self._reader = open_media(
+                str(path.absolute()),
+                mark=MARK,
+                sandbox=sandbox and not sound,
+                hear=self._heard.append if sound else None,
+            )
+        except NoVideoError as error:
+            raise not_read(error, path) from None
         try:
             self._start(sound)
         except BaseException:
-            self._container.close()
+            self._reader.close()
             raise
 
     def _start(self, sound: bool) -> None:
-        video = self._container.streams.best("video")
-        if not isinstance(video, av.VideoStream) or getattr(video, "codec_context", None) is None:
-            raise InputError(
-                f"{self.name} has no video that FFmpeg can decode", hint="name a video file"
-            )
-        self._video, self.sound = video, None
-        if sound:
-            best = self._container.streams.best("audio")
-            if not isinstance(best, av.AudioStream):
-                raise InputError(f"{self.name} has no sound", hint="leave --keep-audio out")
-            self.sound = best
-        self.codec = str(video.codec_context.name)
-        self.frames: int | None = video.frames or None
-        self._decoding = Frames(
-            self._container, video, public=True, look=self._look_at, sound=self.sound
-        )
-        self._shower, self._told = Shower(), False
-        self._messages: dict[int, Message] = {}
+        self.sound = self._reader.sound
+        if sound and self.sound is None:
+            raise InputError(f"{self.name} has no sound", hint="leave --keep-audio out")
+        self.codec, self.frames = self._reader.codec, self._reader.frames
         self._last: Picture | None = None
         self._first_ticks = self._sound_shift = 0
         self._sound_ticks: int | None = None
-        self._items = iter(self._decoding)
-        ahead: list[av.VideoFrame | av.Packet[Any]] = []
-        for item in self._items:
-            ahead.append(item)
-            if isinstance(item, av.VideoFrame):
-                break
-        else:
+        self._unfit = 0
+        first = self._ahead = self._read()
+        if first is None:
             raise InputError(
                 f"{self.name} has no picture that can be decoded",
                 hint="check that it plays elsewhere",
             )
-        self._ahead, first = ahead, ahead[-1]
-        assert isinstance(first, av.VideoFrame)
+        _, raw, stated = first
         self._decoded = Decoded(
-            Raw(first, turn_of(first)),
-            video.codec_context,
-            self._decoding.pixel_aspect(first) or Fraction(0),
-            self._decoding.time_base,
-            video.average_rate,
+            raw,
+            stated,
+            stated.pixel_aspect or Fraction(0),
+            self._reader.time_base,
+            self._reader.rate,
         )
         self.form = self._decoded.form
 
     def __iter__(self) -> Iterator[Shown | av.Packet[Any]]:
-        for items in (self._ahead, self._items):
-            for item in items:
-                yield from self._item(item)
-            self._ahead = []
+        read, self._ahead = self._ahead, None
+        while read is not None:
+            yield from self._sounds()
+            shown = self._shown(read)
+            if shown is not None:
+                yield shown
+            del shown
+            read = self._read()
+        yield from self._sounds()
         if self.damaged:
             logger.warning("%s: %d damaged packets were passed over", self.name, self.damaged)
 
@@ -131,38 +131,41 @@ class Recording:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._items.close()
-        self._container.close()
+        self._reader.close()
 
     @property
     def damaged(self) -> int:
         """Packets and pictures that could not be decoded so far, and are left out."""
-        return self._decoding.damaged
+        return self._reader.damaged + self._unfit
 
-    def _look_at(self, packet: Packet) -> None:
-        """Keep what a picture of a public stream says of itself."""
-        if packet.size and packet.pts is not None:
-            message = message_in(bytes(packet))
-            if message is not None:
-                self._messages[packet.pts] = message
+    def _read(self) -> Read | None:
+        """Return the next picture; those that have no planes are counted and passed over."""
+        while True:
+            try:
+                read = self._reader.read()
+            except NoVideoError as error:
+                raise not_read(error, Path(self.name)) from None
+            if read is None:
+                return None
+            if read.decoded is not None and read.stated is not None:
+                return read.image, read.decoded, read.stated
+            self._unfit += 1
 
-    def _item(self, item: av.VideoFrame | av.Packet[Any]) -> Iterator[Shown | av.Packet[Any]]:
-        if isinstance(item, av.Packet):
-            yield self._in_time(item)
-            return
+    def _sounds(self) -> Iterator[av.Packet[Any]]:
+        """Yield what was heard before the picture that was read last."""
+        heard = self._heard.copy()
+        self._heard.clear()
+        yield from map(self._in_time, heard)
+
+    def _shown(self, read: Read) -> Shown | None:
+        image, raw, stated = read
         try:
-            shown = self._shower.show(item, self._decoding.pixel_aspect(item) or Fraction(1))
-            planes = self._decoded.planes(Raw(item, self._shower.turn(item)))
+            planes = self._decoded.planes(raw)
         except FFmpegError:  # damage may give a frame a form that cannot be shown
-            self._decoding.damaged += 1
-            return
-        if self._shower.strange_matrix is not None and not self._told:
-            self._told = True
-            tell_of_matrix(self._shower.strange_matrix)
-        image = turned(np.asarray(shown.to_ndarray(), np.uint8), self._shower.turn(item))
-        self._last = self._timed(planes, item)
-        said = self._messages.pop(item.pts, None) if item.pts is not None else None
-        yield Shown(self._last, image, said)
+            self._unfit += 1
+            return None
+        self._last = self._timed(planes, stated.stamp)
+        return Shown(self._last, image, message_in(stated.user_data))
 
     def _in_time(self, sound: av.Packet[Any]) -> av.Packet[Any]:
         """Let a packet follow the one before it where a clock began anew or jumped."""
@@ -175,9 +178,8 @@ class Recording:
             sound.pts = at if sound.pts is None else sound.pts + self._sound_shift
         return sound
 
-    def _timed(self, planes: tuple[Plane, ...], frame: av.VideoFrame) -> Picture:
-        base = self.form.time_base_s
-        stamp_s, last = self._decoding.stamp_s(frame), self._last
+    def _timed(self, planes: tuple[Plane, ...], stamp_s: Fraction | None) -> Picture:
+        base, last = self.form.time_base_s, self._last
         ticks = None if stamp_s is None else round(stamp_s / base)
         if last is None:
             self._first_ticks = ticks or 0
@@ -189,19 +191,13 @@ class Recording:
         return Picture(planes, ticks, float((ticks - self._first_ticks) * base))
 
 
-def open_video(path: Path) -> av.container.InputContainer:
-    """Open a file.
-
-    Raises:
-        InputError: it is not there, or FFmpeg cannot read it.
-    """
+def check_file(path: Path) -> None:
+    """Raise InputError where there is no file."""
     if not path.exists():
         raise InputError(f"there is no video file {path}", hint="check the path")
-    try:
-        return av.open(str(path.absolute()), options=dict(OPTIONS), metadata_errors="replace")
-    except (FFmpegError, OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or type(error).__name__
-        raise InputError(
-            f"{path} is not a video that FFmpeg can read: {str(why).lower()}",
-            hint="check that it plays elsewhere",
-        ) from None
+
+
+def not_read(error: NoVideoError, path: Path) -> InputError:
+    """Return what a user is told of a file that is no video."""
+    what = "is not a video that FFmpeg can read"
+    return error.refusal(str(path), what, "check that it plays elsewhere")

@@ -8,21 +8,21 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-
-from av.error import FFmpegError
 
 from sealshot.runtime.errors import InputError, SealError
 from sealshot.runtime.public.carriers import Reader
 from sealshot.runtime.public.cover import Plane
 from sealshot.runtime.public.lossless import pieces_of
-from sealshot.runtime.public.message import Message, Part, message_in
+from sealshot.runtime.public.message import MARK, Message, Part, message_in
 from sealshot.runtime.public.originals import digest, mask_of, put_back
-from sealshot.runtime.public.recording import Recording, Shown, open_video
+from sealshot.runtime.public.recording import Recording, Shown, check_file, not_read
 from sealshot.runtime.seal.originals import OpenedOriginals, Piece, object_id
+from sealshot.runtime.sources.contents import packets
+from sealshot.runtime.sources.reader import NoVideoError
 
 NOT_WHOLE = "--partial restores what is there"
 
@@ -68,10 +68,14 @@ class Survey:
         }
 
 
-def survey(path: Path) -> Survey:
+def survey(path: Path, *, sandbox: bool = True) -> Survey:
     """Read what a public stream says of itself.
 
     Where its user data is lost it is decoded, and each picture asked for what it says itself.
+
+    Args:
+        path: of the stream.
+        sandbox: as of :class:`Recording`.
 
     Raises:
         InputError: it is no video, says nothing, or was put together anew.
@@ -80,7 +84,7 @@ def survey(path: Path) -> Survey:
         ids: set[bytes] = set()
         times, numbers, parts, silent = array("d"), array("q"), Counter[Part](), 0
         all_shown = array("q")
-        for time_s, message in read(path):
+        for time_s, message in read(path, sandbox=sandbox):
             all_shown.append(-1 if message is None else message.picture)
             if message is None:
                 silent += 1
@@ -111,38 +115,33 @@ def survey(path: Path) -> Survey:
     return Survey(ids.pop().hex(), len(shown), shown[-1], silent, parts, in_pictures)
 
 
-def messages_in_packets(path: Path) -> Iterator[tuple[float, Message | None]]:
+def messages_in_packets(
+    path: Path, *, sandbox: bool = True
+) -> Iterator[tuple[float, Message | None]]:
     """Yield time, in seconds, and message of each encoded picture, as the file has them.
 
     Raises:
         InputError: it is no video.
     """
+    check_file(path)
     try:
-        with open_video(path) as container:
-            for packet in container.demux(video=0):
-                if packet.size:
-                    timed = packet.pts is not None
-                    base = packet.time_base or 0
-                    yield (
-                        float((packet.pts or 0) * base),
-                        message_in(bytes(packet)) if timed else None,
-                    )
-    except (FFmpegError, OSError, IndexError) as error:
-        why = getattr(error, "strerror", None) or "there is no video in it"
-        raise InputError(
-            f"{path} is not a video that FFmpeg can read: {str(why).lower()}",
-            hint="check that it plays elsewhere",
-        ) from None
+        for packet in packets(path, MARK, sandbox=sandbox):
+            timed = packet.stamp is not None
+            yield float(packet.stamp or 0), message_in(packet.user_data) if timed else None
+    except NoVideoError as error:
+        raise not_read(error, path) from None
 
 
-def messages_in_pictures(path: Path) -> Iterator[tuple[float, Message | None]]:
+def messages_in_pictures(
+    path: Path, *, sandbox: bool = True
+) -> Iterator[tuple[float, Message | None]]:
     """Yield time, in seconds, and what each picture says itself, whatever carries it.
 
     Raises:
         InputError: it is no video.
     """
     reader, times = Reader(), deque[float]()
-    with Recording(path) as recording:
+    with Recording(path, sandbox=sandbox) as recording:
         for item in recording:
             if isinstance(item, Shown):
                 times.append(item.picture.time_s)
@@ -156,7 +155,12 @@ class Restorer:
     """Puts originals back into the pictures of a stream, which come in order."""
 
     def __init__(
-        self, found: Survey, wanted: Iterable[Part], open_part: Callable[[Part], Opened]
+        self,
+        found: Survey,
+        wanted: Iterable[Part],
+        open_part: Callable[[Part], Opened],
+        *,
+        sandbox: bool = True,
     ) -> None:
         """Start with no picture.
 
@@ -165,8 +169,9 @@ class Restorer:
             wanted: the parts to put back.
             open_part: opens one; called once for each, in the order of their numbers, when the
                 picture of its first piece has come.
+            sandbox: as of :func:`~sealshot.runtime.public.lossless.pieces_of`.
         """
-        self._survey, self._open_part = found, open_part
+        self._survey, self._open_part, self._sandbox = found, open_part, sandbox
         self._wanted = frozenset(wanted)
         self._waiting = deque(sorted(wanted))
         self._open: dict[Part, _Reader] = {}
@@ -187,7 +192,7 @@ class Restorer:
         # parts are numbered as they begin, so that no later one has anything of this picture
         while self._waiting and all(r.first <= picture for r in self._open.values()):
             part = self._waiting.popleft()
-            self._open[part] = _Reader(part, self._open_part(part), planes)
+            self._open[part] = _Reader(part, self._open_part(part), planes, self._sandbox)
             self.later = max(self.later, self._open[part].last - self._survey.last)
         for part, reader in tuple(self._open.items()):
             if picture in reader.pictures:
@@ -202,6 +207,11 @@ class Restorer:
         self.outside += done[False]
         self.restored += done[True] > 0
 
+    def close(self) -> None:
+        """End what decodes parts that were not read to their end."""
+        for reader in self._open.values():
+            reader.close()
+
 
 @dataclass(frozen=True)
 class Opened:
@@ -212,7 +222,7 @@ class Opened:
 
 
 class _Reader:
-    def __init__(self, part: Part, opened: Opened, planes: Sequence[Plane]) -> None:
+    def __init__(self, part: Part, opened: Opened, planes: Sequence[Plane], sandbox: bool) -> None:
         self._originals, self._inside = opened.part.originals, opened.pictures
         self._name = f"part {part[0]}"
         height, width = planes[0].shape
@@ -225,7 +235,7 @@ class _Reader:
         pieces = self._originals.pieces
         self.pictures = frozenset(piece.picture for piece in pieces)
         self.first, self.last = pieces[0].picture, pieces[-1].picture
-        self._pieces = self._read()
+        self._pieces = self._read(sandbox)
         self._next = next(self._pieces, None)
 
     def put(self, picture: int, planes: Sequence[Plane]) -> bool:
@@ -238,8 +248,13 @@ class _Reader:
                 put_back(planes, piece.box, mask_of(piece), cut)
         return picture in self._inside
 
-    def _read(self) -> Iterator[tuple[Piece, list[Plane]]]:
+    def close(self) -> None:
+        """End what decodes the part."""
+        self._pieces.close()
+
+    def _read(self, sandbox: bool) -> Generator[tuple[Piece, list[Plane]]]:
+        cuts = pieces_of(self._originals, sandbox=sandbox)
         try:
-            yield from zip(self._originals.pieces, pieces_of(self._originals), strict=True)
-        except (FFmpegError, ValueError, IndexError) as error:
+            yield from zip(self._originals.pieces, cuts, strict=True)
+        except ValueError as error:
             raise SealError(f"what {self._name} holds cannot be decoded: {error}") from error

@@ -1,6 +1,7 @@
-"""What parses streams: FFmpeg, in a process of its own that holds no key and may do little else.
+"""What parses what others send, in a process of its own that holds no key and may do little else.
 
-It imports neither NumPy nor OpenCV, so that this process is small, and nothing of the other rooms.
+It imports nothing of the other rooms, and, so that this process is small, neither NumPy nor OpenCV
+but for the pictures of a folder.
 """
 
 ASK_AGAIN = 100

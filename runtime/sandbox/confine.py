@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import resource
 import signal
 import socket
@@ -58,6 +59,9 @@ def confine(
     Returns:
         Which guards this kernel has.
     """
+    with suppress(FileNotFoundError):  # no /proc
+        if len(os.listdir("/proc/self/task")) > 1:  # noqa: PTH208
+            raise RuntimeError("the other threads of this process would keep their rights")
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGTSTP):
         signal.signal(number, signal.SIG_IGN)  # they are for who started it
     libc = ctypes.CDLL(None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 import av
 from av.codec.context import Flags
@@ -18,6 +18,14 @@ from sealshot.runtime.sandbox.packets import Packet, of_whole_pictures
 HEVC = "hevc"
 """Of it FFmpeg hides what refers to a picture that was lost, up to the next key frame, which may
 come many seconds later; of H.264 nothing. What it then shows is grey where the lost picture lay."""
+
+
+class Stamp(NamedTuple):
+    """A time, to the letter."""
+
+    ticks: int
+    base_s: Fraction
+    """What one tick lasts."""
 
 
 class Frames:
@@ -76,12 +84,12 @@ class Frames:
         # what the container says goes before what the stream says, which may change
         return self._own_aspect or self._stream.codec_context.sample_aspect_ratio or None
 
-    def stamp_s(self, frame: av.VideoFrame) -> Fraction | None:
+    def stamp(self, frame: av.VideoFrame) -> Stamp | None:
         """Return the time that the container gives a frame; None where it gives none."""
         stamps = (frame.pts, frame.dts)[:: -1 if self._in_order else 1]
         ticks = next((stamp for stamp in stamps if stamp is not None), None)
         # what was deinterlaced has a base of its own
-        return None if ticks is None else ticks * (frame.time_base or self.time_base)
+        return None if ticks is None else Stamp(ticks, frame.time_base or self.time_base)
 
     def _whole_ones(self, frames: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:
         """Yield what can be deinterlaced; damage may give a frame a form that cannot."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import errno
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from fractions import Fraction
-from typing import Protocol
+from typing import Any, Protocol, TypeAlias
 
 import av
 from av.error import FFmpegError
@@ -21,13 +21,15 @@ from sealshot.runtime.sandbox.claims import (
     nominal_rate,
 )
 from sealshot.runtime.sandbox.device import accelerator, surface
+from sealshot.runtime.sandbox.errors import NoStreamError
 from sealshot.runtime.sandbox.facts import Facts
-from sealshot.runtime.sandbox.frames import Frames
+from sealshot.runtime.sandbox.frames import Frames, Stamp
 from sealshot.runtime.sandbox.messages import Request
 from sealshot.runtime.sandbox.packets import Packet
 from sealshot.runtime.sandbox.shape import Turn
 from sealshot.runtime.sandbox.show import Shower
 
+NANOSECOND = Fraction(1, 10**9)
 TEXT_CODECS = frozenset({"ansi", "xbin", "idf", "bintext"})
 """FFmpeg draws text files by their suffix."""
 LIVE_FORMATS = frozenset({"hls", "dash", "sdp", "rtsp", "mpjpeg"})
@@ -46,24 +48,6 @@ LASTING = (
 )
 
 
-class NoStreamError(Exception):
-    """There is no video, or not now."""
-
-    def __init__(
-        self, why: str, hint: str = "", *, lasting: bool = False, unread: bool = False
-    ) -> None:
-        """Say why.
-
-        Args:
-            why: a clause without an address, such as "connection refused".
-            hint: what to do about it.
-            lasting: whether waiting does not help: a wrong password, no such page, no video.
-            unread: whether it failed as it does where a certificate is not believed.
-        """
-        super().__init__(why)
-        self.why, self.hint, self.lasting, self.unread = why, hint, lasting, unread
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Decoded:
     """One picture; it is to be turned yet."""
@@ -71,10 +55,16 @@ class Decoded:
     bgr: av.VideoFrame
     """As a player shows it, its pixels square."""
     turn: Turn
-    stamp_s: float | None
+    stamp: Stamp | None
     """The time that its container gives, from wherever that counts; None where it gives none."""
     raw: av.VideoFrame
     """As it was decoded."""
+    pixel_aspect: Fraction | None
+    """Width over height of a pixel of ``raw``; None where nobody says."""
+    colours: tuple[int, int, int, int]
+    """Of the stream: range, matrix, primaries, transfer, by the numbers of ITU-T H.273."""
+    user_data: bytes
+    """What was marked in its packet, and all behind it."""
 
 
 class Stream(Facts, Protocol):
@@ -85,6 +75,12 @@ class Stream(Facts, Protocol):
     """Whether it says how long it is, as a recording does and a camera does not."""
     still: bool
     """Whether it is one picture and no video."""
+    time_base: Fraction
+    """What one tick of a time stamp lasts, in seconds."""
+    rate: Fraction | None
+    """Frames per second on average, as the container says."""
+    sound: av.AudioStream | None
+    """Whose packets are given on."""
 
     @property
     def strange_matrix(self) -> int | None:
@@ -101,19 +97,26 @@ class Stream(Facts, Protocol):
         """Close the file or the connection. A second call does nothing."""
 
 
-def open_stream(request: Request) -> Stream:
+Hear: TypeAlias = "Callable[[av.Packet[Any]], None]"
+
+
+def open_stream(request: Request, hear: Hear | None = None) -> Stream:
     """Open what is asked for.
+
+    Args:
+        request: what.
+        hear: is given the packets of the sound, where that is asked for.
 
     Raises:
         NoStreamError: it cannot be opened, or has no video that this FFmpeg can decode.
     """
-    return Media(request) if request.every_s is None else Again(request, request.every_s)
+    return Media(request, hear) if request.every_s is None else Again(request, request.every_s)
 
 
 class Media:
     """Reads the best video stream of a file or an address."""
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: Request, hear: Hear | None = None) -> None:
         """Open it and find its video; raises NoStreamError."""
         target = request.target
         try:
@@ -125,7 +128,7 @@ class Media:
                 hwaccel=accelerator(request.device) if request.device else None,
             )
         except FFmpegError as error:
-            raise _no_stream(error, target) from None
+            raise no_stream(error, target) from None
         except (OSError, ValueError) as error:  # what no FFmpeg error stands for
             raise NoStreamError(type(error).__name__, lasting=True) from None
         try:
@@ -142,12 +145,17 @@ class Media:
             raise
         self._aspect = Fraction(*request.aspect) if request.aspect else None
         self._device, self._shower = request.device, Shower()
+        self._mark, self._marked = bytes.fromhex(request.mark), dict[int, bytes]()
+        self._hear = hear
+        best = self._container.streams.best("audio") if request.sound else None
+        self.sound = best if isinstance(best, av.AudioStream) else None
         self._frames = Frames(
             self._container,
             self._stream,
             threads=request.threads,
             public=request.raw,
             look=self._look_at,
+            sound=self.sound,
         )
         self._pictures: Iterator[Decoded] = self._read_all()
         self._closed = False
@@ -157,6 +165,7 @@ class Media:
         self.codec = str(self._stream.codec_context.name)
         self.ends, self.still = self._ends(), self._is_still()
         self.created = created(self._container)
+        self.time_base, self.rate = self._frames.time_base, self._stream.average_rate
         self.fps = nominal_rate(self._stream)
         self.end_s, length_s = end_and_length(self._container, self._stream)
         self.frames = expected_frames(self._stream, self.fps, length_s)
@@ -216,7 +225,10 @@ class Media:
 
     def _read_all(self) -> Iterator[Decoded]:
         for frame in self._frames:
-            assert isinstance(frame, av.VideoFrame)
+            if isinstance(frame, av.Packet):
+                if self._hear is not None:
+                    self._hear(frame)
+                continue
             try:
                 picture = self._picture(frame)
             except FFmpegError:  # damage may give a frame a form that cannot be shown
@@ -226,16 +238,32 @@ class Media:
             del frame, picture  # their memory is for the next one
 
     def _picture(self, frame: av.VideoFrame) -> Decoded:
-        stamp_s = self._frames.stamp_s(frame)
+        context, said = self._stream.codec_context, self._frames.pixel_aspect(frame)
+        aspect = said or Fraction(1)
+        if self._aspect is not None:
+            aspect = self._aspect * frame.height / frame.width
         return Decoded(
-            self._shower.show(frame, self._pixel_aspect(frame)),
+            self._shower.show(frame, aspect),
             self._shower.turn(frame),
-            None if stamp_s is None else float(stamp_s),
+            self._frames.stamp(frame),
             frame,
+            said,
+            (
+                context.color_range,
+                context.colorspace,
+                context.color_primaries,
+                context.color_trc,
+            ),
+            self._marked.pop(frame.pts, b"") if frame.pts is not None else b"",
         )
 
     def _look_at(self, packet: Packet) -> None:
-        """Find out whether the stream says that its pictures differ."""
+        """Keep what is marked, and find out whether the stream says that its pictures differ."""
+        if self._mark and packet.size and packet.pts is not None:
+            data = bytes(packet)
+            at = data.find(self._mark)
+            if at >= 0:
+                self._marked[packet.pts] = data[at:]
         if self.moves or not packet.size:
             return
         self._sizes = [*self._sizes[-24:], packet.size]
@@ -243,11 +271,6 @@ class Media:
         differs, self._packet_sum = self._packet_sum not in (None, checksum), checksum
         # a copy of the picture before takes next to no bytes
         self.moves = differs and len(self._sizes) > 1 and packet.size * 10 > max(self._sizes)
-
-    def _pixel_aspect(self, frame: av.VideoFrame) -> Fraction:
-        if self._aspect is not None:
-            return self._aspect * frame.height / frame.width
-        return self._frames.pixel_aspect(frame) or Fraction(1)
 
 
 class Again:
@@ -262,6 +285,9 @@ class Again:
     created: datetime | None = None
     strange_matrix: int | None = None
     in_software = False
+    time_base = Fraction(1, 1000)
+    rate: Fraction | None = None
+    sound: av.AudioStream | None = None
 
     def __init__(self, request: Request, every_s: float) -> None:
         self._request, self._every_s = request, every_s
@@ -281,7 +307,7 @@ class Again:
             picture = media.read()
             self.strange_matrix, self.in_software = media.strange_matrix, media.in_software
             # whoever takes it may get several at once
-            return picture and replace(picture, stamp_s=time.monotonic())
+            return picture and replace(picture, stamp=Stamp(time.monotonic_ns(), NANOSECOND))
         finally:
             media.close()
 
@@ -289,7 +315,7 @@ class Again:
         """Do nothing: each picture has a connection of its own."""
 
 
-def _no_stream(error: FFmpegError, target: str) -> NoStreamError:
+def no_stream(error: FFmpegError, target: str) -> NoStreamError:
     """Say why FFmpeg could not open something; its own text has the address in it."""
     why = str(error.strerror or type(error).__name__)
     why = why[:1].lower() + why[1:]

@@ -7,17 +7,27 @@ before they are used, and its texts are ASCII that can be printed. The pixels li
 from __future__ import annotations
 
 import json
+import mmap
+import os
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
+from functools import partial
+from itertools import islice
 from struct import Struct
 from typing import Any, NamedTuple, TypeAlias
 
-PROTOCOL = 2
+PROTOCOL = 3
 """Raised with each change of what is said, :class:`Refused` excepted: who starts a process may run
 since before an update."""
 CREDIT = b"+"
 """Sent for each picture that was copied out: one lies in shared memory, while the next is made."""
 ROOM = Struct("<Q")
 """Answers :class:`Need`: bytes of shared memory from now on."""
+PACKET = Struct("<?qII")
+"""Before what is marked in a packet: whether it has a time, ticks, and seconds a tick as numerator
+and denominator."""
+PIXELS = Struct("<II")
+"""Before the BGR pixels of a picture: its width and height, or zeros where it is none."""
 PLANES = 4
 MOST = 2048
 """No message back is larger, in bytes."""
@@ -44,6 +54,15 @@ class Request:
     """Whether TLS must verify who answers; of lists of segments FFmpeg does not."""
     raw: bool = False
     """Whether the pictures as they were decoded are wanted, too."""
+    mark: str = ""
+    """Where it is in a packet, in hexadecimal, that is wanted from there on, as user data."""
+    sound: bool = False
+    """Whether packets of the sound are wanted, too, which nobody gives out of this process."""
+    job: str = ""
+    """What is to be done with it, see :data:`sealshot.runtime.sandbox.child.JOBS`; empty to give
+    its pictures."""
+    given: int = -1
+    """Descriptor of memory with what is handed over."""
     threads: int = 1
     """Of a decoder."""
     timeouts_s: tuple[float, float] = (10.0, 5.0)
@@ -59,6 +78,13 @@ class Request:
     device: str = ""
     """What is to decode it; empty for the processor. None can be had by who gave its rights up."""
 
+    def named(self) -> tuple[str, ...]:
+        """Return the files that were handed over by name; they may be read, too."""
+        if self.job != "images":
+            return ()
+        with mmap.mmap(self.given, 0, prot=mmap.PROT_READ) as names:
+            return tuple(map(os.fsdecode, names.read().split(b"\0")))
+
     def to_bytes(self) -> bytes:
         """Return it as JSON."""
         return json.dumps(asdict(self)).encode()
@@ -69,6 +95,12 @@ class Request:
         values: dict[str, Any] = json.loads(data)
         lists = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
         return cls(**(values | lists))
+
+
+Parts: TypeAlias = tuple[Any, ...]
+"""Bytes, or what has some, that are to lie behind each other."""
+Ratio: TypeAlias = tuple[int, int]
+"""Numerator and denominator."""
 
 
 class Guards(NamedTuple):
@@ -89,6 +121,10 @@ class Opened(NamedTuple):
     frames: int
     created: float
     """Unix time."""
+    base: Ratio = (1, 1000)
+    """What one tick of a time stamp lasts, in seconds."""
+    rate: Ratio = (0, 0)
+    """Frames per second on average; 0 over 0 where it does not say."""
 
 
 class Refused(NamedTuple):
@@ -122,8 +158,14 @@ class Raw(NamedTuple):
     """Bytes of each, and of each of its rows; they lie behind each other."""
 
 
+class Data(NamedTuple):
+    """So many bytes lie in shared memory, of what is no picture."""
+
+    size: int
+
+
 class Shown(NamedTuple):
-    """A picture lies in shared memory: its BGR rows, then the planes of ``raw``."""
+    """A picture lies in shared memory: its BGR rows, the planes of ``raw``, and the user data."""
 
     width: int
     height: int
@@ -131,13 +173,21 @@ class Shown(NamedTuple):
     """Bytes of a row; below 0 where the rows come from below upwards."""
     turn: int
     """Bits: transposed, right to left, upside down."""
-    stamp_s: float
-    """NaN where there is none."""
-    damaged: int
-    moves: bool
-    strange_matrix: int
+    ticks: int = 0
+    """Its time stamp."""
+    base: Ratio = (0, 0)
+    """Seconds a tick; 0 over 0 where there is no time stamp."""
+    damaged: int = 0
+    moves: bool = False
+    strange_matrix: int = -1
     """-1 where the colours are right."""
-    raw: Raw
+    aspect: Ratio = (0, 0)
+    """Width over height of a pixel; 0 over 0 where nobody says."""
+    colours: tuple[int, int, int, int] = (0, 2, 2, 2)
+    """Of the stream: range, matrix, primaries, transfer."""
+    user: int = 0
+    """Bytes of user data."""
+    raw: Raw = Raw()
 
 
 class Ended(NamedTuple):
@@ -153,17 +203,17 @@ class Broken(NamedTuple):
     what: bytes
 
 
-Message: TypeAlias = Guards | Opened | Refused | Need | Shown | Ended | Broken
+Message: TypeAlias = Guards | Opened | Refused | Need | Data | Shown | Ended | Broken
 
-_RAW_FIELDS = 7
 _LAYOUTS: dict[type[Message], Struct] = {
     Guards: Struct("<B??"),
-    Opened: Struct("<B??32sddqd"),
+    Opened: Struct("<B??32sddqdiiii"),
     Refused: Struct("<B??200s200s"),
     Need: Struct("<BQ"),
-    Shown: Struct("<BIIiBdQ?i16sIIHHHH" + "QI" * PLANES),
+    Shown: Struct("<BIIiBqIIQ?iiiHHHHQ16sIIHHHH" + "QI" * PLANES),
     Ended: Struct("<BQ?"),
     Broken: Struct("<B400s"),
+    Data: Struct("<BQ"),
 }
 _KINDS = dict(enumerate(_LAYOUTS))
 
@@ -171,12 +221,11 @@ _KINDS = dict(enumerate(_LAYOUTS))
 def pack(message: Message) -> bytes:
     """Return the bytes of a message; texts that are too long are cut."""
     kind = list(_LAYOUTS).index(type(message))
-    values: tuple[Any, ...] = tuple(message)
     if isinstance(message, Shown):
-        raw = message.raw
-        planes = [*raw.planes, *[(0, 0)] * (PLANES - len(raw.planes))]
-        values = (*message[:-1], *raw[:-1], *(number for plane in planes for number in plane))
-    return _LAYOUTS[type(message)].pack(kind, *values)
+        missing = PLANES - len(message.raw.planes)
+        raw = message.raw._replace(planes=(*message.raw.planes, *[(0, 0)] * missing))
+        message = message._replace(raw=raw)
+    return _LAYOUTS[type(message)].pack(kind, *_flat(message))
 
 
 def unpack(data: bytes) -> Message:
@@ -188,15 +237,29 @@ def unpack(data: bytes) -> Message:
     kind = _KINDS.get(data[0]) if data else None
     if kind is None or len(data) != _LAYOUTS[kind].size:
         raise MessageError(f"{len(data)} bytes that are no message")
-    values: list[Any] = list(_LAYOUTS[kind].unpack(data)[1:])
+    values = iter(_LAYOUTS[kind].unpack(data)[1:])
+    some = partial(_some, values)
+    if kind is Opened:
+        return Opened._make((*some(7), some(2), some(2)))
     if kind is Shown:
-        own = len(Shown._fields) - 1
-        form, numbers = values[own : own + _RAW_FIELDS], values[own + _RAW_FIELDS :]
+        head = (*some(5), some(2), *some(3), some(2), some(4), *some(1))
+        form, numbers = some(7), tuple(values)
         pairs = tuple(zip(numbers[::2], numbers[1::2], strict=True))
-        raw = Raw._make([*form, tuple(pair for pair in pairs if pair[0])])
-        return Shown._make([*values[:own], raw])
+        return Shown._make((*head, Raw._make((*form, tuple(p for p in pairs if p[0])))))
     made: Message = kind(*values)
     return made
+
+
+def _flat(values: Iterable[Any]) -> Iterator[Any]:
+    for value in values:
+        if isinstance(value, tuple):
+            yield from _flat(value)
+        else:
+            yield value
+
+
+def _some(values: Iterator[Any], count: int) -> tuple[Any, ...]:
+    return tuple(islice(values, count))
 
 
 def text(raw: bytes) -> str:

@@ -73,8 +73,9 @@ def open_source(
             picture, too.
         tls: whom an address is believed; what is not verified says so in the source's name.
         decoded: whether frames of what FFmpeg reads are to hold what was decoded, too.
-        sandbox: whether FFmpeg reads in a process of its own, which holds nothing and may do next
-            to nothing. False leaves all that this process holds to whoever makes the stream.
+        sandbox: whether what FFmpeg reads, and pictures, are parsed in a process of its own, which
+            holds nothing and may do next to nothing. False leaves all that this process holds to
+            whoever makes the stream.
         hwaccel: device that is to decode what FFmpeg reads, as ``cuda``; with ``sandbox=False``.
             What it cannot decode is told, and decoded in software.
 
@@ -112,7 +113,7 @@ def open_source(
         open_media, aspect=aspect, decoded=decoded, sandbox=sandbox, device=hwaccel or ""
     )
     if stills:
-        return _stills(Path(spec), aspect)
+        return _stills(Path(spec), aspect, sandbox)
     if spec.isdecimal():
         name = f"camera {int(spec)}"
         return live(lambda: Capture(int(spec), cv2.CAP_ANY, aspect=aspect))
@@ -127,6 +128,7 @@ def open_source(
             name,
             fps=fps,
             tls=tls,
+            sandbox=sandbox,
             media=partial(media, tls=tls),
             video=video,
             live=live,
@@ -136,19 +138,19 @@ def open_source(
         return live(lambda: Capture(spec, cv2.CAP_V4L2, aspect=aspect))
     _check_path(path)
     if path.is_dir():
-        return recorded(lambda: Folder(path, fps=fps, aspect=aspect))
+        return recorded(lambda: Folder(path, fps=fps, aspect=aspect, sandbox=sandbox))
     _refuse_text(path)
     # an absolute path, so that FFmpeg does not take `x:clip.mp4` for a protocol
     return video(lambda: media(str(path.absolute())))
 
 
-def _stills(path: Path, aspect: Fraction | None) -> Source:
+def _stills(path: Path, aspect: Fraction | None, sandbox: bool) -> Source:
     if not path.is_dir() and not is_picture(path):
         raise InputError(
             f"{redact(str(path))} is no picture and no folder of pictures",
             hint="leave --stills out: it is for pictures that have nothing to do with each other",
         )
-    return Folder(path, aspect=aspect, stills=True)
+    return Folder(path, aspect=aspect, stills=True, sandbox=sandbox)
 
 
 def _is_camera(path: Path) -> bool:

@@ -29,6 +29,7 @@ def open_address(
     *,
     fps: float | None,
     tls: Tls,
+    sandbox: bool,
     media: Callable[..., Sandboxed | Inside],
     video: Callable[[Connect], Source],
     live: Callable[[Connect, bool], Source],
@@ -40,6 +41,7 @@ def open_address(
         name: the same without a password.
         fps: pictures a second that a camera is asked for that only gives single ones.
         tls: whom it is believed.
+        sandbox: as of :func:`sealshot.runtime.sources.open_source`.
         media: opens it, as :func:`open_media` does with all that is set.
         video: opens a recording.
         live: opens a stream; its second argument says whether it is one of single pictures.
@@ -50,7 +52,8 @@ def open_address(
 
     def connect(every_s: float | None = None) -> Sandboxed | Inside:
         # a device may name another address each time, and is asked each time
-        return media(stream_address(spec) if is_onvif(spec) else spec, every_s=every_s)
+        address = stream_address(spec, sandbox=sandbox) if is_onvif(spec) else spec
+        return media(address, every_s=every_s)
 
     def is_single(reader: Sandboxed | Inside) -> bool:
         return reader.still and reader.ends

@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
 from sealshot.runtime.errors import SealshotError
-from sealshot.runtime.sources.onvif import PORT, SCHEME
+from sealshot.runtime.sandbox.onvif import PORT
+from sealshot.runtime.sources.onvif import SCHEME
 
 GROUP = ("239.255.255.250", 3702)
 WAIT_S = 4.0

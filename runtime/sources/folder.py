@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Generator
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 
-import cv2
-import numpy as np
-
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.sources.capture import with_aspect
+from sealshot.runtime.sources.images import images
 from sealshot.runtime.sources.likeness import ENOUGH, Likeness
 from sealshot.runtime.sources.source import Source
 from sealshot.runtime.types import Frame
@@ -61,6 +60,7 @@ class Folder(Source):
         fps: float | None = None,
         aspect: Fraction | None = None,
         stills: bool = False,
+        sandbox: bool = True,
     ) -> None:
         """List the folder and read the first picture.
 
@@ -69,6 +69,7 @@ class Folder(Source):
             fps: pictures a second.
             aspect: width over height of the pictures as they are to be shown.
             stills: the pictures are known to have nothing to do with each other.
+            sandbox: whether they are parsed in a process apart.
 
         Raises:
             InputError: there is no picture in the folder, or none of them can be read.
@@ -86,7 +87,7 @@ class Folder(Source):
                 hint="images are files named " + " ".join(SUFFIXES),
             )
         self._closed, self._aspect, self._stills = False, aspect, stills
-        self._pictures = self._read_all(rate)
+        self._pictures = self._read_all(rate, sandbox)
         self._first = next(self._pictures, None)
         if self._first is None:
             raise InputError(
@@ -94,17 +95,12 @@ class Folder(Source):
                 hint="check that they open elsewhere",
             )
 
-    def _read_all(self, rate: float) -> Iterator[Frame]:
+    def _read_all(self, rate: float, sandbox: bool) -> Generator[Frame]:
         index, likeness = 0, Likeness()
-        for place, path in enumerate(self._paths):
-            try:
-                image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-            except cv2.error:  # more pixels than OpenCV takes
-                image = None
+        for place, image in enumerate(images(self._paths, sandbox=sandbox)):
             if image is None:
-                logger.warning("%s cannot be read as an image and is left out", path)
                 continue
-            picture = with_aspect(np.asarray(image, np.uint8), self._aspect)
+            picture = with_aspect(image, self._aspect)
             if likeness.add(picture):
                 self._judge(likeness)
             yield Frame(index, place / rate, picture)
@@ -130,3 +126,5 @@ class Folder(Source):
     def close(self) -> None:
         """End the iteration."""
         self._closed = True
+        with suppress(ValueError):  # another thread is in it, and it reads no more after this one
+            self._pictures.close()

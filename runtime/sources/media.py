@@ -6,9 +6,11 @@ import logging
 import os
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from fractions import Fraction
 from functools import cache
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -16,11 +18,14 @@ import numpy as np
 from sealshot.runtime.processors import processors
 from sealshot.runtime.sandbox import OPTIONS
 from sealshot.runtime.sandbox.messages import Request
-from sealshot.runtime.sources.reader import NoVideoError, Picture
+from sealshot.runtime.sources.reader import NoVideoError, Picture, Stated
 from sealshot.runtime.sources.sandboxed import Sandboxed, tell_of_matrix
 from sealshot.runtime.sources.tls import SYSTEM, Tls, distrust, ffmpeg_options, is_tls
 from sealshot.runtime.sources.turned import turned
 from sealshot.runtime.types import Raw
+
+if TYPE_CHECKING:
+    from sealshot.runtime.sandbox.media import Hear
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +49,8 @@ def open_media(
     decoded: bool = True,
     sandbox: bool = True,
     device: str = "",
+    mark: bytes = b"",
+    hear: Hear | None = None,
 ) -> Sandboxed | Inside:
     """Open a file or an address and find its video.
 
@@ -56,15 +63,18 @@ def open_media(
         decoded: whether pictures are to hold what was decoded, too.
         sandbox: False parses it in this process.
         device: what is to decode it, without a sandbox; see :func:`check_device`.
+        mark: what is to be user data of a picture begins with it.
+        hear: is given the packets of the sound, without a sandbox.
 
     Raises:
         NoVideoError: it cannot be opened, or has no video that this FFmpeg can decode.
     """
     request = _request(target, aspect, tls, every_s, decoded, device)
+    request = replace(request, mark=mark.hex(), sound=hear is not None)
     try:
         if not sandbox:
-            return Inside(request)
-        return Sandboxed(request, _descriptors(target))
+            return Inside(request, hear)
+        return Sandboxed(request, descriptors_of(target))
     except NoVideoError as error:
         if error.unread and (distrusted := distrust(target, tls)):
             raise NoVideoError(distrusted, CERTIFICATE_HINT, lasting=True) from None
@@ -74,16 +84,21 @@ def open_media(
 class Inside:
     """Reads in this process, with all that it holds at the mercy of the stream."""
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: Request, hear: Hear | None = None) -> None:
         """Open what is asked for.
+
+        Args:
+            request: what.
+            hear: is given the packets of the sound, where that is asked for.
 
         Raises:
             NoVideoError: it cannot be opened, or has no video.
         """
-        from sealshot.runtime.sandbox.media import NoStreamError, open_stream
+        from sealshot.runtime.sandbox.errors import NoStreamError
+        from sealshot.runtime.sandbox.media import open_stream
 
         try:
-            self._stream = open_stream(request)
+            self._stream = open_stream(request, hear)
         except NoStreamError as error:
             raise NoVideoError(
                 error.why, error.hint, lasting=error.lasting, unread=error.unread
@@ -96,6 +111,8 @@ class Inside:
         self.created: datetime | None = self._stream.created
         self.codec = self._stream.codec
         self.ends, self.still = self._stream.ends, self._stream.still
+        self.time_base, self.rate = self._stream.time_base, self._stream.rate
+        self.sound = self._stream.sound
 
     def read(self) -> Picture | None:
         """Return the next picture that can be decoded; None at the end and where it broke."""
@@ -109,8 +126,12 @@ class Inside:
         if self._stream.in_software:
             _tell_of_software(self._device, self.codec)
         image = turned(np.asarray(picture.bgr.to_ndarray(), np.uint8), picture.turn)
-        raw = Raw(picture.raw, picture.turn) if self._decoded else None
-        return Picture(image, picture.stamp_s, raw)
+        stamp = None if picture.stamp is None else picture.stamp.ticks * picture.stamp.base_s
+        raw, stated = None, None
+        if self._decoded:
+            raw = Raw(picture.raw, picture.turn)
+            stated = Stated(stamp, picture.pixel_aspect, *picture.colours, picture.user_data)
+        return Picture(image, None if stamp is None else float(stamp), raw, stated)
 
     def interrupt(self) -> None:
         """Do nothing: FFmpeg gives up on an address by itself, and on a file never."""
@@ -162,7 +183,7 @@ def _request(
     )
 
 
-def _descriptors(target: str) -> tuple[int, ...]:
+def descriptors_of(target: str) -> tuple[int, ...]:
     """Return the descriptor that a path stands for, where it stands for one."""
     found = DESCRIPTOR.fullmatch(target)
     return (int(found[1] or 0),) if found else ()

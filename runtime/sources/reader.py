@@ -3,11 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Protocol
 
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.sandbox.facts import Facts
 from sealshot.runtime.types import Image, Raw
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stated:
+    """What a stream says of a picture, to the letter; colours by the numbers of ITU-T H.273."""
+
+    stamp: Fraction | None
+    """The time that its container gives, s; None where it gives none."""
+    pixel_aspect: Fraction | None
+    """Width over height of a pixel as it was decoded; None where nobody says."""
+    color_range: int
+    colorspace: int
+    color_primaries: int
+    color_trc: int
+    user_data: bytes
+    """What was asked for of its packet."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -20,6 +37,8 @@ class Picture:
     """The time that its container gives, from wherever that counts; None where it gives none."""
     decoded: Raw | None = None
     """As :attr:`sealshot.runtime.types.Frame.decoded`."""
+    stated: Stated | None = None
+    """Where ``decoded`` is."""
 
 
 class Reader(Facts, Protocol):

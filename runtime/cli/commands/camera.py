@@ -15,6 +15,7 @@ from sealshot.runtime.cli.extras import EXTRAS
 from sealshot.runtime.cli.terminal import note, say, say_json, table
 from sealshot.runtime.errors import InputError, SealshotError
 from sealshot.runtime.files import make_folder
+from sealshot.runtime.sandbox.onvif import best
 from sealshot.runtime.seal import day_keys
 from sealshot.runtime.seal.day_keys import DayKeys, has_day_keys
 from sealshot.runtime.seal.documents import read_file
@@ -33,7 +34,7 @@ from sealshot.runtime.seal.succession import (
 )
 from sealshot.runtime.seal.times import format_hour, format_time, parse_time, utc_now
 from sealshot.runtime.sources.discover import WAIT_S, discover
-from sealshot.runtime.sources.onvif import best, is_onvif, profiles_of
+from sealshot.runtime.sources.onvif import is_onvif, profiles_of
 from sealshot.runtime.sources.reader import NoVideoError
 from sealshot.runtime.sources.redact import redact
 from sealshot.runtime.sources.secret import read_secret

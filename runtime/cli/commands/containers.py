@@ -46,15 +46,22 @@ def in_vault(vault: Path, wanted: Mapping[Part, str]) -> dict[Part, Sealed]:
     )
 
 
-def in_stream(stream: Path, wanted: Mapping[Part, str]) -> dict[Part, Sealed]:
+def in_stream(
+    stream: Path, wanted: Mapping[Part, str], *, sandbox: bool = True
+) -> dict[Part, Sealed]:
     """Return the containers of parts, of those that a stream carries itself.
+
+    Args:
+        stream: the stream.
+        wanted: the parts, with the identifiers of their containers.
+        sandbox: as of :func:`~sealshot.runtime.public.attached.attached`.
 
     Raises:
         InputError: it carries none of them.
     """
     there = {
         id: Sealed(id + SEALED, stream / (id + SEALED), partial(bytes, data))
-        for id, data in attached(stream).items()
+        for id, data in attached(stream, sandbox=sandbox).items()
     }
     return _of_those(
         there,

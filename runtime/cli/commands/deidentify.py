@@ -54,6 +54,7 @@ FILE appears when it is whole. Ctrl-C ends it well: what was looked at so far is
                       with its boxes, in the lowest bits, for --codec ffv1
   --detector NAME     mtcnn (default), mtcnn:exact, or yunet:FILE.onnx; may be repeated: what any
                       of them finds is covered
+  --no-sandbox        let FFmpeg read VIDEO in this process, as it does with --keep-audio
   --json              print the summary as JSON
 
 examples:
@@ -75,6 +76,7 @@ def main(argv: list[str]) -> int:
     add("--look-back", type=seconds, default=LOOK_S)
     add("--message", choices=CARRIERS, default=CARRIERS[0])
     add("--detector", action="append")
+    add("--no-sandbox", action="store_true")
     add("--json", action="store_true")
     given = arguments.parse_args(argv)
     codec = check_output(given.output, given.codec)
@@ -90,7 +92,7 @@ def main(argv: list[str]) -> int:
     stop, start_s = Stop(), time.perf_counter()
     with (
         stop.on_signals(),
-        Recording(given.video, sound=given.keep_audio) as recording,
+        Recording(given.video, sound=given.keep_audio, sandbox=not given.no_sandbox) as recording,
         VideoWriter(
             given.output,
             recording.form,

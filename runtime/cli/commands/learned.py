@@ -33,6 +33,7 @@ def main(usage: str, argv: list[str]) -> int:
     arguments.add_argument("stream", type=Path)
     arguments.add_argument("--learned", type=Path, required=True)
     arguments.add_argument("-o", dest="output", type=file_in_folder, required=True)
+    arguments.add_argument("--no-sandbox", action="store_true")
     arguments.add_argument("--json", action="store_true")
     given = arguments.parse_args(argv)
     check_output(given.output, "ffv1")
@@ -40,7 +41,7 @@ def main(usage: str, argv: list[str]) -> int:
     find = open_detector("mtcnn", min_face_px=MIN_FACE_PX)
     pictures = guessed = silent = 0
     with (
-        Recording(given.stream) as recording,
+        Recording(given.stream, sandbox=not given.no_sandbox) as recording,
         VideoWriter(given.output, recording.form, "ffv1", private=True) as writer,
         progress("guessing", recording.frames) as bar,
     ):

@@ -15,7 +15,7 @@ from sealshot.runtime.public.message import Message
 from sealshot.runtime.public.restore import messages_in_packets, messages_in_pictures, survey
 
 USAGE = """
-usage: sealshot public read VIDEO [--json]
+usage: sealshot public read VIDEO [--no-sandbox] [--json]
        sealshot public attach VIDEO --vault DIR [--track N]... -o FILE.mkv
 
 read:
@@ -24,6 +24,8 @@ covered in them, by track, and in how many of them originals of it alone are sea
 restore`). It is read out of the user data of the video (H.264 and H.265), so a file that was cut or
 copied says it too; one that was encoded again does only where its pictures say it themselves
 (`--message strip` or `qim`, which tell stream, picture and some sealed parts, and no boxes).
+
+  --no-sandbox        let FFmpeg read VIDEO in this process
 
 attach:
 Copy VIDEO with the sealed containers of what is covered in it as attachments of Matroska, from
@@ -49,9 +51,10 @@ def main(argv: list[str]) -> int:
 def _read(argv: list[str]) -> int:
     arguments = Arguments("public read", USAGE)
     arguments.add_argument("video", type=Path)
+    arguments.add_argument("--no-sandbox", action="store_true")
     arguments.add_argument("--json", action="store_true")
     given = arguments.parse_args(argv)
-    times, pictures = _messages(given.video)
+    times, pictures = _messages(given.video, sandbox=not given.no_sandbox)
     if not times:
         raise InputError(
             f"{given.video} says nothing of itself in {pictures} pictures",
@@ -130,12 +133,12 @@ def _attach(argv: list[str]) -> int:
     return 0
 
 
-def _messages(path: Path) -> tuple[list[tuple[float, Message]], int]:
+def _messages(path: Path, *, sandbox: bool) -> tuple[list[tuple[float, Message]], int]:
     """Return the messages with the times of their pictures, and how many pictures there are."""
     found: list[tuple[float, Message]] = []
     pictures = 0
     for read in (messages_in_packets, messages_in_pictures):
-        told = list(read(path))
+        told = list(read(path, sandbox=sandbox))
         pictures = len(told)
         found = [(time_s, message) for time_s, message in told if message is not None]
         if found:

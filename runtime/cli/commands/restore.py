@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -87,6 +88,7 @@ has the net that drew can train one, so it is no lock, and what it shows proves 
 --checkpoint FILE  of the camera's log, kept elsewhere; may be repeated
 --partial         restore what can be, where pictures of STREAM or containers are missing
 -o FILE.mkv       not overwritten; readable by you only
+--no-sandbox      let FFmpeg parse STREAM, and what was sealed, in the process that holds the keys
 --json            print the summary as JSON
 
 examples:
@@ -116,8 +118,10 @@ def main(argv: list[str]) -> int:
     add("--checkpoint", action="append", type=Path, default=[])
     add("--partial", action="store_true")
     add("-o", dest="output", type=file_in_folder)
+    add("--no-sandbox", action="store_true")
     add("--json", action="store_true")
     given = arguments.parse_args(argv)
+    sandbox = not given.no_sandbox
     if (given.request is None) == (given.output is None):
         arguments.error("give --request FILE, or -o FILE.mkv")
     if given.output:
@@ -126,7 +130,7 @@ def main(argv: list[str]) -> int:
             arguments.error("the following arguments are required: --identity")
     warrant, policy = read_warrant(given.warrant), read_policy(given.policy)
     check_warrant(warrant, policy, utc_now(), "restore")
-    found = survey(given.stream)
+    found = survey(given.stream, sandbox=sandbox)
     wanted = found.wanted(frozenset(given.track))
     if not wanted:
         raise InputError(
@@ -134,7 +138,11 @@ def main(argv: list[str]) -> int:
             + (" of these tracks alone" if given.track else ""),
             hint="`sealshot public read` lists its tracks",
         )
-    there = in_vault(given.vault, wanted) if given.vault else in_stream(given.stream, wanted)
+    there = (
+        in_vault(given.vault, wanted)
+        if given.vault
+        else in_stream(given.stream, wanted, sandbox=sandbox)
+    )
     if given.request:
         return _request(there, warrant, policy, given.request)
     return _restore(given, found, wanted, there, warrant, policy)
@@ -174,10 +182,12 @@ def _restore(
     rewraps = read_rewraps(given.rewrap, policy)
     logged = _logged(given.vault, there, warrant, kept)
     opener = _Opener(there, warrant, policy, answers, rewraps, logged)
-    restorer = Restorer(found, there, opener)
+    sandbox = not given.no_sandbox
+    restorer = Restorer(found, there, opener, sandbox=sandbox)
     originals = opener(min(there)).part.originals
     with (
-        Recording(given.stream) as recording,
+        closing(restorer),
+        Recording(given.stream, sandbox=sandbox) as recording,
         VideoWriter(
             given.output, _form_of(originals, recording.form), "ffv1", private=True
         ) as writer,

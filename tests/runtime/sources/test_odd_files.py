@@ -17,13 +17,14 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from covering import recorded, same, whole
 
 from sealshot.runtime.demo.clip import FPS, HEIGHT, WIDTH, render
 from sealshot.runtime.pipeline.settings import Settings
 from sealshot.runtime.pipeline.stages import open_stages
 from sealshot.runtime.pipeline.watch import watch
 from sealshot.runtime.public.picture import PLANAR, planes_of
-from sealshot.runtime.public.recording import Recording, Shown
+from sealshot.runtime.public.recording import Recording
 from sealshot.runtime.sources import frames_of, open_source
 from sealshot.runtime.types import Frame
 
@@ -244,20 +245,6 @@ def read(path: Path, *, sandbox: bool = True) -> list[Frame]:
         return list(frames_of(source))
 
 
-def recorded(path: Path) -> list[Shown]:
-    """Read a file as `sealshot deidentify` does."""
-    with Recording(path) as recording:
-        return [item for item in recording if isinstance(item, Shown)]
-
-
-def same(frames: list[Frame], covered: list[Shown]) -> bool:
-    """Whether a file that is covered is read as it is watched: pictures and times."""
-    assert [one.picture.time_s for one in covered] == pytest.approx(
-        [frame.time_s for frame in frames], abs=2e-3
-    )
-    return [one.image.tobytes() for one in covered] == [frame.image.tobytes() for frame in frames]
-
-
 def contents(frame: Frame) -> tuple[object, ...]:
     """All that a frame holds."""
     raw = frame.decoded
@@ -290,7 +277,9 @@ def test_frames_times_and_colours_are_those_of_ffmpeg(name, base, tmp_path, repo
     assert odd.said in "".join(reports)
     here = read(path, sandbox=False)
     assert list(map(contents, frames)) == list(map(contents, here))
-    assert same(frames, recorded(path))
+    covered = recorded(path)
+    assert same(frames, covered)
+    assert list(map(whole, covered)) == list(map(whole, recorded(path, sandbox=False)))
 
 
 def without(path: Path, lost: set[int]) -> Path:

@@ -22,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from processes import memory_of
 
 from sealshot.runtime.sandbox.messages import (
     PROTOCOL,
@@ -38,7 +39,7 @@ from sealshot.runtime.sandbox.messages import (
     unpack,
 )
 from sealshot.runtime.sandbox.shape import Turn
-from sealshot.runtime.sources import frames_of, open_source, sandboxed
+from sealshot.runtime.sources import apart, frames_of, open_source
 from sealshot.runtime.sources.live import Live
 from sealshot.runtime.sources.media import open_media
 from sealshot.runtime.sources.raw import raw_of
@@ -86,18 +87,6 @@ def test_it_has_no_key_no_secret_and_no_file_of_who_started_it(
     assert b"geheim-4711" not in memory
     assert b"AGE-SECRET-KEY-4711" not in memory
     assert str(path).encode() in memory  # so that something would be found
-
-
-def memory_of(pid: int) -> bytes:
-    parts = []
-    with Path(f"/proc/{pid}/mem").open("rb", 0) as file:
-        for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
-            span, rights, *_ = line.split()
-            start, end = (int(one, 16) for one in span.split("-"))
-            if rights.startswith("rw") and "memfd" not in line:
-                file.seek(start)
-                parts.append(file.read(end - start))
-    return b"".join(parts)
 
 
 def test_its_command_line_names_no_source(make_video) -> None:
@@ -239,7 +228,7 @@ def test_it_lives_on_where_the_thread_that_opened_it_ends(make_video) -> None:
         assert len(list(source)) == 60
 
 
-SHOWN = Shown(4, 3, 12, 0, 0.0, 0, False, -1, Raw())
+SHOWN = Shown(4, 3, 12, 0, base=(1, 25))
 LIES = {
     "a larger picture": [Need(64), SHOWN._replace(height=10**6)],
     "rows that are too short": [Need(64), SHOWN._replace(stride=11)],
@@ -277,7 +266,7 @@ def test_what_cannot_be_is_not_believed(monkeypatch, lie) -> None:
         threading.Thread(target=say, daemon=True).start()
         return subprocess.Popen(["sleep", "60"])
 
-    monkeypatch.setattr(sandboxed, "start", start)
+    monkeypatch.setattr(apart, "start", start)
     reader = open_media("/no/such/file")
     with pytest.raises(NoVideoError, match=r"says what cannot be|one of its pictures takes"):
         reader.read()
@@ -307,13 +296,13 @@ def test_nobody_seals_the_memory_before_it_is_used(monkeypatch) -> None:
     seals: list[int] = []
 
     def start(_line: int, memory: int, _: object) -> subprocess.Popen[bytes]:
-        seals.append(fcntl.fcntl(memory, sandboxed.GET_SEALS))
+        seals.append(fcntl.fcntl(memory, apart.GET_SEALS))
         raise OSError(errno.ENOENT, "no such program")
 
-    monkeypatch.setattr(sandboxed, "start", start)
+    monkeypatch.setattr(apart, "start", start)
     with pytest.raises(NoVideoError, match="does not start"):
         open_media("/no/such/file")
-    assert seals == [sandboxed.SEALS]
+    assert seals == [apart.SEALS]
 
 
 def test_no_memory_and_no_descriptor_is_no_defect(make_video) -> None:

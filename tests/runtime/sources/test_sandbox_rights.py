@@ -4,54 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
-import sys
 import textwrap
 from pathlib import Path
 
 import pytest
+from processes import confined
 
 from sealshot.runtime.sandbox.seccomp import CALLS
-
-ROOT = Path(__file__).parents[3] / ".package"
-
-
-def confined(
-    code: str, *arguments: object, network: bool = False, files: int = 0, before: str = ""
-) -> list[str]:
-    """Run code in a process that has given up its rights; return what it prints, line by line.
-
-    Args:
-        code: what it runs.
-        arguments: in ``sys.argv``.
-        network: whether it may have connections.
-        files: how many of the arguments are files that it may read.
-        before: what it runs while it has its rights.
-    """
-    program = f"""
-        import ctypes, errno, os, socket, sys
-        sys.path.append({str(ROOT)!r})
-        from sealshot.runtime.sandbox.confine import confine
-        assert len(os.listdir("/proc/self/task")) == 1
-        exec({before!r})
-        guards = confine(sys.argv[1 : 1 + {files}], network={network})
-
-        def refused(act, *arguments):
-            try:
-                act(*arguments)
-            except OSError as error:
-                return errno.errorcode[error.errno]
-            return "done"
-    """
-    done = subprocess.run(
-        [sys.executable, "-ISB", "-c", textwrap.dedent(program) + textwrap.dedent(code)]
-        + [str(one) for one in arguments],
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout.split("\n")[:-1]
 
 
 @pytest.fixture(scope="module", autouse=True)

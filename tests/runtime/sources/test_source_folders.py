@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+from typing import NoReturn
+
 import cv2
 import numpy as np
 import pytest
@@ -9,8 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sealshot.runtime.errors import InputError
-from sealshot.runtime.sources import open_source
-from sealshot.runtime.sources.folder import natural_key
+from sealshot.runtime.sources import apart, open_source
+from sealshot.runtime.sources.folder import SUFFIXES, natural_key
+
+LIES_ON_ITS_SIDE = b"\xff\xe1\0\x22Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06"
+LIES_ON_ITS_SIDE += bytes(6)
+"""A segment of JPEG that says so."""
 
 
 def write(path, value: int, size: tuple[int, int] = (8, 6), channels: int = 3) -> None:
@@ -30,6 +37,57 @@ def test_images_come_in_natural_order_a_second_apart(tmp_path, reports) -> None:
     assert [int(f.image[0, 0, 0]) for f in frames] == [1, 9, 10, 100]
     assert [(f.index, f.time_s) for f in frames] == [(0, 0), (1, 1), (2, 2), (3, 3)]
     assert reports == []
+
+
+def test_pictures_are_those_that_are_parsed_in_this_process(tmp_path) -> None:
+    pixels = np.random.default_rng(1).integers(0, 256, (37, 51, 3), np.uint8)
+    for suffix in SUFFIXES:
+        one = pixels[..., 0] if suffix in (".pbm", ".pgm") else pixels
+        assert cv2.imwrite(str(tmp_path / f"a{suffix}"), one), suffix
+    lying = (tmp_path / "a.jpg").read_bytes()
+    (tmp_path / "b.jpg").write_bytes(lying[:2] + LIES_ON_ITS_SIDE + lying[2:])
+    with open_source(str(tmp_path)) as source, open_source(str(tmp_path), sandbox=False) as here:
+        for one, other in zip(source, here, strict=True):
+            assert np.array_equal(one.image, other.image)
+            assert one.image.flags.writeable
+            assert one.time_s == other.time_s
+        assert one.image.shape == (51, 37, 3)
+
+
+def test_a_picture_that_ends_who_parses_it_is_told_and_left_out(
+    tmp_path, reports, monkeypatch
+) -> None:
+    for number in range(6):
+        write(tmp_path / f"{number}.png", 100 + number)
+    parsed = apart.Apart._copied
+    taken = []
+
+    def once(process: apart.Apart, size: int) -> object:
+        taken.append(size)
+        if len(taken) == 2:  # it is at work on the third, or has it ready
+            process._process.kill()
+            process._process.wait()
+        return parsed(process, size)
+
+    monkeypatch.setattr(apart.Apart, "_copied", once)
+    with open_source(str(tmp_path)) as source:
+        times = [frame.time_s for frame in source]
+    lost = {0.0, 1.0, 2.0, 3.0, 4.0, 5.0} - set(times)
+    assert len(lost) == 1
+    (report,) = reports
+    assert f"{min(lost):.0f}.png cannot be read as an image and is left out" in report
+    assert "was ended by SIGKILL" in report
+
+
+def test_who_starts_no_process_for_pictures_is_told(tmp_path, monkeypatch) -> None:
+    def start(*_: object) -> NoReturn:
+        raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    write(tmp_path / "0.png", 0)
+    monkeypatch.setattr(apart, "start", start)
+    with pytest.raises(InputError, match="does not start: Resource temporarily") as caught:
+        open_source(str(tmp_path))
+    assert "--no-sandbox" in caught.value.hint
 
 
 def test_fps_spaces_the_images(tmp_path, reports) -> None:

@@ -44,6 +44,8 @@ def test_a_device_says_where_it_streams(device) -> None:
     camera = device(stream="rtsp://127.0.0.1:8554/live?channel=1")
     assert stream_address(camera.spec) == "rtsp://127.0.0.1:8554/live?channel=1"
     assert camera.asked[-1] == "GetStreamUri main"
+    assert stream_address(camera.spec, sandbox=False) == stream_address(camera.spec)
+    assert profiles_of(camera.spec, sandbox=False) == profiles_of(camera.spec)
 
 
 @pytest.mark.parametrize("days", [0, 2500, -20000], ids=["right", "ahead", "1972"])

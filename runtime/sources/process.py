@@ -1,0 +1,81 @@
+"""Starting a process that has nothing of this one but a socket and shared memory."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from queue import SimpleQueue
+
+BOOT = "import sys; sys.path += sys.argv[3:]; from sealshot.runtime.sandbox.child import main; "
+BOOT += "main(int(sys.argv[1]), int(sys.argv[2]))"
+
+
+def start(line: int, memory: int, descriptors: tuple[int, ...] = ()) -> subprocess.Popen[bytes]:
+    """Start a process that has a socket, shared memory, and nothing else of this one.
+
+    Raises:
+        OSError: it cannot be started.
+    """
+    kept = (line, memory, *descriptors)
+    command = [sys.executable, "-ISB", "-c", BOOT, str(line), str(memory), *_packages()]
+    environment = {"MALLOC_ARENA_MAX": "2"}  # each thread of a decoder would keep memory of its own
+    libraries = os.environ.get("LD_LIBRARY_PATH")
+    if libraries:
+        environment["LD_LIBRARY_PATH"] = libraries
+    answer: SimpleQueue[subprocess.Popen[bytes] | OSError] = SimpleQueue()
+
+    def popen() -> None:
+        try:
+            process = subprocess.Popen(
+                command,
+                stdin=None if 0 in descriptors else subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                cwd="/",
+                env=environment,
+                pass_fds=kept,
+                start_new_session=True,  # signals of the terminal are for this process
+            )
+        except OSError as error:
+            answer.put(error)
+        else:
+            answer.put(process)
+
+    _starter(os.getpid()).put(popen)
+    started = answer.get()
+    if isinstance(started, OSError):
+        raise started
+    return started
+
+
+@cache
+def _starter(_process: int) -> SimpleQueue[Callable[[], None]]:
+    """Return what gives work to a thread that lasts as long as this process.
+
+    The kernel ends a child with the thread that started it, not with the process.
+    """
+    work: SimpleQueue[Callable[[], None]] = SimpleQueue()
+
+    def run() -> None:
+        while True:
+            work.get()()
+
+    threading.Thread(target=run, name="sealshot-starter", daemon=True).start()
+    return work
+
+
+@cache
+def _packages() -> tuple[str, ...]:
+    """Return the folders that sealshot, and what parses, are imported from."""
+    found: dict[str, None] = {}
+    for one in map(importlib.util.find_spec, ("sealshot", "av", "cv2", "numpy", "onvif")):
+        if one and one.origin:
+            above = Path(one.origin).parent
+            found[str(above.parent if one.submodule_search_locations else above)] = None
+    return tuple(found)

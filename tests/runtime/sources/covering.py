@@ -1,0 +1,31 @@
+"""Reading a file as what covers it does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sealshot.runtime.public.recording import Recording, Shown
+from sealshot.runtime.types import Frame
+
+
+def recorded(path: Path, *, sandbox: bool = True) -> list[Shown]:
+    """Read a file as `sealshot deidentify` does."""
+    with Recording(path, sandbox=sandbox) as recording:
+        return [item for item in recording if isinstance(item, Shown)]
+
+
+def same(frames: list[Frame], covered: list[Shown]) -> bool:
+    """Whether a file that is covered is read as it is watched: pictures and times."""
+    assert [one.picture.time_s for one in covered] == pytest.approx(
+        [frame.time_s for frame in frames], abs=2e-3
+    )
+    return [one.image.tobytes() for one in covered] == [frame.image.tobytes() for frame in frames]
+
+
+def whole(shown: Shown) -> tuple[object, ...]:
+    """All that is known of a picture that is to be covered."""
+    picture = shown.picture
+    planes = tuple((plane.dtype, plane.shape, plane.tobytes()) for plane in picture.planes)
+    return picture.ticks, picture.time_s, planes, shown.image.tobytes(), shown.message
