@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -47,6 +48,17 @@ class Opened:
     vault: Path
     public: Callable[[Source, Seal], PublicSink] | None = None
     """Makes the sink of a public stream, where there is to be one."""
+
+
+_camera: ContextVar[str] = ContextVar("_camera", default="")
+"""That which a thread works for."""
+
+
+def name_camera(record: logging.LogRecord) -> bool:
+    """Have what is logged say of which camera it is; a filter of logging, which passes all."""
+    if name := _camera.get():
+        record.msg, record.args = f"camera {name}: {record.getMessage()}", ()
+    return True
 
 
 Opener = Callable[[Camera], Opened]
@@ -139,6 +151,7 @@ class Station:
         )
 
     def _run(self) -> None:
+        _camera.set(self.name)
         wait_s = FIRST_WAIT_S
         while not self._stop.is_set():
             if not self._is_on():
@@ -154,13 +167,12 @@ class Station:
                 return
             if self._recorded:  # from its beginning people would be sealed twice
                 self._enter("ended", failure.fact)
-                logger.error("camera %s: %s", self.name, failure.fact)
+                logger.error("%s", failure.fact)
                 return
             wait_s = FIRST_WAIT_S if time.monotonic() - began > SOUND_S else wait_s
             self._enter("waiting", failure.fact)
             logger.error(
-                "camera %s: %s%s%s",
-                self.name,
+                "%s%s%s",
                 failure.fact,
                 "" if self._stop.is_set() else f"; again in {wait_s:.0f} s",
                 f" (hint: {failure.hint})" if failure.hint else "",
@@ -192,7 +204,7 @@ class Station:
         except SealshotError as error:
             return error
         except Exception as error:  # the others must not lose anything by a defect of this one
-            logger.exception("camera %s: a defect", self.name)
+            logger.exception("a defect")
             return SealshotError(f"a defect: {error!r}", "report it with what is in the log")
         finally:
             self._source, self._full = None, str
@@ -203,7 +215,7 @@ class Station:
         self._source, self._engine, self._full = source, stages.engine.description, full
         self._recorded = not source.live
         self._enter("running")
-        logger.info("camera %s: watching %s on %s", self.name, source.name, self._engine)
+        logger.info("watching %s on %s", source.name, self._engine)
         make = self._opened.public if self._opened else None
         if make is None or self._public is None:
             return [self.tally]
@@ -220,6 +232,7 @@ class Station:
 
     def _look(self) -> None:
         """Look at the vault now and then: a disk that hangs holds up nothing else."""
+        _camera.set(self.name)
         look_at_s = 0.0
         while not self._stop.is_set():
             time.sleep(POLL_S)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
+from contextvars import copy_context
+from functools import partial
 from types import TracebackType
 from typing import Generic, TypeVar
 
@@ -34,7 +36,8 @@ class Ahead(Generic[T]):
         self._error: BaseException | None = None
         self._ended = False
         self._closed = False
-        self._thread = threading.Thread(target=self._run, name="sealshot-ahead", daemon=True)
+        run = partial(copy_context().run, self._run)  # what it logs is said of the same camera
+        self._thread = threading.Thread(target=run, name="sealshot-ahead", daemon=True)
         self._thread.start()
 
     def _run(self) -> None:

@@ -7,6 +7,8 @@ import random
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
+from contextvars import copy_context
+from functools import partial
 
 from sealshot.runtime.errors import InputError, SourceError
 from sealshot.runtime.sources.reader import NoVideoError, Picture, Reader
@@ -160,7 +162,8 @@ class Live(Source):
             clock=clock,
             sleep=sleep or self._closing.wait,
         )
-        self._thread = threading.Thread(target=self._run, name="sealshot-camera", daemon=True)
+        run = partial(copy_context().run, self._run)  # what it logs is said of the same camera
+        self._thread = threading.Thread(target=run, name="sealshot-camera", daemon=True)
         self._thread.start()
         with self._changed:
             self._changed.wait_for(lambda: self._tried or self._ended, START_WAIT_S)

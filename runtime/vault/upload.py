@@ -19,7 +19,9 @@ import threading
 import time
 from collections.abc import Iterable
 from contextlib import suppress
+from contextvars import copy_context
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from sealshot.runtime.errors import SealshotError, VaultError
@@ -101,7 +103,8 @@ class Uploads:
             self._sent = _marked(self._spool, SENT)
         except OSError as error:
             raise _spool_error(self._spool, error) from error
-        self._thread = threading.Thread(target=self._run, name="upload", daemon=True)
+        run = partial(copy_context().run, self._run)  # what it logs is said of the same camera
+        self._thread = threading.Thread(target=run, name="upload", daemon=True)
         self._thread.start()
 
     def expect(self, object_id: str) -> None:

@@ -32,7 +32,7 @@ from sealshot.runtime.service.decode import ConfigError
 from sealshot.runtime.service.public import PublicFolder
 from sealshot.runtime.service.service import Service
 from sealshot.runtime.service.state import default_file
-from sealshot.runtime.service.station import Opened
+from sealshot.runtime.service.station import Opened, name_camera
 from sealshot.runtime.sources import Source
 from sealshot.runtime.sources.board import board_source, find_board
 from sealshot.runtime.sources.hwaccel import check_hwaccel
@@ -51,6 +51,8 @@ _NO_PATH = re.compile(r"://| ! |^[0-9]+$|^csi:|^/dev/")
 
 def serve(file: Path, state: Path | None) -> int:
     """Watch until all is over; return the exit code."""
+    for handler in logging.getLogger("sealshot").handlers:
+        handler.addFilter(name_camera)
     cameras = Cameras(file.parent)
     service, stop = Service(_read(file), cameras, state or default_file(), file.parent), Stop()
     with stop.on_signals(), _on_hangup() as asked, service.alone():

@@ -96,6 +96,22 @@ def test_sigterm_seals_who_is_in_view(config, camera, demo, capsys) -> None:
     assert state["people"] == len(list_objects(config.parent / "open")) >= 1
 
 
+def test_what_is_logged_says_of_which_camera_it_is(config, capsys) -> None:
+    """Two cameras may have one address, of a recorder, and neither may be there."""
+    config.write_text(config.read_text().replace("source =", 'source = "http://127.0.0.1:1/" #'))
+    service = serve(config)
+    until = time.monotonic() + 60
+    while [c["phase"] for c in status(config, capsys)[1].get("cameras", ())] != ["running"] * 2:
+        assert time.monotonic() < until
+        time.sleep(0.1)
+    service.send_signal(signal.SIGTERM)
+    _, log = service.communicate(timeout=60)
+    for name in ("open", "masked"):
+        assert f"warning: camera {name}: http://127.0.0.1:1 gives no video yet" in log
+        assert f"\ncamera {name}: watching " in f"\n{log}"
+    assert not [line for line in log.splitlines() if "127.0.0.1" in line and "camera " not in line]
+
+
 def test_check_says_what_is_wrong_by_its_line(config, capsys) -> None:
     assert main(["serve", str(config), "--check"]) == 0
     text = config.read_text().replace("source = ", "source = 'no.mp4' #", 1)
