@@ -104,10 +104,13 @@ class Apart:
 
     def _ask(self, request: Request) -> None:
         try:
-            self._line.send(request.to_bytes())
-        except OSError:
-            raise self._death() from None
-        guards = self._hear()
+            try:
+                self._line.send(request.to_bytes())
+            except OSError:
+                raise self._death() from None
+            guards = self._hear()
+        except NoVideoError as error:  # it has parsed nothing yet
+            raise NoVideoError(error.why, ROOM_HINT, ours=True) from None
         if isinstance(guards, Refused):
             raise refusal(guards)
         if not isinstance(guards, Guards):

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from sealshot.runtime.errors import InputError
 from sealshot.runtime.public.lossless import pieces_of
 from sealshot.runtime.sandbox.messages import Data, Ended, Guards, Need, Opened, pack
 from sealshot.runtime.seal.originals import Originals, Piece
@@ -91,6 +92,21 @@ def test_who_says_nothing_of_a_picture_is_asked_for_the_next_one(monkeypatch, re
     assert list(images(paths)) == [None] * 3
     assert len(started) == len(reports) == 3
     assert all("is left out: the process that parses it" in report for report in reports)
+
+
+def test_who_ends_before_it_parsed_anything_blames_no_picture(monkeypatch, reports) -> None:
+    """As where NumPy starts threads, which would keep their rights."""
+    started = []
+
+    def start(*_: object) -> subprocess.Popen[bytes]:
+        started.append(subprocess.Popen(["false"]))
+        return started[-1]
+
+    monkeypatch.setattr(apart, "start", start)
+    with pytest.raises(InputError, match="/no/such cannot be read: the process") as caught:
+        list(images([Path("/no/such/1.png"), Path("/no/such/2.png")]))
+    assert "--no-sandbox" in caught.value.hint
+    assert (len(started), reports) == (1, [])
 
 
 def test_what_is_handed_over_is_in_memory_alone_and_gone_afterwards() -> None:
