@@ -16,9 +16,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sealshot.benchmarks.data.faces import View
+from sealshot.benchmarks.data.faces import View, view_of
 from sealshot.benchmarks.data.lids import close_eyes
-from sealshot.runtime.crops import CROP_PX, crop_resize_grey, cut, square
+from sealshot.runtime.crops import CROP_PX, cut, square
 from sealshot.runtime.types import Face, Floats, Image
 
 CHIP_PX = 3 * CROP_PX
@@ -38,8 +38,7 @@ class Chip:
 
     def view(self, confidence: float) -> View:
         """Return the chip as measures take it."""
-        face = Face(self.box, confidence, self.landmarks)
-        return View(lambda: self.image, face, crop_resize_grey(self.image, [self.box])[0, 0])
+        return view_of(self.image, Face(self.box, confidence, self.landmarks))
 
 
 NON_FACE, MISALIGNED = "non-face", "misaligned crop"
@@ -154,9 +153,10 @@ def occlusion(chip: Chip, share: float, rng: np.random.Generator) -> Chip:
     return replace(chip, image=image)
 
 
-def rotation(chip: Chip, degrees: float, rng: np.random.Generator) -> Chip:
-    """The head is tilted, to either side."""
-    turn = degrees * rng.choice([-1, 1])
+def rotation(chip: Chip, degrees: float, _: np.random.Generator) -> Chip:
+    """The head is tilted, to the side to which it is already: the other turn may set it upright."""
+    left, right = chip.landmarks[:2]
+    turn = -degrees if right[1] > left[1] else degrees  # counter-clockwise
     matrix = cv2.getRotationMatrix2D((CHIP_PX / 2, CHIP_PX / 2), turn, 1.0)
     image = cv2.warpAffine(chip.image, matrix, (CHIP_PX, CHIP_PX), borderMode=cv2.BORDER_REPLICATE)
     turned = chip.landmarks @ matrix[:, :2].T + matrix[:, 2]

@@ -36,6 +36,11 @@ class View:
     """``uint8 [64, 64]``: what the score graph sees."""
 
 
+def view_of(image: Image, face: Face) -> View:
+    """Return a face of a picture ``uint8 [h, w, 3]`` BGR that is at hand."""
+    return View(lambda: image, face, crop_resize_grey(image, [face.box])[0, 0])
+
+
 @dataclass(frozen=True, eq=False)
 class Faces:
     """The faces found in a data set; pictures without one are named, never dropped silently."""

@@ -17,7 +17,8 @@ import numpy as np
 
 from sealshot.runtime.cli.arguments import Arguments, positive_int
 from sealshot.runtime.cli.terminal import fail, progress, say
-from sealshot.runtime.demo.clip import Pose, draw, portrait, room
+from sealshot.runtime.demo.clip import portrait, room
+from sealshot.runtime.demo.cutout import Pose
 from sealshot.runtime.errors import InputError, SealshotError
 from sealshot.runtime.types import Image
 
@@ -52,7 +53,7 @@ def view(width: int, height: int, faces: int, frames: int) -> Iterator[Image]:
         faces: in view all the time, in rows and columns.
         frames: how many.
     """
-    image, mask = portrait()
+    cutout = portrait()
     wall, rng = room(width, height), np.random.default_rng(0)
     grains = [rng.normal(0, GRAIN, wall.shape).astype(np.float32) for _ in range(GRAINS)]
     rows = max(1, round(math.sqrt(faces * height / width)))
@@ -70,7 +71,7 @@ def view(width: int, height: int, faces: int, frames: int) -> Iterator[Image]:
                 blur_px=0.3,
                 light=0.9 + 0.1 * math.sin(0.7 * time_s + one),
             )
-            draw(frame, image, mask, pose, mirrored=one % 2 == 1)
+            (cutout.mirrored() if one % 2 else cutout).draw(frame, pose)
         frame += grains[index % GRAINS]
         yield np.clip(frame, 0, 255).astype(np.uint8)
 

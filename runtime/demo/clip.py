@@ -15,35 +15,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from sealshot.runtime.demo.cutout import Cutout, Pose
 from sealshot.runtime.types import Image
 
 WIDTH, HEIGHT, FPS, SECONDS = 960, 540, 25, 7.0
 PORTRAIT = Path(__file__).with_name("portrait.jpg")
 FACE_CENTRE = (121.0, 112.0)  # of the portrait, pixels
 FACE_WIDTH = 90.0
-
-
-@dataclass(frozen=True)
-class Pose:
-    """How one person is shown in one frame."""
-
-    x: float
-    """Centre of the face, pixels."""
-    y: float
-    face_px: float
-    """Width of the face."""
-    yaw_deg: float
-    """Turn of the head away from the camera."""
-    blur_px: float
-    """Sigma of the Gaussian blur, pixels of the frame."""
-    light: float
-    """Gain, 1 is full light."""
-
-    @property
-    def is_good(self) -> bool:
-        """Whether this is one of the frames that a person would choose."""
-        frontal = abs(self.yaw_deg) <= 30
-        return frontal and self.blur_px <= 1.2 and self.light >= 0.85 and self.face_px >= 90
 
 
 @dataclass(frozen=True)
@@ -83,7 +61,7 @@ WALKS = (
 
 def render() -> Iterator[Image]:
     """Render the clip, frame by frame: ``uint8 [540, 960, 3]`` BGR, 25 a second."""
-    image, alpha = portrait()
+    cutout = portrait()
     wall = room(WIDTH, HEIGHT)
     grain = np.random.default_rng(0).normal(0, 2.0, wall.shape).astype(np.float32)
     for index in range(int(SECONDS * FPS)):
@@ -91,7 +69,7 @@ def render() -> Iterator[Image]:
         for walk in WALKS:
             pose = walk.pose(index / FPS)
             if pose is not None:
-                draw(frame, image, alpha, pose, mirrored=walk.mirrored)
+                (cutout.mirrored() if walk.mirrored else cutout).draw(frame, pose)
         frame += np.roll(grain, 7919 * index)
         yield np.clip(frame, 0, 255).astype(np.uint8)
 
@@ -112,15 +90,16 @@ def write_clip(path: Path) -> None:
     writer.release()
 
 
-def portrait() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return the portrait ``float32 [h, w, 3]`` and its mask ``float32 [h, w]``, 0 to 1."""
+def portrait() -> Cutout:
+    """Return the portrait, cut out."""
     image = cv2.imread(str(PORTRAIT), cv2.IMREAD_COLOR)
     assert image is not None
     mask = np.zeros(image.shape[:2], np.uint8)
     cv2.ellipse(mask, (123, 98), (80, 86), 0, 0, 360, 255, -1)
     cv2.fillPoly(mask, [np.array([(20, 300), (20, 215), (90, 165), (150, 165), (230, 300)])], 255)
     soft = cv2.GaussianBlur(mask, (0, 0), 4)
-    return np.asarray(image, np.float32), np.asarray(soft, np.float32) / np.float32(255)
+    opaque = np.asarray(soft, np.float32) / np.float32(255)
+    return Cutout(np.asarray(image, np.float32), opaque, FACE_CENTRE, FACE_WIDTH)
 
 
 def room(width: int, height: int) -> NDArray[np.float32]:
@@ -130,47 +109,3 @@ def room(width: int, height: int) -> NDArray[np.float32]:
     for x in range(60, width, 180):
         cv2.rectangle(wall, (x, 60), (x + 110, 420), (120, 130, 140), 3)
     return wall
-
-
-def draw(
-    frame: NDArray[np.float32],
-    image: NDArray[np.float32],
-    mask: NDArray[np.float32],
-    pose: Pose,
-    *,
-    mirrored: bool,
-) -> None:
-    """Draw a portrait into a frame: turned as if it lay on a cylinder, scaled, blurred, dimmed.
-
-    Args:
-        frame: ``float32 [height, width, 3]`` BGR, changed in place.
-        image: with ``mask`` the portrait, see :func:`portrait`.
-        mask: see ``image``.
-        pose: how.
-        mirrored: whether left and right change places.
-    """
-    if mirrored:
-        image, mask = image[:, ::-1], mask[:, ::-1]
-    h, w = mask.shape
-    scale = pose.face_px / FACE_WIDTH
-    centre_x = w - FACE_CENTRE[0] if mirrored else FACE_CENTRE[0]
-    x0, x1 = _reach(pose.x, scale * w / 2, frame.shape[1])
-    y0, y1 = _reach(pose.y, scale * h, frame.shape[0])
-    rows, columns = np.mgrid[y0:y1, x0:x1].astype(np.float32)
-    u = (columns - np.float32(pose.x)) / np.float32(scale * w / 2)  # -1 to 1 across the cylinder
-    angle = np.arcsin(np.clip(u, -1, 1)) + np.float32(math.radians(pose.yaw_deg))
-    seen = (np.abs(u) <= 1) & (np.abs(angle) < math.pi / 2)
-    from_x = np.where(seen, np.sin(angle) * (w / 2) + centre_x, -1e4).astype(np.float32)
-    from_y = (rows - np.float32(pose.y)) / np.float32(scale) + np.float32(FACE_CENTRE[1])
-    shown = cv2.remap(image, from_x, from_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    alpha = cv2.remap(mask, from_x, from_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
-    if pose.blur_px > 0.05:
-        shown = cv2.GaussianBlur(shown, (0, 0), pose.blur_px)
-        alpha = cv2.GaussianBlur(alpha, (0, 0), pose.blur_px)
-    part = frame[y0:y1, x0:x1]
-    part += alpha[..., None] * (shown * np.float32(pose.light) - part)
-
-
-def _reach(centre: float, half: float, limit: int) -> tuple[int, int]:
-    margin = 8  # for the blur
-    return max(0, int(centre - half) - margin), min(limit, int(centre + half) + margin)

@@ -19,9 +19,10 @@ from sealshot.runtime.engines.manifest import ScoreManifest
 from sealshot.runtime.engines.scorer import Scorer
 from sealshot.runtime.types import Face, Floats, Image, Ratings, Tracks
 
-CALM, BROAD = np.float32(0.8), np.float32(1.2)
-"""Width of the mouth over the way between the eyes: narrower and broader ones count as these, so
-that nobody gains by pursed lips. Of faces that do not smile half are below 0.82; a grin is at 1."""
+CALM, BROAD = np.float32(0.9), np.float32(1.0)
+"""Width of the mouth over the way between the eyes: narrower and broader ones count as these. Of
+faces that do not smile nine in ten are below, and lose nothing by how the landmarks happen to lie;
+a grin is at 1, and what seems broader yet is often a face turned aside."""
 COMPONENTS = "eyes open", "expression neutral"
 """As ISO/IEC 29794-5 calls them."""
 

@@ -16,6 +16,7 @@ from sealshot.benchmarks.accuracy.erc import (
     mix,
     shots,
     tracks,
+    walks,
 )
 from sealshot.benchmarks.accuracy.erc.evaluate import evaluate, starts
 from sealshot.benchmarks.accuracy.erc.inputs import SHARED_USAGE, Inputs, add_inputs, load
@@ -34,6 +35,7 @@ usage: sealshot erc DATASET --recognizer MATCHER.onnx [--score SCORE]... [-o DIR
        sealshot erc degrade DATASET [--score SCORE]... [-o DIR] [options]
        sealshot erc shots DATASET... --recognizer MATCHER.onnx [--score SCORE]... [options]
        sealshot erc tracks CLIP... --gallery DIR --recognizer MATCHER.onnx [options]
+       sealshot erc walks DATASET --recognizer MATCHER.onnx [--background CLIP]... [options]
        sealshot erc leak DATASET [--of GRAPH[:TENSOR]]... [--recognizer MATCHER.onnx] [options]
        sealshot erc groups DATASET [--score SCORE]... [options]
        sealshot erc attributes DATASET --attributes FILE --of NAME [options]
@@ -47,6 +49,7 @@ it. The other commands (`sealshot erc compare --help` and so on explain them):
   degrade     does a score fall when the picture gets worse?
   shots       of a person's photographs, does the score choose the one that a matcher wants?
   tracks      of each track, is the frame that the score chooses near other pictures of the person?
+  walks       on rendered walks, where it is known, does the score choose the best frame?
   leak        can people be told apart by a score, or by what it is computed from?
   groups      does a score treat groups of people alike?
   attributes  is a smile, a hat or a pair of glasses preferred, of one person?
@@ -75,6 +78,7 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "mix": mix.main,
     "shots": shots.main,
     "tracks": tracks.main,
+    "walks": walks.main,
 }
 
 

@@ -13,7 +13,6 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sealshot.benchmarks.accuracy.erc.choice import Cast, Shots, choose_for, threshold_of
 from sealshot.benchmarks.accuracy.erc.curve import Doubles
@@ -29,16 +28,15 @@ from sealshot.benchmarks.accuracy.erc.shots import (
 )
 from sealshot.benchmarks.accuracy.measures import open_measures
 from sealshot.benchmarks.accuracy.measures.measure import Measure
-from sealshot.benchmarks.data.faces import View
+from sealshot.benchmarks.data.faces import view_of
 from sealshot.benchmarks.data.matcher import Matcher, distances
 from sealshot.runtime.cli.arguments import Arguments
 from sealshot.runtime.cli.terminal import note, progress
-from sealshot.runtime.crops import crop_resize_grey
 from sealshot.runtime.detect import Detector, open_detector, open_finder
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.sources import frames_of, open_source
 from sealshot.runtime.track import open_tracker
-from sealshot.runtime.types import Floats, Frame, Track
+from sealshot.runtime.types import Floats
 
 USAGE = f"""
 usage: sealshot erc tracks CLIP... --gallery DIR --recognizer MATCHER.onnx [--score SCORE]...
@@ -148,7 +146,7 @@ def follow(
             if not seen:
                 continue
             aligned = [matcher.align(frame.image, track.face.landmarks) for track in seen]
-            views = _views(frame, seen)
+            views = [view_of(frame.image, track.face) for track in seen]
             rated = np.stack([measure.rate(views) for measure in measures], axis=1)
             embeddings = matcher.embed(aligned)
             left, right = np.triu_indices(len(seen), 1)
@@ -167,11 +165,3 @@ def follow(
         for id, shots in found.items()
     )
     return Cast(people, np.concatenate(impostor))
-
-
-def _views(frame: Frame, seen: Sequence[Track]) -> list[View]:
-    crops: NDArray[np.uint8] = crop_resize_grey(frame.image, [track.face.box for track in seen])
-    return [
-        View(lambda: frame.image, track.face, crop[0])
-        for track, crop in zip(seen, crops, strict=True)
-    ]

@@ -9,7 +9,8 @@ from pathlib import Path
 from sealshot.runtime.cli import main as cli
 from sealshot.runtime.cli.arguments import Arguments
 from sealshot.runtime.cli.terminal import note, say
-from sealshot.runtime.demo.clip import FPS, WALKS, Pose, write_clip
+from sealshot.runtime.demo.clip import FPS, WALKS, write_clip
+from sealshot.runtime.demo.cutout import Pose
 from sealshot.runtime.errors import InputError, SealshotError
 
 USAGE = """

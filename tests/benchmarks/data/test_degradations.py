@@ -96,6 +96,21 @@ def test_rotation_takes_the_landmarks_along(chip):
             assert turned.image[y, x, 0] > 200
 
 
+@pytest.mark.parametrize("tilt", [-7, 7])
+def test_rotation_never_sets_a_tilted_face_upright(chip, tilt):
+    """Whoever leans to one side leans farther to it: each severity is as many degrees more."""
+    turn = cv2.getRotationMatrix2D((CHIP_PX / 2, CHIP_PX / 2), tilt, 1.0)
+    leaning = replace(chip, landmarks=chip.landmarks @ turn[:, :2].T + turn[:, 2])
+
+    def degrees(of):
+        return float(np.degrees(np.arctan2(*(of.landmarks[1] - of.landmarks[0])[::-1])))
+
+    for level, more in enumerate(BY_NAME["rotation"].levels):
+        tilted = degrees(worse(leaning, "rotation", level))
+        assert abs(tilted) == pytest.approx(abs(degrees(leaning)) + more, abs=0.1)
+        assert np.sign(tilted) == np.sign(degrees(leaning))
+
+
 def test_misaligned_box_is_so_far_off_and_the_picture_stays(chip):
     for level, pixels in enumerate((4, 8, 16)):
         moved = worse(chip, "misaligned crop", level)
