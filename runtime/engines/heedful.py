@@ -22,7 +22,7 @@ from sealshot.runtime.types import Face, Floats, Image, Ratings, Tracks
 CALM, BROAD = np.float32(0.9), np.float32(1.0)
 """Width of the mouth over the way between the eyes: narrower and broader ones count as these. Of
 faces that do not smile nine in ten are below, and lose nothing by how the landmarks happen to lie;
-a grin is at 1, and what seems broader yet is often a face turned aside."""
+a grin is at 1."""
 COMPONENTS = "eyes open", "expression neutral"
 """As ISO/IEC 29794-5 calls them."""
 

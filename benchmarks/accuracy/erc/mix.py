@@ -14,6 +14,7 @@ import os
 import tempfile
 import zlib
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -29,6 +30,7 @@ from sealshot.benchmarks.data.degradations import (
     INFRARED,
     MISALIGNED,
     NON_FACE,
+    Degradation,
     make_chip,
 )
 from sealshot.benchmarks.data.faces import Faces, find_faces
@@ -60,6 +62,8 @@ FACES, as the data set does.
 
   -o DIR              a folder that is not there yet
   --share SHARE       of the pictures that are degraded (default {SHARE:g})
+  --way NAME          degrade in this way alone, one of all of `sealshot erc degrade`: with
+                      --way "{INFRARED}" --share 1 all are as a camera sees them at night
   --detector NAME     mtcnn (default), or yunet:FILE.onnx
   --seed N            of what is drawn (default 0)
   --threads N         threads of the detector (default: one a core)
@@ -78,6 +82,7 @@ def main(argv: list[str]) -> int:
     add("dataset", type=Path)
     add("-o", "--output", type=output_folder, required=True)
     add("--share", type=share, default=SHARE)
+    add("--way")
     add("--detector", default="mtcnn")
     add("--seed", type=natural_int, default=0)
     add("--threads", type=positive_int, default=0)
@@ -87,6 +92,12 @@ def main(argv: list[str]) -> int:
     if os.path.lexists(folder):
         raise InputError(f"{folder} is already there", hint="name a new folder with -o")
 
+    ways = [d for d in DEGRADATIONS if d.name == given.way] if given.way else MIXED
+    if not ways:
+        raise InputError(
+            f"there is no degradation '{given.way}'",
+            hint="use one of " + ", ".join(d.name for d in DEGRADATIONS),
+        )
     pictures = read_folder(given.dataset)
     faces = find_faces(pictures, given.detector, open_cache(given.cache), threads=given.threads)
     tell_losses(faces)
@@ -94,7 +105,7 @@ def main(argv: list[str]) -> int:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".mix-") as unfinished:
             copy = Path(unfinished) / "copy"
-            done = mix(faces, copy, given.share, given.seed)
+            done = mix(faces, copy, given.share, given.seed, ways)
             copy.rename(folder)
         fsync_folder(folder.parent)
     say(f"written: {len(faces)} pictures into {folder}, {done.total()} of them degraded")
@@ -103,7 +114,13 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def mix(faces: Faces, folder: Path, degraded: float, seed: int) -> Counter[str]:
+def mix(
+    faces: Faces,
+    folder: Path,
+    degraded: float,
+    seed: int,
+    ways: Sequence[Degradation] = MIXED,
+) -> Counter[str]:
     """Write each face into a folder, as PNG and below its person's name.
 
     Args:
@@ -111,6 +128,7 @@ def mix(faces: Faces, folder: Path, degraded: float, seed: int) -> Counter[str]:
         folder: where to.
         degraded: share of the faces that are degraded, 0 to 1.
         seed: of what is drawn.
+        ways: of which each is as likely.
 
     Returns:
         How many faces were degraded in each way.
@@ -125,7 +143,7 @@ def mix(faces: Faces, folder: Path, degraded: float, seed: int) -> Counter[str]:
             chip = make_chip(faces.view(i))
             rng = np.random.default_rng((seed, zlib.crc32(name.encode())))
             if rng.random() < degraded:
-                degradation = MIXED[rng.integers(len(MIXED))]
+                degradation = ways[int(rng.integers(len(ways)))]
                 # as many levels below the middle one as above
                 level = float(np.interp(rng.uniform(0, 2), (0, 1, 2), degradation.levels))
                 chip = degradation.apply(chip, level, rng)

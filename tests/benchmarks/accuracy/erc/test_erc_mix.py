@@ -92,9 +92,18 @@ def test_a_larger_share_degrades_the_same_pictures_and_more(people, shared_cache
     assert sum(not np.array_equal(many[name], clean[name]) for name in clean) > len(degraded)
 
 
+def test_all_may_be_seen_at_night(people, shared_cache, tmp_path, capsys):
+    night = ["--share", "1", "--way", "infrared at night"]
+    assert run(people, shared_cache, tmp_path / "night", *night) == 0
+    assert "infrared at night: 20" in capsys.readouterr().err
+    for image in read(tmp_path / "night").values():
+        assert (image == image[..., :1]).all()  # grey
+
+
 @pytest.mark.parametrize(
     ("argv", "told"),
     [
+        pytest.param(["--way", "fog"], "there is no degradation 'fog'", id="way"),
         pytest.param(["--share", "1.5"], "'1.5' is not a share from 0 to 1", id="share"),
         pytest.param(["--seed", "-1"], "'-1' is not a whole number of 0 or more", id="seed"),
         pytest.param(["--detector", "none"], "none", id="detector"),
