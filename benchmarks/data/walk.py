@@ -61,7 +61,7 @@ class Walk:
         """
         bad = np.column_stack([-self.face_px, self.harm])
         no_worse = (bad[:, None] <= bad).all(axis=-1)
-        return no_worse & ~no_worse.T
+        return np.asarray(no_worse & ~no_worse.T)
 
 
 def plan(rng: np.random.Generator) -> Walk:

@@ -148,6 +148,41 @@ def shots(results: Path) -> str:
     )
 
 
+WALKED_BY = {"erc-walks-lfw-dev": "LFW", "erc-walks-celeba-dev": "CelebA"}
+
+
+def walks(results: Path) -> str:
+    """How often the chosen frame of a rendered walk is the best, and how near it is to that."""
+    found = {of: read_result(results, name) for name, of in WALKED_BY.items()}
+    shares = {
+        f"none better, {len(result['people'])} people of {of}": {
+            row["score"]: "{:.0f} % [{:.0f}, {:.0f}]".format(
+                *(100 * row[key] for key in ("best", "best_low", "best_high"))
+            )
+            for row in result["walks"]
+        }
+        for of, result in found.items()
+    }
+    better = {
+        f"better there, {of}": {
+            row["score"]: f"{100 * row['better']:.0f} %" for row in result["walks"]
+        }
+        for of, result in found.items()
+    }
+    nearer = {
+        f"nearer to the unharmed picture, {of}": {
+            row["score"]: f"{100 * row['gained']:.0f} %" for row in result["scores"]
+        }
+        for of, result in found.items()
+    }
+    columns = shares | better | nearer
+    names = [row["score"] for row in next(iter(found.values()))["walks"]]
+    return markdown_table(
+        ("score", *columns),
+        ((_score_name(name), *(cells[name] for cells in columns.values())) for name in names),
+    )
+
+
 def eyes(results: Path) -> str:
     """How often the chosen frame shows closed eyes, and how often an open-eyed one stands above."""
     found = read_result(results, "erc-tracks")

@@ -235,6 +235,7 @@ TABLES: dict[str, Callable[[Path], str]] = {
     "mixed": accuracy.mixed,
     "matchers": accuracy.matchers,
     "shots": accuracy.shots,
+    "walks": accuracy.walks,
     "eyes": accuracy.eyes,
     "attributes": accuracy.attributes,
     "degrade": accuracy.degrade,
