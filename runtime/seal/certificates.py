@@ -46,8 +46,19 @@ class Certificate:
 
 
 @dataclass(frozen=True, slots=True)
+class Today:
+    """What a camera signs with on one day."""
+
+    key: SigningKey
+    certificate: Certificate
+
+
+@dataclass(frozen=True, slots=True)
 class CheckpointKey:
-    """What signs the checkpoints of a camera's log, on all days: stock verifiers know one key."""
+    """What signs the checkpoints of a camera's log, on all days: stock verifiers know one key.
+
+    The key of the day signs beside it.
+    """
 
     key: SigningKey
     camera: VerifyKey

@@ -11,7 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sealshot.runtime.errors import SealError, SealshotError
-from sealshot.runtime.seal.certificates import CheckpointKey, signs_checkpoints
+from sealshot.runtime.seal.certificates import (
+    CERTIFICATE_BYTES,
+    CheckpointKey,
+    Today,
+    parse_certificate,
+    signs_checkpoints,
+)
 from sealshot.runtime.seal.documents import read_file
 from sealshot.runtime.seal.fields import is_name
 from sealshot.runtime.seal.merkle import HASH_BYTES, Tree
@@ -23,6 +29,7 @@ ORIGIN = "sealshot/"
 
 _ED25519 = b"\x01"  # signature type of signed notes
 _CERTIFICATE = b"\xffsealshot/checkpoint-key/1"  # ff: one that is registered nowhere
+_DAY = b"\xffsealshot/day-checkpoint/1"
 
 
 class LogError(SealshotError):
@@ -38,6 +45,8 @@ class Checkpoint:
     root: bytes
     signer: VerifyKey
     """The keeper's own key, or that which a camera has for checkpoints."""
+    day: str = ""
+    """Whose key signed beside that of a camera with keys of days: what signs the next entry."""
 
     @property
     def vkey(self) -> str:
@@ -71,11 +80,20 @@ def read_newest(log: Path) -> bytes:
     return read_file(checkpoint_path(log), "newest checkpoint", CHECKPOINT_LIMIT)
 
 
-def write_checkpoint(name: str, tree: Tree, key: SigningKey | CheckpointKey) -> bytes:
+def write_checkpoint(
+    name: str, tree: Tree, key: SigningKey | CheckpointKey, today: Today | None = None
+) -> bytes:
     """Return a signed note with the size and the root of a log.
 
     One by the key that a camera has for them has the certificate of that key in a line of its own,
-    which others take for a signature of a kind that they do not know.
+    and in another one a signature by the key of the day: others take both for signatures of a kind
+    that they do not know.
+
+    Args:
+        name: of the keeper.
+        tree: of its log.
+        key: of the keeper.
+        today: what signs the next entry, where that is the key of a day.
     """
     origin = ORIGIN + name
     text = f"{origin}\n{tree.size}\n{base64.b64encode(tree.root).decode()}\n".encode()
@@ -83,6 +101,9 @@ def write_checkpoint(name: str, tree: Tree, key: SigningKey | CheckpointKey) -> 
     note = text + b"\n" + _line(origin, signer.verify_key, _ED25519, signer.sign(text))
     if isinstance(key, CheckpointKey):
         note += _line(origin, key.camera, _CERTIFICATE, signer.verify_key.key + key.certificate)
+        if today:
+            signed = today.certificate.encode() + today.key.sign(text)
+            note += _line(origin, key.camera, _DAY, signed)
     return note
 
 
@@ -91,7 +112,8 @@ def parse_checkpoint(note: bytes, key: VerifyKey) -> Checkpoint:
 
     Args:
         note: the checkpoint.
-        key: of the keeper of the log; what it certified for checkpoints may have signed, too.
+        key: of the keeper of the log. What it certified for checkpoints may have signed in its
+            place, and a key that it certified for a day beside that.
 
     Raises:
         LogError: it is none, or not signed by that key.
@@ -118,7 +140,10 @@ def parse_checkpoint(note: bytes, key: VerifyKey) -> Checkpoint:
         raise _no_checkpoint("it is not signed by that key")
     if len(signature) != SIGNATURE_BYTES or not signer_key.verifies(text, signature):
         raise _no_checkpoint("its signature is wrong")
-    return Checkpoint(name, int(lines[1]), root, signer_key)
+    day = ""
+    if certified is not None:
+        day = _day_of(signed.get(_key_id(lines[0], key, _DAY), b""), key, text)
+    return Checkpoint(name, int(lines[1]), root, signer_key, day)
 
 
 def _certified(data: bytes, camera: VerifyKey) -> VerifyKey:
@@ -133,6 +158,19 @@ def _certified(data: bytes, camera: VerifyKey) -> VerifyKey:
             if signs_checkpoints(camera, key, data[KEY_BYTES:]):
                 return key
     raise _no_checkpoint("its signature is wrong")
+
+
+def _day_of(data: bytes, camera: VerifyKey, text: bytes) -> str:
+    """Return the day whose key signed a checkpoint, too.
+
+    Raises:
+        LogError: none did.
+    """
+    with suppress(SealError):
+        certificate = parse_certificate(data[:CERTIFICATE_BYTES])
+        if certificate.is_of(camera) and certificate.key.verifies(text, data[CERTIFICATE_BYTES:]):
+            return certificate.day
+    raise _no_checkpoint("no key of a day has signed it")
 
 
 def _is_size(text: str) -> bool:

@@ -29,6 +29,7 @@ from sealshot.runtime.seal.certificates import (
     DAY_BYTES,
     Certificate,
     CheckpointKey,
+    Today,
     certify_checkpoints,
     certify_day,
     certify_last,
@@ -81,14 +82,6 @@ class Seed:
         """Return the ``SEALSHOT-DAY-KEY-1...`` form. Whoever has it signs from its day on."""
         data = self.number.to_bytes(4, "big") + self.secret
         return bech32.encode(SEED_PREFIX, data).upper()
-
-
-@dataclass(frozen=True, slots=True)
-class Today:
-    """What a camera signs with on one day."""
-
-    key: SigningKey
-    certificate: Certificate
 
 
 class DayKeys:

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from sealshot.runtime.files import fsync_folder, is_full, write_atomic
-from sealshot.runtime.seal.certificates import Certificate
+from sealshot.runtime.seal.certificates import Certificate, Today
 from sealshot.runtime.seal.checkpoint import (
     Checkpoint,
     LogError,
@@ -31,7 +31,7 @@ from sealshot.runtime.seal.checkpoint import (
     parse_checkpoint,
     write_checkpoint,
 )
-from sealshot.runtime.seal.day_keys import DayKeys, Today
+from sealshot.runtime.seal.day_keys import DayKeys
 from sealshot.runtime.seal.entries import Entry, KeyChanged, values_of, write_entry
 from sealshot.runtime.seal.log_lines import (
     changes_key,
@@ -73,8 +73,9 @@ class Log:
 
     def __init__(self, path: Path, name: str, key: SigningKey | DayKeys) -> None:
         self.path, self.name, self._keys = path, name, key
-        self._key = key if isinstance(key, SigningKey) else None
-        """What signs the next entry; None where one that says so must be before it."""
+        self._today: Today | None = None
+        """Of a camera with keys of days, what signs the next entry; None where one that says so
+        must be before it."""
         self._tree = Tree()
         self._tiles: Tiles | None = None
         self.latest = ""
@@ -87,8 +88,6 @@ class Log:
                     raise OSError(errno.EINVAL, "it is no regular file")
                 fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 self._recover()
-                if isinstance(key, DayKeys):
-                    self._go_on(key)
                 fsync_folder(path.parent)
             except BaseException:
                 os.close(self._fd)
@@ -110,9 +109,8 @@ class Log:
         asked = {_but_when(entry) for entry in entries}
         try:
             if new := [one for one in entries if _but_when(one) not in self._unsigned]:
-                if self._key is None and isinstance(self._keys, DayKeys):
+                if isinstance(self._keys, DayKeys) and self._today is None:
                     self._turn(self._keys.today, new[0].time)
-                assert self._key is not None
                 self._append(new, self._key)
             self._unsigned |= asked
             self._sign()
@@ -133,7 +131,7 @@ class Log:
             LogError: it could not be stored.
         """
         try:
-            if self._key != today.key:
+            if self._today != today:
                 self._turn(today, time)
             self._sign()
         except OSError as error:
@@ -142,8 +140,16 @@ class Log:
     def _turn(self, today: Today, time: str) -> None:
         hour = max(self.latest, f"{today.certificate.day}T00", time)
         entry = key_changed(today.certificate, hour, self._tree.root)
-        self._append([entry], self._key or today.key)
-        self._key = today.key
+        self._append([entry], (self._today or today).key)
+        self._today = today
+
+    @property
+    def _key(self) -> SigningKey:
+        """What signs the next entry."""
+        if self._today:
+            return self._today.key
+        assert isinstance(self._keys, SigningKey)
+        return self._keys
 
     def _append(self, entries: Sequence[Entry], key: SigningKey) -> None:
         lines = [
@@ -212,6 +218,8 @@ class Log:
         if whole < os.fstat(self._fd).st_size:  # only now: what is no log of ours is left as it is
             os.ftruncate(self._fd, whole)
             os.fsync(self._fd)
+        if isinstance(self._keys, DayKeys):
+            self._go_on(self._keys)
         if not checkpoints or checkpoints[0].size < self._tree.size:
             try:
                 self._sign()
@@ -275,7 +283,7 @@ class Log:
         if logged and logged.day > keys.day:  # a power cut came before the file of the key
             keys.turn(logged.day)
         if logged == keys.today.certificate:
-            self._key = keys.today.key
+            self._today = keys.today
         self.latest = max(self.latest, f"{keys.day}T00")
 
     def _signer(self, skip: int = 0) -> Signer:
@@ -298,9 +306,13 @@ class Log:
     def _sign(self) -> None:
         if self._tiles:
             self._tiles.store()  # first: up to a checkpoint there are all that are full
-        keys = self._keys
-        key = keys.checkpoint_key if isinstance(keys, DayKeys) else keys
-        note = write_checkpoint(self.name, self._tree, key)
+        keys, today = self._keys, self._today
+        if isinstance(keys, SigningKey):
+            note = write_checkpoint(self.name, self._tree, keys)
+        elif today or not self._tree.size:
+            note = write_checkpoint(self.name, self._tree, keys.checkpoint_key, today or keys.today)
+        else:  # the key of its last entries is gone: the next one changes it
+            return
         write_atomic(checkpoint_path(self.path), note)
 
 

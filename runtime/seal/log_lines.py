@@ -85,9 +85,11 @@ def _verified_by_roots(
     A signature takes five times as long as all else of an entry, and those of the entries say
     nothing that the root's does not: they are of one key. Where there is none, ``signer`` says.
     """
-    roots, tree = {checkpoint.size: b"" for checkpoint in checkpoints}, Tree()
+    roots, tree = {checkpoint.size: (b"", "") for checkpoint in checkpoints}, Tree()
     timed, latest = False, ""  # version 0.1 let times go back
     for line in lines:
+        if tree.size in roots:
+            roots[tree.size] = tree.root, signer.day
         entry = signer.pass_by(line, tree)
         time = entry.time
         if timed and time < latest:
@@ -97,19 +99,16 @@ def _verified_by_roots(
                 "its keeper's program is not sealshot, or was tampered with",
             )
         timed, latest = timed or isinstance(entry, Started), max(latest, time)
-        if tree.size in roots:
-            roots[tree.size] = tree.root
         tree.add(line)
         yield line, entry
     if tree.size in roots:
-        roots[tree.size] = tree.root
-    by_keeper = [each.size for each in checkpoints if each.signer == signer.keeper]
-    signer.end(tree.size, max(by_keeper, default=0))
+        roots[tree.size] = tree.root, signer.day
+    signer.end(tree.size, max((each.size for each in checkpoints), default=0))
     for checkpoint in checkpoints:
-        _compare(checkpoint, tree.size, roots[checkpoint.size])
+        _compare(checkpoint, tree.size, *roots[checkpoint.size])
 
 
-def _compare(checkpoint: Checkpoint, size: int, root: bytes) -> None:
+def _compare(checkpoint: Checkpoint, size: int, root: bytes, day: str) -> None:
     if checkpoint.size > size:
         raise LogError(
             f"the log has {size} entries and had {checkpoint.size} when its checkpoint "
@@ -121,6 +120,12 @@ def _compare(checkpoint: Checkpoint, size: int, root: bytes) -> None:
             f"the first {checkpoint.size} entries are not those that were signed: some were "
             "taken out, put in or replaced",
             "compare with a copy of the log",
+        )
+    if checkpoint.size and checkpoint.day != day:
+        raise LogError(
+            f"the checkpoint of the first {checkpoint.size} entries is not signed by the camera's "
+            f"key of {day or 'all days'}, which signed the last of these",
+            "whoever stole the camera may have made it: get a copy of it elsewhere",
         )
 
 

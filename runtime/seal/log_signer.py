@@ -43,6 +43,11 @@ class Signer:
         """What signs."""
         return self.certificate.key if self.certificate else self.keeper
 
+    @property
+    def day(self) -> str:
+        """From when on that may sign; empty where the keeper's own key does."""
+        return self.certificate.day if self.certificate else ""
+
     def verify(self, line: bytes, index: int) -> Entry:
         """Check the next line by its signature, and return what it says.
 
@@ -87,7 +92,7 @@ class Signer:
 
         Args:
             size: of the log, or of what the key of today signed of it.
-            covered: by a checkpoint that the keeper's own key signed.
+            covered: by a checkpoint that the key of its last entry signed.
         """
         start = max(self._open, covered)
         if start < size:

@@ -54,7 +54,10 @@ class Proof:
         checkpoint = parse_checkpoint(self.note, key)
         if self.certificate and not self.certificate.is_of(key):
             raise LogError("the key that signed its entry is not the keeper's", _ANEW)
-        entry = Signer(checkpoint.name, key, self.certificate).verify(self.line, self.index)
+        signer = Signer(checkpoint.name, key, self.certificate)
+        entry = signer.verify(self.line, self.index)
+        if signer.day > checkpoint.day:
+            raise LogError("its checkpoint is signed by the key of a day before its entry", _ANEW)
         try:
             root = root_of(self.line, self.index, checkpoint.size, self.hashes)
         except ValueError as error:

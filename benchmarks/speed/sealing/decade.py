@@ -29,8 +29,9 @@ from sealshot.benchmarks.conditions.environment import environment
 from sealshot.benchmarks.conditions.result_file import write_result
 from sealshot.runtime.age.hybrid import HybridIdentity
 from sealshot.runtime.cli.terminal import note, table
+from sealshot.runtime.seal.certificates import Today
 from sealshot.runtime.seal.checkpoint import checkpoint_path, parse_checkpoint
-from sealshot.runtime.seal.day_keys import DayKeys, Today, enrol
+from sealshot.runtime.seal.day_keys import DayKeys, enrol
 from sealshot.runtime.seal.entries import (
     Destroyed,
     Entry,

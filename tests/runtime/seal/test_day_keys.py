@@ -15,7 +15,7 @@ import pytest
 from cryptography.exceptions import InvalidSignature
 
 from sealshot.runtime.errors import SealError, SealshotError
-from sealshot.runtime.seal.certificates import Certificate
+from sealshot.runtime.seal.certificates import Certificate, Today
 from sealshot.runtime.seal.checkpoint import (
     checkpoint_path,
     parse_checkpoint,
@@ -52,7 +52,12 @@ class Life:
     sealed: list[bytes]
     """A container of each day."""
     log: bytes
-    note: bytes
+    notes: list[bytes]
+    """A checkpoint of each day, when its key had begun to sign, and the last one."""
+
+    @property
+    def note(self) -> bytes:
+        return self.notes[-1]
 
     @property
     def key(self) -> Any:
@@ -81,12 +86,13 @@ def make_log(path: Path, keys: DayKeys) -> Iterator[int]:
 def life(classical: Any, tmp_path_factory: pytest.TempPathFactory) -> Life:
     folder = tmp_path_factory.mktemp("life")
     enrol(folder, SigningKey.generate(), FIRST, days=DAYS_OF_LIFE)
-    keys, sealed = DayKeys(folder), []
+    keys, sealed, notes = DayKeys(folder), [], []
     for number in make_log(folder / "log", keys):
         sealed.append(seal(classical, keys, FIRST + timedelta(number)))
-    note = checkpoint_path(folder / "log").read_bytes()
+        notes.append(checkpoint_path(folder / "log").read_bytes())
+    notes.append(checkpoint_path(folder / "log").read_bytes())
     stolen = DayKeys(shutil.copytree(folder, folder / "stolen", ignore=lambda *_: ["stolen"]))
-    return Life(folder, stolen, sealed, (folder / "log").read_bytes(), note)
+    return Life(folder, stolen, sealed, (folder / "log").read_bytes(), notes)
 
 
 def seal(world: Any, keys: DayKeys, now: datetime) -> bytes:
@@ -198,7 +204,8 @@ def rewritten(life: Life, lines: list[bytes], entries: list[Entry], end: bytes =
 
 
 def checkpoint(life: Life, log: bytes) -> bytes:
-    return write_checkpoint(NAME, Tree(lines_of(log)), life.stolen.checkpoint_key)
+    tree, keys = Tree(lines_of(log)), life.stolen
+    return write_checkpoint(NAME, tree, keys.checkpoint_key, keys.today)
 
 
 def test_a_thief_writes_no_entry_of_a_day_before(life, tally) -> None:
@@ -303,22 +310,90 @@ def test_a_checkpoint_is_known_to_others_by_one_key_on_all_days(life) -> None:
     assert base64.b64decode(line.split()[-1])[:4].hex() == number
 
 
-def test_a_checkpoint_says_by_whose_leave_its_key_signs(life, tally) -> None:
-    lines = life.note.decode().splitlines()
-    certificate = base64.b64decode(lines[-1].split()[-1])
+def test_a_checkpoint_says_by_whose_leave_its_keys_sign(life, tally) -> None:
+    *text, signature, certificate, of_day = life.note.decode().splitlines()
+    head, made = base64.b64decode(certificate.split()[-1]), base64.b64decode(of_day.split()[-1])
     other = SigningKey.generate()
-    thiefs = certificate[:4] + other.verify_key.key + other.sign(b"x")
-    for wrong in (
-        "\n".join(lines[:-1]) + "\n",
-        "\n".join([*lines[:-2], lines[-1]]) + "\n",
-        life.note.decode().replace(lines[-1].split()[-1], base64.b64encode(thiefs).decode()),
-        life.note.decode().replace(f"\n{len(list(lines_of(life.log)))}\n", "\n7\n"),
+    thiefs = head[:4] + other.verify_key.key + other.sign(b"x")
+    flipped = bytes([*made[:-1], made[-1] ^ 1])
+
+    def line(data: bytes) -> str:
+        return f"{signature.rpartition(' ')[0]} {base64.b64encode(data).decode()}"
+
+    for lines in (
+        [signature, certificate],
+        [signature, of_day],
+        [certificate, of_day],
+        [signature, line(thiefs), of_day],
+        [signature, certificate, line(flipped)],
+        [signature, certificate, line(made[:-1])],
+        [signature, certificate, line(made[:4])],
+        [signature, certificate, line(made[:4] + life.stolen.today.key.sign(b"x"))],
     ):
+        note = "".join(f"{one}\n" for one in [*text, *lines]).encode()
         tally.refused(
             "a checkpoint that is not the camera's",
-            lambda note=wrong: life.verify(life.log, note.encode()),
+            lambda note=note: life.verify(life.log, note),
             SealshotError,
         )
+    other_size = life.note.replace(b"\n%d\n" % len(life.log.splitlines()), b"\n7\n")
+    tally.refused(
+        "a checkpoint that is not the camera's",
+        lambda: life.verify(life.log, other_size),
+        SealshotError,
+    )
+
+
+def test_a_thief_makes_no_checkpoint_of_a_day_before(life, tally) -> None:
+    """The key of checkpoints is the same on all days; that of the day, which signs too, is not."""
+    lines, keys = list(lines_of(life.log)), life.stolen
+    assert life.verify(life.log, *life.notes).size == len(lines)
+    parsed = [parse_checkpoint(note, life.key) for note in life.notes]
+    assert [one.day for one in parsed] == [*map(day, range(THEFT + 1)), day(THEFT)]
+    changes = [index for index, one in enumerate(entries_of(lines)) if isinstance(one, KeyChanged)]
+    certificates = [certificate_in(next(entries_of([lines[index]]))) for index in changes]
+    own = SigningKey.generate()
+    for size in range(1, changes[-1] + 1):
+        of = certificates[sum(index < size for index in changes) - 1]
+        for tree in (Tree(lines[:size]), Tree([*lines[: size - 1], b"forged"])):
+            for today in (
+                keys.today,
+                Today(keys.today.key, of),
+                Today(keys.today.key, replace(keys.today.certificate, day=of.day)),
+                Today(keys.checkpoint_key.key, of),
+                Today(own, replace(of, key=own.verify_key)),
+                None,
+            ):
+                note = write_checkpoint(NAME, tree, keys.checkpoint_key, today)
+                tally.refused(
+                    "a checkpoint of a past day",
+                    lambda note=note: life.verify(life.log, life.note, note),
+                    SealshotError,
+                )
+            note = write_checkpoint(NAME, tree, keys.checkpoint_key) + b"".join(
+                life.notes[0].splitlines(keepends=True)[-1:]
+            )
+            if size != parsed[0].size or tree.root != parsed[0].root:
+                tally.refused(
+                    "a checkpoint of a past day, with the signature of another",
+                    lambda note=note: life.verify(life.log, life.note, note),
+                    SealshotError,
+                )
+
+
+def test_a_proof_leads_to_no_checkpoint_of_a_day_before_its_entry(tmp_path) -> None:
+    enrol(tmp_path, SigningKey.generate(), FIRST, days=3)
+    keys = DayKeys(tmp_path)
+    first, second = keys.today, keys.on(day(1))
+    line = sign_line(write_entry(Alive(f"{day(1)}T10")), NAME, 0, second.key)
+    for today, may in ((first, False), (second, True), (keys.on(day(2)), True)):
+        note = write_checkpoint(NAME, Tree([line]), keys.checkpoint_key, today)
+        proof = Proof(line, 0, (), note, second.certificate)
+        if may:
+            proof.verify(keys.verify_key)
+        else:
+            with pytest.raises(SealshotError, match="of a day before"):
+                proof.verify(keys.verify_key)
 
 
 DAMAGES = {
