@@ -46,6 +46,8 @@ class Exhibit:
     header: Header
     sha256: str
     """Of the container."""
+    signed_on: str
+    """The day whose key signed it; empty where the camera has one key for all days."""
     opened: Opened
     entry: int
     """Its number in the camera's log, from 1."""
@@ -133,6 +135,7 @@ def _exhibit(number: int, exhibit: Exhibit) -> str:
         ("Collected", f"by camera {header.camera} from {known.source}"),
         ("Taken at", f"{known.utc}, by {CLOCKS.get(known.clock, known.clock)}"),
         ("Sealed", f"{known.sealed or header.hour}, key of epoch {header.epoch}"),
+        ("Signed by the camera", _signer(exhibit)),
         ("SHA-256 of the sealed shot", exhibit.sha256),
         ("Preserved in the camera's log", logged),
         ("Acquired", "; ".join((f"picture {_sha256(opened.picture)}", *_clip(opened)))),
@@ -145,6 +148,20 @@ def _exhibit(number: int, exhibit: Exhibit) -> str:
         f'<img src="{escape(file)}" alt="the picture of exhibit {number}">'
         f"{rows}<pre>{escape(exhibit.note.decode())}</pre></section>"
     )
+
+
+def _signer(exhibit: Exhibit) -> str:
+    """Return with which key a shot was signed, and what is known of that key since."""
+    day, later = exhibit.signed_on, exhibit.checkpoint.day
+    if not day:
+        return "with its one key for all days"
+    signed = f"with its key of {day}, which counts for nothing of a day before"
+    if later > day:
+        return (
+            f"{signed}; when it signed the checkpoint below it had gone on to that of {later}, and "
+            "destroyed this one, as its program does"
+        )
+    return f"{signed}; that this was destroyed after its day is not shown here"
 
 
 def _clip(opened: Opened) -> Iterable[str]:

@@ -278,6 +278,7 @@ def _exhibit(container: Container, digest: str, opened: Opened, data: bytes) -> 
     return Exhibit(
         header=header,
         sha256=digest,
+        signed_on=container.signed_on,
         opened=opened,
         entry=proof.index + 1,
         entry_time=entry.time,

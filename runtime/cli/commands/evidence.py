@@ -331,6 +331,7 @@ def _as_json(checked: Checked) -> dict[str, object]:
         "exhibits": [
             {
                 "id": one.header.id,
+                "signed_on": one.signed_on,
                 "camera": one.header.camera,
                 "taken": one.opened.metadata.utc,
                 "clock": one.opened.metadata.clock,

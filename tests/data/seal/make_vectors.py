@@ -26,18 +26,40 @@ from sealshot.runtime.age import age, hybrid, x25519
 from sealshot.runtime.age.hybrid import HybridIdentity
 from sealshot.runtime.age.x25519 import X25519Identity
 from sealshot.runtime.age.x25519 import is_weak as x25519_is_weak
+from sealshot.runtime.seal import evidence as evidence_module
 from sealshot.runtime.seal.ceremony import Give, answer, write_request
-from sealshot.runtime.seal.checkpoint import checkpoint_path
+from sealshot.runtime.seal.checkpoint import checkpoint_path, parse_checkpoint
 from sealshot.runtime.seal.container import read_container
+from sealshot.runtime.seal.cosign import cosign
+from sealshot.runtime.seal.day_keys import DAYS as DAYS_FILE
+from sealshot.runtime.seal.day_keys import KEY, DayKeys, enrol
 from sealshot.runtime.seal.documents import Document
-from sealshot.runtime.seal.entries import Purged, Sealed, Uploaded
+from sealshot.runtime.seal.entries import (
+    Alive,
+    ErasurePlaced,
+    HoldEnded,
+    HoldPlaced,
+    HoldStands,
+    KeyChanged,
+    PolicyChanged,
+    Purged,
+    Sealed,
+    Started,
+    Stopped,
+    Uploaded,
+)
 from sealshot.runtime.seal.epochs import KIND as EPOCH_KIND
 from sealshot.runtime.seal.epochs import EpochKey
+from sealshot.runtime.seal.evidence import write_evidence
 from sealshot.runtime.seal.keys import PrivateKey
 from sealshot.runtime.seal.log import Log
-from sealshot.runtime.seal.log_lines import verify_log
+from sealshot.runtime.seal.log_lines import entries_of, lines_of, verify_log
+from sealshot.runtime.seal.log_signer import certificate_in
+from sealshot.runtime.seal.merkle import hash_leaf
+from sealshot.runtime.seal.mldsa import MlDsaSigningKey
 from sealshot.runtime.seal.party import Party
 from sealshot.runtime.seal.policy import Policy, make_policy
+from sealshot.runtime.seal.proof import Proof
 from sealshot.runtime.seal.quorum import (
     Camera,
     open_epoch,
@@ -47,6 +69,7 @@ from sealshot.runtime.seal.quorum import (
 )
 from sealshot.runtime.seal.shamir import combine
 from sealshot.runtime.seal.signing import SigningKey
+from sealshot.runtime.seal.tiles import Tiles
 from sealshot.runtime.seal.times import epoch_end, format_time
 from sealshot.runtime.seal.warrant import KIND as WARRANT_KIND
 from sealshot.runtime.seal.warrant import Warrant, parse_warrant
@@ -57,7 +80,12 @@ NOW = datetime(2026, 11, 21, 10, 20, 30, tzinfo=timezone.utc)
 TAKEN = NOW - timedelta(seconds=2)
 SEALED = NOW.replace(hour=11, minute=0)  # by then another hour has begun
 EPOCH = "2026-11-21"
-KINDS: dict[str, type[PrivateKey]] = {"classical": X25519Identity, "hybrid": HybridIdentity}
+KINDS: dict[str, type[PrivateKey]] = {
+    "classical": X25519Identity,
+    "hybrid": HybridIdentity,
+    "days": X25519Identity,
+}
+DAYS = 3
 
 
 class FixedKey:
@@ -121,7 +149,7 @@ class Keys:
 
 
 def write_kind(folder: Path, kind: str, plain: bytes) -> None:
-    """Write the vectors of one kind of keys."""
+    """Write the vectors of one kind of keys; the camera of `days` has a key a day."""
     keys = Keys.of(KINDS[kind])
     policy = _policy(keys)
     camera = Party("camera", "cam1", keys.camera.verify_key)
@@ -130,7 +158,8 @@ def write_kind(folder: Path, kind: str, plain: bytes) -> None:
     with fixed_randomness(kind):
         alone = age.encrypt(plain, [keys.investigator.recipient])
         epoch_key = EpochKey(EPOCH, keys.epoch.recipient, destroy_at)
-        sealing = Camera(camera.name, keys.camera, policy)
+        camera_key = enrolled(folder / kind, keys.camera) if kind == "days" else keys.camera
+        sealing = Camera(camera.name, camera_key, policy)
         sealed = seal_to_quorum(plain, sealing, epoch_key, SEALED, TAKEN, shot_id)
         container = read_container(sealed)
         warrant = _warrant(keys, policy, camera)
@@ -193,6 +222,86 @@ def write_kind(folder: Path, kind: str, plain: bytes) -> None:
     (folder / kind).mkdir(parents=True, exist_ok=True)
     for name, data in files.items():
         (folder / kind / name).write_bytes(data)
+    if isinstance(camera_key, DayKeys):
+        proof = write_log_of_days(folder / kind, camera_key, sealed)
+        me = [keys.investigator]
+        opened = [(n, age.decrypt(data, me)) for n, data in answers.items()]
+        with mock.patch.object(evidence_module, "__version__", "0.2.0.dev0"):  # its page may change
+            evidence, _ = write_evidence(
+                policy, warrant.document.encode(), opened, {shot_id: (sealed, proof)}, SEALED
+            )
+        (folder / kind / "evidence.zip").write_bytes(evidence)
+
+
+def enrolled(folder: Path, key: SigningKey) -> DayKeys:
+    """Enrol a camera: its files are among the vectors."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in (KEY, DAYS_FILE):
+        (folder / name).unlink(missing_ok=True)
+    checkpoints = SigningKey(seed("checkpoints"))
+    with mock.patch.object(SigningKey, "generate", return_value=checkpoints):
+        enrol(folder, key, NOW, DAYS)
+    return DayKeys(folder)
+
+
+def write_log_of_days(folder: Path, keys: DayKeys, sealed: bytes) -> bytes:
+    """Write a log with all that a camera logs, over two days; return the proof of a shot."""
+    shot, better, next_day = (f"{EPOCH}/{seed(f'shot {n}').hex()[:32]}.sealed" for n in range(3))
+    ours = f"{EPOCH}/{seed('shot').hex()[:32]}.sealed"
+    policy, order, until = seed("policy").hex(), seed("order").hex(), "2027-01-01T00:00:00Z"
+    digest, case, second = hashlib.sha256(sealed).hexdigest(), "2026-117 Zürich", "2026-11-22"
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch) / "log"
+        with Log(path, "cam1", keys) as log:
+            log.append(Started("2026-11-21T10", 2, policy, holds=0))
+            log.append(
+                Alive("2026-11-21T10"),
+                Sealed("2026-11-21T11", ours, digest),
+                Sealed("2026-11-21T11", shot, seed("its bytes").hex()),
+                Sealed("2026-11-21T11", better, seed("its bytes, better").hex()),
+                Purged("2026-11-21T11", shot, "a better shot of the person", successor=better),
+                Uploaded("2026-11-21T12", ours),
+                HoldPlaced("2026-11-21T13", order, case, until),
+                Stopped("2026-11-21T14"),
+                HoldStands("2026-11-21T15", order, case, until),
+                Started("2026-11-21T15", 2, policy, holds=1),
+            )
+            early = checkpoint_path(path).read_bytes()
+            log.turn(keys.on(second), f"{second}T00")
+            keys.turn(second)
+            log.append(
+                PolicyChanged(f"{second}T01", seed("policy 2").hex(), 2, policy),
+                Sealed(f"{second}T02", next_day, seed("its bytes, late").hex(), late=1),
+                HoldEnded(f"{second}T03", order, until),
+                ErasurePlaced(f"{second}T04", order, case),
+                Purged(f"{second}T04", better, "erased", warrant=order),
+                Stopped(f"{second}T05"),
+            )
+        data, last = path.read_bytes(), checkpoint_path(path).read_bytes()
+    witness = SigningKey(seed("witness"))
+    mldsa = MlDsaSigningKey.beside(witness)
+    cosigned = cosign(cosign(last, "court", witness, NOW), "court", mldsa, NOW)
+    court = Party("witness", "court", witness.verify_key, mldsa_key=mldsa.verify_key)
+    lines, tiles, at, signer = list(lines_of(data)), Tiles(), -1, None
+    for number, (line, entry) in enumerate(zip(lines, entries_of(lines), strict=True)):
+        tiles.add(hash_leaf(line))
+        if isinstance(entry, Sealed) and entry.id == ours:
+            at = number
+        if isinstance(entry, KeyChanged) and at < 0:
+            signer = certificate_in(entry)
+    size = parse_checkpoint(early, keys.verify_key).size
+    proof = Proof(lines[at], at, tuple(tiles.proof(at, size)), early, signer).encode()
+    files = {
+        "log": data,
+        "log.checkpoint": last,
+        "log.early-checkpoint": early,
+        "log.cosigned": cosigned,
+        "court.pub": court.encode(witness).encode(),
+        "shot.tlog-proof": proof,
+    }
+    for name, written in files.items():
+        (folder / name).write_bytes(written)
+    return proof
 
 
 def write_log(folder: Path) -> None:

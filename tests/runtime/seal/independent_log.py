@@ -25,7 +25,7 @@ def root(leaves: list[bytes]) -> bytes:
     return hashlib.sha256(b"\x01" + root(leaves[:split]) + root(leaves[split:])).digest()
 
 
-def read_checkpoint(note: bytes, name: str, key: str) -> tuple[int, bytes]:
+def read_checkpoint(note: bytes, name: str, key: str) -> tuple[int, bytes, str]:
     text, _, signed = note.decode().partition("\n\n")
     origin, size, encoded = text.split("\n")
     need(origin == f"sealshot/{name}", "origin")
@@ -38,17 +38,22 @@ def read_checkpoint(note: bytes, name: str, key: str) -> tuple[int, bytes]:
         found[base64.b64decode(signature)[:4]] = base64.b64decode(signature)[4:]
     kind = b"\xffsealshot/checkpoint-key/1"
     certifier = hashlib.sha256(origin.encode() + b"\n" + kind + public).digest()[:4]
+    kind, day = b"\xffsealshot/day-checkpoint/1", ""
+    of_day = hashlib.sha256(origin.encode() + b"\n" + kind + public).digest()[:4]
     if certifier in found:
+        day, signer = read_certificate(found[of_day][:106], key)
+        verify_of_day(signer, found[of_day][106:], (text + "\n").encode())
         public, certificate = found[certifier][:32], found[certifier][32:]
         verify(key, certificate, b"sealshot/checkpoint-key/1\n" + public)
         key_id = hashlib.sha256(origin.encode() + b"\n\x01" + public).digest()[:4]
     verify_of_day(public, found[key_id], (text + "\n").encode())
-    return int(size), base64.b64decode(encoded)
+    return int(size), base64.b64decode(encoded), day
 
 
 def read_log(data: bytes, name: str, key: str, notes: list[bytes]) -> list[Json]:
     lines = data.split(b"\n")[:-1]
     entries: list[Json] = []
+    days = [""]
     day, signer = "", bech32(key, "sealshot-key")
     for index, line in enumerate(lines):
         entry, _, signature = line.rpartition(b" ")
@@ -69,7 +74,9 @@ def read_log(data: bytes, name: str, key: str, notes: list[bytes]) -> list[Json]
             verify_of_day(signer, base64.b64decode(signature), message)
         need(day <= value["time"][:10], "the key of a later day")
         entries.append(value)
+        days.append(day)
     for note in notes:
-        size, expected = read_checkpoint(note, name, key)
+        size, expected, signed_on = read_checkpoint(note, name, key)
         need(size <= len(lines) and root(lines[:size]) == expected, "changed")
+        need(days[size] == signed_on, "the checkpoint of another day's key")
     return entries

@@ -17,21 +17,26 @@ import pytest
 from sealshot.runtime.age import age
 from sealshot.runtime.seal.archive import read_zip, write_zip
 from sealshot.runtime.seal.ceremony import open_with_answers, read_answer, read_request
+from sealshot.runtime.seal.checkpoint import parse_checkpoint
 from sealshot.runtime.seal.container import read_container
+from sealshot.runtime.seal.cosign import cosigned
+from sealshot.runtime.seal.entries import Sealed
 from sealshot.runtime.seal.envelope import unseal
 from sealshot.runtime.seal.epochs import parse_epoch_key
+from sealshot.runtime.seal.evidence import check_evidence
 from sealshot.runtime.seal.keys import parse_identity
-from sealshot.runtime.seal.log_lines import verify_log
+from sealshot.runtime.seal.log_lines import entries_of, lines_of, verify_log
 from sealshot.runtime.seal.party import read_party
 from sealshot.runtime.seal.payload import unpack
 from sealshot.runtime.seal.policy import Policy, parse_policy
+from sealshot.runtime.seal.proof import parse_proof
 from sealshot.runtime.seal.quorum import open_epoch, open_share, payload_identity
 from sealshot.runtime.seal.shamir import combine
 from sealshot.runtime.seal.signing import SigningKey, parse_signing_key, parse_verify_key
 from sealshot.runtime.seal.warrant import Warrant, check_warrant, parse_warrant
 
 VECTORS = Path(__file__).parents[2] / "data" / "seal"
-KINDS = ("classical", "hybrid")
+KINDS = ("classical", "hybrid", "days")
 NOW = datetime(2026, 11, 21, 12, tzinfo=timezone.utc)
 AUTHORITIES = ("judge", "police", "ombudsman")
 ANSWERS = ("judge", "police", "custodian")
@@ -171,6 +176,41 @@ def test_the_log(other) -> None:
         other.read_log(b"".join(data.splitlines(keepends=True)[:4]), "cam1", str(key), notes)
 
 
+def test_the_log_of_a_camera_with_a_key_a_day(other) -> None:
+    data = vector("days", "log")
+    notes = [vector("days", f"log.{n}") for n in ("early-checkpoint", "checkpoint", "cosigned")]
+    camera = read_party(VECTORS / "days" / "cam1.pub", "camera")
+    tree = verify_log(data, "cam1", camera.verify_key, notes)
+    entries = list(entries_of(lines_of(data)))
+    assert tree.size == len(entries) == 19
+    assert {entry.event for entry in entries} == {
+        *("started", "alive", "sealed", "purged", "uploaded", "stopped", "key-changed"),
+        *("hold-placed", "hold-stands", "hold-ended", "policy-changed", "erasure-placed"),
+    }
+    read = other.read_log(data, "cam1", str(camera.verify_key), notes[:2])
+    assert [entry["event"] for entry in read] == [entry.event for entry in entries]
+    court = read_party(VECTORS / "days" / "court.pub", "witness")
+    assert court.mldsa_key
+    seen = {"court": datetime(2026, 11, 21, 10, 20, 30, tzinfo=timezone.utc)}
+    assert cosigned(notes[2], [court]) == seen
+    early, late = (parse_checkpoint(note, camera.verify_key) for note in notes[:2])
+    assert (early.day, late.day) == ("2026-11-21", "2026-11-22")
+    checkpoint, entry = parse_proof(vector("days", "shot.tlog-proof")).verify(camera.verify_key)
+    assert checkpoint == early
+    assert isinstance(entry, Sealed)
+    assert entry.sha256 == hashlib.sha256(vector("days", "shot.sealed")).hexdigest()
+
+
+def test_evidence_that_was_exported_stays_evidence() -> None:
+    checked = check_evidence(vector("days", "evidence.zip"))
+    assert checked.wrong == []
+    assert checked.account
+    [exhibit] = checked.account.exhibits
+    assert exhibit.opened == unpack(PAYLOAD)
+    assert exhibit.header.format == 4
+    assert exhibit.sha256 == hashlib.sha256(vector("days", "shot.sealed")).hexdigest()
+
+
 def test_stock_programs_open_the_classical_vector(stock_age, tmp_path: Path) -> None:
     """`unzip`, `sha256sum` and `age`; by hand, only the secret is put together."""
     if shutil.which("unzip") is None:
@@ -216,11 +256,14 @@ def test_npm_opens_the_hybrid_vector(npm_peer) -> None:
 def test_the_vectors_come_out_the_same_again(tmp_path: Path) -> None:
     runpy.run_path(str(VECTORS / "make_vectors.py"))["write_all"](tmp_path)
     made = {path.relative_to(tmp_path): path for path in tmp_path.rglob("*") if path.is_file()}
-    assert len(made) == 2 * 11 + 4
+    assert len(made) == 3 * 11 + 4 + 9
+    drawn = (".age", ".answer", ".sealed", ".zip")
     for name, path in made.items():
         kept = VECTORS / name
-        if name.parts[0] == "hybrid" and name.suffix in (".age", ".answer", ".sealed", ".zip"):
-            assert path.stat().st_size == kept.stat().st_size  # ML-KEM draws its own randomness
+        if name.name == "evidence.zip":  # it names the version of sealshot that exported
+            assert kept.is_file()
+        elif name.suffix == ".cosigned" or (name.parts[0] == "hybrid" and name.suffix in drawn):
+            assert path.stat().st_size == kept.stat().st_size  # ML-KEM, ML-DSA draw randomness
         else:
             assert path.read_bytes() == kept.read_bytes(), name
     for kind in KINDS:

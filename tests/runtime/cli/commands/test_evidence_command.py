@@ -18,6 +18,7 @@ from sealshot.runtime.seal.archive import read_zip, write_zip
 from sealshot.runtime.seal.checkpoint import checkpoint_path, parse_checkpoint
 from sealshot.runtime.seal.container import HEADER, SIGNATURE, read_container, write_container
 from sealshot.runtime.seal.container import SUMS as SUM
+from sealshot.runtime.seal.custody import write_page
 from sealshot.runtime.seal.day_keys import DayKeys
 from sealshot.runtime.seal.evidence import SUMS, check_evidence
 from sealshot.runtime.seal.party import read_party
@@ -103,6 +104,22 @@ def test_the_page_tells_the_chain_of_custody(members: Members, court: World) -> 
     for word in ("2026-117", "judge", "police", "custodian", "by the camera", "Preserved"):
         assert word.replace("by the camera", "by camera") in page
     assert "<script" not in page
+
+
+def test_the_page_tells_which_key_signed_and_what_is_known_of_its_end(members: Members) -> None:
+    account = check_evidence(write_zip(members)).account
+    assert account
+    first = account.exhibits[0]
+    container = read_container(members[f"shots/{first.header.id}.sealed"])
+    assert first.signed_on == first.checkpoint.day == container.signed_on
+    page = members["index.html"].decode()
+    assert f"with its key of {first.signed_on}, which counts for nothing of a day before" in page
+    assert "destroyed after its day is not shown here" in page
+    later = replace(first, checkpoint=replace(first.checkpoint, day="2999-01-01"))
+    old = replace(first, signed_on="")
+    page = write_page(replace(account, exhibits=(later, old)))
+    assert "it had gone on to that of 2999-01-01, and destroyed this one" in page
+    assert "with its one key for all days" in page
 
 
 def test_each_flipped_bit_is_named(case: Path, members: Members) -> None:
