@@ -7,11 +7,11 @@ PERCENTILE = (
 """What stands below each table that has the column."""
 
 
-def late(count: int) -> str:
-    """Say of shots that they were sealed more than a day after they were taken."""
+def claimed(count: int) -> str:
+    """Say of shots that they were sealed more than a day after they were taken, or before."""
     return (
-        f"{counted(count, 'shot')} sealed more than a day after the time of taking, which only "
-        "whoever had the camera's key on the day of sealing vouches for"
+        f"{counted(count, 'shot')} sealed more than a day after the time of taking, or before it: "
+        "only whoever had the camera's key on the day of sealing vouches for that time"
     )
 
 

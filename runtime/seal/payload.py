@@ -34,7 +34,7 @@ from sealshot.runtime.seal.fields import (
     problem,
     with_tuples,
 )
-from sealshot.runtime.seal.times import format_time, is_time, parse_time
+from sealshot.runtime.seal.times import CLOCK_TOLERANCE, format_time, is_time, parse_time
 from sealshot.runtime.seal.versions import refuse_newer
 from sealshot.runtime.types import Shot
 
@@ -113,11 +113,12 @@ class Metadata:
     """Size of each frame of the clip."""
 
     @property
-    def is_late(self) -> bool:
-        """Whether it was sealed more than a day after it was taken: it may be a recording."""
-        return (
-            bool(self.sealed) and parse_time(self.sealed) - parse_time(self.utc[:19] + "Z") > _DAY
-        )
+    def is_claimed(self) -> bool:
+        """Whether it was sealed more than a day after it was taken, or before: of a recording."""
+        if not self.sealed:
+            return False
+        after = parse_time(self.sealed) - parse_time(self.utc[:19] + "Z")
+        return not -CLOCK_TOLERANCE <= after <= _DAY
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from sealshot.runtime.cli.arguments import Arguments, file_in_folder, run_action
 from sealshot.runtime.cli.commands.objects import expand, in_scope
 from sealshot.runtime.cli.commands.parties import read_rewraps
 from sealshot.runtime.cli.terminal import Prompter, fail, note, say, say_json, table, warn
-from sealshot.runtime.cli.words import counted, late
+from sealshot.runtime.cli.words import claimed, counted
 from sealshot.runtime.errors import InputError, SealError
 from sealshot.runtime.seal import c2pa
 from sealshot.runtime.seal.ceremony import parse_answer
@@ -294,8 +294,8 @@ def _print(account: Account, witnesses: Sequence[Party]) -> None:
     say(f"policy {account.policy.digest}")
     for camera in warrant.cameras:
         say(f"camera {camera.name} {camera.verify_key}")
-    if count_late := sum(one.opened.metadata.is_late for one in account.exhibits):
-        warn(late(count_late))
+    if count_claimed := sum(one.opened.metadata.is_claimed for one in account.exhibits):
+        warn(claimed(count_claimed))
     shots = counted(len(account.exhibits), "shot")
     say(f"{shots}: all of it is what was sealed, logged, ordered and released")
 

@@ -14,7 +14,7 @@ from sealshot.runtime.cli.arguments import Arguments, duration
 from sealshot.runtime.cli.commands.objects import LATE, Found, expand, expand_bucket, in_scope
 from sealshot.runtime.cli.commands.parties import read_rewraps
 from sealshot.runtime.cli.terminal import Prompter, fail, note, progress, say_json, table, warn
-from sealshot.runtime.cli.words import PERCENTILE, counted, late
+from sealshot.runtime.cli.words import PERCENTILE, claimed, counted
 from sealshot.runtime.errors import InputError, SealError, SealshotError
 from sealshot.runtime.files import make_folder, write_atomic
 from sealshot.runtime.seal import container
@@ -213,8 +213,8 @@ def main(argv: list[str]) -> int:
     elif opened:
         table(("picture", ">track", "taken at", ">score", ">percentile"), map(_row, opened))
         note(PERCENTILE)
-        if warrant and (count_late := sum(result.metadata.is_late for result in opened)):
-            warn(late(count_late))
+        if warrant and (count_claimed := sum(result.metadata.is_claimed for result in opened)):
+            warn(claimed(count_claimed))
     _tell_requests(buckets)
     note(f"{len(opened)} of {count} opened")
     return 2 if failed else 0

@@ -100,15 +100,23 @@ def test_what_says_inside_that_it_was_sealed_earlier_is_found(classical, shot, o
     names, camera = ("judge", "police", "custodian"), classical.camera
     midnight = f"{camera.key.day}T00"
 
-    def opened_of(inside: datetime, outside: datetime):
-        plain = pack(shot, origin, Times(now - 8 * D, inside, "system"))
-        sealed = seal_to_quorum(plain, camera, classical.epoch_key, outside, now - 8 * D, "0" * 32)
+    def opened_of(inside: datetime, outside: datetime, taken: datetime = now - 8 * D):
+        plain = pack(shot, origin, Times(taken, inside, "system"))
+        sealed = seal_to_quorum(plain, camera, classical.epoch_key, outside, taken, "0" * 32)
         container = read_container(sealed)
         answers = [classical.answer_of(name, [container], warrant) for name in names]
         return container.header, open_with_answers(container, warrant, classical.policy, answers)
 
-    _, opened = opened_of(now, now)
-    assert opened.metadata.is_late
+    for taken, is_claimed in (
+        (now - 8 * D, True),
+        (now - D - S, True),
+        (now - D, False),
+        (now, False),
+        (now + 9 * S, False),
+        (now + H - S, True),
+    ):
+        _, opened = opened_of(now, now, taken)
+        assert opened.metadata.is_claimed == is_claimed
     header, opened = opened_of(parse_time(midnight) - S, parse_time(midnight) - S)
     assert header.hour == midnight  # a clock that is a little behind
     assert opened.metadata.sealed < header.hour
