@@ -104,6 +104,17 @@ def read_regular(path: Path, limit: int, *, follow: bool = False) -> bytes:
         return file.read(limit)
 
 
+def read_given(path: Path, limit: int) -> bytes:
+    """Read a regular file, or what a shell gives under /dev (``<(COMMAND)``); OSError as above."""
+    if path.is_relative_to("/dev"):
+        with path.open("rb") as file:
+            data = file.read(limit + 1)
+        if len(data) > limit:
+            raise OSError(errno.EFBIG, f"it is larger than {limit:,} bytes")
+        return data
+    return read_regular(path, limit, follow=True)
+
+
 def read_head(path: Path, size: int) -> bytes:
     """Read the first ``size`` bytes of a regular file, under its own name; OSError as above."""
     with _open_regular(path) as file:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import errno
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
@@ -19,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from sealshot.runtime.errors import InputError, SealError
-from sealshot.runtime.files import WRITE_ELSEWHERE, file_error, write_atomic
+from sealshot.runtime.files import WRITE_ELSEWHERE, file_error, read_given, write_atomic
 from sealshot.runtime.seal.fields import Check, is_list, is_object, is_text, parse_json, problem
 from sealshot.runtime.seal.signing import (
     SIGNATURE_BYTES,
@@ -169,14 +170,12 @@ def read_file(path: Path, what: str, limit: int = DOCUMENT_LIMIT) -> bytes:
         SealError: it cannot be read, or is larger than ``limit``.
     """
     try:
-        with path.open("rb") as file:
-            data = file.read(limit + 1)
+        return read_given(path, limit)
     except OSError as error:
         fact = f"cannot read the {what} {path}: {error.strerror}"
+        if error.errno == errno.EFBIG:
+            fact = f"{path} is too large to be a {what}"
         raise SealError(fact, hint="check the path") from None
-    if len(data) > limit:
-        raise SealError(f"{path} is too large to be a {what}", hint="check the path")
-    return data
 
 
 def write_file(path: Path, data: bytes, *, mode: int = 0o666) -> None:

@@ -5,8 +5,8 @@ No error quotes what it could not read: people paste the secret half of a key pa
 
 from __future__ import annotations
 
+import errno
 import logging
-import os
 import sys
 from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
@@ -19,7 +19,7 @@ from sealshot.runtime.age.plugin import PluginIdentity, Prompts
 from sealshot.runtime.age.tagged import HybridTaggedRecipient, TaggedRecipient
 from sealshot.runtime.age.x25519 import X25519Identity, X25519Recipient
 from sealshot.runtime.errors import SealError
-from sealshot.runtime.files import write_new
+from sealshot.runtime.files import read_given, write_new
 
 logger = logging.getLogger(__name__)
 
@@ -189,13 +189,13 @@ def _read(file: str) -> bytes:
         if file == STDIN:
             data = sys.stdin.buffer.read(KEY_FILE_LIMIT + 1)
         else:
-            with Path(file).open("rb") as stream:
-                data = stream.read(KEY_FILE_LIMIT + 1)
-                warn_of_readers(Path(file), os.fstat(stream.fileno()).st_mode, data)
+            data = read_given(Path(file), KEY_FILE_LIMIT)
+            warn_of_readers(Path(file), Path(file).stat().st_mode, data)
     except OSError as error:
-        raise SealError(
-            f"cannot read the key file {file}: {error.strerror}", hint="check the path"
-        ) from None
+        fact = f"cannot read the key file {file}: {error.strerror}"
+        if error.errno == errno.EFBIG:
+            fact = f"{file} is too large to be a key file"
+        raise SealError(fact, hint="check the path") from None
     if len(data) > KEY_FILE_LIMIT:
         raise SealError(f"{file} is too large to be a key file", hint="check the path")
     return data

@@ -22,9 +22,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from sealshot.runtime.files import fsync_folder, is_full, write_atomic
+from sealshot.runtime.files import fsync_folder, is_full, read_regular, write_atomic
 from sealshot.runtime.seal.certificates import Certificate, Today
 from sealshot.runtime.seal.checkpoint import (
+    CHECKPOINT_LIMIT,
     Checkpoint,
     LogError,
     checkpoint_path,
@@ -204,7 +205,7 @@ class Log:
     def _recover(self) -> None:
         """Check the log, cut a line that a crash tore, and sign what is not yet covered."""
         note = checkpoint_path(self.path)
-        notes = [note.read_bytes()] if note.exists() else []
+        notes = [read_regular(note, CHECKPOINT_LIMIT)] if note.exists() else []
         try:
             checkpoints = [parse_checkpoint(note, self._keys.verify_key) for note in notes]
         except LogError as error:

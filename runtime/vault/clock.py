@@ -30,10 +30,11 @@ from pathlib import Path
 from typing import Protocol
 
 from sealshot.runtime.errors import InputError, VaultError
-from sealshot.runtime.files import write_atomic
+from sealshot.runtime.files import read_regular, write_atomic
 from sealshot.runtime.seal.times import format_time, parse_time, utc_now
 
 CLOCK = ".clock"
+_STATE_LIMIT = 64 * 1024  # bytes; it takes 200
 """The file in a vault that remembers."""
 TOLERANCE = timedelta(hours=1)
 """A clock may be set by this much unnoticed: less than any retention."""
@@ -194,7 +195,7 @@ class TrustedClock:
         if self._unwritten:
             return self._unwritten
         try:
-            known = json.loads(self._state.read_text())
+            known = json.loads(read_regular(self._state, _STATE_LIMIT))
             return _Memory(
                 time=parse_time(known["time"]),
                 boot_id=str(known["boot_id"]),

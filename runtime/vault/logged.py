@@ -113,7 +113,7 @@ def read_logged(
                 hour, in_hour = entry.time, set()
             if entry.id in in_hour:  # a full disk has it logged twice
                 continue
-            wrong = strict and _contradicts(entry, sealed, uploaded)
+            wrong = strict and _contradicts(entry, sealed, purged, uploaded)
             if strict and orders and entry.reason == ERASED:
                 wrong = orders.contradict(entry)
             if strict and retention is not None and entry.reason == "retention":
@@ -177,9 +177,12 @@ class _Orders:
         )
 
 
-def _contradicts(entry: Purged, sealed: Mapping[str, str], uploaded: set[str]) -> str:
+def _contradicts(
+    entry: Purged, sealed: Mapping[str, str], purged: Collection[str], uploaded: set[str]
+) -> str:
     """Return what a log says against the reason that it gives for a deletion; nothing if none."""
-    if entry.reason == BETTER and entry.successor not in sealed:
+    there = entry.successor in sealed and entry.successor not in purged
+    if entry.reason == BETTER and (not there or entry.successor == entry.id):
         return "it went for a better shot of the person, and the log has none in its place"
     if entry.reason == "uploaded" and entry.id not in uploaded:
         return "it went because a server had it, and the log has no upload of it"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import signal
 import struct
 import time
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from sealshot.runtime.cli.main import main
-from sealshot.runtime.errors import SealError
+from sealshot.runtime.errors import SealError, SealshotError
 from sealshot.runtime.seal.archive import read_zip, write_zip
 from sealshot.runtime.seal.checkpoint import LogError
 from sealshot.runtime.seal.container import read_container
@@ -63,6 +64,62 @@ def test_an_object_that_is_no_file_hangs_nothing(
     assert "cannot be read" in capsys.readouterr().out
     argv = ["open", str(weapon), "--identity", str(parties.investigator)]
     assert main([*argv, "-o", str(tmp_path / "out")]) == 2
+
+
+@pytest.fixture
+def no_hang():
+    """A read that waits for ever ends with an error that nothing takes for its own."""
+
+    def told(*_: object) -> None:
+        raise AssertionError("it hangs")
+
+    before = signal.signal(signal.SIGALRM, told)
+    signal.alarm(15)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.parametrize("name", ["log", "log.checkpoint", ".clock"])
+def test_a_pipe_in_a_vault_stops_no_start_and_no_check_for_ever(
+    name: str, parties, shot, origin, tmp_path: Path, capsys, no_hang
+) -> None:
+    vault = tmp_path / "vault"
+    with Keeper(vault, parties.sealing()) as keeper:
+        keeper.put(shot, origin)
+    (vault / name).unlink()
+    lay_pipe(vault / name)
+    with pytest.raises(SealshotError, match="no regular file"):
+        Keeper(vault, parties.sealing())
+    code = main(["vault", "verify", str(vault), "--policy", str(parties.camera_policy)])
+    assert code == (1 if name == ".clock" else 2)
+
+
+@pytest.mark.parametrize("name", ["camera.days", "camera.key", "policy.toml", "cam1.pub"])
+def test_a_pipe_in_the_folder_of_a_camera_is_told(
+    name: str, copied_parties, shot, origin, tmp_path: Path, capsys, no_hang
+) -> None:
+    policy, vault = copied_parties.camera_policy, tmp_path / "vault"
+    with Keeper(vault, copied_parties.sealing()) as keeper:
+        keeper.put(shot, origin)
+    policy.with_name(name).unlink()
+    lay_pipe(policy.with_name(name))
+    assert main(["vault", "purge", str(vault), "--policy", str(policy)]) == 2
+    assert "no regular file" in capsys.readouterr().err
+
+
+def test_a_key_of_a_pipe_is_refused_and_one_of_a_shell_is_read(
+    parties, tmp_path: Path, capsys, no_hang
+) -> None:
+    lay_pipe(tmp_path / "key")
+    assert main(["keys", "show", str(tmp_path / "key")]) == 2
+    assert "no regular file" in capsys.readouterr().err
+    read, write = os.pipe()
+    os.write(write, parties.investigator.read_bytes())
+    os.close(write)
+    assert main(["keys", "show", f"/dev/fd/{read}"]) == 0
+    os.close(read)
+    assert capsys.readouterr().out.startswith("age1pq1")
 
 
 def test_a_log_that_is_a_link_is_left_as_it_is(tmp_path: Path) -> None:

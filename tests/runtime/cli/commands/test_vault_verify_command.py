@@ -24,6 +24,7 @@ from sealshot.runtime.seal.party import read_party
 from sealshot.runtime.seal.succession import read_policy
 from sealshot.runtime.seal.times import utc_now
 from sealshot.runtime.vault.keeper import Keeper
+from sealshot.runtime.vault.logged import read_logged
 from sealshot.runtime.vault.record import BETTER, LOG
 from sealshot.runtime.vault.store import Vault, list_objects, read_object
 from sealshot.runtime.vault.verify import (
@@ -364,3 +365,25 @@ def test_a_deletion_whose_reason_does_not_hold_is_named(
     out = capsys.readouterr().out
     assert victim in out
     assert fact in out
+
+
+@pytest.mark.parametrize("ring", [1, 2, 3])
+def test_shots_that_gave_way_to_each_other_are_named(
+    ring: int, tmp_path: Path, parties, shot, origin, capsys
+) -> None:
+    """One to itself, or all in a ring, so that nobody is left of the person."""
+    vault = tmp_path / "vault"
+    with Keeper(vault, parties.sealing()) as keeper:
+        names = [keeper.put(shot, origin) for _ in range(ring)]
+    camera = read_camera(parties.camera_policy)
+    with Log(vault / LOG, camera.name, camera.key) as log:
+        for name, better in zip(names, [*names[1:], names[0]], strict=True):
+            log.append(Purged(log.latest, name, BETTER, successor=better))
+    for name in names:
+        (vault / name).unlink()
+    assert main(["vault", "verify", str(vault), "--policy", str(parties.camera_policy)]) == 1
+    out = capsys.readouterr().out
+    assert names[-1] in out
+    assert "the log has none in its place" in out
+    party = read_party(parties.camera_pub, "camera")
+    assert names[-1] in read_logged(vault / LOG, [party]).unexplained
