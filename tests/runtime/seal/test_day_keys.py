@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from cryptography.exceptions import InvalidSignature
 
-from sealshot.runtime.errors import SealError, SealshotError
+from sealshot.runtime.errors import SealshotError
 from sealshot.runtime.seal.certificates import Certificate, Today
 from sealshot.runtime.seal.checkpoint import (
     checkpoint_path,
@@ -22,7 +22,7 @@ from sealshot.runtime.seal.checkpoint import (
     write_checkpoint,
 )
 from sealshot.runtime.seal.container import HEADER, SIGNATURE, SUMS, read_container, write_container
-from sealshot.runtime.seal.day_keys import DAYS, KEY, DayKeys, enrol
+from sealshot.runtime.seal.day_keys import DayKeys, enrol
 from sealshot.runtime.seal.entries import Alive, Entry, KeyChanged, Sealed, write_entry
 from sealshot.runtime.seal.log import Log
 from sealshot.runtime.seal.log_lines import entries_of, lines_of, verify_log
@@ -394,52 +394,3 @@ def test_a_proof_leads_to_no_checkpoint_of_a_day_before_its_entry(tmp_path) -> N
         else:
             with pytest.raises(SealshotError, match="of a day before"):
                 proof.verify(keys.verify_key)
-
-
-DAMAGES = {
-    "no certificates": lambda folder: (folder / DAYS).unlink(),
-    "those of another": lambda folder: enrol_over(folder),
-    "a certificate that is damaged": lambda folder: swap(
-        folder / DAYS, b"2026-11-26 ", b"2026-11-2x "
-    ),
-    "certificates that end within one": lambda folder: (folder / DAYS).write_bytes(
-        (folder / DAYS).read_bytes()[:-2]
-    ),
-    "certificates that end with one": lambda folder: without(folder / DAYS, -1),
-    "certificates that end with the first": lambda folder: without(folder / DAYS, slice(4, None)),
-    "certificates without one in between": lambda folder: without(folder / DAYS, -3),
-    "certificates that do not say where they end": lambda folder: without(folder / DAYS, 2),
-    "no seed": lambda folder: swap(folder / KEY, b"SEALSHOT-DAY-KEY-1Q", b"SEALSHOT-DAY-KEY-1P"),
-    "cut": lambda folder: (folder / KEY).write_bytes((folder / KEY).read_bytes()[:-200]),
-}
-
-
-def enrol_over(folder: Path) -> None:
-    key = (folder / KEY).read_bytes()
-    for name in (DAYS, KEY):
-        (folder / name).unlink()
-    enrol(folder, SigningKey.generate(), FIRST, days=DAYS_OF_LIFE)
-    (folder / KEY).write_bytes(key)
-
-
-def without(path: Path, lines: int | slice) -> None:
-    kept = path.read_bytes().splitlines(keepends=True)
-    del kept[lines]
-    path.write_bytes(b"".join(kept))
-
-
-def swap(path: Path, old: bytes, new: bytes) -> None:
-    data = path.read_bytes()
-    assert old in data
-    path.write_bytes(data.replace(old, new))
-
-
-@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES.keys())
-def test_files_that_are_damaged_are_told(damage: Any, life, tmp_path) -> None:
-    folder = tmp_path / "copy"
-    folder.mkdir()
-    for name in (DAYS, KEY):
-        shutil.copy(life.folder / name, folder)
-    damage(folder)
-    with pytest.raises(SealError):
-        DayKeys(folder)
