@@ -25,6 +25,7 @@ from sealshot.runtime.sources.contents import packets
 from sealshot.runtime.sources.reader import NoVideoError
 
 NOT_WHOLE = "--partial restores what is there"
+TAMPERED = "the camera's program is not sealshot, or was tampered with"
 
 
 @dataclass(frozen=True)
@@ -175,6 +176,8 @@ class Restorer:
         self._wanted = frozenset(wanted)
         self._waiting = deque(sorted(wanted))
         self._open: dict[Part, _Reader] = {}
+        self._pixels: str | None = None
+        """Format of the planes, as the first part has it."""
         self.restored = 0
         """Pictures in which something was put back."""
         self.outside = 0
@@ -186,13 +189,22 @@ class Restorer:
         """Put back into ``planes`` what is wanted of a picture.
 
         Raises:
-            SealError: a part is not what the stream says, or the stream was scaled.
+            SealError: a part is not what the stream says or of another form, or the stream was
+                scaled.
         """
         picture, done = message.picture, Counter[bool]()
         # parts are numbered as they begin, so that no later one has anything of this picture
         while self._waiting and all(r.first <= picture for r in self._open.values()):
             part = self._waiting.popleft()
-            self._open[part] = _Reader(part, self._open_part(part), planes, self._sandbox)
+            opened = self._open_part(part)
+            pixels = opened.part.originals.pixels
+            self._pixels = self._pixels or pixels
+            if pixels != self._pixels:
+                raise SealError(
+                    f"part {part[0]} is of {pixels}, and those before it of {self._pixels}",
+                    hint=TAMPERED,
+                )
+            self._open[part] = _Reader(part, opened, planes, self._sandbox)
             self.later = max(self.later, self._open[part].last - self._survey.last)
         for part, reader in tuple(self._open.items()):
             if picture in reader.pictures:
@@ -230,7 +242,7 @@ class _Reader:
             raise SealError(
                 f"{self._name} is of pictures of {self._originals.width}x"
                 f"{self._originals.height}, and these are {width}x{height}",
-                hint="the camera's program is not sealshot, or was tampered with",
+                hint=TAMPERED,
             )
         pieces = self._originals.pieces
         self.pictures = frozenset(piece.picture for piece in pieces)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import av
@@ -13,7 +15,12 @@ import pytest
 from restoring import FRAMES, SIZE, Told, ffmpeg, planes
 
 from sealshot.runtime.cli.main import main
-from sealshot.runtime.public.message import MARK, Message, message_in, nal_unit, to_bytes
+from sealshot.runtime.errors import SealError
+from sealshot.runtime.public.cover import Region
+from sealshot.runtime.public.message import MARK, Message, Part, message_in, nal_unit, to_bytes
+from sealshot.runtime.public.originals import OriginalsWriter
+from sealshot.runtime.public.restore import Opened, Restorer, Survey
+from sealshot.runtime.seal.originals import OpenedOriginals, Originals
 
 
 def replaced(told: Told, folder: Path) -> Path:
@@ -221,6 +228,28 @@ def test_boxes_that_a_stream_names_uncover_nothing(
         planes(tmp_path / "o.mkv"), planes(told.folder / "right.mkv"), strict=True
     ):
         assert all(map(np.array_equal, back, right))
+
+
+def test_a_part_of_another_format_than_those_before_it_is_refused() -> None:
+    sealed: list[Originals] = []
+    for pixels, step in (("yuv420p", 2), ("yuv444p", 1)):
+        shown = [np.full((64 // s, 64 // s), 90, np.uint8) for s in (1, step, step)]
+        writer = OriginalsWriter(bytes(16), pixels, sealed.append, lambda _: "h")
+        writer.take(0, 0.0, shown, [Region((8, 8, 40, 40), 32, track=1)])
+        writer.finish()
+    parts: list[Part] = [(0, (1,)), (1, (1,))]
+    now = datetime(2026, 11, 29, tzinfo=UTC)
+
+    def open_part(part: Part) -> Opened:
+        originals = replace(sealed[part[0]], part=part[0])
+        return Opened(OpenedOriginals(originals, "cam", now, "ntp"), frozenset([0]))
+
+    found = Survey("00" * 16, 1, 0, 0, Counter(parts))
+    black = [np.zeros((64 // s, 64 // s), np.uint8) for s in (1, 2, 2)]
+    Restorer(found, parts[:1], open_part).restore(black, Message(bytes(16), 0, (), tuple(parts)))
+    assert (black[0][16:32, 16:32] == 90).all()
+    with pytest.raises(SealError, match="part 1 is of yuv444p, and those before it of yuv420p"):
+        Restorer(found, parts, open_part).restore(black, Message(bytes(16), 0, (), tuple(parts)))
 
 
 def test_a_scaled_stream_whose_messages_were_kept_is_refused(
