@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from sealshot.benchmarks.accuracy.deid.drawn import FACE_PX, Drawn, measure, probe_of, watch
+from sealshot.benchmarks.accuracy.deid.drawn import Drawn, measure, probe_of, watch
 from sealshot.benchmarks.accuracy.deid.learned import Undone, undone
+from sealshot.benchmarks.accuracy.deid.pictures import FACE_PX
 from sealshot.benchmarks.accuracy.deid.recognition import (
     FMR,
     LEAST_AUC,
@@ -56,6 +57,8 @@ Cover the faces of FACES (a folder a person) as `sealshot deidentify` does, at w
 {", ".join(map(str, WIDTHS_PX))} px, and measure what a face matcher still makes of them, and
 whether MTCNN still finds a face there. A drawn face hides where it matches its own picture at most
 as often as {100 * MOST_SAME:g} in 100 times and its AUC is between {LEAST_AUC} and {MOST_AUC}.
+Beside them stand, at {FACE_PX} px, fewer pixels, superpixels, and where `deface` is installed its
+blur, mosaic and solid, as its command has them.
 
 With --drawn also what drawn faces keep, beside the figures of UU-Net's paper: the person within a
 track, none between two tracks, pose, labels. With --undo and --attack how much of a person nets

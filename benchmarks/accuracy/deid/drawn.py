@@ -16,7 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import ks_2samp
 
-from sealshot.benchmarks.accuracy.deid.pictures import Looked, Shown, covered_image, look, scaled
+from sealshot.benchmarks.accuracy.deid.pictures import (
+    FACE_PX,
+    Looked,
+    Shown,
+    covered_image,
+    look,
+    scaled,
+)
 from sealshot.benchmarks.accuracy.deid.pose import pose
 from sealshot.benchmarks.accuracy.deid.recognition import Judge, d_prime, distances
 from sealshot.benchmarks.data.cache import Cache
@@ -29,7 +36,6 @@ from sealshot.runtime.detect import Detector, open_detector
 from sealshot.runtime.public.painter import DRAWN_OVER, Painter
 from sealshot.runtime.types import Face, Floats
 
-FACE_PX = 64
 FRAMES = 6
 STEP_PX, STEP_DEG, STEP_SCALE = 1.5, 2.0, 0.02
 """Standard deviations of how a face moves, turns and grows from one frame to the next."""

@@ -14,8 +14,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from sealshot.benchmarks.accuracy.deid.drawn import FACE_PX
-from sealshot.benchmarks.accuracy.deid.pictures import image_of, planes_of, scaled
+from sealshot.benchmarks.accuracy.deid.pictures import FACE_PX, image_of, planes_of, scaled
 from sealshot.benchmarks.accuracy.deid.recognition import Judge, distances
 from sealshot.runtime.cli.terminal import progress
 from sealshot.runtime.public.cover import Plane, around, cover

@@ -16,6 +16,8 @@ from sealshot.runtime.public.cover import Plane, Style, around, cover
 from sealshot.runtime.public.painter import Painter
 from sealshot.runtime.types import Face, Floats, Image
 
+FACE_PX = 64
+"""Width of a face where one is enough."""
 BATCH = 64
 SAME_IOU = 0.5
 

@@ -9,7 +9,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from sealshot.benchmarks.accuracy.deid.drawn import FACE_PX, Seen
+from sealshot.benchmarks.accuracy.deid.drawn import Seen
+from sealshot.benchmarks.accuracy.deid.pictures import FACE_PX
 from sealshot.benchmarks.accuracy.deid.recognition import Judge, auc, d_prime, distances
 from sealshot.benchmarks.page.figures import COLOURS, figure, save
 

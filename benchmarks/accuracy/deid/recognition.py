@@ -14,14 +14,16 @@ the face any more has it handed over. Three questions:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sealshot.benchmarks.accuracy.deid.baselines import baselines
 from sealshot.benchmarks.accuracy.deid.pictures import (
+    FACE_PX,
     SAME_IOU,
     Looked,
     Shown,
@@ -37,7 +39,7 @@ from sealshot.runtime.detect import open_detector
 from sealshot.runtime.detect.boxes import iou
 from sealshot.runtime.public.cover import STYLES, Style
 from sealshot.runtime.public.painter import DRAWN_OVER, Painter
-from sealshot.runtime.types import Face, Floats
+from sealshot.runtime.types import Face, Floats, Image
 
 WIDTHS_PX = (32, 64, 128)
 FMR = 1e-3
@@ -104,34 +106,39 @@ def judge_of(faces: Faces, matcher: Matcher) -> Judge:
 
 
 def evaluate(judge: Judge, painter: Painter | None = None) -> list[Row]:
-    """Measure all styles at all widths; style ``face`` where there is somebody who paints."""
+    """Measure our styles at all widths, ``face`` where there is somebody who paints, and what
+    others do at :data:`FACE_PX`."""
     find = open_detector("mtcnn", min_face_px=MIN_FACE_PX)
-    styles: list[tuple[str, Style | None, Painter | None]] = [(PLAIN, None, None)]
-    styles += [(style, style, None) for style in STYLES]
-    styles += [("face", DRAWN_OVER, painter)] if painter else []
+    ours, others = _styles(painter), baselines()
+    runs = [(width, name) for width in WIDTHS_PX for name in ours]
+    runs += [(FACE_PX, name) for name in others]
     rows: list[Row] = []
-    with progress("covering", len(styles) * len(WIDTHS_PX)) as bar:
-        for width in WIDTHS_PX:
-            plain: Looked | None = None
-            for name, style, drawing in styles:
+    plain: dict[int, Looked] = {}
+    with progress("covering", len(runs)) as bar:
+        for width, name in runs:
 
-                def show(
-                    index: int,
-                    width: int = width,
-                    style: Style | None = style,
-                    drawing: Painter | None = drawing,
-                ) -> Shown:
-                    image, face = scaled(judge.faces.view(index), width)
-                    if style is None:
-                        return image, face
-                    return covered_image(image, face, style, drawing, index), face
+            def show(index: int, width: int = width, name: str = name) -> Shown:
+                image, face = scaled(judge.faces.view(index), width)
+                if name in others:
+                    return others[name](image, face), face
+                return ours[name](image, face, index), face
 
-                looked = look(judge.faces, judge.matcher, show, find)
-                plain = plain or looked
-                rows.append(_row(name, width, judge, looked, plain))
-                bar.update(len(rows))
-    order = [name for name, _, _ in styles]
+            looked = look(judge.faces, judge.matcher, show, find)
+            rows.append(_row(name, width, judge, looked, plain.setdefault(width, looked)))
+            bar.update(len(rows))
+    order = [*ours, *others]
     return sorted(rows, key=lambda row: order.index(row.style))
+
+
+def _styles(painter: Painter | None) -> dict[str, Callable[[Image, Face, int], Image]]:
+    """Return what our own styles make of a picture, its face, and the number of its track."""
+
+    def covered(style: Style, drawing: Painter | None = None) -> Callable[..., Image]:
+        return lambda image, face, track: covered_image(image, face, style, drawing, track)
+
+    found: dict[str, Callable[[Image, Face, int], Image]] = {PLAIN: lambda image, *_: image}
+    found |= {style: covered(style) for style in STYLES}
+    return found | ({"face": covered(DRAWN_OVER, painter)} if painter else {})
 
 
 def _row(name: str, width: int, judge: Judge, looked: Looked, plain: Looked) -> Row:

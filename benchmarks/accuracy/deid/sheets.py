@@ -8,9 +8,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from sealshot.benchmarks.accuracy.deid.drawn import FACE_PX, FRAMES, frame
+from sealshot.benchmarks.accuracy.deid.drawn import FRAMES, frame
 from sealshot.benchmarks.accuracy.deid.learned import coded, drawn_planes
-from sealshot.benchmarks.accuracy.deid.pictures import Shown, covered_image, image_of, scaled
+from sealshot.benchmarks.accuracy.deid.pictures import (
+    FACE_PX,
+    Shown,
+    covered_image,
+    image_of,
+    scaled,
+)
 from sealshot.benchmarks.accuracy.deid.recognition import Judge
 from sealshot.runtime.files import make_folder, write_atomic
 from sealshot.runtime.public.cover import STYLES, Style

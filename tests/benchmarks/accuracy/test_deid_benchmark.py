@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from sealshot.benchmarks.accuracy.deid import baselines
 from sealshot.benchmarks.accuracy.deid.command import main
 from sealshot.benchmarks.accuracy.deid.drawn import fit, hits
 from sealshot.benchmarks.accuracy.deid.learned import coded
@@ -75,6 +77,42 @@ def test_a_codec_keeps_a_picture_the_worse_the_higher_its_crf() -> None:
     assert image_of(planes).shape == picture.shape
     off = [np.abs(coded(planes, crf)[0].astype(int) - planes[0]).mean() for crf in (None, 10, 40)]
     assert off[0] == 0 < off[1] < off[2]
+
+
+def test_what_others_do_to_a_face_is_done_to_its_region_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def deface(found: list[np.ndarray], image: np.ndarray, scale: float, *style: object) -> None:
+        ((x0, y0, x1, y1, _),) = np.round(found).astype(int)
+        image[y0:y1, x0:x1] = len(str(style[0]))
+
+    monkeypatch.setattr(baselines, "find_spec", lambda name: name)
+    monkeypatch.setattr(
+        baselines, "import_module", lambda _: SimpleNamespace(anonymize_frame=deface)
+    )
+    draw = np.random.default_rng(0)
+    image = draw.integers(0, 256, (120, 160, 3), dtype=np.uint8)
+    face = Face(np.array([60, 40, 100, 80], np.float32), 0.9, np.zeros((5, 2), np.float32))
+    before = image.copy()
+    shown = {name: hide(image, face) for name, hide in baselines.baselines().items()}
+    assert np.array_equal(image, before)
+    assert list(shown)[2:] == ["deface blur", "deface mosaic", "deface solid"]
+    for picture in shown.values():
+        changed = (picture != image).any(-1)
+        assert changed[45:75, 65:95].mean() > 0.9
+        assert not changed[:24].any()
+        assert not changed[:, 120:].any()
+    few, superpixels = (shown[name][28:92, 48:112] for name in list(shown)[:2])
+    assert len(np.unique(few.reshape(-1, 3), axis=0)) <= 16**2
+    assert len(np.unique(superpixels.reshape(-1, 3), axis=0)) <= 10**2
+
+
+def test_superpixels_follow_an_edge() -> None:
+    image = np.full((120, 160, 3), 40, np.uint8)
+    image[:, 83:] = 200
+    face = Face(np.array([60, 40, 100, 80], np.float32), 0.9, np.zeros((5, 2), np.float32))
+    off = np.abs(baselines.superpixels(image, face).astype(int) - image)
+    assert off.mean() < np.abs(baselines.fewer_pixels(image, face).astype(int) - image).mean() / 4
 
 
 @pytest.fixture(scope="module")
