@@ -159,23 +159,25 @@ class Operators:
         within = half % 2 == 0
         critic = self._critics[half // 2 % len(self._critics)]
         faces, landmarks = batch.faces, batch.landmarks
-        made = self.drawing.draw(faces, landmarks, asked.z[0], asked.turned)
+        given = self.drawing.given(faces, asked.z[0])
+        made = self.drawing.draw(given, landmarks, asked.z[0], asked.turned)
         if within:  # the same photo a little later: moved
             faces, landmarks = faces.roll((1, 2), (2, 3)), landmarks + landmarks.new_tensor([2, 1])
         z = asked.z[0] if within else asked.z[1]
-        again = self.drawing.draw(faces, landmarks, z, asked.turned)
+        later = self.drawing.given(faces, z)
+        again = self.drawing.draw(later, landmarks, z, asked.turned)
         with torch.no_grad():
             plain = critic(batch.faces)[0]
         seen, logits = critic(made)
-        later = critic(again)[0]
+        seen_later = critic(again)[0]
         wanted = torch.where(asked.turned == 0, UNKNOWN, (asked.turned > 0).int())
         loss = plan.anonymity * losses.other(critic, plain, seen)
         loss = loss + plan.attributes * losses.attributes(logits, wanted)
-        loss = loss + plan.colours * losses.colours(made, batch.faces)
+        loss = loss + plan.colours * losses.colours(made, given)
         if within:
-            loss = loss + plan.track * losses.same(critic, seen, later)
+            loss = loss + plan.track * losses.same(critic, seen, seen_later)
         else:
-            loss = loss + plan.diversity * losses.other(critic, seen, later)
+            loss = loss + plan.diversity * losses.other(critic, seen, seen_later)
         if isinstance(self._beside, Undo):
             step = COARSEST * torch.rand(plan.batch, generator=asked.generator)
             step[::4] = 0  # as many again without loss

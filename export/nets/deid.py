@@ -22,6 +22,8 @@ from sealshot.runtime.public.placing import LANDMARKS, SIDE_PX
 CELLS = 4
 NOISE = 64
 """Numbers of U(0, 1) that a face is drawn from."""
+MOVED = 0.12, 0.03, 0.03
+"""Standard deviations by which noise moves the means of a cell, Y, U and V, of 1."""
 DEEP = 96
 """Channels of :class:`Release` where it is narrowest."""
 SLOPE = 0.2
@@ -49,9 +51,13 @@ class Drawing(nn.Module):
             noise: ``float [n, 64]``, U(0, 1).
             control: ``float [n, attributes]``: 1 keeps a label, -1 turns it, 0 leaves it to chance.
         """
-        faces = crops.to(landmarks.dtype) / 255
+        faces, z = crops.to(landmarks.dtype) / 255, latent(noise)
         wanted = torch.sign(self.reader(faces)[1]) * control
-        return to_bytes(self.draw(faces, landmarks, latent(noise), wanted))
+        return to_bytes(self.draw(self.given(faces, z), landmarks, z, wanted))
+
+    def given(self, faces: Tensor, z: Tensor) -> Tensor:
+        """Return what a track is drawn from, as faces; ``z`` is as :meth:`draw` takes it."""
+        return faces
 
     def draw(self, faces: Tensor, landmarks: Tensor, z: Tensor, wanted: Tensor) -> Tensor:
         """Return faces ``float [n, 3, 64, 64]``, 0 to 1.
@@ -66,7 +72,11 @@ class Drawing(nn.Module):
 
 
 class Release(Drawing):
-    """Draws from means of cells; there is no way round them."""
+    """Draws from means of cells; there is no way round them.
+
+    The means decide most of a drawing, so two tracks of one face would be alike whatever else their
+    noise says: it moves the means first.
+    """
 
     def __init__(self, attributes: int) -> None:
         super().__init__(attributes)
@@ -79,6 +89,12 @@ class Release(Drawing):
             for before, after in zip((DEEP, *widths), widths, strict=False)
         )
         self.last = nn.Conv2d(widths[-1], 3 * 4, 3, padding=1)
+
+    def given(self, faces: Tensor, z: Tensor) -> Tensor:
+        """See :meth:`Drawing.given`."""
+        by = z[:, : 3 * CELLS**2].reshape(-1, 3, CELLS, CELLS) * z.new_tensor(MOVED)[:, None, None]
+        cells = (functional.avg_pool2d(faces, SIDE_PX // CELLS) + by).clamp(0, 1)
+        return functional.interpolate(cells, scale_factor=float(SIDE_PX // CELLS), mode="nearest")
 
     def draw(self, faces: Tensor, landmarks: Tensor, z: Tensor, wanted: Tensor) -> Tensor:
         """See :meth:`Drawing.draw`."""

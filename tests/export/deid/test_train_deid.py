@@ -21,6 +21,7 @@ from sealshot.export.deid.labels import ATTRIBUTES, UNKNOWN, labels_of  # noqa: 
 from sealshot.export.deid.plan import Plan  # noqa: E402
 from sealshot.export.deid.training import Trained, papers_critic, train  # noqa: E402
 from sealshot.export.nets.deid import (  # noqa: E402
+    MOVED,
     Critic,
     Drawing,
     PairCritic,
@@ -104,10 +105,23 @@ def test_the_release_sees_only_means_of_cells_and_what_is_asked_for() -> None:
     asked = torch.ones(1, A)
     assert not torch.equal(drawn(crops, asked), drawn(crops, nothing))
     assert not torch.equal(drawn(crops, asked), drawn(crops, -asked))
-    given = net.draw(crops / 255, points, latent(noise), signs)
+    z = latent(noise)
+    given = net.draw(net.given(crops / 255, z), points, z, signs)
     assert (drawn(crops, asked) - given * 255).abs().max() <= 1  # a label passes as its sign alone
     other = net(crops, points, torch.rand(1, 64), nothing).int()
     assert not torch.equal(other, drawn(crops, nothing))
+
+
+def test_two_tracks_of_one_face_are_drawn_from_other_means_of_cells() -> None:
+    torch.manual_seed(0)
+    net, grey = Release(A), torch.full((1, 3, 64, 64), 0.5)
+    z = latent(torch.rand(200, 64))
+    given = net.given(grey.expand(200, -1, -1, -1), z)
+    assert torch.equal(given, net.given(grey.expand(200, -1, -1, -1), z))  # the same within a track
+    cells = given[:, :, 8::16, 8::16]
+    assert given.unique().numel() == cells.unique().numel()  # nothing finer than a cell
+    assert (cells.std(0).mean((1, 2)) - torch.tensor(MOVED)).abs().max() < 0.02
+    assert torch.equal(Reversible(A).given(grey, z[:1]), grey)  # it is to be undone
 
 
 @pytest.mark.parametrize("kind", [Release, Reversible])
