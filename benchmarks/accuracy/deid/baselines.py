@@ -74,7 +74,7 @@ def _deface(style: str) -> Way:
     anonymize = import_module("deface.deface").anonymize_frame
 
     def hide(image: Image, face: Face) -> Image:
-        shown = image.copy()
+        shown: Image = image.copy()
         found = [np.append(face.box, face.score)]
         anonymize(found, shown, DEFACE_SCALE, style, True, False, None, DEFACE_MOSAIC_PX)
         return shown
