@@ -22,6 +22,7 @@ from sealshot.runtime.public.cover import Plane
 from sealshot.runtime.public.decoded import Decoded
 from sealshot.runtime.public.message import MARK, Message, message_in
 from sealshot.runtime.public.picture import Picture
+from sealshot.runtime.sandbox.shape import Turn
 from sealshot.runtime.sources.media import open_media
 from sealshot.runtime.sources.reader import NoVideoError, Stated
 from sealshot.runtime.types import Image, Raw
@@ -108,6 +109,8 @@ class Recording:
             self._reader.rate,
         )
         self.form = self._decoded.form
+        self.turned = raw.turn != Turn()
+        """Whether a display matrix turned the last picture that was given, at first the first."""
 
     def __iter__(self) -> Iterator[Shown | av.Packet[Any]]:
         read, self._ahead = self._ahead, None
@@ -159,6 +162,7 @@ class Recording:
 
     def _shown(self, read: Read) -> Shown | None:
         image, raw, stated = read
+        self.turned = raw.turn != Turn()
         try:
             planes = self._decoded.planes(raw)
         except FFmpegError:  # damage may give a frame a form that cannot be shown

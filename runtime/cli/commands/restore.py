@@ -188,14 +188,13 @@ def _restore(
     with (
         closing(restorer),
         Recording(given.stream, sandbox=sandbox) as recording,
-        VideoWriter(
-            given.output, _form_of(originals, recording.form), "ffv1", private=True
-        ) as writer,
+        VideoWriter(given.output, _form_of(originals, recording), "ffv1", private=True) as writer,
         progress("restoring", found.pictures) as bar,
     ):
         written = 0
         for item in recording:
             assert not isinstance(item, av.Packet)  # no sound was asked for
+            _check_upright(recording)
             planes = _as(item.picture.planes, recording.form.format, originals)
             message = item.message or found.message(written)
             if message is not None:
@@ -281,12 +280,14 @@ def _logged(
     return read_logged(vault / LOG, warrant.cameras, kept, there=asked)
 
 
-def _form_of(originals: Originals, form: Form) -> Form:
+def _form_of(originals: Originals, recording: Recording) -> Form:
     """Return the form of what is restored: that of what was covered, without a strip.
 
     Raises:
-        InputError: the stream has another size.
+        InputError: the stream has another size, or is turned.
     """
+    _check_upright(recording)
+    form = recording.form
     width, height = originals.width, originals.height
     strip = strip_px(width) if form.height > height and width >= NARROWEST_PX else 0
     if (form.width, form.height) not in ((width, height), (width, height + strip)):
@@ -296,6 +297,15 @@ def _form_of(originals: Originals, form: Form) -> Form:
             hint="give the file that `run --public` wrote, or a copy of it (-c copy)",
         )
     return replace(form, width=width, height=height, format=originals.pixels)
+
+
+def _check_upright(recording: Recording) -> None:
+    """Refuse a stream that somebody's display matrix turns: originals would be put elsewhere."""
+    if recording.turned:
+        raise InputError(
+            f"{recording.name} says that it is to be turned, which no public stream does",
+            hint="give the file that `run --public` wrote, or a copy of it (-c copy)",
+        )
 
 
 def _as(planes: Sequence[Plane], format: str, originals: Originals) -> Sequence[Plane]:

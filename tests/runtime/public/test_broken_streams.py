@@ -230,6 +230,28 @@ def test_boxes_that_a_stream_names_uncover_nothing(
         assert all(map(np.array_equal, back, right))
 
 
+@pytest.mark.skipif(
+    not hasattr(av.VideoStream, "set_display_rotation"), reason="this PyAV cannot turn a stream"
+)
+def test_a_stream_that_was_turned_without_encoding_it_is_refused(
+    told: Told, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert told.restore("upright") == 0
+    turned, out = tmp_path / "turned.mp4", tmp_path / "o.mkv"
+    with av.open(str(told.stream)) as source, av.open(str(turned), "w") as target:
+        stream = target.add_stream_from_template(source.streams.video[0])
+        stream.set_display_rotation(180)
+        for packet in source.demux(video=0):
+            if packet.size:
+                packet.stream = stream
+                target.mux(packet)
+    options = [*told.answers(told.folder / "upright.zip", "upright"), "-o", str(out)]
+    capsys.readouterr()
+    assert main(told.arguments(turned, told.folder / "vault", *options)) == 2
+    assert "says that it is to be turned" in capsys.readouterr().err
+    assert not list(tmp_path.glob("o.mkv*"))
+
+
 def test_a_part_of_another_format_than_those_before_it_is_refused() -> None:
     sealed: list[Originals] = []
     for pixels, step in (("yuv420p", 2), ("yuv444p", 1)):
