@@ -218,6 +218,8 @@ def pieces_in(mask: Mask) -> list[tuple[Box, Mask]]:
     there = np.flatnonzero(mask.any(axis=0)), np.flatnonzero(mask.any(axis=1))
     x, y = (int(at[0]) for at in there)
     part = mask[y : int(there[1][-1]) + 1, x : int(there[0][-1]) + 1]  # most of it is empty
+    if part.all():  # as most are
+        return [((x, y, part.shape[1], part.shape[0]), part)]
     _, _, stats, _ = cv2.connectedComponentsWithStats(part.astype(np.uint8))
     found = [
         ((left + x, top + y, width, height), mask[y:, x:][top : top + height, left : left + width])

@@ -32,7 +32,7 @@ from sealshot.runtime.types import Face, Frame
 
 TICKS_A_SECOND = 1000
 FRAMES_AHEAD = 2
-SEARCH_S = 0.25
+SEARCH_S = 0.2
 """What the watch does not find is looked for so often: looking back covers what lies between."""
 LEAST_S = 60.0
 """A file lasts for so long at least, though an hour ends in it."""
