@@ -10,7 +10,7 @@ out=$1 dev=$2 matcher=$3 steps=$4 device=${5:-cpu}
 ablate() { # NAME OPTIONS...
     local to=$out/ablations/$1
     mkdir -p "$to"
-    cp -n "$out"/release/{faces.npz,reader.ckpt,critic-?.ckpt} "$to"
+    cp -u "$out"/release/{faces.npz,reader.ckpt,critic-?.ckpt} "$to"
     sealshot train deid "$out" -o "$to" --reversible --steps "$steps" --device "$device" "${@:2}"
     sealshot bench deid "$dev" --recognizer "$matcher" --drawn "$to/faces.onnx" \
         --undo "$to/undo.onnx" -o "$to.json" >"$to.txt"

@@ -10,7 +10,7 @@ faces=$1 labels=$2 dev=$3 dev_labels=$4 matcher=$5 out=$6 device=${7:-cuda}
 train() { # SECONDS NAME OPTIONS...
     mkdir -p "$out/$2"
     # faces and critics are the same for both
-    [ "$2" = release ] || cp -n "$out"/release/{faces.npz,reader.ckpt,critic-?.ckpt} "$out/$2"
+    [ "$2" = release ] || cp -u "$out"/release/{faces.npz,reader.ckpt,critic-?.ckpt} "$out/$2"
     timeout "$1" sealshot train deid "$faces" --labels "$labels" -o "$out/$2" --device "$device" \
         --batch 96 --steps 12000 "${@:3}" || {
         [ $? -eq 124 ] && sealshot export deid "$out/$2/operator.ckpt" -o "$out/$2/faces.onnx"
