@@ -53,11 +53,17 @@ class BytePipe:
         Raises:
             PipeClosedError: the other end is gone.
         """
-        wait_s = max(0.0, until_s - time.monotonic())
+        wait_ms = max(0.0, 1000 * (until_s - time.monotonic()))
+        events = {self._reads: select.POLLIN}
+        if out:
+            events[self._writes] = events.get(self._writes, 0) | select.POLLOUT
+        poll = select.poll()  # `select.select` takes no descriptor from 1,024 on
         try:
-            readable, writable, _ = select.select(
-                [self._reads], [self._writes] if out else [], [], wait_s
-            )
+            for fd, wanted in events.items():
+                poll.register(fd, wanted)
+            ready = dict(poll.poll(wait_ms))
+            readable = ready.get(self._reads, 0) & ~select.POLLOUT
+            writable = out and ready.get(self._writes, 0) & ~select.POLLIN
             written = os.write(self._writes, out[:CHUNK]) if writable else 0
             came = os.read(self._reads, CHUNK) if readable else b""
         except (OSError, ValueError) as error:  # EIO of a port whose cable is out, EPIPE; CLOSED

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pty
 import random
+import resource
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -202,6 +204,35 @@ def test_a_port_is_let_go_once_whoever_has_its_number_then() -> None:
         pipe.exchange(b"", 0)
     for fd in (reads, others, more):
         os.close(fd)
+
+
+def test_a_pipe_may_have_any_number(many_files: int) -> None:
+    (reads, writes), (far, other) = os.pipe(), os.pipe()
+    high = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, many_files) for fd in (reads, other)]
+    pipe = BytePipe(*high)
+    os.write(writes, b"came")
+    assert pipe.exchange(b"goes", time.monotonic() + 5) == (4, b"came")
+    assert os.read(far, 4) == b"goes"
+    began = time.monotonic()
+    assert pipe.exchange(b"", began + 0.05) == (0, b"")
+    assert time.monotonic() - began >= 0.05
+    os.close(writes)
+    with pytest.raises(PipeClosedError):
+        pipe.exchange(b"", time.monotonic() + 5)
+    pipe.close()
+    for fd in (reads, far, other):
+        os.close(fd)
+
+
+@pytest.fixture
+def many_files() -> Iterator[int]:
+    """Allow more open files than `select.select` knows of, and return the first number beyond."""
+    beyond, before = 1024, resource.getrlimit(resource.RLIMIT_NOFILE)
+    if before[1] != resource.RLIM_INFINITY and before[1] < beyond + 8:
+        pytest.skip(f"no process may have more than {before[1]} files here")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(before[0], beyond + 8), before[1]))
+    yield beyond
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 def test_of_two_drivers_of_one_port_the_second_is_told() -> None:
