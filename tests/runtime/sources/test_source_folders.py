@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from typing import NoReturn
 
 import cv2
@@ -77,6 +78,19 @@ def test_a_picture_that_ends_who_parses_it_is_told_and_left_out(
     (report,) = reports
     assert f"{min(lost):.0f}.png cannot be read as an image and is left out" in report
     assert "was ended by SIGKILL" in report
+
+
+@pytest.mark.parametrize("sandbox", [True, False])
+def test_no_name_ends_who_parses_and_no_pipe_hangs_it(tmp_path, reports, sandbox) -> None:
+    write(tmp_path / "0.png", 0)
+    write(tmp_path / "1.png", 1)
+    (tmp_path / "1.png").rename(os.fsdecode(os.fsencode(tmp_path) + b"/1 \xff\n.png"))
+    os.mkfifo(tmp_path / "2.png")
+    write(tmp_path / "3.png", 3)
+    with open_source(str(tmp_path), sandbox=sandbox) as source:
+        assert [int(frame.image[0, 0, 0]) for frame in source] == [0, 1, 3]
+    (report,) = reports
+    assert "2.png cannot be read as an image and is left out" in report
 
 
 def test_who_starts_no_process_for_pictures_is_told(tmp_path, monkeypatch) -> None:
