@@ -81,8 +81,8 @@ def main(line: int, memory: int) -> None:
         local_sockets=request.local_sockets,
         threads=request.threads,
     )
-    parent.send(pack(guards))
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    parent.send(pack(guards))  # who ends before it is to blame itself, and no picture
     with suppress(ConnectionError):  # nobody is there any more
         try:
             _serve(parent, memory, request, job)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.util
 import os
 import subprocess
@@ -28,7 +29,7 @@ def start(line: int, memory: int, descriptors: tuple[int, ...] = ()) -> subproce
     libraries = os.environ.get("LD_LIBRARY_PATH")
     if libraries:
         environment["LD_LIBRARY_PATH"] = libraries
-    answer: SimpleQueue[subprocess.Popen[bytes] | OSError] = SimpleQueue()
+    answer: SimpleQueue[subprocess.Popen[bytes] | BaseException] = SimpleQueue()
 
     def popen() -> None:
         try:
@@ -42,14 +43,14 @@ def start(line: int, memory: int, descriptors: tuple[int, ...] = ()) -> subproce
                 pass_fds=kept,
                 start_new_session=True,  # signals of the terminal are for this process
             )
-        except OSError as error:
+        except BaseException as error:  # whatever it is: who asked would wait for ever
             answer.put(error)
         else:
             answer.put(process)
 
     _starter(os.getpid()).put(popen)
     started = answer.get()
-    if isinstance(started, OSError):
+    if isinstance(started, BaseException):
         raise started
     return started
 
@@ -66,7 +67,10 @@ def _starter(_process: int) -> SimpleQueue[Callable[[], None]]:
         while True:
             work.get()()
 
-    threading.Thread(target=run, name="sealshot-starter", daemon=True).start()
+    try:
+        threading.Thread(target=run, name="sealshot-starter", daemon=True).start()
+    except RuntimeError:  # so Python tells that there may be no more threads
+        raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN)) from None
     return work
 
 

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -17,10 +18,11 @@ from sealshot.runtime.errors import InputError
 from sealshot.runtime.public.lossless import pieces_of
 from sealshot.runtime.sandbox.messages import Data, Ended, Guards, Need, Opened, pack
 from sealshot.runtime.seal.originals import Originals, Piece
-from sealshot.runtime.sources import apart
+from sealshot.runtime.sources import apart, process
 from sealshot.runtime.sources.contents import attachments, packets
 from sealshot.runtime.sources.images import images
 from sealshot.runtime.sources.onvif import profiles_of, stream_address
+from sealshot.runtime.sources.process import BOOT
 from sealshot.runtime.sources.reader import NoVideoError
 
 PIECE = Piece(0, 0.0, (0, 0, 1, 1), "", "", 4)
@@ -80,8 +82,8 @@ def test_what_cannot_be_is_not_believed(monkeypatch, lie, read) -> None:
     started = lying(monkeypatch, LIES[lie][0])
     with pytest.raises((NoVideoError, ValueError)):
         list(islice(READ[read](), 1000))
-    (process,) = started
-    assert process.returncode == -signal.SIGKILL
+    (one,) = started
+    assert one.returncode == -signal.SIGKILL
 
 
 @pytest.mark.parametrize("lie", [[Ended(0, False)], [ROOM, Data(40)], [ROOM, Data(7)]])
@@ -107,6 +109,29 @@ def test_who_ends_before_it_parsed_anything_blames_no_picture(monkeypatch, repor
         list(images([Path("/no/such/1.png"), Path("/no/such/2.png")]))
     assert "--no-sandbox" in caught.value.hint
     assert (len(started), reports) == (1, [])
+
+
+def test_who_may_start_no_thread_is_told_and_no_picture_blamed(monkeypatch, reports) -> None:
+    monkeypatch.setattr(process, "BOOT", "import threading; threading.Thread.start = None; " + BOOT)
+    with pytest.raises(InputError, match="the process that parses it ended with code 1") as caught:
+        list(images([Path("/no/such/1.png")]))
+    assert "more processes" in caught.value.hint
+
+    def start(_: threading.Thread) -> NoReturn:
+        raise RuntimeError("can't start new thread")
+
+    process._starter.cache_clear()
+    monkeypatch.setattr(threading.Thread, "start", start)
+    with pytest.raises(InputError, match="does not start: Resource temporarily") as caught:
+        list(images([Path("/no/such/1.png")]))
+    assert "more processes" in caught.value.hint
+    assert reports == []
+
+
+def test_whatever_starts_no_process_is_raised(monkeypatch) -> None:
+    monkeypatch.setattr(process, "_packages", lambda: ("a\0b",))
+    with pytest.raises(ValueError, match="null byte"):
+        process.start(0, 0)
 
 
 def test_what_is_handed_over_is_in_memory_alone_and_gone_afterwards() -> None:
