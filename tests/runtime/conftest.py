@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import runpy
 import shutil
 import subprocess
@@ -71,7 +72,7 @@ def shot() -> Shot:
 
 @pytest.fixture(scope="session")
 def stock_age() -> Tool:
-    """Run Debian's `age` or `age-keygen`: arguments, then input as `stdin`; gives its output."""
+    """Run stock `age` or `age-keygen`: arguments, then input as `stdin`; gives its output."""
     for program in ("age", "age-keygen"):
         if shutil.which(program) is None:
             reason = f"`{program}` is not installed (apt-get install age)"
@@ -87,6 +88,16 @@ def stock_age() -> Tool:
         return done.stdout
 
     return run
+
+
+@pytest.fixture(scope="session")
+def hybrid_age(stock_age: Tool) -> Tool:
+    """`stock_age`, of a version that knows post-quantum keys and keys in hardware: 1.3 or later."""
+    version = stock_age("age", "--version").decode().strip()
+    found = re.match(r"v?(\d+)\.(\d+)", version)
+    if found is None or tuple(map(int, found.groups())) < (1, 3):
+        pytest.skip(f"age {version} is none of 1.3 (go install filippo.io/age/cmd/...@v1.3.1)")
+    return stock_age
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -14,7 +15,12 @@ from sealshot.runtime.age.hybrid import HybridIdentity, HybridRecipient
 from sealshot.runtime.age.x25519 import X25519Identity
 from sealshot.runtime.cli.main import main
 from sealshot.runtime.errors import SealError
-from sealshot.runtime.seal.keys import parse_identity, parse_recipient
+from sealshot.runtime.seal.keys import (
+    parse_identity,
+    parse_recipient,
+    read_identities,
+    write_identity,
+)
 
 KEY = HybridIdentity(bytes(range(32)))
 SMALL = age.encrypt(b"a small secret", [KEY.recipient])
@@ -37,6 +43,20 @@ def test_npm_opens_ours_and_we_open_its(npm_peer) -> None:
     decoded = [base64.b64decode(answer) for answer in answers]
     assert decoded[:4] == plains
     assert [age.decrypt(sealed, [KEY]) for sealed in decoded[4:]] == plains
+
+
+def test_stock_age_opens_ours_and_we_open_its(hybrid_age, tmp_path: Path) -> None:
+    theirs, ours = tmp_path / "theirs", tmp_path / "ours"
+    hybrid_age("age-keygen", "-pq", "-o", theirs)
+    write_identity(ours, KEY)
+    (identity,) = read_identities(str(theirs))
+    for path, key in ((theirs, identity), (ours, KEY)):
+        assert hybrid_age("age-keygen", "-y", path).decode().strip() == str(key.recipient)
+        for plain in (b"", b"one", os.urandom(65536), os.urandom(70_000)):
+            sealed = age.encrypt(plain, [key.recipient])
+            assert hybrid_age("age", "-d", "-i", path, stdin=sealed) == plain
+            sealed = hybrid_age("age", "-r", key.recipient, stdin=plain)
+            assert age.decrypt(sealed, [key]) == plain
 
 
 def test_text_forms() -> None:

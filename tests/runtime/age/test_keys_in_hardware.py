@@ -113,6 +113,17 @@ class Callbacks:
         raise AssertionError
 
 
+@pytest.mark.parametrize("recipient", RECIPIENTS, ids=["classical", "hybrid"])
+def test_stock_age_seals_to_it_and_opens_ours_by_the_plugin(
+    recipient: str, plugin, hybrid_age, tmp_path: Path
+) -> None:
+    (tmp_path / "key").write_text(KEY.identity)
+    for plain in PLAINS:
+        assert opened(hybrid_age("age", "-r", recipient, stdin=plain)) == plain
+        sealed = age.encrypt(plain, [parse_recipient(recipient)])
+        assert hybrid_age("age", "-d", "-i", tmp_path / "key", stdin=sealed) == plain
+
+
 def test_npm_seals_to_it_as_we_do(npm_peer, plugin) -> None:
     answers = npm_peer(*({"op": "encrypt", "recipients": [r], "data": b"x"} for r in RECIPIENTS))
     for answer, recipient in zip(answers, RECIPIENTS, strict=True):

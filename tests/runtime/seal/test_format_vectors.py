@@ -24,7 +24,7 @@ from sealshot.runtime.seal.entries import Sealed
 from sealshot.runtime.seal.envelope import unseal
 from sealshot.runtime.seal.epochs import parse_epoch_key
 from sealshot.runtime.seal.evidence import check_evidence
-from sealshot.runtime.seal.keys import parse_identity
+from sealshot.runtime.seal.keys import PrivateKey, parse_identity
 from sealshot.runtime.seal.log_lines import entries_of, lines_of, verify_log
 from sealshot.runtime.seal.party import read_party
 from sealshot.runtime.seal.payload import unpack
@@ -211,12 +211,16 @@ def test_evidence_that_was_exported_stays_evidence() -> None:
     assert exhibit.sha256 == hashlib.sha256(vector("days", "shot.sealed")).hexdigest()
 
 
-def test_stock_programs_open_the_classical_vector(stock_age, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_stock_programs_open_the_vectors(
+    kind: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
     """`unzip`, `sha256sum` and `age`; by hand, only the secret is put together."""
+    stock_age = request.getfixturevalue("hybrid_age" if kind == "hybrid" else "stock_age")
     if shutil.which("unzip") is None:
         pytest.skip("`unzip` is not installed (apt-get install unzip)")
-    known = facts("classical")
-    subprocess.run(["unzip", "-q", VECTORS / "classical" / "shot.sealed"], cwd=tmp_path, check=True)
+    known = facts(kind)
+    subprocess.run(["unzip", "-q", VECTORS / kind / "shot.sealed"], cwd=tmp_path, check=True)
     subprocess.run(
         ["sha256sum", "--quiet", "--strict", "-c", "SHA256SUMS"], cwd=tmp_path, check=True
     )
@@ -231,6 +235,26 @@ def test_stock_programs_open_the_classical_vector(stock_age, tmp_path: Path) -> 
         assert opened(f"share-{number}.age", name) == head + bytes.fromhex(known["shares"][name])
     assert opened("epoch.age", "epoch") == head + bytes.fromhex(known["epoch_secret"])
     assert opened("payload.age", "payload") == PAYLOAD
+    assert opened(str(VECTORS / kind / "alone.age"), "investigator") == PAYLOAD
+
+
+def test_stock_age_opens_each_part_of_what_is_sealed_today(
+    hybrid_age, world, sealed: bytes, tmp_path: Path
+) -> None:
+    container, members = read_container(sealed), read_zip(sealed, limit=20)
+    assert container.header.format == 4
+
+    def opened(part: str, key: PrivateKey) -> bytes:
+        (tmp_path / "key").write_text(key.secret_text())
+        plain: bytes = hybrid_age("age", "-d", "-i", tmp_path / "key", stdin=members[part])
+        return plain.removeprefix(b"\x01" + container.header.digest)
+
+    names = [authority.name for authority in world.policy.authorities]
+    shares = [opened(f"share-{n}.age", world.identities[name]) for n, name in enumerate(names, 1)]
+    key = payload_identity(
+        combine(shares[1:]), opened("epoch.age", world.epoch_identity), container.header
+    )
+    assert unpack(opened("payload.age", key)).metadata.track == 3
 
 
 def test_npm_opens_the_hybrid_vector(npm_peer) -> None:
