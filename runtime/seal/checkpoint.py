@@ -170,7 +170,9 @@ def _day_of(data: bytes, camera: VerifyKey, text: bytes) -> str:
         certificate = parse_certificate(data[:CERTIFICATE_BYTES])
         if certificate.is_of(camera) and certificate.key.verifies(text, data[CERTIFICATE_BYTES:]):
             return certificate.day
-    raise _no_checkpoint("no key of a day has signed it")
+    raise _no_checkpoint(
+        "no key of a day has signed it, and none did in development versions before 0.2.0"
+    )
 
 
 def _is_size(text: str) -> bool:

@@ -119,6 +119,12 @@ class DayKeys:
         if not signs_checkpoints(self.verify_key, checkpoints.verify_key, certificate):
             raise _damaged(folder)
         self.checkpoint_key = CheckpointKey(checkpoints, self.verify_key, certificate)
+        if f"\n{_LAST} ".encode() not in self._days:
+            raise SealError(
+                f"{folder / DAYS} does not say which day is its last: a development version before "
+                "0.2.0 wrote it, or it is damaged",
+                hint=_AGAIN,
+            )
         try:
             self.last = self._whole_to()
         except (ValueError, IndexError) as error:

@@ -73,3 +73,11 @@ def test_files_that_are_damaged_are_told(damage: Any, enrolled: Path, tmp_path: 
     damage(folder)
     with pytest.raises(SealError):
         DayKeys(folder)
+
+
+def test_files_of_development_versions_are_told(enrolled: Path, tmp_path: Path) -> None:
+    shutil.copytree(enrolled, tmp_path / "camera")
+    without(tmp_path / "camera" / DAYS, 2)
+    with pytest.raises(SealError, match="a development version before") as caught:
+        DayKeys(tmp_path / "camera")
+    assert "--again" in caught.value.hint
