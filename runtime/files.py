@@ -33,6 +33,18 @@ _NO_ROOM = frozenset((errno.ENOSPC, errno.EDQUOT))
 logger = logging.getLogger(__name__)
 
 
+def in_folder(base: Path, path: str) -> Path:
+    """Return a path that stands in a file whose folder is ``base``; ``~`` is somebody's home.
+
+    Raises:
+        InputError: nobody of that name has a home.
+    """
+    try:
+        return base / Path(path).expanduser()
+    except RuntimeError:
+        raise InputError(f"there is no home for {path}", hint="write the whole path") from None
+
+
 def is_full(error: Exception) -> bool:
     """Return whether an error, or the OSError that it comes from, says that a disk has no room."""
     cause = error if isinstance(error, OSError) else error.__cause__

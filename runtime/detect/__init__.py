@@ -13,6 +13,8 @@ from sealshot.runtime.errors import InputError
 __all__ = ["MIN_FACE_PX", "Detector", "EveryFrame", "Finder", "open_detector", "open_finder"]
 
 MIN_FACE_PX = 36
+YUNET = "yunet"
+"""Followed by a colon and its file."""
 MTCNN_SETTINGS = {"mtcnn": FAST, "mtcnn:exact": EXACT}
 
 
@@ -33,7 +35,7 @@ def open_detector(spec: str, *, min_face_px: int = MIN_FACE_PX, threads: int = 0
         settings = MTCNN_SETTINGS[spec]
         return Mtcnn(min_face_px=min_face_px, threads=threads, settings=settings)
     kind, _, file = spec.partition(":")
-    if kind == "yunet" and file:
+    if kind == YUNET and file:
         return YuNet(Path(file), min_face_px=min_face_px, threads=threads)
     raise InputError(
         f"there is no detector '{spec}'",

@@ -135,17 +135,9 @@ def open_engine(
     engine, _, device = engine.partition(":")
     if device and engine != FPGA:
         raise InputError(f"the engine {engine} takes no device", hint=f"leave ':{device}' out")
-    for given, choices, what in (
-        (engine, ENGINES, "engine"),
-        (precision, PRECISION_CHOICES, "precision"),
-    ):
-        if given not in choices:
-            raise InputError(
-                f"there is no {what} '{given}'", hint=f"use one of {', '.join(choices)}"
-            )
     opened: list[Scorer] = []
     problems: list[SealshotError] = []
-    for name, file in _candidates(model, engine, precision):
+    for name, file in candidates(model, engine, precision):
         try:
             _check_recipe(name, file)
             opened.append(KINDS[name].open(file, threads, device))
@@ -233,12 +225,25 @@ def survey(model: Path) -> Iterator[tuple[str, str, Scorer | SealshotError]]:
                 yield name, precision, error
 
 
-def _candidates(model: Path, engine: str, precision: str) -> list[tuple[str, Path]]:
+def candidates(model: Path, engine: str, precision: str) -> list[tuple[str, Path]]:
     """Return the engines and files that a user's choice leaves.
 
+    Args:
+        model: as of :func:`open_engine`.
+        engine: one of :data:`ENGINES`.
+        precision: one of :data:`PRECISION_CHOICES`.
+
     Raises:
-        InputError: there is no such file, or one of them is wrong.
+        InputError: there is no such engine, precision or file, or one of the files is wrong.
     """
+    for given, choices, what in (
+        (engine, ENGINES, "engine"),
+        (precision, PRECISION_CHOICES, "precision"),
+    ):
+        if given not in choices:
+            raise InputError(
+                f"there is no {what} '{given}'", hint=f"use one of {', '.join(choices)}"
+            )
     for name, kind in KINDS.items():
         if model.suffix == kind.built:
             if engine not in ("auto", name):

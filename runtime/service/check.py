@@ -6,8 +6,8 @@ from collections.abc import Callable, Container, Iterable, Iterator
 from pathlib import Path
 
 from sealshot.runtime.errors import InputError, SealshotError
-from sealshot.runtime.files import read_regular
-from sealshot.runtime.service.config import Camera, Config, in_folder
+from sealshot.runtime.files import in_folder, read_regular
+from sealshot.runtime.service.config import Camera, Config
 from sealshot.runtime.service.decode import (
     STAND_IN,
     ConfigError,
@@ -125,14 +125,20 @@ def _rules(
         for keys, path in own:
             if (*here, *keys) in wrong:
                 continue
-            folder, key = in_folder(base, path).absolute(), ".".join(map(str, keys))
-            if folder in folders:
-                yield (
-                    (*here, *keys),
-                    f"{title}.{key}: it is that of {folders[folder]}",
-                    "give each camera a vault of its own, and each public stream a folder",
-                )
-            folders[folder] = title
+            key = ".".join(map(str, keys))
+            try:
+                folder = in_folder(base, path).resolve()
+            except (InputError, OSError):
+                continue  # who tries it says so
+            for other, whose in folders.items():
+                if folder.is_relative_to(other) or other.is_relative_to(folder):
+                    words = "it is that of" if folder == other else "one would lie in the other:"
+                    yield (
+                        (*here, *keys),
+                        f"{title}.{key}: {words} {whose}",
+                        "give each camera a vault of its own, and each public stream a folder",
+                    )
+            folders.setdefault(folder, title)
     for number, hook in enumerate(config.webhook):
         given = {
             key

@@ -6,12 +6,14 @@ the home of who runs it.
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from sealshot.runtime.detect import MIN_FACE_PX
+from sealshot.runtime.detect import MIN_FACE_PX, YUNET
+from sealshot.runtime.files import in_folder
 from sealshot.runtime.pipeline.settings import Choice, Emit, Settings
 from sealshot.runtime.public.cover import DEFAULT_STYLE
 from sealshot.runtime.seal.payload import PictureType
@@ -20,9 +22,12 @@ from sealshot.runtime.sources import Tls
 from sealshot.runtime.weights import DEFAULT_SCORE
 
 # A description says in the words of `serve --check` which values a key takes.
-Text = Annotated[str, Meta(min_length=1, description="text that is not empty")]
-Above0 = Annotated[float, Meta(gt=0, description="a number above 0")]
-From0 = Annotated[float, Meta(ge=0, description="a number from 0 on")]
+Text = Annotated[
+    str, Meta(pattern=r"\A[^\x00-\x1f\x7f]+\Z", description="text of one line that is not empty")
+]
+FINITE = sys.float_info.max
+Above0 = Annotated[float, Meta(gt=0, le=FINITE, description="a number above 0")]
+From0 = Annotated[float, Meta(ge=0, le=FINITE, description="a number from 0 on")]
 From1 = Annotated[int, Meta(ge=1, description="a whole number from 1 on")]
 Share = Annotated[float, Meta(ge=0, le=1)]
 Corners = Annotated[tuple[tuple[Share, Share], ...], Meta(min_length=3)]
@@ -139,9 +144,9 @@ class Camera(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         """
         return Settings(
             source=source,
-            detector=self.detector,
+            detector=self.detector_in(base),
             tracker=self.tracker,
-            score=self.score,
+            score=self.score_in(base),
             engine=self.engine,
             precision=self.precision,
             min_face_px=self.min_face,
@@ -158,6 +163,15 @@ class Camera(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
                 not self.tls_unverified, in_folder(base, self.ca_file) if self.ca_file else None
             ),
         )
+
+    def detector_in(self, base: Path) -> str:
+        """Return the detector, its file as it is to be opened."""
+        name, colon, file = self.detector.partition(":")
+        return f"{name}:{in_folder(base, file)}" if colon and name == YUNET else self.detector
+
+    def score_in(self, base: Path) -> str:
+        """Return the score, its file as it is to be opened."""
+        return str(in_folder(base, self.score)) if Path(self.score).suffix else self.score
 
 
 class Page(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -198,7 +212,11 @@ class Webhook(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     url: (
         Annotated[
-            str, Meta(pattern="^https?://", description="an address with http:// or https://")
+            str,
+            Meta(
+                pattern=r"\Ahttps?://[^\x00-\x20\x7f]+\Z",
+                description="an address with http:// or https://",
+            ),
         ]
         | None
     ) = None
@@ -234,8 +252,3 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         tuple[Webhook, ...], Meta(description="a table for each, as [[webhook]]")
     ] = ()
     alarms: Alarms = Alarms()
-
-
-def in_folder(base: Path, path: str) -> Path:
-    """Return a path that stands in a file whose folder is ``base``; ``~`` is somebody's home."""
-    return base / Path(path).expanduser()

@@ -80,6 +80,10 @@ def read(text: str) -> Reading:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError([_syntax(text, error)]) from None
+    except RecursionError:
+        raise ConfigError([Problem(1, "this is nested too deep for TOML")]) from None
+    except ValueError:
+        raise ConfigError([Problem(1, "a number in it has too many digits")]) from None
     found = list(_wrong(table, Config, ()))
     for where, *_ in found:
         _take_out(table, where)

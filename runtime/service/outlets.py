@@ -8,11 +8,12 @@ from pathlib import Path
 
 import msgspec
 
+from sealshot.runtime.files import in_folder
 from sealshot.runtime.service import config as parts
-from sealshot.runtime.service.config import Config, in_folder
+from sealshot.runtime.service.config import Config
 from sealshot.runtime.service.events import Outlet
 from sealshot.runtime.service.mqtt import Broker, Mqtt, tls_context
-from sealshot.runtime.service.sending import lines_to, webhook_to
+from sealshot.runtime.service.sending import check_hook, lines_to, webhook_to
 from sealshot.runtime.service.state import State
 from sealshot.runtime.service.web import Web, check_listen
 from sealshot.runtime.sources.secret import read_secret
@@ -54,6 +55,7 @@ def _events(events: parts.Events, base: Path) -> Open:
 
 def _webhook(hook: parts.Webhook, base: Path) -> Open:
     url = hook.url or read_secret(hook.url_file or "", base, "the address")
+    check_hook(url)
     return lambda _state: webhook_to(url)
 
 

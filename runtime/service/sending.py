@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import http.client
 import logging
 import os
 import threading
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from sealshot.runtime.errors import InputError
 from sealshot.runtime.service.events import Event, as_json
 from sealshot.runtime.service.state import State
 from sealshot.runtime.sources.redact import redact
@@ -118,6 +121,21 @@ def lines_to(path: Path | None) -> Sending:
     return Sending(f"events to {path or 'standard output'}", send)
 
 
+def check_hook(url: str) -> None:
+    """Check that events can be posted to an address.
+
+    Raises:
+        InputError: it is none.
+    """
+    try:
+        parts = urllib.parse.urlsplit(url)
+        host, _ = parts.hostname, parts.port  # the port is only checked when it is asked for
+    except ValueError:  # its words may have a part of a password in them
+        host = None
+    if not host or parts.scheme not in ("http", "https"):
+        raise InputError("the address is none", hint="give http://HOST/... or https://HOST/...")
+
+
 def webhook_to(url: str, *, timeout_s: float = TIMEOUT_S) -> Sending:
     """Return what POSTs each event to an address; an answer of 2xx takes it."""
 
@@ -133,6 +151,8 @@ def webhook_to(url: str, *, timeout_s: float = TIMEOUT_S) -> Sending:
                 raise OSError(f"it answers {error.code} {error.reason}") from None
         except urllib.error.URLError as error:
             raise OSError(redact(str(error.reason))) from None
+        except http.client.HTTPException as error:
+            raise OSError(f"what it answers is no HTTP ({type(error).__name__})") from None
 
     return Sending(f"webhook {redact(url)}", send)
 

@@ -84,8 +84,11 @@ def check_listen(listen: str, token: str | None) -> None:
     """Check that nobody else may read.
 
     Raises:
-        InputError: others reach the address, and there is no token, or it is a weak one.
+        InputError: there is no such port; or others reach the address, and there is no token,
+            or it is a weak one.
     """
+    if int(listen.rpartition(":")[2]) > 65535:
+        raise InputError(f"{listen} has no such port", hint="give one from 1 to 65535")
     if token is None and not is_local(listen.rpartition(":")[0].strip("[]")):
         raise InputError(
             f"others than this machine may reach {listen}, and there is no token",

@@ -8,7 +8,7 @@ import stat
 from pathlib import Path
 
 from sealshot.runtime.errors import InputError
-from sealshot.runtime.files import read_regular
+from sealshot.runtime.files import in_folder, read_regular
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ def read_secret(where: str, base: Path = Path(), what: str = "the source") -> st
         InputError: there is no such file, or it is not one of one line.
     """
     ours = not where.startswith(CREDENTIAL)
-    path = base / Path(where).expanduser() if ours else _credential(where)
+    path = in_folder(base, where) if ours else _credential(where)
     try:
         text = read_regular(path, LIMIT, follow=True).decode()
         mode = path.stat().st_mode

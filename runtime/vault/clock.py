@@ -34,8 +34,8 @@ from sealshot.runtime.files import read_regular, write_atomic
 from sealshot.runtime.seal.times import format_time, parse_time, utc_now
 
 CLOCK = ".clock"
-_STATE_LIMIT = 64 * 1024  # bytes; it takes 200
 """The file in a vault that remembers."""
+_STATE_LIMIT = 64 * 1024  # bytes; it takes 200
 TOLERANCE = timedelta(hours=1)
 """A clock may be set by this much unnoticed: less than any retention."""
 LONGEST_OFF = timedelta(days=7)

@@ -142,8 +142,8 @@ def _check_address(address: str) -> None:
     try:
         parts = urllib.parse.urlsplit(address)
         host, _ = parts.hostname, parts.port  # the port is only checked when it is asked for
-    except ValueError as error:
-        raise InputError(f"the address to upload to is none: {error}", hint="check it") from None
+    except ValueError:  # its words may have a part of a password in them
+        raise InputError("the address to upload to is none", hint="check it") from None
     if not host or NAME in parts.netloc or re.search(r"\s", address):
         raise InputError("the address to upload to is none", hint=f"give https://HOST/.../{NAME}")
     if "@" in parts.netloc:

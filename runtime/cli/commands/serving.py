@@ -19,15 +19,19 @@ from sealshot.runtime.cli.commands.sealing import open_delivery, sealing_for
 from sealshot.runtime.cli.commands.styles import beside_a_watch, style
 from sealshot.runtime.cli.terminal import fail, say
 from sealshot.runtime.detect import open_detector
+from sealshot.runtime.engines.choice import candidates
+from sealshot.runtime.engines.manifest import load_manifest
 from sealshot.runtime.errors import InputError
+from sealshot.runtime.files import in_folder
 from sealshot.runtime.pipeline.run import Seal
+from sealshot.runtime.pipeline.settings import Settings
 from sealshot.runtime.pipeline.stop import Stop
 from sealshot.runtime.public.containers import check_output
 from sealshot.runtime.public.hiding import Hiding, open_detectors
 from sealshot.runtime.public.sink import PublicSink
 from sealshot.runtime.seal.times import utc_now
 from sealshot.runtime.service.check import check, read_config
-from sealshot.runtime.service.config import Camera, Config, Public, in_folder
+from sealshot.runtime.service.config import Camera, Config, Public
 from sealshot.runtime.service.decode import ConfigError
 from sealshot.runtime.service.public import PublicFolder
 from sealshot.runtime.service.service import Service
@@ -37,6 +41,7 @@ from sealshot.runtime.sources import Source
 from sealshot.runtime.sources.board import board_source, find_board
 from sealshot.runtime.sources.hwaccel import check_hwaccel
 from sealshot.runtime.sources.secret import read_secret
+from sealshot.runtime.track import open_tracker
 from sealshot.runtime.vault.keeper import Sealing
 from sealshot.runtime.vault.upload import Delivery
 from sealshot.runtime.weights import score_graph
@@ -122,8 +127,21 @@ class Cameras:
             yield "public.style", lambda: self._hiding(camera, public)
             if public.quota:
                 yield "public.quota", lambda: _value(size, public.quota)
-        yield "detector", lambda: open_detector(camera.detector, min_face_px=camera.min_face)
-        yield "score", lambda: score_graph(camera.score)
+        least = camera.min_face
+        yield "detector", lambda: open_detector(self._detector(camera), min_face_px=least)
+        yield "tracker", lambda: open_tracker(camera.tracker)
+        yield "score", lambda: load_manifest(self._score(camera))
+        if camera.engine != Settings.engine:  # an FPGA may be at work: it is not opened
+            engine, _, _ = camera.engine.partition(":")
+            yield "engine", lambda: candidates(self._score(camera), engine, "auto")
+        if camera.precision != Settings.precision:
+            yield "precision", lambda: candidates(self._score(camera), "auto", camera.precision)
+
+    def _detector(self, camera: Camera) -> str:
+        return camera.detector_in(self._base)
+
+    def _score(self, camera: Camera) -> Path:
+        return score_graph(camera.score_in(self._base))
 
     def _source(self, camera: Camera) -> str:
         if camera.source is None:
@@ -164,7 +182,7 @@ class Cameras:
 
         def sink(source: Source, seal: Seal) -> PublicSink:
             hiding = self._hiding(camera, public)
-            detectors = open_detectors([camera.detector], hiding.min_face_px, beside=True)
+            detectors = open_detectors([self._detector(camera)], hiding.min_face_px, beside=True)
             files.begin()
             first = files.file(utc_now())
             return PublicSink(

@@ -59,6 +59,12 @@ WRONG = {
     "no TOML": (GOOD + "\nquota = ", 6, "this is no TOML", ""),
     "no cameras": ("", 1, "'camera' is missing", ""),
     "a camera that is none": ("camera = 3", 1, "a table for each camera", ""),
+    "a control character": (GOOD + 'upload_file = "a\\u0000b"', 5, "text of one line", ""),
+    "a second line": (GOOD + 'quota = "1G\\n"', 5, "text of one line", ""),
+    "no end": (GOOD + "clip = inf", 5, "it takes a number from 0 on, not inf", ""),
+    "a rate without end": (GOOD + "fps = inf", 5, "it takes a number above 0, not inf", ""),
+    "tables in tables": ("x = " + 2000 * "[" + 2000 * "]", 1, "nested too deep", ""),
+    "a number in thousands of digits": ("x = " + 5000 * "9", 1, "too many digits", ""),
     "a name that is none": ('[camera."a/b"]\nvault = "v"', 1, "no name", "letters"),
 }
 RULES = {
@@ -70,6 +76,16 @@ RULES = {
     "nothing that is deleted after": (GOOD + 'after_upload = "delete"', 5, "goes with upload"),
     "a device in the sandbox": (GOOD + 'hwaccel = "cuda"', 5, "goes with sandbox = false"),
     "one vault for two": (GOOD + GOOD.replace(".a", ".b"), 8, "that of camera.a"),
+    "one by another name": (
+        GOOD + GOOD.replace(".a", ".b").replace('"v"', '"w/../v/"'),
+        8,
+        "that of camera.a",
+    ),
+    "a vault in a vault": (
+        GOOD + GOOD.replace(".a", ".b").replace('"v"', '"v/w"'),
+        8,
+        "one would lie in the other: camera.a",
+    ),
 }
 
 
@@ -113,6 +129,31 @@ def test_a_file_without_a_camera_is_checked_all_the_same(tmp_path) -> None:
     (tmp_path / "cameras.toml").write_text("camera = 3\n[page]\nlisten = '0.0.0.0:80'\n")
     found = check(tmp_path / "cameras.toml", Cameras(tmp_path).tries)
     assert [problem.line for problem in found] == [1, 2]
+
+
+def test_what_a_camera_is_watched_with_is_found_before_it_is(tmp_path) -> None:
+    (tmp_path / "cameras.toml").write_text(
+        "[camera.a]\nsource = '0'\nto = ['~nobody-of-that-name/key']\nvault = 'v'\n"
+        "score = 'none.onnx'\ndetector = 'yunet:none.onnx'\ntracker = 'none'\n"
+        "[camera.b]\nsource = '0'\nto = ['x']\nvault = '~nobody-of-that-name/v'\n"
+        "engine = 'none'\nprecision = 'none'\n"
+        "[[webhook]]\nurl_file = 'hook'\n[page]\nlisten = '127.0.0.1:65536'\n"
+    )
+    (tmp_path / "hook").write_text("https://me:secret/d@host/")
+    found = check(tmp_path / "cameras.toml", Cameras(tmp_path).tries)
+    assert [problem.line for problem in found] == [3, 5, 6, 7, 10, 11, 12, 13, 14, 16]
+    assert "secret" not in str(found)
+    assert str(tmp_path / "none.onnx") in found[1].fact
+    assert str(tmp_path / "none.onnx") in found[2].fact
+
+
+def test_paths_of_models_start_from_the_folder_of_the_file(tmp_path) -> None:
+    camera = config.Camera(vault="v", score="own/score.onnx", detector="yunet:faces.onnx")
+    settings = camera.settings("0", tmp_path)
+    assert settings.score == str(tmp_path / "own/score.onnx")
+    assert settings.detector == f"yunet:{tmp_path / 'faces.onnx'}"
+    named = config.Camera(vault="v", score="rp", detector="mtcnn:exact").settings("0", tmp_path)
+    assert (named.score, named.detector) == ("rp", "mtcnn:exact")
 
 
 @pytest.mark.parametrize(

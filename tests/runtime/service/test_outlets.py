@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -76,6 +77,20 @@ def test_a_webhook_gets_each_event_once_in_order_although_it_refuses(reports) ->
     assert [line for line in reports if "it answers 500" in line] == reports[:1]
     assert "works again" in reports[-1]
     assert not any("secret1" in line for line in reports)
+
+
+def test_an_answer_that_is_no_http_is_told_and_ends_nothing(reports) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        outlet = webhook_to(f"http://127.0.0.1:{server.getsockname()[1]}/")
+        outlet.tell(Event(kind="person", camera="a"))
+        for answer in (b"220 mail.example ready\r\n\r\n", b"HTTP/1.1 204 Yes\r\n\r\n"):
+            other, _ = server.accept()
+            with other:
+                other.recv(4096)
+                other.sendall(answer)
+        until(lambda: any("works again" in line for line in reports))
+        outlet.close()
+    assert "what it answers is no HTTP (BadStatusLine)" in reports[0]
 
 
 def test_lines_are_appended_whole_as_soon_as_the_folder_is_there(tmp_path, reports) -> None:

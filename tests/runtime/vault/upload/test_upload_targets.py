@@ -126,6 +126,7 @@ def test_a_host_that_is_not_there() -> None:
         ("https://[::1/{name}", "is none"),
         ("https://host/a b/{name}", "is none"),
         ("https://me:pw@host/{name}", "password"),
+        ("https://me:pw/d@host/{name}", "is none"),
     ],
 )
 def test_an_address_that_cannot_work_is_refused_at_once(url: str, fact: str) -> None:
