@@ -74,6 +74,12 @@ class Arguments(argparse.ArgumentParser):
         if count > 1:
             self.error(f"give one of {names}, not both")
 
+    def check_there(self, needed: Mapping[str, object], least: int = 1) -> None:
+        """Raise InputError that names all that is not given, if so many are not."""
+        missing = [name for name, value in needed.items() if not value]
+        if len(missing) >= least:
+            self.error(MISSING + ", ".join(missing))
+
     def _hint(self) -> str:
         return f"`{self.prog} --help` shows the usage"
 

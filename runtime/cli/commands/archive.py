@@ -71,10 +71,10 @@ def main(argv: list[str]) -> int:
     """Run the command."""
     arguments = Arguments("archive", USAGE)
     add = arguments.add_argument
-    add("files", metavar="FILE", nargs="+")
+    add("files", metavar="FILE", nargs="*")
     add("--policy", type=Path)
     add("--to", action="append")
-    add("--vault", required=True)
+    add("--vault")
     add("--workers", default=str(processors()))
     add("--start-times", choices=("known", "now"), default="known")
     add("--zone", default="UTC")
@@ -94,6 +94,8 @@ def main(argv: list[str]) -> int:
     add("--precision", choices=PRECISION_CHOICES)
     add("--json", action="store_true")
     given = arguments.parse_args(argv)
+    needed = {"FILE": given.files, "--policy or --to": given.policy or given.to}
+    arguments.check_there({**needed, "--vault": given.vault})
     arguments.only_one(given, "--policy", "--to")
     if given.after_upload and not given.upload:
         arguments.error("--after-upload goes with --upload")

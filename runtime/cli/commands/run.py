@@ -9,7 +9,6 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from sealshot.runtime.cli.arguments import (
-    MISSING,
     Arguments,
     duration,
     file_in_folder,
@@ -132,9 +131,7 @@ def main(argv: list[str]) -> int:
         "--policy or --to": given.policy or given.to,
         "--vault": given.vault,
     }
-    missing = [name for name, value in needed.items() if value is None]
-    if len(missing) > 1 or given.vault is None:
-        arguments.error(MISSING + ", ".join(missing))
+    arguments.check_there(needed, least=1 if given.vault is None else 2)
     if not 0 <= given.margin <= 5:
         raise InputError(
             f"a margin of {given.margin} is not between 0 and 5", hint="leave --margin out for 0.5"

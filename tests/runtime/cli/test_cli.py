@@ -105,6 +105,8 @@ def test_a_wrong_option_is_named_before_what_is_missing(capsys, argv, fact, hint
         (["run", "x.mp4", "--to", "age1"], "--vault", "SOURCE --policy FILE --vault DIR"),
         (["custodian", "answer", "."], "--warrant, --policy, -o, --keys", "--keys DIR -o FILE"),
         (["policy", "new"], "authorities, --quorum", "--epoch-keys DIR|URL [--epoch day|hour] -o"),
+        (["archive"], "FILE, --policy or --to, --vault", "FILE... --policy FILE --vault DIR"),
+        (["archive", "--vault", "v"], "FILE, --policy or --to", "FILE... --policy FILE"),
         (["vault"], "ACTION", "one of list, verify, "),
     ],
 )
