@@ -7,6 +7,8 @@ What was last known is kept in a file, with the time since boot, which no clock 
 - After a restart nothing says how long the machine was off. A clock that went back is not taken,
   nor one that is more than a week ahead; one that is ahead by more than an hour is, with a warning.
   What restarts add counts together, less the time that the machine runs: never above that week.
+- The hour is one for all restarts: what the clock was set ahead within it before one counts as
+  added by that, and what it was set back stays, less an hour for each day that the machine ran.
 - Where nothing is known, the clock must have been set by somebody.
 - A clock that was not taken after a restart, as one without a battery that says 1970, is taken
   again as soon as it shows a time within that week: when the network has set it.
@@ -38,6 +40,8 @@ CLOCK = ".clock"
 _STATE_LIMIT = 64 * 1024  # bytes; it takes 200
 TOLERANCE = timedelta(hours=1)
 """A clock may be set by this much unnoticed: less than any retention."""
+_FORGIVEN_IN = timedelta(days=1)
+"""How long a machine runs until what its clock was set back within the tolerance is forgotten."""
 LONGEST_OFF = timedelta(days=7)
 """A machine that was off for longer must be told that its clock is right."""
 
@@ -109,6 +113,8 @@ class _Memory:
     """Whether the anchor is what the system's clock showed."""
     unproven: timedelta = timedelta()
     """What restarts had added by then, less the time that the machine ran since."""
+    drift: timedelta = timedelta()
+    """How far the last time that was trusted is ahead of what the anchor says."""
 
 
 class TrustedClock:
@@ -164,10 +170,13 @@ class TrustedClock:
         if same_boot:
             expected = memory.anchor + timedelta(seconds=since_boot_s - memory.anchor_s)
             latest = expected + (TOLERANCE if memory.believed else LONGEST_OFF)
+            ran = expected - memory.anchor
         else:
-            expected = memory.time + timedelta(seconds=since_boot_s)  # at least
+            ran = memory.time - memory.drift - memory.anchor
+            set_back = min(memory.drift + ran * (TOLERANCE / _FORGIVEN_IN), timedelta())
+            expected = memory.time - max(memory.drift, set_back)  # at least
+            expected += timedelta(seconds=since_boot_s)
             latest = expected + LONGEST_OFF
-        ran = expected - memory.anchor if same_boot else memory.time - memory.anchor
         unproven = max(memory.unproven - ran, timedelta())
         added = max(wall - expected, timedelta())
         if same_boot and memory.believed:
@@ -175,21 +184,27 @@ class TrustedClock:
         if not expected - TOLERANCE <= wall <= latest or unproven + added > LONGEST_OFF:
             trusted = Trusted(expected, _jumped(wall, expected), unproven)
             if same_boot:
-                return trusted, replace(memory, time=expected)
+                return trusted, replace(memory, time=expected, drift=timedelta())
             return trusted, self._anchored(expected, believed=False, unproven=unproven)
         if same_boot and memory.believed:
-            return Trusted(wall, "", unproven), replace(memory, time=wall)
+            return Trusted(wall, "", unproven), replace(memory, time=wall, drift=wall - expected)
         unproven += added
         return (
             Trusted(wall, _was_off(wall, expected), unproven),
-            self._anchored(wall, believed=True, unproven=unproven),
+            self._anchored(max(wall, expected), wall, believed=True, unproven=unproven),
         )
 
     def _anchored(
-        self, time: datetime, *, believed: bool, unproven: timedelta = timedelta()
+        self,
+        anchor: datetime,
+        time: datetime | None = None,
+        *,
+        believed: bool,
+        unproven: timedelta = timedelta(),
     ) -> _Memory:
         boot_id, since_boot_s = self._clock.boot_id(), self._clock.since_boot_s()
-        return _Memory(time, boot_id, time, since_boot_s, believed, unproven)
+        time = time or anchor
+        return _Memory(time, boot_id, anchor, since_boot_s, believed, unproven, time - anchor)
 
     def _recall(self) -> _Memory | None:
         if self._unwritten:
@@ -203,6 +218,7 @@ class TrustedClock:
                 anchor_s=float(known["anchor_s"]),
                 believed=bool(known["believed"]),
                 unproven=timedelta(seconds=float(known.get("unproven_s", 0.0))),
+                drift=timedelta(seconds=float(known.get("drift_s", 0.0))),
             )
         except FileNotFoundError:
             return None
@@ -223,6 +239,7 @@ class TrustedClock:
             "anchor_s": memory.anchor_s,
             "believed": memory.believed,
             "unproven_s": memory.unproven.total_seconds(),
+            "drift_s": memory.drift.total_seconds(),
         }
         try:
             with _alone_in(self._state.parent):

@@ -26,7 +26,7 @@ from sealshot.runtime.seal.policy import Policy
 from sealshot.runtime.seal.times import parse_time
 from sealshot.runtime.seal.warrant import Warrant
 from sealshot.runtime.vault.erasures import name_of
-from sealshot.runtime.vault.record import BETTER, ERASED
+from sealshot.runtime.vault.record import BETTER, ERASED, REASONS
 from sealshot.runtime.vault.retention import end_of
 
 
@@ -181,6 +181,8 @@ def _contradicts(
     entry: Purged, sealed: Mapping[str, str], purged: Collection[str], uploaded: set[str]
 ) -> str:
     """Return what a log says against the reason that it gives for a deletion; nothing if none."""
+    if entry.reason not in REASONS:
+        return f"it went for a reason that there is none of: {entry.reason!r}"
     there = entry.successor in sealed and entry.successor not in purged
     if entry.reason == BETTER and (not there or entry.successor == entry.id):
         return "it went for a better shot of the person, and the log has none in its place"

@@ -46,6 +46,8 @@ logger = logging.getLogger(__name__)
 
 LOG = "log"
 BETTER, ERASED = "a better shot of the person", "erased"
+REASONS = (BETTER, ERASED, "retention", "quota", "rate", "uploaded")
+"""What a shot may be deleted for."""
 
 
 class Record:

@@ -244,6 +244,40 @@ def test_reboots_add_no_more_than_a_week_in_all(tmp_path: Path) -> None:
         assert trusted.earliest - clock.true <= TOLERANCE
 
 
+@pytest.mark.parametrize("at_boot", [-59, 0, 59])
+@pytest.mark.parametrize("later", [-59, 59])
+def test_the_hour_of_tolerance_is_one_for_all_restarts(
+    tmp_path: Path, at_boot: int, later: int
+) -> None:
+    """Set by less than an hour in each boot: after forty it was off by days, unsaid."""
+    clock, state, minute = FakeClock(), tmp_path / "clock", timedelta(minutes=1)
+    TrustedClock(state, clock).now()
+    for off in range(1, 41):
+        clock.restart(minute)
+        clock.jump(at_boot * minute)
+        TrustedClock(state, clock).now()
+        clock.run(minute)
+        clock.jump(later * minute)
+        trusted = TrustedClock(state, clock).now()
+        assert trusted.earliest - clock.true <= TOLERANCE
+        assert clock.true - trusted.time <= TOLERANCE + off * 2 * minute
+
+
+def test_a_clock_of_the_board_that_is_wrong_at_each_start_and_set_soon_is_no_matter(
+    tmp_path: Path,
+) -> None:
+    clock, state = FakeClock(), tmp_path / "clock"
+    TrustedClock(state, clock).now()
+    for wrong in (H / 2, -H / 2) * 15:
+        clock.restart(timedelta(minutes=1))
+        clock.jump(wrong)
+        assert TrustedClock(state, clock).now().warning == ""
+        clock.jump(-wrong)
+        clock.run(D)
+        trusted = TrustedClock(state, clock).now()
+        assert (trusted.time, trusted.earliest, trusted.warning) == (clock.wall(),) * 2 + ("",)
+
+
 def test_what_was_off_in_truth_is_borne_out_by_running(tmp_path: Path) -> None:
     """Off over each weekend, on in the week: told, and right; what is deleted waits a while."""
     clock, state = FakeClock(), tmp_path / "clock"

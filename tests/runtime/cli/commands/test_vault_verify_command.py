@@ -345,6 +345,7 @@ FALSE_REASONS = {
     "a better shot that is not there": (BETTER, "has none in its place"),
     "an age before its end": ("retention", "its time is over at"),
     "an upload that was none": ("uploaded", "has no upload of it"),
+    "a reason that there is none of": ("better", "a reason that there is none of: 'better'"),
 }
 
 
