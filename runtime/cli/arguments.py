@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 
 from sealshot.runtime.cli.terminal import say
 from sealshot.runtime.errors import InputError
-from sealshot.runtime.seal.times import parse_duration, parse_time
+from sealshot.runtime.seal.times import format_hour, is_hour, parse_duration, parse_time
 
 MISSING = "the following arguments are required: "
 """How argparse says so."""
@@ -183,13 +183,15 @@ def duration(text: str) -> timedelta:
 
 
 def start_time(text: str) -> datetime:
-    """Read a time of UTC from the year 2000 on."""
+    """Read a time of UTC from the year 2000 on, that a warrant can be for."""
     try:
         time = parse_time(text)
     except InputError as error:
         raise argparse.ArgumentTypeError(f"{error.fact}: {error.hint}") from None
     if time.year < 2000:
         raise argparse.ArgumentTypeError(f"'{text}' is before the year 2000")
+    if not is_hour(format_hour(time)):
+        raise argparse.ArgumentTypeError(f"'{text}' is after the year 2999")
     return time
 
 

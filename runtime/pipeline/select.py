@@ -8,10 +8,11 @@ Only what is told of a shot takes it in.
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 
 import cv2
 import numpy as np
@@ -23,6 +24,8 @@ from sealshot.runtime.types import Floats, Frame, Image, Ratings, Shot, Track, T
 
 CLIP_PX = 256
 CLIP_JPEG_QUALITY = 85
+SET = timedelta(seconds=2)
+"""A wall clock that is off by more than before was set meanwhile."""
 
 
 @dataclass(eq=False)
@@ -36,7 +39,10 @@ class _Best:
     order: float = -np.inf
     frame: int = -1
     time_s: float = 0.0
-    utc: str = ""
+    utc: datetime = datetime.min
+    """By the system's clock, as that was set then."""
+    at_s: float = 0.0
+    """By a clock that nobody sets."""
     box: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
     image: Image | None = None
     hits: int = 0
@@ -68,6 +74,7 @@ class Selector:
         estimates: bool = False,
         explain: Callable[[Floats, Floats], str] = lambda _components, _most: "",
         now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """Start with no track.
 
@@ -80,9 +87,11 @@ class Selector:
             estimates: whether scores that cannot win are estimates, see ``Scorer.estimates``.
             explain: what else counted beside quality, see ``Scorer.explain``.
             now: the wall clock.
+            monotonic: seconds, by a clock that nobody sets.
         """
         self._percentile, self._emit, self._choice = percentile, emit, choice
-        self._min_seen_s, self._explain, self._now = min_seen_s, explain, now
+        self._min_seen_s, self._explain = min_seen_s, explain
+        self._now, self._monotonic = now, monotonic
         self._about = "about " if estimates else ""
         self._presence = Presence()
         self._tracks: dict[int, _Best] = {}
@@ -155,7 +164,7 @@ class Selector:
         if won:
             best.order, best.components = order, components
             best.frame, best.time_s = frame.index, frame.time_s
-            best.utc = self._now().isoformat(timespec="milliseconds").replace("+00:00", "Z")
+            best.utc, best.at_s = self._now(), self._monotonic()
             x0, y0, x1, y1 = (float(v) for v in track.face.box)
             best.box = (x0, y0, x1, y1)
             region = square(track.face.box, self._choice.margin)
@@ -184,6 +193,11 @@ class Selector:
             return best.emitted is None and time_s - best.first_s >= self._emit.within_s
         return False
 
+    def _utc_of(self, best: _Best) -> datetime:
+        """Return when it was seen, by the system's clock as that is set now."""
+        by_now = self._now() - timedelta(seconds=self._monotonic() - best.at_s)
+        return best.utc if abs(by_now - best.utc) < SET else by_now
+
     def _shot(self, id: int) -> Shot:
         best = self._tracks[id]
         assert best.image is not None
@@ -195,7 +209,7 @@ class Selector:
             track=id,
             frame=best.frame,
             time_s=best.time_s,
-            utc=best.utc,
+            utc=self._utc_of(best).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             box=best.box,
             score=score,
             percentile=percentile,

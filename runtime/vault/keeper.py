@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -24,6 +24,7 @@ from sealshot.runtime.seal.originals import CONTENT, Originals, pack_originals
 from sealshot.runtime.seal.payload import Origin, PictureType, Times, pack
 from sealshot.runtime.seal.policy import Policy
 from sealshot.runtime.seal.quorum import Camera
+from sealshot.runtime.seal.times import format_hour, is_hour
 from sealshot.runtime.types import Shot
 from sealshot.runtime.vault.backlog import Backlog, Stored
 from sealshot.runtime.vault.caretaker import Caretaker, Rules
@@ -294,8 +295,16 @@ class Keeper:
         """
         now, ahead = self._clock.now(), self._clock.ahead_of_system()
         if origin.started:
-            taken = origin.started + timedelta(seconds=time_s)
-            return Times(taken, now, origin.clock or "given")
+            with suppress(OverflowError):
+                taken = origin.started + timedelta(seconds=time_s)
+                if is_hour(format_hour(taken)):
+                    return Times(taken, now, origin.clock or "given")
+            self._notices.tell(
+                "taken",
+                f"by its start, {origin.started}, the recording is of a time that no warrant is "
+                "for: that of processing is taken",
+            )
+            return Times(utc + ahead, now, "processing")
         return Times(utc + ahead, now, origin.clock or ("trusted" if ahead else "system"))
 
     def tick(self) -> None:

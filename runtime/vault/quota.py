@@ -2,8 +2,10 @@
 
 First what a server has acknowledged, or what was never to be uploaded; then what waits for its
 upload. Of either, what a public stream covered goes before any shot; and then the hour that takes
-most of the room gives its oldest: a burst, as of a hundred made-up faces, pushes out itself and not
-the evidence of the days before. What is on legal hold never goes, and does not count.
+most of the room gives, of its fullest minute, the oldest: a burst, as of a hundred made-up faces,
+pushes out itself and not the evidence of the days, or of the minutes, before. Of what an earlier
+run stored the minute is not known: each counts as one of its own. What is on legal hold never goes,
+and does not count.
 """
 
 from __future__ import annotations
@@ -12,12 +14,14 @@ import itertools
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 
 from sealshot.runtime.errors import VaultError
 from sealshot.runtime.vault.store import VaultObject
 
 logger = logging.getLogger(__name__)
+
+MINUTE = timedelta(minutes=1)
 
 
 class Quota:
@@ -31,6 +35,9 @@ class Quota:
         self.limit = limit
         self._sizes: dict[str, int] = {}  # oldest first
         self._hours: dict[str, datetime] = {}
+        self._minutes: dict[str, int] = {}
+        self._numbers = itertools.count()
+        self._minute, self._began = -1, datetime.min.replace(tzinfo=timezone.utc)
         self._total = 0
         self._pushed_out = [0, 0]  # shots, of them not uploaded
         self._told = False
@@ -41,12 +48,16 @@ class Quota:
         found = sorted(objects, key=lambda o: (o.sealed_at, known.get(o.id, -1)))
         self._sizes = {one.id: one.bytes for one in found}
         self._hours = {one.id: _hour(one.sealed_at) for one in found}
+        self._minutes = {i: self._minutes.get(i, next(self._numbers)) for i in self._sizes}
         self._total = sum(self._sizes.values())
 
     def add(self, object_id: str, size: int, now: datetime) -> None:
         """Count an object that was stored."""
         self._sizes[object_id] = size
         self._hours[object_id] = _hour(now)
+        if not self._began <= now < self._began + MINUTE:
+            self._minute, self._began = next(self._numbers), now
+        self._minutes[object_id] = self._minute
         self._total += size
 
     def remove(self, object_ids: Iterable[str]) -> None:
@@ -54,6 +65,7 @@ class Quota:
         for object_id in object_ids:
             self._total -= self._sizes.pop(object_id, 0)
             self._hours.pop(object_id, None)
+            self._minutes.pop(object_id, None)
 
     def note_pushed_out(self, shots: int, not_uploaded: int) -> None:
         """Count what the quota took; tell of the first at once."""
@@ -110,19 +122,26 @@ class Quota:
         ranks = {object_id: (is_pending(object_id), is_shot(object_id)) for object_id in free}
         gone: list[str] = []
         for rank in itertools.product((False, True), repeat=2):
-            hours: dict[datetime, deque[str]] = {}
+            hours: dict[datetime, dict[int, deque[str]]] = {}
+            weights: dict[datetime, int] = {}
             for object_id in free:
                 if ranks[object_id] == rank:
-                    hours.setdefault(self._hours[object_id], deque()).append(object_id)
-            weights = {hour: sum(self._sizes[i] for i in ids) for hour, ids in hours.items()}
+                    hour, minute = self._hours[object_id], self._minutes[object_id]
+                    minutes = hours.setdefault(hour, {})
+                    minutes.setdefault(minute, deque()).append(object_id)
+                    weights[hour] = weights.get(hour, 0) + self._sizes[object_id]
             while excess > 0 and hours:
-                fullest = max(hours, key=lambda hour: (weights[hour], -hour.timestamp()))
-                taken = hours[fullest].popleft()
+                hour = max(hours, key=lambda hour: (weights[hour], -hour.timestamp()))
+                minutes = hours[hour]
+                minute = max(minutes, key=lambda number: len(minutes[number]))  # or the oldest
+                taken = minutes[minute].popleft()
                 gone.append(taken)
                 excess -= self._sizes[taken]
-                weights[fullest] -= self._sizes[taken]
-                if not hours[fullest]:
-                    del hours[fullest]
+                weights[hour] -= self._sizes[taken]
+                if not minutes[minute]:
+                    del minutes[minute]
+                if not minutes:
+                    del hours[hour]
         return gone
 
 

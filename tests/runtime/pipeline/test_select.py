@@ -1,6 +1,6 @@
 """Selection: whose shot is due when, and that none leaks to another person."""
 
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 
 import cv2
 import numpy as np
@@ -46,6 +46,20 @@ class Scene:
 def alone(quality: float, eyes: float = 0.0) -> Ratings:
     """The ratings of a frame that shows one face."""
     return Ratings(np.array([quality]), np.array([[eyes]]))
+
+
+@pytest.mark.parametrize("set_by", [timedelta(days=20_000), timedelta(hours=-5)])
+def test_a_clock_that_is_set_while_somebody_is_in_view(set_by: timedelta):
+    """As by the network, soon after a board without a battery started in 1970."""
+    clock, seconds = CLOCK, 100.0
+    selector = Selector(lambda score: score, now=lambda: clock, monotonic=lambda: seconds)
+    scene = Scene(margin=0.0)
+    scene.selector = selector
+    scene.frame({1: 5.0})
+    clock, seconds = CLOCK + set_by + timedelta(seconds=30), 130.0
+    scene.frame({1: 3.0})
+    (shot,) = scene.frame({}, ended=(1,))
+    assert datetime.fromisoformat(shot.utc.replace("Z", "+00:00")) == CLOCK + set_by
 
 
 def test_the_best_frame_is_due_when_the_track_ends():

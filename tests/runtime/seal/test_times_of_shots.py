@@ -61,6 +61,29 @@ def test_a_recording_has_its_own_time(tmp_path: Path, identity, shot, origin, st
     assert opened(tmp_path / "vault", other, identity).clock == "processing"
 
 
+@pytest.mark.parametrize(
+    ("began", "time_s"),
+    [
+        ("2000-01-01T00:00:00+05:00", 4.25),
+        ("2999-12-31T23:59:58+00:00", 4.25),
+        ("9999-12-31T23:59:59+00:00", 4.25),
+        ("2026-03-10T10:00:00+00:00", 1e300),
+    ],
+)
+def test_a_recording_of_a_time_that_no_warrant_is_for_is_sealed_as_of_now(
+    tmp_path: Path, parties, shot, origin, reports: list[str], began: str, time_s: float
+) -> None:
+    """Nobody could have read the header of its shots."""
+    hostile = replace(origin, started=datetime.fromisoformat(began), clock="container")
+    now = replace(shot, utc=format_time(utc_now()), time_s=time_s)
+    with Keeper(tmp_path / "vault", parties.sealing()) as keeper:
+        names = [keeper.put(now, hostile) for _ in range(2)]
+    for name in names:
+        header = read_container((tmp_path / "vault" / name).read_bytes()).header
+        assert now.utc[:13] <= header.taken <= header.hour
+    assert len([told for told in reports if "no warrant is for" in told]) == 1
+
+
 def test_a_shot_near_a_full_hour_fits_the_warrant_of_the_hour_it_was_taken_in(
     classical, parties, shot, origin
 ) -> None:

@@ -60,6 +60,23 @@ def test_the_order_within_an_hour_is_kept_where_files_tell_the_hour_alone() -> N
     assert quota.over(10, None, nothing) == ["c"]
 
 
+def test_a_burst_takes_no_shot_of_the_minutes_before() -> None:
+    quota, minute = Quota(300), timedelta(minutes=1)
+    quota.load([an_object(number, hours_ago=0) for number in range(5)])  # of an earlier run
+    before = {str(number) for number in range(10)}
+    for number in range(5, 10):
+        quota.add(str(number), 10, NOON + number * minute)
+    for number in range(100, 324):
+        gone = quota.over(10, None, nothing)
+        assert not before & set(gone)
+        quota.remove(gone)
+        quota.add(str(number), 10, NOON + 10 * minute + number * timedelta(milliseconds=54))
+        quota.load([an_object(int(one), hours_ago=0) for one in quota._sizes])  # each ten minutes
+    assert quota.over(10, None, nothing) == ["304"]
+    quota.add("late", 10, NOON + 15 * minute)
+    assert quota.over(10, None, nothing) == ["304", "305"]  # who comes after it stays, too
+
+
 def test_what_a_public_stream_covered_goes_before_any_shot(
     tmp_path: Path, parties, shot, origin
 ) -> None:
