@@ -124,17 +124,14 @@ class TrustedClock:
         state: file that remembers.
         clock: where time comes from.
         accept: take the system's clock as right, whatever was known before.
-
-    Raises:
-        VaultError: the file cannot be read or written.
     """
 
     def __init__(self, state: Path, clock: Clock | None = None, *, accept: bool = False) -> None:
         self._state, self._clock = state, clock or SystemClock()
         self._unwritten: _Memory | None = None
-        """What there was no room for in the file: as good, until this process ends."""
-        if accept:
-            self._remember(self._anchored(self._clock.wall(), believed=True))
+        """What is not in the file yet, as on a full disk: as good, until this process ends."""
+        if accept:  # it is written with what is known next, so that a full disk ends nothing here
+            self._unwritten = self._anchored(self._clock.wall(), believed=True)
 
     def now(self) -> Trusted:
         """Return the time that may be trusted, and remember it.

@@ -33,7 +33,9 @@ def each_look_tries(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keeping, "ROOM_S", 0.0)
 
 
-@pytest.mark.parametrize("before", ["nothing", "a run", "a run that was killed as it logged"])
+@pytest.mark.parametrize(
+    "before", ["nothing", "a run", "a run that was killed as it logged", "a run by a wrong clock"]
+)
 def test_who_starts_on_a_full_disk_keeps_people_in_memory_until_it_has_room(
     small_disk: Path,
     parties,
@@ -51,8 +53,9 @@ def test_who_starts_on_a_full_disk_keeps_people_in_memory_until_it_has_room(
             kept.add(keeper.put(shot, origin))
         if "killed" in before:
             checkpoint_path(vault / LOG).write_bytes(signed)
+    sealing = replace(parties.sealing(), clock_is_right="clock" in before)
     free = fill(small_disk)
-    with Keeper(vault, parties.sealing(), waits=True) as keeper:
+    with Keeper(vault, sealing, waits=True) as keeper:
         keeper.tick()
         assert "No space left on device" in keeper.problem()
         waiting = {keeper.put(shot, origin) for _ in range(3)}
