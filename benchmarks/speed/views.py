@@ -20,6 +20,7 @@ from sealshot.runtime.cli.terminal import fail, progress, say
 from sealshot.runtime.demo.clip import portrait, room
 from sealshot.runtime.demo.cutout import Pose
 from sealshot.runtime.errors import InputError, SealshotError
+from sealshot.runtime.files import PART, WRITE_ELSEWHERE, file_error
 from sealshot.runtime.types import Image
 
 USAGE = """\
@@ -77,8 +78,23 @@ def view(width: int, height: int, faces: int, frames: int) -> Iterator[Image]:
 
 
 def write(path: Path, width: int, height: int, faces: int, frames: int) -> None:
-    """Write such a clip as H.264 in MP4."""
-    with av.open(str(path), "w") as file, progress(path.name, frames) as bar:
+    """Write such a clip as H.264 in MP4, which appears when it is whole.
+
+    Raises:
+        SealshotError: it cannot be written.
+    """
+    part = path.with_name(path.name + PART)
+    try:
+        _draw(part, path.name, width, height, faces, frames)
+        part.replace(path)
+    except OSError as error:
+        raise file_error(f"cannot write {path}", error, WRITE_ELSEWHERE) from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _draw(part: Path, name: str, width: int, height: int, faces: int, frames: int) -> None:
+    with av.open(str(part), "w", format="mp4") as file, progress(name, frames) as bar:
         stream = file.add_stream("libx264", rate=FPS, options={"crf": "23", "preset": "veryfast"})
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         for done, image in enumerate(view(width, height, faces, frames), start=1):
@@ -110,3 +126,5 @@ if __name__ == "__main__":
     except SealshotError as error:
         fail(error)
         sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit("interrupted")

@@ -1,10 +1,13 @@
 """Clips of so many faces: as many as asked for are seen."""
 
+import errno
+from collections.abc import Iterator
+
 import pytest
 
 from sealshot.benchmarks.speed import views
 from sealshot.runtime.detect import open_detector
-from sealshot.runtime.errors import InputError
+from sealshot.runtime.errors import InputError, SealshotError
 from sealshot.runtime.sources import frames_of, open_source
 
 
@@ -30,3 +33,23 @@ def test_clips_are_written(tmp_path, monkeypatch):
 def test_a_folder_that_is_not_there_is_said(tmp_path):
     with pytest.raises(InputError, match="there is no folder"):
         views.main(["-o", str(tmp_path / "no")])
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), SealshotError),
+        (KeyboardInterrupt(), KeyboardInterrupt),
+    ],
+    ids=["a full disk", "Ctrl-C"],
+)
+def test_no_half_clip_is_left(tmp_path, monkeypatch, error, told):
+    def broken(*_: int) -> Iterator[object]:
+        yield from drawn(1280, 720, 0, 1)
+        raise error
+
+    drawn = views.view
+    monkeypatch.setattr(views, "view", broken)
+    with pytest.raises(told):
+        views.main(["-o", str(tmp_path), "--frames", "2"])
+    assert not list(tmp_path.iterdir())
