@@ -5,6 +5,7 @@ Little is imported here, so that Ctrl-C finds its handler a moment after the sta
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import signal
@@ -18,7 +19,10 @@ from sealshot.runtime.cli.extras import how_to_get
 from sealshot.runtime.errors import InputError, SealshotError
 from sealshot.runtime.pipeline.stop import SIGNALS
 from sealshot.runtime.seal.memory import disable_core_dumps
-from sealshot.runtime.standard_streams import fill_standard_streams
+from sealshot.runtime.standard_streams import fill_standard_streams, spell_out
+
+UNREACHABLE = (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG)
+"""What even asking for a file raises, where its path is wrong."""
 
 # command -> module with `main(argv) -> exit code`, what it does
 COMMANDS = {
@@ -166,6 +170,7 @@ def dispatch(argv: list[str]) -> int:
 def main(argv: list[str] | None = None) -> int:
     """Entry point: 0 done, 1 something broke, 2 the input was wrong, 130 interrupted."""
     fill_standard_streams()
+    spell_out()
     disable_core_dumps()  # any command may hold a key, an answer or a picture
     os.umask(os.umask(0o022) | 0o022)  # no vault and no key that others can write to
     try:
@@ -174,6 +179,12 @@ def main(argv: list[str] | None = None) -> int:
         try:
             with printed_log():
                 return dispatch(sys.argv[1:] if argv is None else argv)
+        except OSError as error:  # of a question whether a file is there
+            if error.errno not in UNREACHABLE or error.filename is None:
+                raise
+            what = f"cannot get at {error.filename}: {error.strerror}"
+            fail(InputError(what, hint="check the path, and who may enter the folders above it"))
+            return InputError.exit_code
         except SealshotError as error:
             fail(error)
             return error.exit_code

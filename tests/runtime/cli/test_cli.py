@@ -1,6 +1,8 @@
 """The program as a whole: commands, exit codes, errors in one sentence."""
 
+import errno
 import importlib
+import io
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +14,7 @@ import pytest
 import sealshot
 from sealshot.benchmarks.conditions.environment import environment
 from sealshot.runtime.cli import main as cli
+from sealshot.runtime.cli.commands import public
 from sealshot.runtime.errors import SealshotError
 
 
@@ -282,3 +285,46 @@ def test_a_camera_is_enrolled_whole_or_not_at_all(capsys, tmp_path, parties):
     assert (code, out) == (2, "")
     assert "a folder of its own" in err
     assert [path.name for path in folder.iterdir()] == ["policy.toml"]
+
+
+TOO_LONG = "a" * 300
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["run", TOO_LONG, "--to", "age1...", "--vault", "vault"],
+        ["deidentify", TOO_LONG, "-o", "out.mp4"],
+        ["public", "read", TOO_LONG],
+        ["open", "vault", "--identity", TOO_LONG, "-o", "out"],
+        ["vault", "list", TOO_LONG],
+    ],
+)
+def test_a_path_of_which_nothing_can_be_asked(argv, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["keys", "new", "key"]) == 0
+    recipient = capsys.readouterr().out.strip()
+    code, _, err = call(capsys, *(recipient if one == "age1..." else one for one in argv))
+    assert (code, err.count("error: "), err.count("hint: ")) == (2, 1, 1)
+    assert [path.name for path in tmp_path.iterdir()] == ["key"]
+
+
+def test_a_folder_that_this_user_may_not_enter(capsys, monkeypatch):
+    def stat(path, **_options):
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(public, "main", lambda _argv: stat("shut/clip.mp4"))
+    code, _, err = call(capsys, "public", "read", "shut/clip.mp4")
+    assert (code, err.splitlines()[0]) == (
+        2,
+        "error: cannot get at shut/clip.mp4: Permission denied",
+    )
+
+
+def test_a_letter_that_standard_output_lacks(tmp_path, monkeypatch):
+    into = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(into, encoding="ascii"))
+    (tmp_path / "J\xfcrg").mkdir()
+    assert cli.main(["authority", "new", str(tmp_path / "J\xfcrg" / "judge.key")]) == 0
+    sys.stdout.flush()
+    assert into.getvalue().endswith(b"/J\\xfcrg/judge.pub\n")
