@@ -366,15 +366,14 @@ def _missing(order: Order, told: Told, found: set[tuple[int, int]]) -> list[str]
     better = {replaces: frame for frame, _, replaces in order.steps if replaces}
     begun, stored = told.frames("begun"), told.frames("stored")
     frames = {frame for _, frame in found}
-    must = {KEPT[1], UNLOGGED[1]}
-    if order.quota_bytes is None or order.steps[-1][0] not in begun:
-        must.add(OLDEST[1])
-    lost = [f"{frame} that was there before" for frame in must - frames]
+    lost = [f"{frame} that was there before" for frame in {KEPT[1], UNLOGGED[1]} - frames]
+    of_the_hour = [] if OLDEST[1] in frames else [f"{OLDEST[1]} that was there before"]
     for frame in stored:
         instead = better.get(frame)
         if frame not in frames and not (instead in begun and instead in frames):
-            lost.append(f"{frame} of track {tracks[frame]}")
-    return lost
+            of_the_hour.append(f"{frame} of track {tracks[frame]}")
+    quota_takes_one = order.quota_bytes is not None and order.steps[-1][0] in begun
+    return lost + of_the_hour[quota_takes_one:]
 
 
 def _attach(number: int, options: Sequence[str]) -> subprocess.Popen[str]:
