@@ -66,7 +66,10 @@ def expand(path: Path) -> list[Found]:
         if file.suffix in SUFFIXES and not file.relative_to(path).parts[0].startswith(".")
     )  # what waits for its upload is marked in .upload by files of the same name
     if not found:
-        raise InputError(f"there is no sealed object in {path}", hint="give a vault or an object")
+        raise InputError(
+            f"there is no sealed object in {path}",
+            hint="nobody was sealed there, or it is no vault: give one, or an object",
+        )
     return [_found(str(file), partial(_read_file, file), file) for file in found]
 
 

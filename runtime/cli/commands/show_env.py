@@ -35,6 +35,7 @@ example:
 PACKAGES = (
     "numpy",
     "onnxruntime",
+    "av",
     "opencv-python-headless",
     "opencv-python",
     "cryptography",
