@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -168,13 +169,13 @@ def idle() -> Work:
 def scoring(contender: Contender, score: Score, crops: Crops, threads: int) -> Work:
     """Return scoring ``crops`` again and again."""
 
+    def once() -> int:
+        score(crops)
+        return len(crops)
+
     def work(window_s: float) -> int:
-        count, start = 0, time.monotonic()
         with pinned(threads):
-            while time.monotonic() - start < window_s:
-                score(crops)
-                count += len(crops)
-        return count
+            return _again(once, window_s)
 
     with pinned(threads):
         score(crops)  # warm-up
@@ -184,23 +185,17 @@ def scoring(contender: Contender, score: Score, crops: Crops, threads: int) -> W
 def on_board(board: Board, crops: Crops) -> list[Work]:
     """Return scoring in an FPGA with its line at work, and with its line at rest."""
 
-    def linked(window_s: float) -> int:
-        count, start = 0, time.monotonic()
-        while time.monotonic() - start < window_s:
-            board.score(crops)
-            count += len(crops)
-        return count
+    def linked() -> int:
+        board.score(crops)
+        return len(crops)
 
-    def repeat(window_s: float) -> int:
-        count, start = 0, time.monotonic()
-        while time.monotonic() - start < window_s:
-            board.repeat(crops[0], REPEATS)
-            count += REPEATS
-        return count
+    def repeat() -> int:
+        board.repeat(crops[0], REPEATS)
+        return REPEATS
 
     return [
-        Work("FPGA, linked", "face", len(crops), 0, linked),
-        Work("FPGA, repeat", "face", 1, 0, repeat),
+        Work("FPGA, linked", "face", len(crops), 0, partial(_again, linked)),
+        Work("FPGA, repeat", "face", 1, 0, partial(_again, repeat)),
     ]
 
 
@@ -209,16 +204,25 @@ def watching(settings: Settings) -> Work:
 
     def work(window_s: float) -> int:
         recipient = X25519Identity.generate().recipient
-        people, start = 0, time.monotonic()
         with tempfile.TemporaryDirectory(prefix="sealshot-benchmark-") as folder:
-            while time.monotonic() - start < window_s:
+
+            def once() -> int:
                 summary = run(settings, Sealing((recipient,)), Path(folder))
                 if summary.failure:
                     raise summary.failure
-                people += summary.people_seen
-        return people
+                return summary.people_seen
+
+            return _again(once, window_s)
 
     return Work(f"{Path(settings.score).stem}, whole pipeline", "person", 0, 0, work)
+
+
+def _again(work: Callable[[], int], window_s: float) -> int:
+    """Do it again and again for so long, but once at least; return what was done in all."""
+    end, done = time.monotonic() + window_s, work()
+    while time.monotonic() < end:
+        done += work()
+    return done
 
 
 def main(argv: list[str]) -> int:
