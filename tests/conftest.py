@@ -11,8 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parent.parent
+
+settings.register_profile("sealshot", deadline=None)  # a busy machine takes long
+settings.load_profile("sealshot")
 
 
 def shared_folder() -> Path:

@@ -261,7 +261,7 @@ LINES = st.sampled_from(
 )
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 @given(st.fixed_dictionaries({}, optional={n: st.binary(max_size=300) | LINES for n in FILES}))
 def test_garbled_trees_never_raise(tmp_path_factory, files):
     root = tmp_path_factory.mktemp("garbled")

@@ -113,7 +113,6 @@ def test_only_a_higher_score_takes_over_in_later_frames(functions: ModuleType) -
 
 @settings(
     max_examples=40,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(data=st.data())

@@ -12,7 +12,7 @@ from sealshot.kernels.rtl.packing import pack, unpack
 
 
 @given(arrays(np.uint8, (64, 64), elements=st.integers(0, 255), fill=st.integers(0, 255)))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_what_is_packed_comes_back(crop: np.ndarray) -> None:
     assert np.array_equal(unpack(pack(crop)), crop)
 

@@ -87,7 +87,7 @@ def test_a_weak_half_is_refused() -> None:
 
 
 @given(st.integers(0, 8 * len(SMALL) - 1))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_each_flipped_bit_is_refused(bit: int) -> None:
     flipped = bytearray(SMALL)
     flipped[bit // 8] ^= 1 << bit % 8

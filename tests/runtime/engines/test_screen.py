@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from engine_stand_ins import MANIFEST
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sealshot.runtime.engines import Scorer, Screen
@@ -100,7 +100,6 @@ def test_what_is_scored_again_and_what_is_chosen(frames, again, chosen):
 faces = st.tuples(st.integers(-1000, 1000), st.integers(0, int(MARGIN)))
 
 
-@settings(deadline=None)  # it says nothing of time, and a busy machine takes long
 @given(
     st.lists(st.dictionaries(st.integers(0, 3), faces, max_size=4), max_size=25),
     st.integers(-5000, 5000),

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta, timezone
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sealshot.runtime.pipeline.select import Selector
@@ -209,7 +209,6 @@ def test_a_live_shot_comes_again_with_the_rest_of_its_clip():
     assert len(shot.clip) == 2
 
 
-@settings(deadline=None)  # it says nothing of time, and a busy machine takes long
 @given(
     st.lists(
         st.dictionaries(st.integers(0, 4), st.floats(-100, 100), max_size=5),

@@ -144,7 +144,7 @@ def mutated(draw: st.DrawFn, seed: bytes) -> bytes:
 
 @pytest.mark.parametrize("kind", VERIFIED)
 @given(data=st.data())
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 def test_mutated_bytes_of_what_is_verified(kind: str, data: st.DataObject, tally) -> None:
     seed, parse = VERIFIED[kind]
     changed = data.draw(mutated(seed))
@@ -158,7 +158,7 @@ def test_mutated_bytes_of_what_is_verified(kind: str, data: st.DataObject, tally
 
 @pytest.mark.parametrize("kind", [*UNVERIFIED, *FILES])
 @given(data=st.data())
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 def test_mutated_bytes_of_what_is_not(
     kind: str, data: st.DataObject, tally, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -276,7 +276,7 @@ DOCUMENTS: dict[str, tuple[bytes, tuple[str, ...], Callable[[bytes], object]]] =
 
 @pytest.mark.parametrize("kind", DOCUMENTS)
 @given(data=st.data())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_altered_fields_under_good_signatures(kind: str, data: st.DataObject, tally) -> None:
     seed, names, use = DOCUMENTS[kind]
     document = json.loads(seed)
@@ -287,7 +287,7 @@ def test_altered_fields_under_good_signatures(kind: str, data: st.DataObject, ta
 
 
 @given(data=st.data())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_the_form_of_a_document_itself(data: st.DataObject, tally) -> None:
     document = data.draw(altered(json.loads(vector("warrant.json"))))
     attempt = json.dumps(document).encode()
@@ -300,7 +300,7 @@ def test_the_form_of_a_document_itself(data: st.DataObject, tally) -> None:
 
 
 @given(data=st.data())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_altered_headers_under_the_camera_s_signature(data: st.DataObject, tally) -> None:
     """Somebody has the camera's key: no party answers for a header that it did not write."""
     members = read_zip(vector("shot.sealed"), limit=20)

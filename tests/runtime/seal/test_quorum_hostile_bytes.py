@@ -82,7 +82,7 @@ PARSERS: dict[str, Callable[[bytes], object]] = {
 @example(data=b"{" * 5000)
 @example(data=b'{"kind": "sealshot/warrant/1", "body": {}, "signatures": [{}]}')
 @example(data=b"PK\x05\x06" + bytes(18))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_hostile_bytes_end_in_the_documented_error(parse, data: bytes) -> None:
     with pytest.raises(SealError):
         parse(data)
@@ -96,7 +96,7 @@ JSON = st.recursive(
 
 
 @given(field=st.integers(0, 9), value=JSON)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_hostile_fields_of_a_header(sealed: bytes, field: int, value: object) -> None:
     members = read_zip(sealed, limit=20)
     header = json.loads(members[HEADER])
@@ -109,7 +109,7 @@ def test_hostile_fields_of_a_header(sealed: bytes, field: int, value: object) ->
 
 
 @given(value=JSON, field=st.sampled_from(["id", "case", "cameras", "from", "investigator"]))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_hostile_fields_of_a_warrant(world, field: str, value: object) -> None:
     warrant = world.warrant("judge", "police").document
     data = json.loads(warrant.encode())

@@ -302,9 +302,7 @@ JSON = st.recursive(
 @example(name="shots", value=[{"id": "0" * 32, "of": ["0" * 64] * 16, "pieces": ["0" * 64] * 3}])
 @example(name="shots", value=[{"id": "0" * 32, "of": [], "pieces": ["0" * 64] * 3}] * 2)
 @example(name="parts", value=["", "YQ==", "x"])
-@settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_hostile_fields_under_a_good_signature(name: str, value: object, held: Container) -> None:
     body = cut("b", SECOND, held).document.body
     document = Document("sealshot/rewrap/1", body | {name: value}).signed(KEYS["b"])

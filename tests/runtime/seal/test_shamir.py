@@ -38,7 +38,7 @@ def test_all_bytes_are_multiplied_apart() -> None:
 
 
 @given(st.binary(min_size=1, max_size=40), st.integers(1, 6), st.integers(0, 3))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_every_quorum_gives_the_secret(secret: bytes, threshold: int, spare: int) -> None:
     shares = split(secret, threshold, threshold + spare)
     for chosen in itertools.permutations(shares[:4], min(threshold, 4)):

@@ -48,7 +48,7 @@ def has_area(f: Face) -> bool:
 
 
 @pytest.mark.parametrize("name", NAMES)
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(frames=FRAMES)
 def test_identifiers_and_ends(name: str, frames) -> None:
     tracker = open_tracker(name)
@@ -79,7 +79,7 @@ def test_identifiers_and_ends(name: str, frames) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(frames=FRAMES, seed=st.integers(0, 2**32 - 1))
 def test_the_order_of_the_faces_does_not_matter(name: str, frames, seed: int) -> None:
     one, other = open_tracker(name), open_tracker(name)
