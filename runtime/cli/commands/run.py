@@ -54,9 +54,9 @@ onvif:// address, or a GStreamer pipeline.
                       repeated
   --vault DIR         folder for the sealed shots
   --retention TIME    with --to: delete shots this long after their day, as 30d (default: never)
-  --quota SIZE        as 500M or 20G: above it the fullest hour gives its oldest, with a warning;
-                      what waits for its upload goes last, what is on legal hold never (default:
-                      none)
+  --quota SIZE        as 500M or 20G: above it the fullest minute of the fullest hour gives its
+                      oldest, with a warning; what waits for its upload goes last, what is on legal
+                      hold never (default: none)
   --rate N            above N people in a minute those with the lowest scores go at once, with a
                       warning: against made-up faces on a screen (default: none)
   --upload URL        send shots to https://.../{{name}} (PUT), to the address that the service
