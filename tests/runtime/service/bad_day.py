@@ -131,6 +131,15 @@ class Scene:
                 pass
         return filler.unlink
 
+    def heal(self, free: Callable[[], None]) -> int:
+        """Free the disk once four wait; return how many, once they are stored and more come."""
+        _until("four who wait", lambda: self.waiting() >= 4)
+        before, waiting = self.sealed(), self.waiting()
+        free()
+        _until("those who waited", lambda: self.sealed() >= before + waiting)
+        self.more_people()
+        return waiting
+
     def stop(self) -> int:
         """Stop the service, as systemd does; return its exit code."""
         self.service.send_signal(signal.SIGTERM)
@@ -198,22 +207,14 @@ def _bad_day(scene: Scene) -> int:
     free = scene.fill()
     scene.log_says("No space left on device")
     scene.status_says("No space left on device")
-    _until("four who wait", lambda: scene.waiting() >= 4)
-    before, waiting = scene.sealed(), scene.waiting()
-    free()
-    _until("those who waited", lambda: scene.sealed() >= before + waiting)
-    scene.more_people()
+    waiting = scene.heal(free)
     print(f"the disk was full, {waiting} waited; sealed: {scene.sealed()}", flush=True)
 
     free = scene.fill()
     scene.service.kill()
     scene.service.wait()
     scene.service = scene.start_service()
-    _until("four who wait", lambda: scene.waiting() >= 4)
-    before, waiting = scene.sealed(), scene.waiting()
-    free()
-    _until("those who waited", lambda: scene.sealed() >= before + waiting)
-    scene.more_people()
+    waiting = scene.heal(free)
     print(f"started on a full disk, {waiting} waited; sealed: {scene.sealed()}", flush=True)
 
     code = scene.stop()
