@@ -18,7 +18,7 @@ ablate() { # NAME OPTIONS...
 
 ablate as-it-is
 ablate reconstruction-0 --weight reconstruction=0
-for weight in reconstruction=50 colours=10 anonymity=1 attributes=1 track=1 diversity=1 adversarial=1; do
+for weight in reconstruction=50 colours=5 anonymity=1 attributes=1 track=1 diversity=1 adversarial=1; do
     name=${weight%=*} value=${weight#*=}
     ablate "$name-times-10" --weight "$name=${value}0"
     ablate "$name-over-10" --weight "$name=$(awk "BEGIN { print $value / 10 }")"

@@ -43,6 +43,7 @@ class Sampler:
         self._identity = torch.from_numpy(faces.identity).to(device)
         self._labels = torch.from_numpy(faces.labels).to(device)
         people = np.unique(faces.identity[faces.identity >= 0])
+        self.people = int(faces.identity.max()) + 1
         order = np.random.default_rng(seed).permutation(people)
         hidden = np.isin(faces.identity, order[: max(1, round(HELD_OUT * len(people)))])
         self.train = np.flatnonzero(~hidden)
@@ -75,6 +76,14 @@ class Sampler:
         crops = self._crops[at][:, :, ROOM_PX:-ROOM_PX, ROOM_PX:-ROOM_PX].float() / 255
         return Batch(crops, self._landmarks[at], self._identity[at], self._labels[at])
 
+    def cells(self, count: int) -> tuple[Tensor, Tensor]:
+        """Return the means of ``count`` x ``count`` cells of all faces that are trained on,
+        ``[n, 3, count, count]`` of 1, and their landmarks; of mirror images too."""
+        batch = self.plain(self.train)
+        means = functional.avg_pool2d(batch.faces, SIDE_PX // count)
+        both = torch.cat([means, means.flip(3)])
+        return both, torch.cat([batch.landmarks, _mirrored(batch.landmarks)])
+
     def _draw(self, kind: int, step: int) -> np.random.Generator:
         return np.random.default_rng((self._seed, kind, step))
 
@@ -88,9 +97,7 @@ class Sampler:
         landmarks = self._landmarks[at] + moved
         flip = torch.from_numpy(draw.random(n) < 0.5).to(self.device)
         crops = torch.where(flip[:, None, None, None], crops.flip(3), crops)
-        mirrored = landmarks[:, MIRRORED] * torch.tensor([-1.0, 1.0], device=self.device)
-        mirrored = mirrored + torch.tensor([SIDE_PX, 0.0], device=self.device)
-        landmarks = torch.where(flip[:, None, None], mirrored, landmarks)
+        landmarks = torch.where(flip[:, None, None], _mirrored(landmarks), landmarks)
         if hard:
             crops = self._worse(crops, draw)
         return Batch(crops, landmarks, self._identity[at], self._labels[at])
@@ -112,3 +119,9 @@ class Sampler:
             small = functional.interpolate(crops, size=(size, size), mode="area")
             crops = functional.interpolate(small, size=(SIDE_PX, SIDE_PX), mode="bilinear")
         return crops
+
+
+def _mirrored(landmarks: Tensor) -> Tensor:
+    """Return where landmarks lie in mirror images."""
+    moved = landmarks[:, MIRRORED] * landmarks.new_tensor([-1.0, 1.0])
+    return moved + landmarks.new_tensor([SIDE_PX, 0.0])

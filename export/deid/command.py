@@ -22,6 +22,7 @@ WEIGHTS = (
     "reconstruction",
     "anonymity",
     "attributes",
+    "points",
     "track",
     "diversity",
     "adversarial",
@@ -49,10 +50,11 @@ Stop it whenever you like: the same command goes on where it was. What is kept i
                       ethnicity (UTKFace's); any of them; may be repeated
   --reversible        train the paper's pair in place of the net for release
   --weight NAME=X     of a loss: reconstruction (default 50), anonymity, attributes, track,
-                      diversity, adversarial (1 each), colours (10); may be repeated
+                      diversity, adversarial (1 each), colours (5), points (0.3); may be repeated
   --wasserstein       train D_f with the paper's gradient penalty, not with hinge and R1
   --pairwise          train the paper's critic too, which looks at pairs, and say how well it does
   --critic-steps N    (default 4000)
+  --start FILE        begin with the nets of another operator.ckpt, with critics of as many steps
   --steps N           of the net that draws (default 20000)
   --batch N           faces a step of the net that draws (default 16)
   --seed N            of weights, order and noise (default 1)
@@ -81,6 +83,7 @@ def train(argv: list[str]) -> int:
     add("-o", dest="out", type=Path, required=True)
     add("--labels", type=Path, action="append", default=[])
     add("--critic-steps", type=positive_int)
+    add("--start", type=Path)
     add("--steps", type=positive_int)
     add("--reversible", action="store_true")
     add("--weight", type=_weight, action="append", default=[])
@@ -105,6 +108,8 @@ def train(argv: list[str]) -> int:
     for folder in given.faces:
         if not folder.is_dir():
             raise InputError(f"there is no folder {folder}", hint="name a folder of face pictures")
+    if given.start and not given.start.is_file():
+        raise InputError(f"there is no file {given.start}", hint="check the path")
     make_folder(given.out, "name another with -o")
     kept = given.out / "faces.npz"
     if kept.exists():
@@ -122,7 +127,7 @@ def train(argv: list[str]) -> int:
         auc = papers_critic(faces, plan, given.out, given.device)
         say(f"AUC of the paper's critic on people whom it never saw: {auc:.3f}")
     name = ", ".join(folder.resolve().name for folder in given.faces)
-    trained = train_all(faces, plan, given.out, given.device, name)
+    trained = train_all(faces, plan, given.out, given.device, name, given.start)
     path = given.out / "faces.onnx"
     _write(trained, path)
     note(f"measure what it hides: sealshot bench deid FACES --recognizer FILE --drawn {path}")

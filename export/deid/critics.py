@@ -8,33 +8,44 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
+from torch.nn import functional
 
 from sealshot.export.deid import losses
 from sealshot.export.deid.batches import Sampler
 from sealshot.export.deid.labels import ATTRIBUTES
 from sealshot.export.deid.loop import descend, loop, set_rate
 from sealshot.export.deid.plan import Plan
-from sealshot.export.nets.deid import Critic, PairCritic
+from sealshot.export.deid.precision import quick
+from sealshot.export.nets.deid_judges import Critic, PairCritic
 
 RATE = 1e-3
+CLASSES, POINTS = 0.2, 0.3
+"""Weights of who it is of all people, and of where landmarks are (in pixels)."""
 MOST_PAIRS = 2000
 """Held-out faces that a critic is judged on."""
 
 
 def train_critic(critic: Critic, sampler: Sampler, plan: Plan, checkpoint: Path) -> Critic:
     """Train one, and return it frozen."""
-    optimizer = torch.optim.AdamW(critic.parameters(), lr=RATE, weight_decay=0.05)
+    people = nn.Linear(critic.embedding.out_features, sampler.people, bias=False)
+    people.to(sampler.device)
+    own = [*critic.parameters(), *people.parameters()]
+    optimizer = torch.optim.AdamW(own, lr=RATE, weight_decay=0.05)
 
     def step(number: int) -> str:
         set_rate(optimizer, RATE, number / plan.critic_steps)
         batch = sampler.pairs(number, plan.people)
-        embedding, logits = critic(batch.faces)
+        embedding, logits, points = quick(critic)(batch.faces)
+        cosine = embedding @ functional.normalize(people.weight).T
         loss = losses.identity(critic, embedding, batch.identity)
+        loss = loss + CLASSES * losses.person_of_all(cosine, batch.identity)
         loss = loss + losses.attributes(logits, batch.labels)
+        loss = loss + POINTS * losses.placed(points, batch.landmarks)
         descend(optimizer, loss)
         return f"loss {loss.item():.3f}"
 
-    parts = {"net": critic, "optimizer": optimizer}
+    parts = {"net": critic, "people": people, "optimizer": optimizer}
     loop("critic", plan.critic_steps, step, parts, settings_of(plan), checkpoint)
     return critic.requires_grad_(False).eval()
 
@@ -68,7 +79,7 @@ def train_pairs(sampler: Sampler, plan: Plan, checkpoint: Path) -> PairCritic:
         at = torch.arange(len(batch.faces) // 2 * 2, device=sampler.device)
         order = torch.where(at // 2 % 2 == number % 2, at ^ 1, (at + 2) % len(at))
         traits = torch.cat([batch.identity[:, None], batch.labels.long()], 1)
-        logits = critic(batch.faces[at], batch.faces[order])
+        logits = quick(critic)(batch.faces[at], batch.faces[order])
         loss = losses.shared(logits, traits[at], traits[order])
         descend(optimizer, loss)
         return f"loss {loss.item():.3f}"

@@ -42,7 +42,9 @@ def loop(
     Raises:
         InputError: the checkpoint is of other settings, or is none.
     """
-    done = _resume(checkpoint, parts, settings) if checkpoint.exists() else 0
+    done = restore(checkpoint, parts, settings) if checkpoint.exists() else 0
+    if done:
+        note(f"going on after step {done} ({checkpoint})")
     with progress(label, steps) as bar:
         for number in range(done, steps):
             text = step(number)
@@ -64,22 +66,33 @@ def _save(
     write_atomic(path, buffer.getvalue(), mode=0o600)
 
 
-def _resume(path: Path, parts: Mapping[str, Any], settings: Mapping[str, Any]) -> int:
-    fix = f"delete {path} to start anew"
+def restore(path: Path, parts: Mapping[str, Any], settings: Mapping[str, Any] | None = None) -> int:
+    """Fill parts from a checkpoint, and return how many steps it had done.
+
+    Args:
+        path: of the checkpoint.
+        parts: what is filled; the checkpoint may hold more.
+        settings: that it has to be of; None takes any.
+
+    Raises:
+        InputError: it is of other settings, or is none.
+    """
     try:
         state = torch.load(path, weights_only=True)
-        if state["settings"] != dict(settings):
-            raise InputError(f"{path} was trained with other settings", hint=fix)
+        if settings is not None and state["settings"] != dict(settings):
+            raise InputError(
+                f"{path} was trained with other settings", hint=f"delete {path} to start anew"
+            )
         for name, part in parts.items():
             part.load_state_dict(state[name])
-        done = int(state["done"])
+        return int(state["done"])
     except InputError:
         raise
     except Exception as error:  # unpickling raises anything
-        raise InputError(f"{path} is not a checkpoint of this training", hint=fix) from error
-    if done:
-        note(f"going on after step {done} ({path})")
-    return done
+        raise InputError(
+            f"{path} is not a checkpoint of this training",
+            hint=f"delete {path} to start anew" if settings else "give another operator.ckpt",
+        ) from error
 
 
 def set_rate(optimizer: torch.optim.Optimizer, most: float, done: float) -> None:

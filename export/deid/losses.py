@@ -12,10 +12,13 @@ from torch import Tensor
 from torch.nn import functional
 
 from sealshot.export.deid.labels import UNKNOWN
-from sealshot.export.nets.deid import Critic, Patches
+from sealshot.export.deid.precision import quick
+from sealshot.export.nets.deid_judges import Critic, Patches
 from sealshot.runtime.public.placing import SIDE_PX
 
 CELL_PX = SIDE_PX // 4
+MARGIN, LENGTH = 0.2, 24.0
+"""Of :func:`person_of_all`."""
 
 
 def identity(critic: Critic, embedding: Tensor, person: Tensor) -> Tensor:
@@ -36,6 +39,18 @@ def identity(critic: Critic, embedding: Tensor, person: Tensor) -> Tensor:
     hard = torch.softmax(2 * torch.where(impostor, logits, -torch.inf).flatten().detach(), 0)
     hardest = (hard * each.flatten()).sum()
     return _mean(each, genuine) + (_mean(each, impostor) + hardest) / 2
+
+
+def person_of_all(cosine: Tensor, person: Tensor) -> Tensor:
+    """Mean cross-entropy of who it is of all people that are trained on (CosFace, Wang 2018).
+
+    Args:
+        cosine: ``[n, people]``, to what stands for each of them.
+        person: ``[n]``; -1 where nobody knows.
+    """
+    known = person >= 0
+    own = functional.one_hot(person[known], cosine.shape[1])
+    return functional.cross_entropy(LENGTH * (cosine[known] - MARGIN * own), person[known])
 
 
 def attributes(logits: Tensor, labels: Tensor) -> Tensor:
@@ -69,6 +84,11 @@ def other(critic: Critic, seen: Tensor, made: Tensor) -> Tensor:
     return functional.softplus(critic.same(seen, made)).mean()
 
 
+def placed(points: Tensor, landmarks: Tensor) -> Tensor:
+    """How far landmarks, ``[n, 5, 2]``, lie from where they are to be, in pixels."""
+    return functional.l1_loss(points, landmarks)
+
+
 def same(critic: Critic, seen: Tensor, made: Tensor) -> Tensor:
     """``-log D_a``: that a critic takes two faces for one person."""
     return functional.softplus(-critic.same(seen, made)).mean()
@@ -94,7 +114,7 @@ def fake(logits: Tensor) -> Tensor:
 def r1(patches: Patches, crops: Tensor, landmarks: Tensor) -> Tensor:
     """Squared gradient of what D_f says of real pictures."""
     crops = crops.detach().requires_grad_()
-    logits = patches(crops, landmarks).sum()
+    logits = patches(crops, landmarks).mean((1, 2, 3)).sum()
     (gradient,) = torch.autograd.grad(logits, crops, create_graph=True)
     return gradient.square().sum((1, 2, 3)).mean()
 
@@ -110,9 +130,10 @@ def gradient_penalty(patches: Patches, crops: Tensor, made: Tensor, landmarks: T
 
 def perceived(critic: Critic, made: Tensor, crops: Tensor) -> Tensor:
     """How far what a critic sees in two pictures lies apart (Johnson 2016)."""
+    features = quick(critic.features)
     with torch.no_grad():
-        wanted = critic.features(crops)
-    pairs = zip(critic.features(made), wanted, strict=True)
+        wanted = features(crops)
+    pairs = zip(features(made), wanted, strict=True)
     return torch.stack([functional.l1_loss(left, right) for left, right in pairs]).mean()
 
 

@@ -15,29 +15,31 @@ from sealshot.export.deid import losses
 from sealshot.export.deid.batches import Batch, Sampler
 from sealshot.export.deid.codec import COARSEST, coded
 from sealshot.export.deid.labels import UNKNOWN
-from sealshot.export.deid.loop import descend, loop, set_rate
+from sealshot.export.deid.loop import descend, loop, restore, set_rate
 from sealshot.export.deid.plan import Plan
+from sealshot.export.deid.precision import quick
 from sealshot.export.nets.deid import (
     CELLS,
+    MEANS,
     NOISE,
-    Critic,
     Drawing,
     Encoder,
-    Patches,
     Release,
     Reversible,
     Undo,
     latent,
 )
+from sealshot.export.nets.deid_judges import Critic, Patches
 from sealshot.runtime.public.placing import SIDE_PX
 from sealshot.runtime.public.square import ALPHA
 
-AVERAGING = 0.997
+AVERAGING = 0.998
 WARM_RATE, RATE, RATE_OF_PATCHES = 1e-3, 4e-4, 4e-4
-R1_EACH, R1_WEIGHT = 7, 5.0
+R1_EACH, R1_WEIGHT = 7, 10.0
 PENALTY_WEIGHT = 10.0
-KEPT = 0.7
-"""Share of the labels of a face that are asked for; the rest is left to chance."""
+TOLD, KEPT = 0.6, 0.7
+"""Share of the faces of which labels are asked for, and of their labels; the rest is left to
+chance, as it is where nobody asks."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,9 +48,10 @@ class _Asked:
 
     batch: Batch
     z: Tensor
-    """``[2, n, 64]``: noise of two tracks."""
+    """``[2, n, 112]``: noise of two tracks."""
     known: Tensor
-    """``[n, attributes]``: 1 and -1, 0 where nobody knows or it is left to chance."""
+    """``[n, attributes]``: 1 and -1, 0 where it is left to chance; what nobody knows is taken from
+    the reader, as it is where faces are drawn."""
     turned: Tensor
     """The same with all labels of some faces turned."""
     generator: torch.Generator
@@ -72,6 +75,8 @@ class Operators:
         attributes = reader.heads.out_features
         torch.manual_seed(plan.seed)
         self.drawing = _drawing(reader, attributes, plan).to(sampler.device)
+        if isinstance(self.drawing, Release):
+            self.drawing.learn(*sampler.cells(CELLS))
         self._patches = Patches().to(sampler.device)
         self._beside = (Undo() if plan.reversible else Encoder()).to(sampler.device)
         self._trained = nn.ModuleList([self.drawing, self._beside])
@@ -84,18 +89,28 @@ class Operators:
             self._patches.parameters(), lr=RATE_OF_PATCHES, betas=(0.0, 0.99)
         )
 
+    def begin(self, checkpoint: Path) -> None:
+        """Begin with the nets of another training.
+
+        Raises:
+            InputError: the file is no checkpoint of such nets.
+        """
+        restore(checkpoint, self._nets())
+
     def train(self, checkpoint: Path, told: Mapping[str, Any]) -> None:
         """Do the steps that are left; ``told`` is kept beside the nets."""
-        parts = {
+        optimizers = {"optimizer": self._optimizer, "of patches": self._of_patches}
+        parts = {**self._nets(), **optimizers}
+        loop("operator", self._plan.steps, self._step, parts, asdict(self._plan), checkpoint, told)
+
+    def _nets(self) -> dict[str, nn.Module]:
+        return {
             "net": self.drawing,
             "beside": self._beside,
             "averaged": self.averaged,
             "averaged beside": self._averaged[1],
             "patches": self._patches,
-            "optimizer": self._optimizer,
-            "of patches": self._of_patches,
         }
-        loop("operator", self._plan.steps, self._step, parts, asdict(self._plan), checkpoint, told)
 
     @property
     def averaged(self) -> Drawing:
@@ -121,7 +136,7 @@ class Operators:
             made, loss = self._of_nobody(asked, number)
         if not warm:
             self._critique(asked.batch, made.detach(), number)
-            real = self._patches(made, asked.batch.landmarks).mean()
+            real = quick(self._patches)(made, asked.batch.landmarks).mean()
             loss = loss - plan.adversarial * real
         descend(self._optimizer, loss)
         with torch.no_grad():
@@ -136,18 +151,21 @@ class Operators:
         batch = self._sampler.singles(number, plan.batch)
         generator = torch.Generator().manual_seed(plan.seed * 1_000_003 + number)
         z = latent(torch.rand(2, plan.batch, NOISE, generator=generator)).to(on)
-        asked = torch.rand(batch.labels.shape, generator=generator).to(on) < KEPT
-        signs = 2.0 * batch.labels.to(z.dtype) - 1
-        known = signs * (batch.labels != UNKNOWN) * asked
+        asked = torch.rand(batch.labels.shape, generator=generator) < KEPT
+        asked &= torch.rand(plan.batch, 1, generator=generator) < TOLD
+        with torch.no_grad():
+            read = torch.sign(quick(self.drawing.reader)(batch.faces)[1])
+        signs = torch.where(batch.labels == UNKNOWN, read, 2.0 * batch.labels - 1)
+        known = signs * asked.to(on)
         turn = torch.rand(plan.batch, 1, generator=generator).to(on) < (1 - KEPT)
         return _Asked(batch, z, known, torch.where(turn, -known, known), generator)
 
     def _like(self, encoder: Encoder, asked: _Asked, number: int) -> tuple[Tensor, Tensor]:
         """Draw each face from its own code: it is to become that face."""
         plan, batch = self._plan, asked.batch
-        mean, log_variance = encoder(batch.faces)
-        z = mean + asked.z[0] * (log_variance / 2).exp()
-        made = self.drawing.draw(batch.faces, batch.landmarks, z, asked.known)
+        mean, log_variance = quick(encoder)(batch.faces)
+        code = mean + asked.z[0, :, MEANS:] * (log_variance / 2).exp()
+        made = quick(self.drawing.draw)(batch.faces, batch.landmarks, code, asked.known)
         critic = self._critics[number // 2 % len(self._critics)]
         loss = plan.likeness * nn.functional.l1_loss(made, batch.faces)
         loss = loss + plan.perceived * losses.perceived(critic, made, batch.faces)
@@ -158,45 +176,50 @@ class Operators:
         plan, batch, half = self._plan, asked.batch, number // 2
         within = half % 2 == 0
         critic = self._critics[half // 2 % len(self._critics)]
-        faces, landmarks = batch.faces, batch.landmarks
-        given = self.drawing.given(faces, asked.z[0])
-        made = self.drawing.draw(given, landmarks, asked.z[0], asked.turned)
+        made, given = self._drawn(batch.faces, batch.landmarks, asked.z[0], asked.turned)
+        some = slice(0, -(-plan.batch // 2))  # each step asks of half of them how they go on
+        faces, landmarks, z = batch.faces[some], batch.landmarks[some], asked.z[1, some]
         if within:  # the same photo a little later: moved
-            faces, landmarks = faces.roll((1, 2), (2, 3)), landmarks + landmarks.new_tensor([2, 1])
-        z = asked.z[0] if within else asked.z[1]
-        later = self.drawing.given(faces, z)
-        again = self.drawing.draw(later, landmarks, z, asked.turned)
+            faces, z = faces.roll((1, 2), (2, 3)), asked.z[0, some]
+            landmarks = landmarks + landmarks.new_tensor([2, 1])
+        again, _ = self._drawn(faces, landmarks, z, asked.turned[some])
         with torch.no_grad():
-            plain = critic(batch.faces)[0]
-        seen, logits = critic(made)
-        seen_later = critic(again)[0]
+            plain = quick(critic)(batch.faces)[0]
+        seen, logits, points = quick(critic)(torch.cat([made, again]))
+        seen, seen_later = seen.split([len(made), len(again)])
         wanted = torch.where(asked.turned == 0, UNKNOWN, (asked.turned > 0).int())
         loss = plan.anonymity * losses.other(critic, plain, seen)
-        loss = loss + plan.attributes * losses.attributes(logits, wanted)
+        loss = loss + plan.attributes * losses.attributes(logits[: len(made)], wanted)
+        loss = loss + plan.points * losses.placed(points[: len(made)], batch.landmarks)
         loss = loss + plan.colours * losses.colours(made, given)
-        if within:
-            loss = loss + plan.track * losses.same(critic, seen, seen_later)
-        else:
-            loss = loss + plan.diversity * losses.other(critic, seen, seen_later)
+        how, weight = (losses.same, plan.track) if within else (losses.other, plan.diversity)
+        loss = loss + weight * how(critic, seen[some], seen_later)
         if isinstance(self._beside, Undo):
             step = COARSEST * torch.rand(plan.batch, generator=asked.generator)
             step[::4] = 0  # as many again without loss
-            seen = coded(shown(made, batch.faces), step.to(made.device))
-            undone = self._beside.undo(seen)
+            carried = coded(shown(made, batch.faces), step.to(made.device))
+            undone = quick(self._beside.undo)(carried)
             loss = loss + plan.reconstruction * nn.functional.l1_loss(undone, batch.faces)
         return made, loss
 
+    def _drawn(
+        self, faces: Tensor, landmarks: Tensor, z: Tensor, wanted: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Draw faces from noise; return them, and what they were drawn from."""
+        given = self.drawing.given(faces, landmarks, z)
+        return quick(self.drawing.draw)(given, landmarks, z[:, MEANS:], wanted), given
+
     def _critique(self, batch: Batch, made: Tensor, number: int) -> None:
         """Let D_f learn from one batch."""
-        patches, faces, landmarks = self._patches, batch.faces, batch.landmarks
+        patches, faces, landmarks = quick(self._patches), batch.faces, batch.landmarks
         if self._plan.wasserstein:
             loss = patches(made, landmarks).mean() - patches(faces, landmarks).mean()
-            penalty = losses.gradient_penalty(patches, faces, made, landmarks)
+            penalty = losses.gradient_penalty(self._patches, faces, made, landmarks)
             loss = loss + PENALTY_WEIGHT * penalty
         else:
             loss = losses.real(patches(faces, landmarks)) + losses.fake(patches(made, landmarks))
             if number % R1_EACH == 0:
-                loss = loss + R1_WEIGHT * R1_EACH / 2 * losses.r1(patches, faces, landmarks)
+                loss = loss + R1_WEIGHT * R1_EACH / 2 * losses.r1(self._patches, faces, landmarks)
         descend(self._of_patches, loss)
 
 

@@ -27,11 +27,13 @@ class Plan:
     anonymity: float = 1.0
     attributes: float = 1.0
     """That labels are as they are asked for."""
+    points: float = 0.3
+    """That a critic sees the landmarks where they are to be, in pixels."""
     track: float = 1.0
     """That a person is one and the same within a track."""
     diversity: float = 1.0
     """That two tracks are two people."""
-    colours: float = 10.0
+    colours: float = 5.0
     adversarial: float = 1.0
     wasserstein: bool = False
     """Whether D_f is the paper's, with a gradient penalty, in place of hinge and R1."""

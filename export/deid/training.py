@@ -13,7 +13,8 @@ from sealshot.export.deid.faces import DeidFaces
 from sealshot.export.deid.labels import ATTRIBUTES
 from sealshot.export.deid.operators import Operators
 from sealshot.export.deid.plan import Plan
-from sealshot.export.nets.deid import READER_WIDTH, Critic, Drawing, Undo
+from sealshot.export.nets.deid import Drawing, Undo
+from sealshot.export.nets.deid_judges import CRITIC_WIDTH, READER_WIDTH, Critic
 from sealshot.runtime.cli.terminal import note
 from sealshot.runtime.errors import InputError
 
@@ -32,7 +33,12 @@ class Trained:
 
 
 def train(
-    faces: DeidFaces, plan: Plan, folder: Path, device: str = "cpu", training_set: str = ""
+    faces: DeidFaces,
+    plan: Plan,
+    folder: Path,
+    device: str = "cpu",
+    training_set: str = "",
+    start: Path | None = None,
 ) -> Trained:
     """Train all; stopped and called again it goes on at the last checkpoint in the folder.
 
@@ -42,6 +48,7 @@ def train(
         folder: for the checkpoints.
         device: of PyTorch.
         training_set: what the faces are called, for people.
+        start: the checkpoint of another training, whose nets it begins with.
 
     Raises:
         InputError: nobody has two photos, or a checkpoint is of another plan.
@@ -57,6 +64,8 @@ def train(
     if together < plan.gate:
         note(f"that is below {plan.gate}: what deceives these critics may not deceive a matcher")
     operators = Operators(reader, critics, sampler, plan)
+    if start:
+        operators.begin(start)
     told = {"training_set": training_set, "critics_auc": scores}
     operators.train(folder / "operator.ckpt", told)
     return Trained(operators.averaged, operators.undo, training_set, scores)
@@ -77,8 +86,8 @@ def _critics(sampler: Sampler, plan: Plan, folder: Path) -> list[Critic]:
     trained: list[Critic] = []
     for name, colour, width in (
         ("reader", True, READER_WIDTH),
-        ("critic-0", True, 24),
-        ("critic-1", False, 24),
+        ("critic-0", True, CRITIC_WIDTH),
+        ("critic-1", False, CRITIC_WIDTH),
     ):
         torch.manual_seed(plan.seed + len(trained))
         critic = Critic(len(ATTRIBUTES), colour=colour, width=width).to(sampler.device)

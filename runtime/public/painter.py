@@ -28,7 +28,7 @@ from sealshot.runtime.public.square import squares
 from sealshot.runtime.types import Face, Floats
 
 DRAWN_OVER: Style = "blur"
-NOISE = 64
+NOISE = 112
 SURE_SCORE = 0.9
 """Least confidence in a face for one to be drawn."""
 
@@ -98,9 +98,9 @@ class Painter:
         self._key = secrets.token_bytes(32)
 
     def noise(self, track: int) -> Floats:
-        """Return the noise of a track, ``float32 [64]`` of 0 to 1: a keyed PRF of its number."""
-        digest = hashlib.blake2b(track.to_bytes(8, "big"), key=self._key, digest_size=NOISE)
-        return np.asarray(np.frombuffer(digest.digest(), np.uint8) / 255, np.float32)
+        """Return the noise of a track, ``float32 [112]`` of 0 to 1: a keyed PRF of its number."""
+        told = hashlib.shake_256(self._key + track.to_bytes(8, "big")).digest(NOISE)
+        return np.asarray(np.frombuffer(told, np.uint8) / 255, np.float32)
 
     def paint(
         self, planes: Sequence[Plane], covered: Sequence[Plane], faces: Sequence[tuple[int, Face]]

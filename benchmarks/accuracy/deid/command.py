@@ -67,7 +67,8 @@ bring back: the paper's U_d, and one that an outsider trains with what draws and
 
   --recognizer FILE   the matcher, as for `sealshot erc`; it must have had no part in the training
   --drawn FILE.onnx   measure style face too: faces drawn by this net over the blur
-  --probe OTHERS      judge labels, too, by what the matcher sees of these labelled people
+  --probe OTHERS      judge labels, too, by what the matcher sees of these labelled people; may be
+                      repeated
   --labels FILE       what is known of FACES and OTHERS, as for `sealshot train deid`; may be
                       repeated
   --undo FILE.onnx    a net that undoes what --drawn draws
@@ -90,7 +91,7 @@ def main(argv: list[str]) -> int:
     add("faces", type=Path)
     add("--recognizer", type=Path, required=True)
     add("--drawn", type=Path)
-    add("--probe", type=Path)
+    add("--probe", type=Path, action="append", default=[])
     add("--labels", type=Path, action="append", default=[])
     add("--undo", type=Path)
     add("--attack", type=Path)

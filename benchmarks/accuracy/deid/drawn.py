@@ -39,7 +39,7 @@ from sealshot.runtime.types import Face, Floats
 FRAMES = 6
 STEP_PX, STEP_DEG, STEP_SCALE = 1.5, 2.0, 0.02
 """Standard deviations of how a face moves, turns and grows from one frame to the next."""
-RIDGE = 0.1
+RIDGES = 10.0 ** np.arange(-6, 1)
 FEWEST = 5
 """Faces with a label and without it, of either set, for it to be judged."""
 
@@ -106,17 +106,24 @@ class Seen:
         return distances(self.frames[0].embedding, self.again.embedding)
 
 
-def probe_of(folder: Path, labels: Sequence[Path], matcher: Matcher, cache: Cache) -> Probe:
+def probe_of(
+    folders: Sequence[Path], labels: Sequence[Path], matcher: Matcher, cache: Cache
+) -> Probe:
     """Show labelled faces to a matcher.
 
     Args:
-        folder: of folders of pictures; who they show does not matter.
+        folders: of folders of pictures; who they show does not matter.
         labels: files that say what is known of these and of the faces that are judged.
         matcher: the one that judges.
         cache: where the result is kept.
     """
-    faces, rows = find_faces(read_folder(folder), "mtcnn", cache), read_labels(labels)
-    return Probe(embed_faces(faces, matcher, cache), known_of(faces, rows), rows)
+    sets, rows = [read_folder(folder) for folder in folders], read_labels(labels)
+    parts = [find_faces(pictures, "mtcnn", cache) for pictures in sets]
+    return Probe(
+        np.concatenate([embed_faces(faces, matcher, cache) for faces in parts]),
+        np.concatenate([known_of(faces, rows) for faces in parts]),
+        rows,
+    )
 
 
 def watch(judge: Judge, model: Path) -> Seen:
@@ -219,7 +226,8 @@ def known_of(faces: Faces, rows: Mapping[str, Mapping[str, str]]) -> NDArray[np.
 
 
 def fit(embedding: Floats, label: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return the line ``[d + 1]`` whose sign says a label: a ridge regression, classes balanced.
+    """Return the line ``[d + 1]`` whose sign says a label: a ridge regression, classes balanced, of
+    the strength by which each face is told best from all others.
 
     Args:
         embedding: ``[n, d]``.
@@ -227,9 +235,18 @@ def fit(embedding: Floats, label: NDArray[np.int64]) -> NDArray[np.float64]:
     """
     known = label >= 0
     x, y = np.c_[embedding[known], np.ones(known.sum())], 2.0 * label[known] - 1
-    weighted = x * np.where(y > 0, 1 / (y > 0).sum(), 1 / (y < 0).sum())[:, None]
-    ridge = RIDGE / x.shape[1] * np.eye(x.shape[1])
-    return np.asarray(np.linalg.solve(weighted.T @ x + ridge, weighted.T @ y), np.float64)
+    root = np.sqrt(np.where(y > 0, 1 / (y > 0).sum(), 1 / (y < 0).sum()))
+    left, sizes, right = np.linalg.svd(root[:, None] * x, full_matrices=False)
+    best, line = -1.0, np.zeros(x.shape[1])
+    for ridge in RIDGES:
+        share = sizes**2 / (sizes**2 + ridge)
+        own = (left**2 * share).sum(1)
+        said = left @ (share * (left.T @ (root * y)))
+        alone = said - own * root * y > 0  # what the others say of each, but for its length
+        good = (alone == (y > 0)) @ root**2 / 2
+        if good > best:
+            best, line = good, right.T @ (sizes / (sizes**2 + ridge) * (left.T @ (root * y)))
+    return np.asarray(line, np.float64)
 
 
 def hits(line: NDArray[np.float64], embedding: Floats, label: NDArray[np.int64]) -> float:

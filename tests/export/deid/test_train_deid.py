@@ -19,17 +19,17 @@ from sealshot.export.deid.export import export_drawing, load_trained  # noqa: E4
 from sealshot.export.deid.faces import DeidFaces  # noqa: E402
 from sealshot.export.deid.labels import ATTRIBUTES, UNKNOWN, labels_of  # noqa: E402
 from sealshot.export.deid.plan import Plan  # noqa: E402
+from sealshot.export.deid.precision import quick  # noqa: E402
 from sealshot.export.deid.training import Trained, papers_critic, train  # noqa: E402
 from sealshot.export.nets.deid import (  # noqa: E402
-    MOVED,
-    Critic,
+    MEANS,
+    NOISE,
     Drawing,
-    PairCritic,
     Release,
     Reversible,
     latent,
-    spots,
 )
+from sealshot.export.nets.deid_judges import Critic, PairCritic, spots  # noqa: E402
 from sealshot.export.nets.onnx_export import count_macs  # noqa: E402
 from sealshot.runtime.errors import InputError  # noqa: E402
 from sealshot.runtime.public.painter import Painter  # noqa: E402
@@ -94,7 +94,7 @@ def test_the_release_sees_only_means_of_cells_and_what_is_asked_for() -> None:
     net = Release(A)
     crops = torch.randint(0, 256, (1, 3, 64, 64), dtype=torch.uint8)
     shuffled = crops.reshape(1, 3, 4, 16, 4, 16).flip((3, 5)).reshape(1, 3, 64, 64)
-    points, noise = torch.tensor(WANTED, dtype=torch.float32)[None], torch.rand(1, 64)
+    points, noise = torch.tensor(WANTED, dtype=torch.float32)[None], torch.rand(1, NOISE)
     nothing, signs = torch.zeros(1, A), torch.sign(net.reader(crops / 255)[1])
 
     def drawn(crops: torch.Tensor, control: torch.Tensor) -> torch.Tensor:
@@ -106,22 +106,57 @@ def test_the_release_sees_only_means_of_cells_and_what_is_asked_for() -> None:
     assert not torch.equal(drawn(crops, asked), drawn(crops, nothing))
     assert not torch.equal(drawn(crops, asked), drawn(crops, -asked))
     z = latent(noise)
-    given = net.draw(net.given(crops / 255, z), points, z, signs)
+    given = net.draw(net.given(crops / 255, points, z), points, z[:, MEANS:], signs)
     assert (drawn(crops, asked) - given * 255).abs().max() <= 1  # a label passes as its sign alone
-    other = net(crops, points, torch.rand(1, 64), nothing).int()
+    other = net(crops, points, torch.rand(1, NOISE), nothing).int()
     assert not torch.equal(other, drawn(crops, nothing))
 
 
-def test_two_tracks_of_one_face_are_drawn_from_other_means_of_cells() -> None:
+def test_two_tracks_of_one_face_are_drawn_from_other_means_spread_as_those_of_faces() -> None:
     torch.manual_seed(0)
-    net, grey = Release(A), torch.full((1, 3, 64, 64), 0.5)
-    z = latent(torch.rand(200, 64))
-    given = net.given(grey.expand(200, -1, -1, -1), z)
-    assert torch.equal(given, net.given(grey.expand(200, -1, -1, -1), z))  # the same within a track
-    cells = given[:, :, 8::16, 8::16]
-    assert given.unique().numel() == cells.unique().numel()  # nothing finer than a cell
-    assert (cells.std(0).mean((1, 2)) - torch.tensor(MOVED)).abs().max() < 0.02
-    assert torch.equal(Reversible(A).given(grey, z[:1]), grey)  # it is to be undone
+    n, net = 4000, Release(A)
+    turned = torch.randn(n, 1, 1)
+    points = torch.tensor(WANTED, dtype=torch.float32) + turned
+    bright = 0.05 * torch.randn(n, 1, 1, 1) + 0.02 * turned[..., None]
+    cells = 0.5 + bright + 0.03 * torch.randn(n, 3, 4, 4)
+    net.learn(cells, points)
+    faces = cells.repeat_interleave(16, 2).repeat_interleave(16, 3)
+    z = latent(torch.rand(n, NOISE))
+    given = net.given(faces, points, z)
+    assert torch.equal(given, net.given(faces, points, z))  # the same within a track
+    made = given[:, :, 8::16, 8::16]
+    assert torch.equal(made.repeat_interleave(16, 2).repeat_interleave(16, 3), given)
+
+    def spread(cells: torch.Tensor) -> torch.Tensor:
+        return torch.cov(torch.cat([cells.flatten(1), points.flatten(1)[:, :1]], 1).T)
+
+    assert (spread(made) - spread(cells)).norm() < 0.1 * spread(cells).norm()
+    by_turn = torch.cov(torch.cat([cells.flatten(1), turned[:, 0]], 1).T)[-1, :-1]
+    usual = cells.mean(0) + by_turn.reshape(3, 4, 4) * turned[..., None]
+    of_cells, of_made = (cells - usual).flatten(1), (made - usual).flatten(1)
+    kept = (of_cells * of_made).sum(0) / of_cells.square().sum(0)
+    assert kept.max() < 0.9  # the rest is the noise's
+    other = net.given(faces, points, latent(torch.rand(n, NOISE)))
+    assert (other - given).abs().mean() > 0.02
+    reversible = Reversible(A)
+    assert torch.equal(reversible.given(faces, points, z), faces)  # it is to be undone
+
+
+def test_nets_compute_in_bfloat16_where_that_is_faster_and_give_float32(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    torch.manual_seed(0)
+    net, x = Critic(A, colour=True), torch.rand(2, 3, 64, 64)
+    seen = []
+    net.body[0].register_forward_hook(lambda *given: seen.append(given[2].dtype))
+    for is_quick in (False, True):
+        monkeypatch.setattr("sealshot.export.deid.precision.is_quick", lambda kind, q=is_quick: q)
+        embedding, *others = quick(net)(x)
+        assert {part.dtype for part in (embedding, *others)} == {torch.float32}
+        assert (embedding.norm(dim=1) - 1).abs().max() < 1e-5
+        assert all(part.dtype == torch.float32 for part in quick(net.features)(x))
+    assert set(seen[:2]) == {torch.float32}
+    assert set(seen[2:]) == {torch.bfloat16}
 
 
 @pytest.mark.parametrize("kind", [Release, Reversible])
@@ -132,7 +167,7 @@ def test_the_file_draws_what_the_net_draws(tmp_path: Path, kind: type[Drawing]) 
     assert manifest.macs_per_face < 35e6
     crops = torch.randint(0, 256, (3, 3, 64, 64), dtype=torch.uint8)
     landmarks = torch.tensor(WANTED, dtype=torch.float32).repeat(3, 1, 1)
-    noise, control = torch.rand(3, 64), torch.ones(3, A)
+    noise, control = torch.rand(3, NOISE), torch.ones(3, A)
     wanted = net(crops, landmarks, noise, control).numpy().astype(int)
     inputs = {"crops": crops, "landmarks": landmarks, "noise": noise, "control": control}
     drawn = Painter(path)._net.run({name: value.numpy() for name, value in inputs.items()})
@@ -226,6 +261,27 @@ def test_a_codec_leaves_less_of_a_face_the_coarser_it_is() -> None:
     assert torch.equal(faces.grad, torch.ones_like(faces))
     flat = torch.full((1, 3, 64, 64), 128 / 255)  # a mean is a whole number of such steps
     assert torch.allclose(coded(flat, torch.tensor([16 / 255])), flat, atol=1e-6)
+
+
+def test_a_training_begins_with_the_nets_of_another(faces: DeidFaces, tmp_path: Path) -> None:
+    plan = replace(PLAN, reversible=True)
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+    first = train(faces, plan, tmp_path / "first")
+    start = tmp_path / "first" / "operator.ckpt"
+    with pytest.MonkeyPatch.context() as patch:
+        for rate in ("RATE", "RATE_OF_PATCHES"):
+            patch.setattr(f"sealshot.export.deid.operators.{rate}", 0.0)
+        changed = replace(plan, colours=50.0, seed=1)
+        second = train(faces, changed, tmp_path / "second", start=start)
+    pairs = zip(first.drawing.parameters(), second.drawing.parameters(), strict=True)
+    begun = torch.load(start, weights_only=True)
+    now = torch.load(tmp_path / "second" / "operator.ckpt", weights_only=True)
+    assert all(torch.equal(begun["net"][name], now["net"][name]) for name in begun["net"])
+    assert now["done"] == plan.steps
+    assert any(not torch.equal(left, right) for left, right in pairs)  # the average went on
+    with pytest.raises(InputError, match="not a checkpoint of this training"):
+        train(faces, plan, tmp_path / "second", start=tmp_path / "second" / "reader.ckpt")
 
 
 def test_wrong_words_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
-from sealshot.runtime.public.painter import DrawingManifest
+from sealshot.runtime.public.painter import NOISE, DrawingManifest
 from sealshot.runtime.public.undo import UndoManifest
 
 ATTRIBUTES = ("Male", "Young")
 DRAWING = {
     "crops": (np.uint8, (3, 64, 64)),
     "landmarks": (np.float32, (5, 2)),
-    "noise": (np.float32, (64,)),
+    "noise": (np.float32, (NOISE,)),
     "control": (np.float32, (len(ATTRIBUTES),)),
 }
 UNDOING = {"drawn": (np.uint8, (3, 64, 64))}
