@@ -56,7 +56,12 @@ def around(box: NDArray[np.floating], grown_px: NDArray[np.floating] | float = 0
     return Region((float(low[0]), float(low[1]), float(high[0]), float(high[1])), float(size.min()))
 
 
-def cover(planes: Sequence[Plane], regions: Iterable[Region], style: Style) -> tuple[Plane, ...]:
+def cover(
+    planes: Sequence[Plane],
+    regions: Iterable[Region],
+    style: Style,
+    into: Sequence[Plane] | None = None,
+) -> tuple[Plane, ...]:
     """Return planes whose regions are covered; those that are given stay as they are.
 
     Args:
@@ -65,8 +70,11 @@ def cover(planes: Sequence[Plane], regions: Iterable[Region], style: Style) -> t
         regions: in any order; they may overlap.
         style: ``mosaic`` shows the mean of each cell; ``blur`` the same means with soft edges, so
             that it tells nothing more; ``solid`` is one grey and tells nothing.
+        into: planes of the same form in which they are to be; None makes new ones.
     """
-    covered = tuple(plane.copy() for plane in planes)
+    covered = tuple(map(np.empty_like, planes) if into is None else into)
+    for plane, shown in zip(planes, covered, strict=True):
+        shown[:] = plane
     height, width = covered[0].shape
     # the coarsest cells come last, so that they decide where regions overlap
     for region in sorted(regions, key=lambda region: region.face_px):

@@ -8,6 +8,7 @@ from fractions import Fraction
 
 import av
 import numpy as np
+from av.video.plane import VideoPlane
 
 from sealshot.runtime.public.cover import Plane
 
@@ -58,20 +59,45 @@ class Picture:
     """Seconds since the first picture."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Blank:
+    """A frame that is to be filled."""
+
+    frame: av.VideoFrame
+    planes: tuple[Plane, ...]
+    """Its own memory."""
+
+    @staticmethod
+    def of(width: int, height: int, format: str) -> Blank:
+        """Return a frame with anything in it, of one of the :data:`PLANAR` formats."""
+        frame = av.VideoFrame(width, height, format)
+        return Blank(frame, tuple(_rows(plane, format) for plane in frame.planes))
+
+    def filled(self, planes: Sequence[Plane]) -> av.VideoFrame:
+        """Return the frame with planes, of which its own are there already."""
+        for plane, own in zip(planes, self.planes, strict=True):
+            if plane is not own:
+                own[:] = plane
+        return self.frame
+
+
 def planes_of(frame: av.VideoFrame) -> tuple[Plane, ...]:
-    """Copy the planes out of a frame of one of the :data:`PLANAR` formats, full range or not."""
-    dtype = np.uint16 if frame.format.name.endswith(TEN_BITS) else np.uint8
-    return tuple(
-        np.frombuffer(memoryview(plane), dtype).reshape(plane.height, -1)[:, : plane.width].copy()
-        for plane in frame.planes
-    )
+    """Return the planes of a frame of one of the :data:`PLANAR` formats, full range or not.
+
+    They are its own memory, which a decoder may look at again, and cannot be written to.
+    """
+    planes = tuple(_rows(plane, frame.format.name) for plane in frame.planes)
+    for plane in planes:
+        plane.flags.writeable = False
+    return planes
 
 
 def frame_of(planes: Sequence[Plane], format: str) -> av.VideoFrame:
     """Return a frame with a copy of planes."""
     height, width = planes[0].shape
-    frame = av.VideoFrame(width, height, format)
-    for plane, target in zip(planes, frame.planes, strict=True):
-        rows = np.frombuffer(memoryview(target), plane.dtype).reshape(target.height, -1)
-        rows[:, : plane.shape[1]] = plane
-    return frame
+    return Blank.of(width, height, format).filled(planes)
+
+
+def _rows(plane: VideoPlane, format: str) -> Plane:
+    dtype = np.uint16 if format.endswith(TEN_BITS) else np.uint8
+    return np.frombuffer(memoryview(plane), dtype).reshape(plane.height, -1)[:, : plane.width]

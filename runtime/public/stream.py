@@ -180,13 +180,15 @@ class PublicStream:
         if self._originals:
             parts = self._originals.take(self.pictures, picture.time_s, planes, regions)
         message = message_of(self.id, self.pictures, regions, parts)
-        shown: Sequence[Plane] = cover(planes, regions, self._hiding.style)
+        blank = self._writer.blank()
+        into = None if self._hiding.message == "strip" else blank.planes
+        shown: Sequence[Plane] = cover(planes, regions, self._hiding.style, into)
         if self._hiding.painter:
             self._hiding.painter.paint(planes, shown, people)
         shown = self._carry(shown, message)
         if self._zero_ticks is None:
             self._zero_ticks = picture.ticks
-        self._writer.write(shown, picture.ticks - self._zero_ticks, to_bytes(message))
+        self._writer.write(shown, picture.ticks - self._zero_ticks, to_bytes(message), blank)
         self.pictures += 1
         self.covered += len(regions)
         self._is_broken = False

@@ -19,7 +19,7 @@ from sealshot.runtime.public.containers import CONTAINERS, Codec
 from sealshot.runtime.public.cover import Plane
 from sealshot.runtime.public.message import nal_unit
 from sealshot.runtime.public.output_file import OutputFile
-from sealshot.runtime.public.picture import TEN_BITS, Form, frame_of
+from sealshot.runtime.public.picture import TEN_BITS, Blank, Form
 
 T = TypeVar("T")
 LOOKS_NOT_AHEAD = "rc-lookahead=0:sync-lookahead=0:bframes=0"
@@ -137,11 +137,23 @@ class VideoWriter:
             for plane in planes
         ]
 
-    def write(self, planes: Sequence[Plane], ticks: int, message: bytes = b"") -> None:
+    def blank(self) -> Blank:
+        """Return what is to be filled and given to :meth:`write`: a picture, the rows below too."""
+        context = self._stream.codec_context
+        return Blank.of(context.width, context.height, self._format)
+
+    def write(
+        self,
+        planes: Sequence[Plane],
+        ticks: int,
+        message: bytes = b"",
+        blank: Blank | None = None,
+    ) -> None:
         """Encode one picture; ``ticks`` grow from one to the next.
 
         Args:
             planes: of the picture, as :meth:`fit` gives them, and the rows below it.
+            blank: which of :meth:`blank` they are in, where they are in one.
             ticks: its time.
             message: user data that goes with it where the codec has a place for that.
 
@@ -149,7 +161,7 @@ class VideoWriter:
             SealshotError: the disk is full.
         """
         context = self._stream.codec_context
-        frame = frame_of(planes, self._format)
+        frame = (blank or self.blank()).filled(planes)
         if context.pix_fmt != self._format:
             frame = frame.reformat(format=context.pix_fmt)
         frame.pts, frame.time_base = ticks, self._time_base_s
