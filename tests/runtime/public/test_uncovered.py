@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from sealshot.runtime.public.hiding import MIN_FACE_PX, Hiding, open_detectors
+from sealshot.runtime.public.picture import Blank
 from sealshot.runtime.public.recording import Recording
 from sealshot.runtime.public.sink import SEARCH_S
 from sealshot.runtime.public.stream import PublicStream
@@ -35,9 +36,14 @@ class Kept:
 
     def __init__(self) -> None:
         self.lumas: list[np.ndarray] = []
+        self._size = 0, 0
 
     def fit(self, planes: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
+        self._size = planes[0].shape[1], planes[0].shape[0]
         return planes
+
+    def blank(self) -> Blank:
+        return Blank.of(*self._size, "yuv420p")
 
     def write(self, planes: Sequence[np.ndarray], *_: Any) -> None:
         self.lumas.append(planes[0])
