@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sealshot.benchmarks.accuracy.erc.evaluate import FEW
+from sealshot.benchmarks.accuracy.erc.labels import QUESTIONS, wanted_of
 from sealshot.benchmarks.report.cells import markdown_table, millions, read_result
 
 SCORE_NAMES = {
@@ -195,6 +196,23 @@ def eyes(results: Path) -> str:
 
     return markdown_table(
         ("score", "tracks in which the chosen frame has open eyes", "open above closed"),
+        (row(score["score"]) for score in found["scores"]),
+    )
+
+
+def by_hand(results: Path) -> str:
+    """In how many tracks a score chose a frame that has what a viewer wants, by hand."""
+    found = read_result(results, "erc-frames")
+    tracks = found["labels"]
+    could = {what: sum(t["possible"][what] for t in tracks) for what in tracks[0]["possible"]}
+
+    def row(name: str) -> tuple[str, ...]:
+        good = [wanted_of(track["answers"][name]) for track in tracks]
+        return _score_name(name), *(str(sum(what in had for had in good)) for what in could)
+
+    words = {question: f"{question}: {answers[0]}" for question, answers in QUESTIONS.items()}
+    return markdown_table(
+        ("score", *(f"{words.get(what, what)}, of {tracks}" for what, tracks in could.items())),
         (row(score["score"]) for score in found["scores"]),
     )
 

@@ -237,6 +237,7 @@ TABLES: dict[str, Callable[[Path], str]] = {
     "shots": accuracy.shots,
     "walks": accuracy.walks,
     "eyes": accuracy.eyes,
+    "by-hand": accuracy.by_hand,
     "attributes": accuracy.attributes,
     "degrade": accuracy.degrade,
     "degrade-celeba": accuracy.degrade_celeba,

@@ -31,6 +31,12 @@ class Shots:
     """``[scores, shots]``."""
     frame: NDArray[np.int64]
     """``[shots]``: the frame of the clip, or the place among the pictures of the data set."""
+    box: Floats | None = None
+    """``[shots, 4]``: of the face, pixels; None where nobody asks."""
+
+    def chosen(self) -> NDArray[np.int64]:
+        """Return the shot that each score chooses, ``[scores]``: its place among the shots."""
+        return np.argmax(np.where(np.isnan(self.quality), -np.inf, self.quality), axis=1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,7 +132,7 @@ def _apart(left: Floats, right: Floats, distance: str) -> Doubles:
 
 def _chosen(shots: Shots, away: Doubles, missed: Doubles) -> Chosen:
     """Say what each score chose, of shots that are so far from other pictures: ``[shots]``."""
-    best = np.argmax(np.where(np.isnan(shots.quality), -np.inf, shots.quality), axis=1)
+    best = shots.chosen()
     return Chosen(
         source=shots.source,
         person=shots.person,

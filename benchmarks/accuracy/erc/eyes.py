@@ -70,7 +70,7 @@ def judge_eyes(shots: Shots, labels: Sequence[tuple[int, int, str]]) -> Eyes | N
         source=shots.source,
         opened=opened.shape[1],
         closed=closed.shape[1],
-        chosen=tuple(map(str, eyes[quality.argmax(axis=1)])),
+        chosen=tuple(map(str, eyes[shots.chosen()])),
         ordered=above.mean(axis=(1, 2)),
     )
 

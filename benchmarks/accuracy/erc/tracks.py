@@ -18,6 +18,13 @@ from sealshot.benchmarks.accuracy.erc.choice import Cast, Shots, choose_for, thr
 from sealshot.benchmarks.accuracy.erc.curve import Doubles
 from sealshot.benchmarks.accuracy.erc.eyes import Eyes, judge_eyes, print_eyes, read_eyes
 from sealshot.benchmarks.accuracy.erc.gallery import longest, open_gallery
+from sealshot.benchmarks.accuracy.erc.labels import (
+    QUESTIONS,
+    Viewed,
+    print_viewed,
+    read_labels,
+    view,
+)
 from sealshot.benchmarks.accuracy.erc.shots import (
     DEFAULT_SCORES,
     FEWEST,
@@ -54,6 +61,9 @@ alike, so mind how many people there are.
   --eyes DIR          holds CLIP.csv for some clips: columns first,last,eyes (frames; open or
                       closed) of the clip's longest track. Say also how often each score chooses
                       closed eyes, and how often it puts open ones above closed ones
+  --labels DIR        holds CLIP.csv for some clips, with what was seen in chosen frames: columns
+                      frame,x,y (a point in the face),{",".join(QUESTIONS)}.
+                      Say also in how many tracks each score chose what is wanted of them
   --tracker NAME      bytetrack (default), or euclidean
 {OPTIONS_USAGE}
 
@@ -69,11 +79,13 @@ def main(argv: list[str]) -> int:
     add("sources", nargs="+", type=Path)
     add("--gallery", type=Path, required=True)
     add("--eyes", type=Path)
+    add("--labels", type=Path)
     add("--tracker", default="bytetrack")
     add_options(arguments)
     given = arguments.parse_args(argv)
-    if given.eyes and not given.eyes.is_dir():
-        raise InputError(f"there is no folder {given.eyes}", hint="name the folder of the labels")
+    for folder in (given.eyes, given.labels):
+        if folder and not folder.is_dir():
+            raise InputError(f"there is no folder {folder}", hint="name the folder of the labels")
 
     matcher = Matcher(given.recognizer, threads=given.threads)
     measures = open_measures(given.score or DEFAULT_SCORES, threads=given.threads, of_track=True)
@@ -106,14 +118,18 @@ def main(argv: list[str]) -> int:
     names = [measure.name for measure in measures]
     compared = f"the gallery of {len({name for _, name, _ in of})} people"
     eyes = _eyes(given.eyes, clips, casts) if given.eyes else []
+    viewed = _viewed(given.labels, long) if given.labels else []
     result = {
         "command": shlex.join(["sealshot", "erc", "tracks", *argv]),
         "gallery": [{"person": name, "pictures": len(others)} for _, name, others in of],
         "eyes": [by_name(vars(one), names) for one in eyes],
+        "labels": [by_name(vars(one), names) for one in viewed],
     }
     tell(result, given, names, chosen, threshold, compared)
     if given.eyes and not given.json:
         print_eyes(names, eyes)
+    if given.labels and not given.json:
+        print_viewed(names, viewed)
     return 0
 
 
@@ -127,6 +143,12 @@ def _eyes(folder: Path, clips: Sequence[Path], casts: Sequence[Cast]) -> list[Ey
     return [eyes for eyes in seen if eyes]
 
 
+def _viewed(folder: Path, tracks: Sequence[tuple[Path, Shots]]) -> list[Viewed]:
+    """Say what was seen in the frames chosen of the tracks of clips that there are labels for."""
+    files = [(folder / f"{clip.stem}.csv", shots) for clip, shots in tracks]
+    return [view(shots, read_labels(file)) for file, shots in files if file.is_file()]
+
+
 def follow(
     clip: str, detector: Detector, tracker: str, matcher: Matcher, measures: Sequence[Measure]
 ) -> Cast:
@@ -135,7 +157,7 @@ def follow(
     Raises:
         InputError: the clip cannot be read.
     """
-    found: dict[int, list[tuple[int, Floats, Doubles]]] = {}
+    found: dict[int, list[tuple[int, Floats, Floats, Doubles]]] = {}
     impostor = [np.empty(0)]
     finder, following = open_finder(detector), open_tracker(tracker)
     source = open_source(clip)
@@ -153,15 +175,18 @@ def follow(
             kind = matcher.alignment.distance
             impostor.append(distances(embeddings[left], embeddings[right], kind))
             for track, embedding, quality in zip(seen, embeddings, rated, strict=True):
-                found.setdefault(track.id, []).append((frame.index, embedding, quality))
+                shot = frame.index, track.face.box, embedding, quality
+                found.setdefault(track.id, []).append(shot)
     people = tuple(
         Shots(
             source=Path(clip).name,
             person=id,
-            embedding=np.stack([embedding for _, embedding, _ in shots]),
-            quality=np.stack([quality for _, _, quality in shots], axis=1),
-            frame=np.array([frame for frame, _, _ in shots]),
+            frame=np.array(frame),
+            box=np.stack(box),
+            embedding=np.stack(embedding),
+            quality=np.stack(quality, axis=1),
         )
         for id, shots in found.items()
+        for frame, box, embedding, quality in [zip(*shots, strict=True)]
     )
     return Cast(people, np.concatenate(impostor))

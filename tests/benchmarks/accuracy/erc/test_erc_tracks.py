@@ -13,9 +13,12 @@ import pytest
 from sealshot.benchmarks.accuracy.erc.choice import Shots, choose_for
 from sealshot.benchmarks.accuracy.erc.eyes import judge_eyes, read_eyes
 from sealshot.benchmarks.accuracy.erc.gallery import Gallery, Portrait
+from sealshot.benchmarks.accuracy.erc.labels import ALL, QUESTIONS, Label, count, read_labels, view
 from sealshot.runtime.cli.main import main
 
-LABELS = sorted((Path(__file__).parents[3] / "data" / "eyes").glob("*.csv"))
+DATA = Path(__file__).parents[3] / "data"
+LABELS = sorted((DATA / "eyes").glob("*.csv"))
+FRAMES = sorted((DATA / "frames").glob("*.csv"))
 
 
 def at(*degrees):
@@ -78,6 +81,40 @@ def test_labels_of_clips_have_both_and_do_not_overlap(file):
     assert all(last < first for (_, last, _), (first, *_) in itertools.pairwise(rows))
 
 
+def label(frame, answers, x=5):
+    return Label(frame, x, 5, dict(zip(QUESTIONS, answers.split(), strict=True)))
+
+
+def test_labels_by_hand():
+    """Three frames, of which one has all but a sharp face, one sharp eyes shut, one no label."""
+    labels = [
+        label(0, "open camera closed slightly yes frontal"),
+        label(1, "closed away closed yes yes frontal"),
+        label(1, "open camera closed yes yes frontal", x=25),  # somebody else
+    ]
+    quality = np.array([[3, 2, 1], [1, 3, 2], [1, 2, 3]], float)
+    box = np.tile(np.float32([0, 0, 10, 10]), (3, 1))
+    viewed = view(Shots("clip", 1, at(0, 0, 0), quality, np.arange(3), box), labels)
+    assert viewed.frame == (0, 1, 2)
+    assert viewed.answers == (labels[0].answers, labels[1].answers, None)
+    assert {what for what, possible in viewed.possible.items() if possible} == set(QUESTIONS)
+    chose = [count([viewed, viewed], score) for score in range(3)]
+    assert [had["eyes"] for had in chose] == [(2, 2), (0, 2), (0, 2)]
+    assert [had["sharp"] for had in chose] == [(0, 2), (2, 2), (0, 2)]
+    assert [had[ALL] for had in chose] == [(0, 0)] * 3
+    beside = box + np.float32([20, 0, 20, 0])
+    other = view(Shots("clip", 2, at(0, 0, 0), quality, np.arange(3), beside), labels)
+    assert other.answers == (None, labels[2].answers, None)
+    assert count([viewed, other], 1)[ALL] == (1, 1)
+
+
+@pytest.mark.parametrize("file", FRAMES, ids=[file.stem for file in FRAMES])
+def test_each_face_is_labelled_once(file):
+    rows = read_labels(file)
+    assert rows
+    assert len({(row.frame, row.x, row.y) for row in rows}) == len(rows)
+
+
 @pytest.fixture
 def walk(people, tmp_path):
     """A clip as a folder: one person stands still while the focus comes and goes."""
@@ -91,14 +128,20 @@ def walk(people, tmp_path):
 
 
 def test_command(capsys, people, walk, models, tmp_path):
-    gallery, labels = tmp_path / "gallery", tmp_path / "eyes"
+    gallery, labels, frames = (tmp_path / name for name in ("gallery", "eyes", "frames"))
     (gallery / "p0").mkdir(parents=True)
     (gallery / "p0" / "1.png").symlink_to(people / "p0" / "1.png")
     (gallery / "p0" / "walk").symlink_to(walk)
     labels.mkdir()
     (labels / "walk.csv").write_text("first,last,eyes\n0,3,closed\n5,8,open\n")
+    frames.mkdir()
+    middle = ",".join(str(side / 2) for side in cv2.imread(str(walk / "06.png")).shape[1::-1])
+    (frames / "walk.csv").write_text(
+        f"frame,x,y,{','.join(QUESTIONS)}\n6,{middle},open,camera,closed,yes,yes,frontal\n"
+    )
     argv = ["erc", "tracks", walk, "--gallery", gallery, "--recognizer", models / "matcher.onnx",
-            "--score", models / "sharp.onnx", "--score", "random", "--eyes", labels]  # fmt: skip
+            "--score", models / "sharp.onnx", "--score", "random", "--eyes", labels,
+            "--labels", frames]  # fmt: skip
     out = tmp_path / "tracks.json"
     assert main([*map(str, argv), "-o", str(out), "--json"]) == 0
     result = json.loads(capsys.readouterr().out)
@@ -111,10 +154,16 @@ def test_command(capsys, people, walk, models, tmp_path):
     (eyes,) = result["eyes"]
     assert eyes["chosen"]["sharp"] == "open"
     assert eyes["ordered"]["sharp"] > 0.9
+    (seen,) = result["labels"]
+    assert seen["frame"]["sharp"] == 6
+    assert seen["answers"]["sharp"]["gaze"] == "camera"
+    assert seen["possible"][ALL]
     assert main([*map(str, argv)]) == 0
     printed = capsys.readouterr().out
     assert "the gallery of 1 people" in printed
     assert "Tracks with open and closed eyes: 1, of 4 open and 4 closed frames" in printed
+    assert "Tracks labelled by hand: 1" in printed
+    assert "all of it (of 1)" in printed
 
 
 @pytest.mark.parametrize(
@@ -125,21 +174,27 @@ def test_command(capsys, people, walk, models, tmp_path):
         ("{walk} {matched} --gallery {empty}", "shows nobody"),
         ("{walk} {matched} --gallery {itself}", "shows anybody of"),
         ("{walk} {matched} --gallery {itself} --eyes nowhere", "nowhere"),
+        ("{walk} {matched} --gallery {itself} --labels nowhere", "nowhere"),
         ("{walk} {matched} --gallery {itself} --tracker dog", "no tracker"),
         ("nowhere.mp4 {matched} --gallery {itself}", "nowhere.mp4"),
         ("{walk} {matched} --gallery {itself} --eyes {bad}", "holds no labels"),
+        ("{walk} {matched} --gallery {itself} --labels {bad}", "holds no labels"),
+        ("{walk} {matched} --gallery {itself} --labels {odd}", "eyes are 'blue'"),
     ],
 )
 def test_bad_input(argv, fact, capsys, people, walk, models, tmp_path):
-    empty, itself, bad = (tmp_path / name for name in ("empty", "itself", "bad"))
-    for folder in (empty, itself / "p0", bad):
+    empty, itself, bad, odd = (tmp_path / name for name in ("empty", "itself", "bad", "odd"))
+    for folder in (empty, itself / "p0", bad, odd):
         folder.mkdir(parents=True)
     (itself / "p0" / "walk").symlink_to(walk)
     (bad / "walk.csv").write_text("frame,eyes\n1,open\n")
-    if {"{bad}", "dog", "nowhere.mp4"} & set(argv.split()):
+    (odd / "walk.csv").write_text(
+        f"frame,x,y,{','.join(QUESTIONS)}\n6,1,1,blue,camera,closed,yes,yes,frontal\n"
+    )
+    if {"{bad}", "{odd}", "dog", "nowhere.mp4"} & set(argv.split()):
         (itself / "p0" / "1.png").symlink_to(people / "p0" / "1.png")
     places = {
-        "walk": walk, "empty": empty, "itself": itself, "bad": bad,
+        "walk": walk, "empty": empty, "itself": itself, "bad": bad, "odd": odd,
         "matched": f"--recognizer {models}/matcher.onnx --score size",
     }  # fmt: skip
     assert main(["erc", "tracks", *argv.format(**places).split()]) == 2
