@@ -36,7 +36,8 @@ class Shots:
 
     def chosen(self) -> NDArray[np.int64]:
         """Return the shot that each score chooses, ``[scores]``: its place among the shots."""
-        return np.argmax(np.where(np.isnan(self.quality), -np.inf, self.quality), axis=1)
+        known = np.where(np.isnan(self.quality), -np.inf, self.quality)
+        return np.asarray(np.argmax(known, axis=1), np.int64)
 
 
 @dataclass(frozen=True, eq=False)
