@@ -8,6 +8,7 @@ from sealshot.runtime.cli.arguments import run_action
 
 ACTIONS = {
     "throughput": "sealshot.benchmarks.speed.throughput.command",
+    "peers": "sealshot.benchmarks.speed.peers.command",
     "cameras": "sealshot.benchmarks.speed.cameras",
     "sandbox": "sealshot.benchmarks.speed.sandbox",
     "energy": "sealshot.benchmarks.energy.command",
@@ -32,6 +33,7 @@ Measure how fast this machine is and what it draws, and what detector and tracke
 Quality scores have a command of their own: `sealshot erc`.
 
   throughput   faces and frames per second, latency, memory, beside peers in the same run
+  peers        whole pipelines of others on the same clips: speed, people found, pictures kept
   cameras      what several cameras in one process cost, by their number
   sandbox      what it costs that FFmpeg reads in a process of its own
   energy       joules a face and a selected person, watts idle and loaded, where there is a meter

@@ -8,6 +8,7 @@ counted.
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -21,8 +22,8 @@ import numpy as np
 from sealshot.benchmarks.conditions.environment import Environment, environment
 from sealshot.benchmarks.conditions.machine import Conditions, conditions
 from sealshot.benchmarks.conditions.result_file import write_result
+from sealshot.benchmarks.speed.process import Most, cpu_s, tree
 from sealshot.benchmarks.speed.throughput.frames import Clip, describe_clip
-from sealshot.benchmarks.speed.throughput.memory import peak_mb
 from sealshot.runtime.cli.arguments import (
     Arguments,
     output_file,
@@ -50,8 +51,9 @@ usage: sealshot bench cameras CLIP... [options]
 
 Watch several cameras in one process, as `sealshot` does with real ones, and measure what they cost.
 Camera 1 plays the first CLIP, camera 2 the second, and so on, from the first one again when all
-have been given out; each again and again. FFmpeg reads in that process, so that its time and memory
-count; what it costs in a process of its own, `sealshot bench sandbox` measures.
+have been given out; each again and again. FFmpeg reads in a process of its own for each camera, as
+it does there, and counts too. How late a frame is done (p95) counts from when it is due; what of it
+was decoded before is not in that, and is in `bench throughput`.
 
   --counts N,...      numbers of cameras (default {COUNTS})
   --fps RATE          frames a second of each camera (default 15)
@@ -73,9 +75,13 @@ class One:
     """Frames a second that were followed to their end."""
     dropped: float
     """Share of the frames that were not taken in time."""
-    p95_ms: float | None
-    """From the arrival of a frame to when all was done with it: of 95 of 100 frames no more. None
+    p50_ms: float | None
+    """From when a frame is due to when all was done with it: of half of the frames no more. None
     where no frame was done."""
+    p95_ms: float | None
+    """Of 95 of 100."""
+    first_ms: float | None
+    """Of the first one."""
     people: int
     failure: str | None
 
@@ -89,8 +95,8 @@ class Row:
     """Processor time for each frame that was followed, all threads, reading included."""
     busy: float
     """Processors that were kept busy."""
-    peak_mb: float
-    """Of the process."""
+    once_mb: float
+    """Of all processes, each page counted once; the most that was seen."""
 
 
 @dataclass(frozen=True)
@@ -110,18 +116,23 @@ class Result:
 class Played:
     """A reader that plays a file in its own time, and from the start when it has ended."""
 
-    def __init__(self, path: Path, fps: float) -> None:
+    def __init__(self, path: Path, fps: float, *, sandbox: bool = True) -> None:
         """Open it.
+
+        Args:
+            path: of the file.
+            fps: at which pictures are due.
+            sandbox: False decodes a picture when it is due, in this process; a sandbox does it
+                before, as far as it can.
 
         Raises:
             NoVideoError: there is no video in it.
         """
-        self._path, self._step_s = path, 1 / fps
+        self._path, self._step_s, self._sandbox = path, 1 / fps, sandbox
         self._media = self._open()
-        self._due_s: float | None = None
         self.fps, self.frames, self.end_s, self.created = fps, None, None, None
-        self.first_s = 0.0
-        """When the first picture was given, by the monotonic clock."""
+        self.due_s: list[float] = []
+        """When each picture was due, by the monotonic clock."""
 
     @property
     def damaged(self) -> int:
@@ -135,20 +146,20 @@ class Played:
 
     def read(self) -> Picture | None:
         """Return the next picture when it is due."""
+        now_s = time.monotonic()
+        due_s = self.due_s[-1] + self._step_s if self.due_s else now_s
+        time.sleep(max(0.0, due_s - now_s))
         picture = self._media.read()
         if picture is None:
             self._media.close()
             self._media = self._open()
+            due_s = time.monotonic()  # a camera has no end: that to open takes a while is ours
             picture = self._media.read()
-        now_s = time.monotonic()
-        if self._due_s is None:
-            self._due_s = self.first_s = now_s
-        time.sleep(max(0.0, self._due_s - now_s))
-        self._due_s += self._step_s
+        self.due_s.append(due_s)
         return picture
 
     def _open(self) -> Sandboxed | Inside:
-        return open_media(str(self._path), decoded=False, sandbox=False)  # to be counted here
+        return open_media(str(self._path), decoded=False, sandbox=self._sandbox)
 
     def close(self) -> None:
         """Close the file."""
@@ -156,7 +167,7 @@ class Played:
 
 
 class _Times(Sink):
-    """Notes how late the work on each frame was done, in seconds since its arrival."""
+    """Notes how late the work on each frame was done, in seconds since it was due."""
 
     def __init__(self, reader: Played) -> None:
         self._reader = reader
@@ -164,7 +175,7 @@ class _Times(Sink):
         self.people = 0
 
     def seen(self, seen: Seen) -> None:
-        self.late_s.append(time.monotonic() - self._reader.first_s - seen.frame.time_s)
+        self.late_s.append(time.monotonic() - self._reader.due_s[seen.frame.index])
         self.people = seen.people
 
 
@@ -198,14 +209,20 @@ def measure(clips: Sequence[Path], counts: Sequence[int], fps: int, length_s: fl
     )
 
 
-def run_once(clips: Sequence[Path], fps: int, length_s: float) -> Row:
+def run_once(clips: Sequence[Path], fps: float, length_s: float, *, sandbox: bool = True) -> Row:
     """Watch cameras in this process, which should be a fresh one.
+
+    Args:
+        clips: what each plays.
+        fps: frames a second of each.
+        length_s: for how long.
+        sandbox: see :class:`Played`.
 
     Raises:
         InputError: a clip cannot be played.
     """
     try:
-        readers = [Played(clip, fps) for clip in clips]
+        readers = [Played(clip, fps, sandbox=sandbox) for clip in clips]
     except NoVideoError as error:
         raise InputError(f"a clip cannot be played: {error.why}", hint=error.hint) from None
     stages = open_many([Settings(source=str(clip)) for clip in clips])
@@ -216,9 +233,10 @@ def run_once(clips: Sequence[Path], fps: int, length_s: float) -> Row:
         ]
         sinks = [_Times(reader) for reader in readers]
         cameras = [Camera(*one) for one in zip(sources, stages, [[s] for s in sinks], strict=True)]
-        start_s, start_cpu_s = time.monotonic(), time.process_time()
-        done = watch_many(cameras, _Timer(length_s))
-        passed_s, cpu_s = time.monotonic() - start_s, time.process_time() - start_cpu_s
+        start_s, start_cpu_s = time.monotonic(), cpu_s(tree(os.getpid()))
+        with Most() as most:
+            done = watch_many(cameras, _Timer(length_s))
+        passed_s, took_s = time.monotonic() - start_s, cpu_s(tree(os.getpid())) - start_cpu_s
         for source in sources:
             source.close()
     frames = sum(one.frames for one in done)
@@ -230,16 +248,22 @@ def run_once(clips: Sequence[Path], fps: int, length_s: float) -> Row:
                 clip=clip.name,
                 fps=one.frames / passed_s,
                 dropped=source.dropped / max(one.frames + source.dropped, 1),
-                p95_ms=1e3 * float(np.percentile(sink.late_s, 95)) if sink.late_s else None,
+                p50_ms=_late_ms(sink, 50),
+                p95_ms=_late_ms(sink, 95),
+                first_ms=1e3 * sink.late_s[0] if sink.late_s else None,
                 people=sink.people,
                 failure=str(one.failure) if one.failure else None,
             )
             for clip, one, source, sink in zip(clips, done, sources, sinks, strict=True)
         ),
-        cpu_ms=1e3 * cpu_s / frames,
-        busy=cpu_s / passed_s,
-        peak_mb=peak_mb(),
+        cpu_ms=1e3 * took_s / frames,
+        busy=took_s / passed_s,
+        once_mb=most.mb,
     )
+
+
+def _late_ms(sink: _Times, percentile: int) -> float | None:
+    return 1e3 * float(np.percentile(sink.late_s, percentile)) if sink.late_s else None
 
 
 def show(result: Result) -> None:
@@ -255,7 +279,7 @@ def show(result: Result) -> None:
                 _range([one.p95_ms or math.inf for one in row.cameras], "{:.0f}"),
                 f"{row.cpu_ms:.1f}",
                 f"{row.busy:.2f}",
-                f"{row.peak_mb:.0f}",
+                f"{row.once_mb:.0f}",
                 " ".join(str(one.people) for one in row.cameras),
             )
             for row in result.rows

@@ -1,10 +1,7 @@
 """This build beside that of an older commit: whole processes on the same clip, in turns.
 
 The commit is taken out of the repository and installed into an environment of its own, with the
-newest versions of what it depends on; both are kept in the cache. Peak memory is read from
-``/proc`` while a process runs: what ``wait4`` gives outlives exec(2), so that a child starts with
-its parent's. That of the processes that it starts, such as the one that parses a stream, is added:
-what they share counts for each, and their peaks as if they were at one time.
+newest versions of what it depends on; both are kept in the cache.
 """
 
 from __future__ import annotations
@@ -27,6 +24,7 @@ import av
 from sealshot.benchmarks.conditions.environment import Environment, environment
 from sealshot.benchmarks.conditions.machine import Conditions, conditions
 from sealshot.benchmarks.conditions.spread import Spread, spread
+from sealshot.benchmarks.speed.process import Ran, ran
 from sealshot.benchmarks.speed.throughput.frames import Clip, describe_clip
 from sealshot.runtime.age.x25519 import X25519Identity
 from sealshot.runtime.cli.terminal import note, progress, say, table
@@ -35,8 +33,8 @@ from sealshot.runtime.files import cache_folder
 from sealshot.runtime.processors import processors
 
 ROOT = Path(__file__).resolve().parents[3]
-LOOK_S = 0.02
-"""Between two looks at the memory of a process."""
+HELPS = 5
+"""How often `--help` is asked for in a round: each is short."""
 VERSIONS = (
     "import importlib.metadata as m, json\n"
     "known = {d.metadata['Name'].lower(): d.version for d in m.distributions()}\n"
@@ -61,15 +59,13 @@ class Build:
 class Once:
     """One process, from its start to its end."""
 
-    seconds: float
-    cpu_s: float
-    """Of all its processes."""
-    peak_mb: float
-    """Likewise."""
+    process: Ran
     frames: int
     people: int
     run_seconds: float
     """Of it, from the first frame to the last sealed shot, as the build itself says."""
+    help_s: float
+    """How long `sealshot --help` takes: the shortest of some."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +82,13 @@ class Figures:
     cpu_ms: Spread
     """Processor time a frame, all threads."""
     peak_mb: Spread
+    """Of all processes, see :class:`Ran`."""
+    once_mb: Spread
+    """Likewise, what they share counted once."""
+    around_s: Spread
+    """What a run takes beside its frames: before the first and after the last shot."""
+    help_s: Spread
+    """`sealshot --help`."""
     people: tuple[int, ...]
     """Of each run."""
 
@@ -105,6 +108,7 @@ class Result:
     run_fps_ratio: Spread
     cpu_ratio: Spread
     peak_ratio: Spread
+    once_ratio: Spread
     conditions: Conditions
     environment: Environment
 
@@ -130,7 +134,7 @@ def measure_against(commit: str, clip: str, *, frames: int, rounds: int, cores: 
     done: tuple[list[Once], list[Once]] = ([], [])
     with (
         tempfile.TemporaryDirectory(prefix="sealshot-against-") as folder,
-        _on_cores(cores) as used,
+        on_cores(cores) as used,
     ):
         source = repeated(Path(clip), frames, Path(folder)) if frames else Path(clip)
         with progress("runs", 2 * rounds) as bar, conditions() as watch:
@@ -139,7 +143,7 @@ def measure_against(commit: str, clip: str, *, frames: int, rounds: int, cores: 
                     which = (i + i // 2) % 2  # the one that starts a round changes
                     done[which].append(_run(builds[which], source, Path(folder) / str(i)))
                     last = done[which][-1]
-                    bar.update(i + 1, f"{builds[which].name} {last.frames / last.seconds:.1f} fps")
+                    bar.update(i + 1, f"{builds[which].name} {_fps(last):.1f} fps")
             except KeyboardInterrupt:
                 if not all(done):
                     raise
@@ -154,10 +158,11 @@ def measure_against(commit: str, clip: str, *, frames: int, rounds: int, cores: 
         cores=used,
         rounds=whole,
         builds=(_figures(builds[0], old), _figures(builds[1], new)),
-        fps_ratio=_ratio(old, new, lambda o: o.frames / o.seconds),
+        fps_ratio=_ratio(old, new, _fps),
         run_fps_ratio=_ratio(old, new, lambda o: o.frames / o.run_seconds),
-        cpu_ratio=_ratio(old, new, lambda o: o.cpu_s / o.frames),
-        peak_ratio=_ratio(old, new, lambda o: o.peak_mb),
+        cpu_ratio=_ratio(old, new, lambda o: o.process.cpu_s / o.frames),
+        peak_ratio=_ratio(old, new, lambda o: o.process.peak_mb),
+        once_ratio=_ratio(old, new, lambda o: o.process.once_mb),
         conditions=watch.result,
         environment=environment(),
     )
@@ -165,7 +170,8 @@ def measure_against(commit: str, clip: str, *, frames: int, rounds: int, cores: 
 
 def print_against(result: Result) -> None:
     """Print the figures for people."""
-    heads = (">frames/s", ">spread", ">after the start", ">CPU ms a frame", ">MB", ">people")
+    rates = (">frames/s", ">spread", ">after the start", ">CPU ms a frame", ">MB", ">a page once")
+    heads = (*rates, ">s beside the frames", ">s for --help", ">people")
     table(
         ("", *heads),
         (
@@ -176,6 +182,9 @@ def print_against(result: Result) -> None:
                 f"{one.run_fps.median:.2f}",
                 f"{one.cpu_ms.median:.1f}",
                 f"{one.peak_mb.median:.0f}",
+                f"{one.once_mb.median:.0f}",
+                f"{one.around_s.median:.2f}",
+                f"{one.help_s.median:.3f}",
                 ", ".join(map(str, sorted(set(one.people)))),
             )
             for one in result.builds
@@ -186,6 +195,7 @@ def print_against(result: Result) -> None:
         ("frames/s after the start", result.run_fps_ratio),
         ("processor time a frame", result.cpu_ratio),
         ("peak memory", result.peak_ratio),
+        ("memory, each page counted once", result.once_ratio),
     ):
         say(f"{what}: {ratio.median:.2f} times ({ratio.low:.2f} to {ratio.high:.2f})")
     say(
@@ -306,60 +316,33 @@ def _run(build: Build, clip: Path, folder: Path) -> Once:
     command = [*build.command, "run", str(clip), "--to", recipient]
     command += ["--vault", str(folder / "vault"), "--json"]
     folder.mkdir()
-    with (folder / "out").open("w+") as out, (folder / "err").open("w+") as err:
-        start = time.perf_counter()
-        process = subprocess.Popen(
-            command, stdout=out, stderr=err, cwd=folder, env=build.environment
-        )
-        peaks_mb: dict[int, float] = {}
-        try:
-            while (ended := os.wait4(process.pid, os.WNOHANG))[0] == 0:
-                for one in (process.pid, *_children(process.pid)):
-                    peaks_mb[one] = max(peaks_mb.get(one, 0.0), _peak_mb(one))
-                time.sleep(LOOK_S)
-        except BaseException:
-            process.kill()
-            raise
-        seconds = time.perf_counter() - start
-        process.returncode = os.waitstatus_to_exitcode(ended[1])
-        out.seek(0)
-        err.seek(0)
-        if process.returncode:
-            last = (err.read().strip().splitlines() or ["it says nothing"])[-1]
-            raise SealshotError(
-                f"{build.name} ended with {process.returncode}: {last}",
-                hint="try the clip with `sealshot run`",
-            )
-        said: dict[str, Any] = json.load(out)
+    process = ran(
+        build.name, command, folder, build.environment, "try the clip with `sealshot run`"
+    )
+    said: dict[str, Any] = json.loads(process.said)
     shutil.rmtree(folder)
     return Once(
-        seconds=seconds,
-        cpu_s=ended[2].ru_utime + ended[2].ru_stime,
-        peak_mb=sum(peaks_mb.values()),
+        process=process,
         frames=said["frames"],
         people=len(said["people"]),
         run_seconds=said["seconds"],
+        help_s=min(_help_s(build) for _ in range(HELPS)),
     )
 
 
-def _children(process: int) -> list[int]:
-    try:
-        tasks = list(Path(f"/proc/{process}/task").iterdir())
-        return [int(child) for task in tasks for child in (task / "children").read_text().split()]
-    except OSError:
-        return []
+def _help_s(build: Build) -> float:
+    start = time.perf_counter()
+    command = [*build.command, "--help"]
+    subprocess.run(command, env=build.environment, check=True, capture_output=True)
+    return time.perf_counter() - start
 
 
-def _peak_mb(process: int) -> float:
-    try:
-        lines = Path(f"/proc/{process}/status").read_text().splitlines()
-    except OSError:
-        return 0.0
-    return next((int(x.split()[1]) * 1024 / 1e6 for x in lines if x.startswith("VmHWM:")), 0.0)
+def _fps(once: Once) -> float:
+    return once.frames / once.process.seconds
 
 
 @contextmanager
-def _on_cores(count: int) -> Iterator[int]:
+def on_cores(count: int) -> Iterator[int]:
     """Keep this process and its children on so many cores; 0: on all that it may use."""
     allowed = sorted(os.sched_getaffinity(0))
     if count > len(allowed):
@@ -378,10 +361,13 @@ def _figures(build: Build, runs: Sequence[Once]) -> Figures:
         build=build.name,
         commit=build.commit,
         versions=build.versions,
-        fps=spread(o.frames / o.seconds for o in runs),
+        fps=spread(map(_fps, runs)),
         run_fps=spread(o.frames / o.run_seconds for o in runs),
-        cpu_ms=spread(1e3 * o.cpu_s / o.frames for o in runs),
-        peak_mb=spread(o.peak_mb for o in runs),
+        cpu_ms=spread(1e3 * o.process.cpu_s / o.frames for o in runs),
+        peak_mb=spread(o.process.peak_mb for o in runs),
+        once_mb=spread(o.process.once_mb for o in runs),
+        around_s=spread(o.process.seconds - o.run_seconds for o in runs),
+        help_s=spread(o.help_s for o in runs),
         people=tuple(o.people for o in runs),
     )
 

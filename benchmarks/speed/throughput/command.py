@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sealshot.benchmarks.conditions.result_file import write_result
+from sealshot.benchmarks.speed import cameras
 from sealshot.benchmarks.speed.throughput.against import measure_against, print_against
 from sealshot.benchmarks.speed.throughput.gather import EVERY_ENGINE
 from sealshot.benchmarks.speed.throughput.measure import Plan, Result, measure
@@ -34,8 +35,9 @@ usage: sealshot bench throughput [options]
 
 Measure faces per second of every score, engine and precision that is usable here, beside the same
 scores in PyTorch, in a plain ONNX export and in OpenVINO, and beside the networks of other face
-quality scores (with random weights); and frames per second of the whole pipeline. All take turns,
-pinned to cores. Closed loop: one call after another. Open loop: faces arrive at random moments.
+quality scores (with random weights); and frames per second of the whole pipeline, and how late
+the frames of a camera are done that gives the clip at its own rate. All take turns, pinned to
+cores. Closed loop: one call after another. Open loop: faces arrive at random moments.
 
   --engines NAME,...  all (default), or some of {", ".join(EVERY_ENGINE)}
   --score NAME,...    {", ".join(SCORES)}, or score graphs FILE.onnx (default: both)
@@ -223,6 +225,7 @@ def print_tables(result: Result) -> None:
             for one in result.frames
         ),
     )
+    _print_live(result.live)
     for left_out in result.left_out:
         note(f"not measured: {left_out.what}: {left_out.why}")
     say(
@@ -230,6 +233,16 @@ def print_tables(result: Result) -> None:
         f"{result.environment.cores} cores; the spread is that of the rounds"
     )
     _note_busy(result.conditions.busy_otherwise)
+
+
+def _print_live(live: cameras.Row) -> None:
+    (camera,) = live.cameras
+    late = [f"{ms:.0f}" for ms in (camera.p50_ms, camera.p95_ms, camera.first_ms) if ms is not None]
+    say(
+        f"as a camera: {camera.fps:.1f} frames/s, {camera.dropped:.0%} dropped; from when a frame "
+        f"comes, not yet decoded, to when all is done: half within {late[0]} ms, 95 of 100 within "
+        f"{late[1]}, the first in {late[2]}; {live.busy:.2f} processors, {live.once_mb:.0f} MB"
+    )
 
 
 def _note_busy(cores: float | None) -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 
 from sealshot.benchmarks.conditions.environment import Environment, environment
 from sealshot.benchmarks.conditions.machine import Conditions, conditions
+from sealshot.benchmarks.speed import cameras
 from sealshot.benchmarks.speed.throughput.contenders import (
     EAGER,
     OURS,
@@ -45,6 +48,9 @@ from sealshot.runtime.pipeline.settings import Settings
 from sealshot.runtime.weights import DEFAULT_SCORE, score_graph
 
 LONGEST_CALL_S = 2.0
+LIVE_S = 10.0
+USUAL_FPS = 25.0
+"""Of a clip that does not say."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +107,8 @@ class Result:
     seconds: float
     rows: tuple[Row, ...]
     frames: tuple[Frames, ...]
+    live: cameras.Row
+    """The clip as a camera that gives it at its own rate: how late each frame is done."""
     agreement: tuple[object, ...]
     left_out: tuple[LeftOut, ...]
     conditions: Conditions
@@ -138,6 +146,10 @@ def measure(plan: Plan) -> Result:
         peaks = _peaks(entries, crops)
         settings = [Settings(source=plan.clip, score=score, sandbox=False) for score in plan.scores]
         frames = measure_frames(settings, plan.runs)
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
+            at = clip.fps or USUAL_FPS
+            task = process.submit(cameras.run_once, [Path(plan.clip)], at, LIVE_S, sandbox=False)
+            live = task.result()
     rows = tuple(
         _row(entry, peak, one, other)
         for entry, peak, one, other in zip(entries, peaks, closed, opened, strict=True)
@@ -150,6 +162,7 @@ def measure(plan: Plan) -> Result:
         seconds=plan.seconds,
         rows=rows,
         frames=frames,
+        live=live,
         agreement=tuple(agreement),
         left_out=tuple(left_out),
         conditions=watch.result,

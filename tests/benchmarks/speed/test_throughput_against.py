@@ -16,6 +16,8 @@ from sealshot.runtime.errors import InputError, SealshotError
 
 STAND_IN = """
 import json, os, sys, time
+if sys.argv[1] == "--help":
+    sys.exit()
 assert sys.argv[1] == "run" and "--json" in sys.argv and "--vault" in sys.argv
 held = bytearray({mb} * 1_000_000)
 time.sleep({seconds})
@@ -55,6 +57,11 @@ def test_ratios_are_this_build_over_the_older_one(demo, two_builds, tmp_path, ca
     assert found["run_fps_ratio"]["median"] == pytest.approx(5)
     assert 1.5 < found["fps_ratio"]["median"] < 5  # starting takes as long in both
     assert found["peak_ratio"]["median"] < 0.7
+    assert found["once_ratio"]["median"] < 0.7
+    older, this = found["builds"]
+    assert older["once_mb"]["median"] > 150 > this["once_mb"]["median"]
+    assert older["around_s"]["median"] >= 0.5  # half of its second is not of its frames
+    assert 0 < this["help_s"]["median"] < this["around_s"]["median"]
     assert len(os.sched_getaffinity(0)) >= 1
 
 

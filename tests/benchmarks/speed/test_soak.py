@@ -1,0 +1,25 @@
+"""Cameras that drop out: whole rounds are told from those that were broken off."""
+
+from __future__ import annotations
+
+import time
+from types import SimpleNamespace
+
+from sealshot.benchmarks.speed import soak
+from sealshot.benchmarks.speed.soak import Counter, Played, Round, alone
+
+
+def test_people_count_for_the_round_that_shows_them():
+    played = Played("x.mp4", 25)
+    played.rounds = [Round(0, True), Round(100), Round(140, True), Round(240)]
+    counter = Counter(played)
+    shots = [SimpleNamespace(track=t, frame=f) for t, f in [(1, 5), (1, 99), (2, 120), (3, 140)]]
+    counter.beat(SimpleNamespace(due=shots))
+    assert counter.whole() == [1, 1]  # one was broken off, the last is not over
+
+
+def test_a_camera_by_itself_shows_the_same_people_each_round(demo, tmp_path, monkeypatch):
+    monkeypatch.setattr(soak, "PAUSE_S", 3.0)
+    start = time.monotonic()
+    assert alone(demo.clip, 25, 1, tmp_path) == [2]
+    assert time.monotonic() - start > 175 / 25
