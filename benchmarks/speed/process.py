@@ -22,7 +22,7 @@ from sealshot.runtime.errors import SealshotError
 LOOK_S = 0.02
 """Between two looks at whether a process has ended, and at its peak."""
 COUNT_SHARE = 0.02
-"""Of the time is spent to count pages, which takes some 10 ms a process."""
+"""Of a processor's time is spent to count pages, which takes some 10 ms a process."""
 
 
 @dataclass(frozen=True)
@@ -67,9 +67,11 @@ def ran(
                 all_of_it = tree(process.pid)
                 for one in all_of_it:
                     peaks_mb[one] = max(peaks_mb.get(one, 0.0), _peak_mb(one))
-                if (now_s := time.monotonic()) > count_s:
+                if time.monotonic() > count_s:
+                    begun_s = time.thread_time()
                     once_mb = max(once_mb, resident_mb(all_of_it))
-                    count_s = now_s + (time.monotonic() - now_s) / COUNT_SHARE
+                    rest_s = (time.thread_time() - begun_s) / COUNT_SHARE
+                    count_s = time.monotonic() + rest_s
                 time.sleep(LOOK_S)
         except BaseException:
             process.kill()
@@ -142,9 +144,9 @@ class Most:
     def _count(self) -> None:
         took_s = 0.0
         while not self._over.wait(took_s / COUNT_SHARE):
-            start_s = time.monotonic()
+            start_s = time.thread_time()
             self.mb = max(self.mb, resident_mb(tree(os.getpid())))
-            took_s = time.monotonic() - start_s
+            took_s = time.thread_time() - start_s
 
     def __enter__(self) -> Most:
         self._thread.start()
