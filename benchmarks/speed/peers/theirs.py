@@ -144,6 +144,8 @@ def main() -> None:
                     best[rule][int(track)] = value, place
         first_s = first_s or time.monotonic()
         index += 1
+    if not index:
+        sys.exit(f"OpenCV reads no frame of {given.clip}")
     said = {
         "frames": index,
         "seconds": time.monotonic() - start_s,
