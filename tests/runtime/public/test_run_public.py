@@ -25,21 +25,41 @@ MakeClip = Callable[..., Path]
 NOBODY = Ratings.of(np.empty(0, np.float32))
 
 
-def test_the_shots_are_the_same_and_the_stream_shows_no_eye(
-    make_walk: MakeClip, tmp_path: Path, identity_file: Path, capsys: pytest.CaptureFixture[str]
+def shots(
+    clip: Path, folder: Path, capsys: pytest.CaptureFixture[str], *options: str
+) -> list[dict[str, object]]:
+    """Run on a clip, and return its shots without their names."""
+    recipient = folder / "to"
+    if not recipient.exists():
+        assert main(["keys", "new", str(folder / "me.key")]) == 0
+        recipient.write_text(capsys.readouterr().out.split()[0])
+    vault = folder / f"vault{len(list(folder.glob('vault*')))}"
+    run = ["run", str(clip), "--to", str(recipient), "--vault", str(vault), "--json"]
+    assert main([*run, *options]) == 0
+    told = json.loads(capsys.readouterr().out)["people"]
+    return [{k: v for k, v in p.items() if k != "object_id"} for p in told]
+
+
+@pytest.mark.data
+@pytest.mark.parametrize(
+    "clip", ["signer-hands-occlude.mkv", "two-turn-heads.gif", "three-walk-up.gif"]
+)
+def test_the_shots_of_clips_are_the_same(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], clip: str
 ) -> None:
-    clip, recipient = make_walk(), tmp_path / "to"
-    assert main(["keys", "new", str(tmp_path / "me.key")]) == 0
-    recipient.write_text(capsys.readouterr().out.split()[0])
-    public, people = tmp_path / "public.mkv", []
-    for options in ([], ["--public", str(public), "--style", "solid"]):
-        vault = tmp_path / f"vault{len(people)}"
-        run = ["run", str(clip), "--to", str(recipient), "--vault", str(vault), "--json"]
-        assert main([*run, *options]) == 0
-        told = json.loads(capsys.readouterr().out)["people"]
-        people.append([{k: v for k, v in p.items() if k != "object_id"} for p in told])
-    assert people[0] == people[1]
-    assert len(people[0]) == 1
+    alone = shots(data / "clips" / clip, tmp_path, capsys)
+    public = "--public", str(tmp_path / "public.mkv")
+    assert alone
+    assert shots(data / "clips" / clip, tmp_path, capsys, *public) == alone
+
+
+def test_the_shots_are_the_same_and_the_stream_shows_no_eye(
+    make_walk: MakeClip, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clip, public = make_walk(), tmp_path / "public.mkv"
+    alone = shots(clip, tmp_path, capsys)
+    assert shots(clip, tmp_path, capsys, "--public", str(public), "--style", "solid") == alone
+    assert len(alone) == 1
     judged = tmp_path / "judged.json"
     judge = ["--judge", "mtcnn:exact", "-o", str(judged)]
     assert uncovered.main([str(clip), str(public), *judge]) == 0
