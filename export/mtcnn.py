@@ -15,6 +15,7 @@ import json
 import pickle
 import sys
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -62,20 +63,21 @@ Array = NDArray[Any]
 Weights = dict[str, Array]
 
 
-class _Graph:
+class Graph:
     """A chain of nodes under construction; ``tip`` is the name of the last output."""
 
-    def __init__(self, name: str, image_size: tuple[str | int, str | int]) -> None:
+    def __init__(self, name: str, image_shape: Sequence[str | int]) -> None:
         self.name = name
         self.nodes: list[onnx.NodeProto] = []
         self.constants: list[onnx.TensorProto] = []
         self.inputs = [
-            helper.make_tensor_value_info("image", TensorProto.FLOAT, ["n", *image_size, 3])
+            helper.make_tensor_value_info("image", TensorProto.FLOAT, ["n", *image_shape])
         ]
         self.outputs: list[onnx.ValueInfoProto] = []
         self.tip = "image"
 
     def constant(self, values: Array, dtype: type = np.float32) -> str:
+        """Keep numbers, and return their name."""
         name = f"c{len(self.constants)}"
         self.constants.append(numpy_helper.from_array(np.ascontiguousarray(values, dtype), name))
         return name
@@ -90,6 +92,7 @@ class _Graph:
     def conv(
         self, weight: Array, bias: Array | None = None, *, group: int = 1, stride: int = 1
     ) -> str:
+        """Convolve, without a border."""
         constants = [weight] if bias is None else [weight, bias]
         names = map(self.constant, constants)
         return self.add("Conv", *names, group=group, strides=[stride, stride])
@@ -103,15 +106,19 @@ class _Graph:
         return self.conv(factors[:, None, None, None], group=len(factors))
 
     def dense(self, weight: Array, bias: Array) -> str:
+        """Multiply by a matrix [out, in]."""
         return self.add("Gemm", self.constant(weight), self.constant(bias), transB=1)
 
     def pool(self, side: int) -> str:
+        """Take the maximum of each square of pixels, two apart."""
         return self.add("MaxPool", kernel_shape=[side, side], strides=[2, 2], ceil_mode=1)
 
     def output(self, name: str, shape: list[str | int]) -> None:
+        """Say that a tensor is an output."""
         self.outputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
 
     def model(self) -> onnx.ModelProto:
+        """Return what was built."""
         graph = helper.make_graph(
             self.nodes, self.name, self.inputs, self.outputs, initializer=self.constants
         )
@@ -126,29 +133,30 @@ class _Graph:
 
 
 def pnet(weights: Weights, stride: int = 2) -> onnx.ModelProto:
-    """Proposal network: ``image`` [n,h,w,3] BGR -> ``score`` [n,h',w'], ``box`` [n,4,h',w'].
+    """Proposal network: ``image`` [n,3,h,w] BGR -> ``score`` [n,h',w'], ``box`` [n,4,h',w'].
 
     One output for each 12x12 window, at every second pixel (as published) or every fourth.
     ``box`` holds the offsets of x0, y0, x1, y1 in units of the window.
     """
-    graph = _Graph("mtcnn_pnet", ("h", "w"))
+    graph = Graph("mtcnn_pnet", (3, "h", "w"))
     _first_conv(graph, weights, pool=2)
     _conv(graph, weights, 2)
     _conv(graph, weights, 3, stride=stride // 2)
     graph.conv(*_heads(weights, "conv4_1", "conv4_2"))
-    _outputs(graph, {"score": ["h_out", "w_out"], "box": [4, "h_out", "w_out"]})
+    outputs(graph, {"score": ["h_out", "w_out"], "box": [4, "h_out", "w_out"]})
     return graph.model()
 
 
 def rnet(weights: Weights) -> onnx.ModelProto:
     """Refinement network: ``image`` [n,24,24,3] BGR -> ``score`` [n], ``box`` [n,4]."""
-    graph = _Graph("mtcnn_rnet", (24, 24))
+    graph = Graph("mtcnn_rnet", (24, 24, 3))
+    graph.add("Transpose", perm=[0, 3, 1, 2])
     _first_conv(graph, weights, pool=3)
     _conv(graph, weights, 2, pool=3)
     _conv(graph, weights, 3)
     _dense(graph, weights, 4, (3, 3))
     graph.dense(*_heads(weights, "dense5_1", "dense5_2"))
-    _outputs(graph, {"score": [], "box": [4]})
+    outputs(graph, {"score": [], "box": [4]})
     return graph.model()
 
 
@@ -157,14 +165,15 @@ def onet(weights: Weights) -> onnx.ModelProto:
 
     Landmarks are x and y in units of the crop.
     """
-    graph = _Graph("mtcnn_onet", (48, 48))
+    graph = Graph("mtcnn_onet", (48, 48, 3))
+    graph.add("Transpose", perm=[0, 3, 1, 2])
     _first_conv(graph, weights, pool=3)
     _conv(graph, weights, 2, pool=3)
     _conv(graph, weights, 3, pool=2)
     _conv(graph, weights, 4)
     _dense(graph, weights, 5, (3, 3))
     graph.dense(*_heads(weights, "dense6_1", "dense6_2", "dense6_3"))
-    _outputs(graph, {"score": [], "box": [4], "landmarks": [5, 2]})
+    outputs(graph, {"score": [], "box": [4], "landmarks": [5, 2]})
     return graph.model()
 
 
@@ -227,15 +236,14 @@ def convert(wheel: Path, folder: Path) -> list[Path]:
     return [folder / name for name in files]
 
 
-def _first_conv(graph: _Graph, weights: Weights, *, pool: int) -> None:
+def _first_conv(graph: Graph, weights: Weights, *, pool: int) -> None:
     """Normalise and convolve: w * (p - m) s + b = (w s) * p + (b - m s sum w)."""
     weight = weights["conv1.weight"].astype(np.float64)
     bias = weights["conv1.bias"] - PIXEL_MEAN * PIXEL_SCALE * weight.sum(axis=(1, 2, 3))
-    graph.add("Transpose", perm=[0, 3, 1, 2])
     _conv_pool(graph, weight[:, ::-1] * PIXEL_SCALE, bias, weights["prelu1.weight"], pool)
 
 
-def _conv(graph: _Graph, weights: Weights, n: int, *, pool: int = 0, stride: int = 1) -> None:
+def _conv(graph: Graph, weights: Weights, n: int, *, pool: int = 0, stride: int = 1) -> None:
     """Convolution y, then PReLU of slope a, done as y + (1 - a) relu(-y).
 
     ONNX Runtime's PRelu takes longer than the convolution before it, and takes the map out of
@@ -254,7 +262,7 @@ def _conv(graph: _Graph, weights: Weights, n: int, *, pool: int = 0, stride: int
         graph.pool(pool)
 
 
-def _conv_pool(graph: _Graph, weight: Array, bias: Array, slope: Array, pool: int) -> None:
+def _conv_pool(graph: Graph, weight: Array, bias: Array, slope: Array, pool: int) -> None:
     """Convolution y, PReLU of slope a, then maximum over a window, done as maximum, then PReLU.
 
     With s = max y and t = max -y over the window, the maximum of PReLU is
@@ -285,7 +293,7 @@ def _blocks(channels: int) -> int:
     return -(-channels // BLOCK) * BLOCK
 
 
-def _dense(graph: _Graph, weights: Weights, n: int, size: tuple[int, int]) -> None:
+def _dense(graph: Graph, weights: Weights, n: int, size: tuple[int, int]) -> None:
     """Dense layer on a feature map; the package flattens it as [w, h, c], ONNX as [c, h, w]."""
     weight = weights[f"dense{n}.weight"]  # [out, w * h * c]
     height, width = size
@@ -308,7 +316,7 @@ def _heads(weights: Weights, face: str, box: str, points: str = "") -> tuple[Arr
     return layers[0], layers[1]
 
 
-def _outputs(graph: _Graph, shapes: dict[str, list[str | int]]) -> None:
+def outputs(graph: Graph, shapes: dict[str, list[str | int]]) -> None:
     """Cut the tip [n, heads, ...] into the named outputs; the score goes through a sigmoid."""
     names = ["logit", "box", "points"][: len(shapes)]
     widths = graph.constant(np.asarray([1, 4, 10][: len(shapes)]), np.int64)

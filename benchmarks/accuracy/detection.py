@@ -228,7 +228,9 @@ class _TimedSampler:
         self._sampler, self._spent = make(image), spent
         spent["sampling"] = time.perf_counter() - start
 
-    def level(self, width: int, height: int, rows: slice = ALL, columns: slice = ALL) -> Floats:
+    def level(
+        self, width: int, height: int, rows: slice = ALL, columns: slice = ALL
+    ) -> Floats | Image:
         start = time.perf_counter()
         level = self._sampler.level(width, height, rows, columns)
         self._spent["sampling"] += time.perf_counter() - start

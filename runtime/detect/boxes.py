@@ -21,8 +21,16 @@ def nested(boxes: Floats, others: Floats) -> Floats:
     return _share(_shared(boxes, others), smaller)
 
 
-def suppress(boxes: Floats, scores: Floats, overlap: float) -> NDArray[np.intp]:
+def suppress(
+    boxes: Floats, scores: Floats, overlap: float, kinds: NDArray[np.intp] | None = None
+) -> NDArray[np.intp]:
     """Non-maximum suppression: drop each box whose IoU with a better one is above ``overlap``.
+
+    Args:
+        boxes: ``[n, 4]``.
+        scores: ``[n]``.
+        overlap: see above.
+        kinds: ``[n]``; only boxes of one kind drop each other. None: all are of one.
 
     Returns:
         Indices of the kept boxes, best score first.
@@ -31,7 +39,10 @@ def suppress(boxes: Floats, scores: Floats, overlap: float) -> NDArray[np.intp]:
         return np.empty(0, np.intp)
     corner_and_size = boxes.astype(np.float64)
     corner_and_size[:, 2:] -= corner_and_size[:, :2]
-    kept = cv2.dnn.NMSBoxes(corner_and_size, scores, 0.0, overlap)  # type: ignore[arg-type]
+    if kinds is None:
+        kept = cv2.dnn.NMSBoxes(corner_and_size, scores, 0.0, overlap)  # type: ignore[arg-type]
+    else:
+        kept = cv2.dnn.NMSBoxesBatched(corner_and_size, scores, kinds.tolist(), 0.0, overlap)  # type: ignore[arg-type]
     return np.asarray(kept, np.intp)
 
 

@@ -45,10 +45,10 @@ class Changes:
         self._at = np.full(cells.shape, at)
 
     def add(self, cells: Grey, at: float) -> None:
-        """Take the next picture, of the same size."""
+        """Take the next picture, of the same size; ``at`` is no earlier than for the last."""
         changed = cv2.absdiff(cells, self._then) > CHANGED_LEVELS
-        np.copyto(self._then, cells, where=changed)
-        np.copyto(self._at, at, where=changed)
+        self._then = np.where(changed, cells, self._then)
+        self._at = np.maximum(self._at, at * changed)
 
     def after(self, at: float) -> Places:
         """Return the places that changed later than that."""

@@ -35,8 +35,9 @@ from sealshot.runtime.weights import FOLDER
 
 RNET_PX, ONET_PX = 24, 48  # what the networks look at
 RNET_CHUNK, ONET_CHUNK = 32, 8  # larger ones are no faster and take more memory
-PYRAMID_OVERLAP, RNET_OVERLAP, ONET_OVERLAP = 0.7, 0.7, 0.7
+RNET_OVERLAP, ONET_OVERLAP = 0.7, 0.7
 SAME_FACE_IOU = 0.5
+NETS = "pnet", "pnet_stride4", "rnet", "onet"
 ALL_LEVELS = 64
 """More than any image has."""
 
@@ -53,6 +54,10 @@ class Settings:
     """Levels, from the largest on, where the P-net looks at a window every 4 pixels, not 2."""
     average: bool = False
     """Whether a face is the mean of all boxes that the O-net gave for it, or the best of them."""
+    quick: bool = False
+    """Whether a smaller network stands in for the P-net; it looks at a window every 4 pixels."""
+    overlaps: tuple[float, float] = (0.5, 0.7)
+    """IoU above which the better of two windows is taken, of one level and of all."""
     together_px: int = 0
     """Parts of levels with fewer pixels share a call."""
     sampler: Callable[[Image], Sampler] = MeanSampler
@@ -129,10 +134,10 @@ class Mtcnn:
         self.min_face_px = min_face_px
         self.settings = settings
         networks: Iterator[Runner] = (
-            OnnxRuntimeRunner(FOLDER / f"mtcnn_{name}.onnx", threads=threads)
-            for name in ("pnet", "pnet_stride4", "rnet", "onet")
+            OnnxRuntimeRunner(FOLDER / f"{name}.onnx", threads=threads)
+            for name in ("proposer", *(f"mtcnn_{net}" for net in NETS))
         )
-        fine, coarse, self._rnet, self._onet = networks
+        self._quick, fine, coarse, self._rnet, self._onet = networks
         self._pnets: dict[int, Runner] = {COARSE_STRIDE_PX: coarse, STRIDE_PX: fine}
 
     def detect(self, image: Image) -> list[Face]:
@@ -179,24 +184,27 @@ class Mtcnn:
             for level in self._levels(view.size, settings)
             for part in parts(level, start, end, where)
         ]
+        nets = {COARSE_STRIDE_PX: self._quick} if settings.quick else self._pnets
         boxes = np.concatenate(
             [
                 slide(
-                    pnet,
+                    net,
                     view.sampler,
                     [part for part in looked_at if part.level.stride == stride],
                     settings.thresholds[0],
+                    settings.overlaps[0],
                     settings.together_px,
                 )
-                for stride, pnet in self._pnets.items()
+                for stride, net in nets.items()
             ]
         )
-        boxes = boxes[suppress(boxes[:, :4], boxes[:, 4], PYRAMID_OVERLAP)]
+        boxes = boxes[suppress(boxes[:, :4], boxes[:, 4], settings.overlaps[1])]
         return _touching(square(_move(boxes[:, :4], boxes[:, 5:], 0)), view.size)
 
     def _levels(self, size: NDArray[np.int64], settings: Settings) -> tuple[Level, ...]:
         width, height = size.tolist()
-        return levels(width, height, self.min_face_px, settings.factor, settings.coarse_levels)
+        coarse = ALL_LEVELS if settings.quick else settings.coarse_levels
+        return levels(width, height, self.min_face_px, settings.factor, coarse)
 
     def refine(self, view: View, boxes: Floats) -> Floats:
         """R-net: the boxes that may be faces, moved and squared [m, 4]."""

@@ -10,13 +10,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+import cv2
 import numpy as np
 
 from sealshot.runtime.detect.boxes import suppress
 from sealshot.runtime.detect.changes import Places, rectangles, windows
 from sealshot.runtime.detect.sampling import ALL, Sampler
 from sealshot.runtime.engines.runner import Runner
-from sealshot.runtime.types import Floats
+from sealshot.runtime.types import Floats, Image
 
 WINDOW_PX = 12  # what the network looks at
 STRIDE_PX, COARSE_STRIDE_PX = 2, 4
@@ -25,8 +26,7 @@ ONE_GO_PX = 10_000
 """A smaller level is looked at in one go, when its last rows are due: what bands of it have in
 common would cost as much again."""
 LEAST_GAP_PX = 2 * WINDOW_PX  # between parts of a level: nearer ones cost less as one
-LEVEL_OVERLAP = 0.5
-NOTHING = np.empty((0, 9), np.float32)
+NOTHING = np.empty((0, 7), np.float32)
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,8 @@ class Part:
     rows: slice
     columns: slice
 
-    def seen(self, sampler: Sampler) -> Floats:
-        """Return the pixels that they see, float32 ``[h, w, 3]``."""
+    def seen(self, sampler: Sampler) -> Floats | Image:
+        """Return the pixels that they see, ``[h, w, 3]``."""
         level = self.level
         rows = _pixels(self.rows, level.rows, level.stride)
         columns = _pixels(self.columns, level.columns, level.stride)
@@ -113,7 +113,12 @@ def parts(level: Level, start: float, end: float, where: Places | None) -> Itera
 
 
 def slide(
-    pnet: Runner, sampler: Sampler, looked_at: Sequence[Part], least: float, together_px: int
+    pnet: Runner,
+    sampler: Sampler,
+    looked_at: Sequence[Part],
+    least: float,
+    overlap: float,
+    together_px: int,
 ) -> Floats:
     """Look at parts, all with the stride of the network.
 
@@ -122,49 +127,69 @@ def slide(
         sampler: the image.
         looked_at: the parts.
         least: the score from which on a window passes.
+        overlap: IoU above which the better of two windows of a level is taken.
         together_px: parts of fewer pixels share a call.
 
     Returns:
         Of the windows that pass, level by level without those that a better one of the same level
         covers: box, score and offsets, float32 ``[n, 9]``.
     """
-    small, found = list[tuple[Part, Floats]](), list[tuple[Level, Floats]]()
+    small, found = list[tuple[Part, Floats | Image]](), list[tuple[Level, Floats]]()
     for part in looked_at:
         seen = part.seen(sampler)
         if seen.shape[0] * seen.shape[1] < together_px:
             small.append((part, seen))
         else:
-            found.append((part.level, _alone(pnet, part, seen, least)))
+            found += _alone(pnet, part, seen, least)
     found += _together(pnet, small, least)
-    kept = [NOTHING]
-    for level in dict.fromkeys(level for level, _ in found):
-        boxes = np.concatenate([each for of, each in found if of is level])
-        kept.append(boxes[suppress(boxes[:, :4], boxes[:, 4], LEVEL_OVERLAP)])
-    return np.concatenate(kept)
+    return _best(found, overlap)
 
 
-def _alone(pnet: Runner, part: Part, seen: Floats, least: float) -> Floats:
+def _best(found: Sequence[tuple[Level, Floats]], overlap: float) -> Floats:
+    """Return boxes of what passed, without those that a better one of the same level covers.
+
+    Args:
+        found: of each part of a level its windows: column, row, score and offsets ``[n, 7]``.
+        overlap: see :func:`slide`.
+    """
+    windows = np.concatenate([NOTHING, *(rows for _, rows in found)])
+    if not len(windows):
+        return np.empty((0, 9), np.float32)
+    levels = list(dict.fromkeys(level for level, _ in found))
+    of = np.repeat([levels.index(level) for level, _ in found], [len(rows) for _, rows in found])
+    stride, scale = np.array([(level.stride, level.scale) for level in levels], np.float32)[of].T
+    boxes = np.empty((len(windows), 9), np.float32)
+    boxes[:, :2] = windows[:, :2] * stride[:, None]
+    boxes[:, 2:4] = boxes[:, :2] + WINDOW_PX
+    boxes[:, :2] += 1
+    boxes[:, :4] = np.floor(boxes[:, :4] / scale[:, None])
+    boxes[:, 4:] = windows[:, 2:]
+    return boxes[suppress(boxes[:, :4], boxes[:, 4], overlap, of)]
+
+
+def _alone(
+    pnet: Runner, part: Part, seen: Floats | Image, least: float
+) -> Iterator[tuple[Level, Floats]]:
     """Look at a part, so much at a time as its maps stay in the processor's cache."""
-    level, rows, found = part.level, part.rows, []
+    level, rows = part.level, part.rows
     step = max(1, CHUNK_PX // seen.shape[1] // level.stride)
     for top in range(rows.start, rows.stop, step):
         start = (top - rows.start) * level.stride
         end = start + (step - 1) * level.stride + WINDOW_PX
         last = top + step >= rows.stop
-        given = pnet.run({"image": seen[None, start : None if last else end]})
-        found.append(_passed(part, top, given["score"][0], given["box"][0], least))
-    return np.concatenate(found)
+        given = pnet.run({"image": planes(seen[start : None if last else end])})
+        yield level, _passed(part, top, given["score"][0], given["box"][0], least)
 
 
 def _together(
-    pnet: Runner, small: Sequence[tuple[Part, Floats]], least: float
+    pnet: Runner, small: Sequence[tuple[Part, Floats | Image]], least: float
 ) -> Iterator[tuple[Level, Floats]]:
     """Look at parts that lie beside each other on shelves of one picture."""
     if not small:
         return
     stride = small[0][0].level.stride
     width = max(_even(seen.shape[1]) for _, seen in small)
-    placed, left, top, bottom = list[tuple[Part, Floats, int, int]](), 0, 0, 0
+    placed, left, top, bottom = list[tuple[Part, Floats | Image, int, int]](), 0, 0, 0
     for part, seen in sorted(small, key=lambda each: -len(each[1])):
         height, wide = map(_even, seen.shape[:2])
         if left + wide > width:
@@ -172,14 +197,14 @@ def _together(
         placed.append((part, seen, top, left))
         bottom = max(bottom, _whole(top + height, stride))
         left = _whole(left + wide, stride)
-    shelves = np.zeros((1, bottom, width, 3), np.float32)
+    shelves = np.zeros((bottom, width, 3), small[0][1].dtype)
     for _, seen, top, left in placed:
         height, wide = seen.shape[:2]
-        place = shelves[0, top : top + _even(height), left : left + _even(wide)]
+        place = shelves[top : top + _even(height), left : left + _even(wide)]
         place[:height, :wide] = seen
         place[height:, :wide] = seen[-1]
         place[:, wide:] = place[:, wide - 1 : wide]
-    given = pnet.run({"image": shelves})
+    given = pnet.run({"image": planes(shelves)})
     for part, seen, top, left in placed:
         height, wide = map(_even, seen.shape[:2])
         rows, columns = _windows(top, height, stride), _windows(left, wide, stride)
@@ -187,19 +212,21 @@ def _together(
         yield part.level, _passed(part, part.rows.start, score, offsets, least)
 
 
+def planes(image: Floats | Image) -> Floats:
+    """Return the channels of ``[h, w, 3]`` each by itself, as the network takes them."""
+    taken = np.empty((1, 3, *image.shape[:2]), np.float32)
+    for plane, channel in zip(taken[0], cv2.split(image), strict=True):
+        plane[:] = channel
+    return taken
+
+
 def _passed(part: Part, top: int, score: Floats, offsets: Floats, least: float) -> Floats:
-    """Return box, score and offsets of the windows that pass, ``top`` being the first row."""
+    """Return column, row, score, offsets of windows that pass, ``top`` being the first row."""
     passed = np.flatnonzero(score >= least)
-    if not len(passed):
-        return NOTHING
     y, x = np.divmod(passed, score.shape[1])
-    found = np.empty((len(y), 9), np.float32)
+    found = np.empty((len(passed), 7), np.float32)
     found[:, 0], found[:, 1] = x + part.columns.start, y + top
-    found[:, :2] *= part.level.stride
-    found[:, 2:4] = found[:, :2] + WINDOW_PX
-    found[:, :2] += 1
-    found[:, :4] = np.floor(found[:, :4] / np.float32(part.level.scale))
-    found[:, 4], found[:, 5:] = score[y, x], offsets[:, y, x].T
+    found[:, 2], found[:, 3:] = score[y, x], offsets[:, y, x].T
     return found
 
 

@@ -22,8 +22,10 @@ ALL = slice(None)
 class Sampler(Protocol):
     """One image, ready to be sampled."""
 
-    def level(self, width: int, height: int, rows: slice = ALL, columns: slice = ALL) -> Floats:
-        """Return ``rows`` and ``columns`` of the whole image at a size, float32 ``[r, c, 3]``.
+    def level(
+        self, width: int, height: int, rows: slice = ALL, columns: slice = ALL
+    ) -> Floats | Image:
+        """Return ``rows`` and ``columns`` of the whole image at a size, ``[r, c, 3]``.
 
         Where not all of them are asked for, they may be shifted by half a pixel of what they are
         sampled from.
@@ -76,7 +78,7 @@ class MipSampler:
     def __init__(self, image: Image) -> None:
         self._mips = [image]
 
-    def level(self, width: int, height: int, rows: slice = ALL, columns: slice = ALL) -> Floats:
+    def level(self, width: int, height: int, rows: slice = ALL, columns: slice = ALL) -> Image:
         """See :meth:`Sampler.level`."""
         whole = self._mips[0].shape
         least = min(whole[1] / width, whole[0] / height)
@@ -85,7 +87,7 @@ class MipSampler:
         first, last, left, right = _cut(columns, width, source.shape[1])
         part = last - first, last_row - first_row
         level = cv2.resize(source[top:bottom, left:right], part, interpolation=cv2.INTER_LINEAR)
-        return level.astype(np.float32)
+        return np.asarray(level, np.uint8)
 
     def crops(self, regions: Floats, side: int) -> Floats:
         """Return each region as float32 ``[n, side, side, 3]``; it touches the image."""

@@ -31,7 +31,7 @@ def wall():
 
 def looked(detector, image, parts, together_px, stride, least=0.3):
     pnet = detector._pnets[stride]
-    return slide(pnet, MipSampler(image), parts, least, together_px)
+    return slide(pnet, MipSampler(image), parts, least, 0.5, together_px)
 
 
 def all_parts(image, coarse):
@@ -85,7 +85,7 @@ def test_each_row_of_windows_is_looked_at_once_a_round(cuts):
 
 def test_few_calls_are_made(detector, wall, monkeypatch):
     calls = []
-    for pnet in detector._pnets.values():
+    for pnet in (detector._quick, *detector._pnets.values()):
         monkeypatch.setattr(
             pnet, "run", lambda x, run=pnet.run: calls.append(x["image"].shape) or run(x)
         )
