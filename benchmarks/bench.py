@@ -9,7 +9,7 @@ from sealshot.runtime.cli.arguments import run_action
 ACTIONS = {
     "throughput": "sealshot.benchmarks.speed.throughput.command",
     "peers": "sealshot.benchmarks.speed.peers.command",
-    "cameras": "sealshot.benchmarks.speed.cameras",
+    "cameras": "sealshot.benchmarks.speed.throughput.cameras",
     "sandbox": "sealshot.benchmarks.speed.sandbox",
     "energy": "sealshot.benchmarks.energy.command",
     "kernels": "sealshot.benchmarks.speed.kernels.command",

@@ -21,7 +21,7 @@ from datetime import datetime
 from pathlib import Path
 from statistics import median
 
-from sealshot.benchmarks.speed.process import resident_mb, tree
+from sealshot.benchmarks.conditions.process import resident_mb, tree
 from sealshot.runtime.age.x25519 import X25519Identity
 from sealshot.runtime.cli.arguments import Arguments, positive_int, seconds
 from sealshot.runtime.cli.terminal import fail, note, say

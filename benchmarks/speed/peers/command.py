@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import subprocess
-import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -20,30 +17,18 @@ import numpy as np
 from sealshot.benchmarks.accuracy.tracking import Errors
 from sealshot.benchmarks.conditions.environment import Environment, environment
 from sealshot.benchmarks.conditions.machine import Conditions, conditions
+from sealshot.benchmarks.conditions.process import Ran, ran
 from sealshot.benchmarks.conditions.result_file import write_result
 from sealshot.benchmarks.conditions.spread import Spread, spread
-from sealshot.benchmarks.speed.peers import theirs
+from sealshot.benchmarks.speed.peers.commands import PACKAGES, SMALL_PX, commands_of
 from sealshot.benchmarks.speed.peers.judge import Found, Judge, Kept
-from sealshot.benchmarks.speed.process import Ran, ran
 from sealshot.benchmarks.speed.throughput.against import on_cores
 from sealshot.benchmarks.speed.throughput.frames import Clip, describe_clip
 from sealshot.runtime.cli.arguments import Arguments, natural_int, output_file, positive_int
 from sealshot.runtime.cli.terminal import note, progress, say, say_json, table
 from sealshot.runtime.detect import MIN_FACE_PX
-from sealshot.runtime.errors import InputError, SealshotError
-from sealshot.runtime.files import cache_folder
+from sealshot.runtime.errors import InputError
 
-OURS, FACENET, YUNET, YUNET_SMALL = (
-    "sealshot",
-    "facenet-pytorch MTCNN",
-    "YuNet",
-    "YuNet at 640 px",
-)
-SMALL_PX = 640
-PACKAGES = {"trackers": "2.6.1", "supervision": "0.31.2", "facenet-pytorch": "2.6.0"}
-SMALL = ("pydeprecate", "defusedxml", "pyyaml", "tqdm")
-BESIDE = (*SMALL, "requests", "urllib3", "certifi", "idna", "charset-normalizer")
-"""What those import and sealshot does not; without what else they name, an old torch among it."""
 LEFT_OUT = (
     "uniface (4.2.1 looked at): there are no weights in its package; it fetches them when used",
 )
@@ -149,7 +134,7 @@ def measure(
         SealshotError: a pipeline failed.
     """
     told = tuple(describe_clip(str(clip)) for clip in clips)
-    commands = _commands(yunet)
+    commands = commands_of(yunet)
     names = list(commands)
     done: dict[tuple[str, str], list[Ran]] = {}
     with (
@@ -214,53 +199,6 @@ def summed(kept: Mapping[str, Sequence[Kept]]) -> tuple[Pictures, ...]:
         )
         for name, of in kept.items()
     )
-
-
-def _commands(
-    yunet: Path | None,
-) -> dict[str, Callable[[Path], tuple[list[str], Mapping[str, str]]]]:
-    """Return what starts each pipeline on a clip, and its variables."""
-    try:
-        version("torch")
-    except PackageNotFoundError:
-        raise InputError(
-            "facenet-pytorch needs PyTorch", hint="pip install 'sealshot[export]'"
-        ) from None
-    compiled = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
-    compiled["PYTHONPYCACHEPREFIX"] = str(cache_folder("builds/compiled"))
-    peers = compiled | {"PYTHONPATH": str(_installed())}
-    script = [sys.executable, theirs.__file__]
-
-    def other(*options: str) -> Callable[[Path], tuple[list[str], Mapping[str, str]]]:
-        least = ["--min-face", str(MIN_FACE_PX)]
-        return lambda clip: ([*script, options[0], str(clip), *least, *options[1:]], peers)
-
-    ours = [sys.executable, "-m", "sealshot.benchmarks.speed.peers.ours"]
-    commands = {OURS: lambda clip: ([*ours, str(clip)], compiled), FACENET: other("facenet")}
-    if yunet:
-        model = ("--model", str(yunet.resolve()))
-        commands[YUNET] = other("yunet", *model)
-        commands[YUNET_SMALL] = other("yunet", *model, "--width", str(SMALL_PX))
-    return commands
-
-
-def _installed() -> Path:
-    """Install the packages of the peers into a folder of the cache, or take the one made before."""
-    name = "-".join(f"{name}-{number}" for name, number in PACKAGES.items())
-    folder = cache_folder(f"builds/{name}")
-    whole = folder / "installed"
-    if not whole.exists():
-        note(f"installing {', '.join(PACKAGES)} into {folder}")
-        wanted = [*(f"{name}=={number}" for name, number in PACKAGES.items()), *BESIDE]
-        command = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--upgrade"]
-        done = subprocess.run(
-            [*command, "--target", str(folder), *wanted], capture_output=True, text=True
-        )
-        if done.returncode:
-            last = (done.stderr.strip().splitlines() or ["it says nothing"])[-1]
-            raise SealshotError(f"pip failed: {last}", hint="it needs a package index")
-        whole.touch()
-    return folder
 
 
 def _found(said: Mapping[str, Any]) -> Found:

@@ -23,8 +23,8 @@ import av
 
 from sealshot.benchmarks.conditions.environment import Environment, environment
 from sealshot.benchmarks.conditions.machine import Conditions, conditions
+from sealshot.benchmarks.conditions.process import Ran, ran
 from sealshot.benchmarks.conditions.spread import Spread, spread
-from sealshot.benchmarks.speed.process import Ran, ran
 from sealshot.benchmarks.speed.throughput.frames import Clip, describe_clip
 from sealshot.runtime.age.x25519 import X25519Identity
 from sealshot.runtime.cli.terminal import note, progress, say, table

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sealshot.benchmarks.conditions.result_file import write_result
-from sealshot.benchmarks.speed import cameras
+from sealshot.benchmarks.speed.throughput import cameras
 from sealshot.benchmarks.speed.throughput.against import measure_against, print_against
 from sealshot.benchmarks.speed.throughput.gather import EVERY_ENGINE
 from sealshot.benchmarks.speed.throughput.measure import Plan, Result, measure

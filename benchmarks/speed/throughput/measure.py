@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sealshot.benchmarks.conditions.environment import Environment, environment
 from sealshot.benchmarks.conditions.machine import Conditions, conditions
-from sealshot.benchmarks.speed import cameras
+from sealshot.benchmarks.speed.throughput import cameras
 from sealshot.benchmarks.speed.throughput.contenders import (
     EAGER,
     OURS,

@@ -8,7 +8,7 @@ import av
 import numpy as np
 import pytest
 
-from sealshot.benchmarks.speed.cameras import Played, main
+from sealshot.benchmarks.speed.throughput.cameras import Played, main
 from sealshot.runtime.errors import InputError
 
 

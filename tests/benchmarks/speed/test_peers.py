@@ -10,8 +10,9 @@ import cv2
 import numpy as np
 import pytest
 
-from sealshot.benchmarks.speed.peers import command, theirs
-from sealshot.benchmarks.speed.peers.command import OURS, main, summed
+from sealshot.benchmarks.speed.peers import command, commands, theirs
+from sealshot.benchmarks.speed.peers.command import main, summed
+from sealshot.benchmarks.speed.peers.commands import OURS
 from sealshot.benchmarks.speed.peers.judge import Found, Judge, Kept
 from sealshot.runtime.errors import InputError
 
@@ -61,16 +62,16 @@ def test_the_sharper_face_is_the_sharper_one():
 
 
 def test_all_are_measured_in_turns_and_judged(demo, tmp_path, monkeypatch, capsys):
-    ours = command._commands
+    ours = commands.commands_of
 
     def with_a_stand_in(_yunet):
         script = OTHER.format(frame=7)
         stand_in = ([sys.executable, "-c", script], os.environ)
-        monkeypatch.setattr(command, "_installed", lambda: tmp_path)
+        monkeypatch.setattr(commands, "_installed", lambda: tmp_path)
         return {OURS: ours(None)[OURS], "stand-in": lambda _clip: stand_in}
 
     pytest.importorskip("torch")
-    monkeypatch.setattr(command, "_commands", with_a_stand_in)
+    monkeypatch.setattr(command, "commands_of", with_a_stand_in)
     truth = tmp_path / "labels"
     truth.mkdir()
     rows = [f"{i},1,100,100,160,170" for i in range(30)]

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from sealshot.benchmarks.speed.process import Most, cpu_s, ran, resident_mb, tree
+from sealshot.benchmarks.conditions.process import Most, cpu_s, ran, resident_mb, tree
 from sealshot.runtime.errors import SealshotError
 
 MB = 1_000_000

@@ -21,8 +21,8 @@ import numpy as np
 
 from sealshot.benchmarks.conditions.environment import Environment, environment
 from sealshot.benchmarks.conditions.machine import Conditions, conditions
+from sealshot.benchmarks.conditions.process import Most, cpu_s, tree
 from sealshot.benchmarks.conditions.result_file import write_result
-from sealshot.benchmarks.speed.process import Most, cpu_s, tree
 from sealshot.benchmarks.speed.throughput.frames import Clip, describe_clip
 from sealshot.runtime.cli.arguments import (
     Arguments,
