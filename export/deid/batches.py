@@ -76,6 +76,14 @@ class Sampler:
         crops = self._crops[at][:, :, ROOM_PX:-ROOM_PX, ROOM_PX:-ROOM_PX].float() / 255
         return Batch(crops, self._landmarks[at], self._identity[at], self._labels[at])
 
+    def log_odds(self) -> Tensor:
+        """Return for each label how much commoner it is than its absence, ``[attributes]``, as a
+        natural logarithm, in the faces that are trained on; 0 where one of both is unknown."""
+        labels = self._labels[torch.from_numpy(self.train).to(self.device)]
+        there, missing = (labels == 1).sum(0), (labels == 0).sum(0)
+        both = (there > 0) & (missing > 0)
+        return torch.where(both, torch.log(there / missing), 0)
+
     def cells(self, count: int) -> tuple[Tensor, Tensor]:
         """Return the means of ``count`` x ``count`` cells of all faces that are trained on,
         ``[n, 3, count, count]`` of 1, and their landmarks; of mirror images too."""

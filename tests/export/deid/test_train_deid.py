@@ -13,8 +13,10 @@ torch = pytest.importorskip("torch")
 from sealshot.export.command import main as export  # noqa: E402
 from sealshot.export.deid import losses  # noqa: E402
 from sealshot.export.deid.attack import train_outsider  # noqa: E402
+from sealshot.export.deid.batches import Sampler  # noqa: E402
 from sealshot.export.deid.codec import coded  # noqa: E402
 from sealshot.export.deid.command import train as train_command  # noqa: E402
+from sealshot.export.deid.critics import train_critic  # noqa: E402
 from sealshot.export.deid.export import export_drawing, load_trained  # noqa: E402
 from sealshot.export.deid.faces import DeidFaces  # noqa: E402
 from sealshot.export.deid.labels import ATTRIBUTES, UNKNOWN, labels_of  # noqa: E402
@@ -203,6 +205,24 @@ def test_the_papers_critic_is_of_its_size_and_is_judged(faces: DeidFaces, tmp_pa
     auc = papers_critic(faces, PLAN, tmp_path)
     assert 0 <= auc <= 1
     assert papers_critic(faces, PLAN, tmp_path) == auc  # from its checkpoint
+
+
+def test_a_critic_says_rare_labels_as_often_as_it_misses_them(
+    faces: DeidFaces, tmp_path: Path
+) -> None:
+    labels = np.full_like(faces.labels, UNKNOWN)
+    labels[:, 0] = np.arange(len(labels)) % 4 == 0
+    labels[:, 1] = 1
+    sampler = Sampler(replace(faces, labels=labels), 1, torch.device("cpu"))
+    share = labels[sampler.train, 0].mean()
+    torch.manual_seed(0)
+    critic = Critic(A, colour=True, width=8)
+    before = critic.heads.bias.detach().clone()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sealshot.export.deid.critics.RATE", 0.0)
+        bias = train_critic(critic, sampler, PLAN, tmp_path / "critic.ckpt").heads.bias
+    assert bias[0] - before[0] == pytest.approx(-np.log(share / (1 - share)), abs=1e-5)
+    assert torch.equal(bias[1:], before[1:])
 
 
 def test_what_two_share_costs_nothing_where_nobody_knows() -> None:
