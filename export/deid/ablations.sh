@@ -1,26 +1,27 @@
 #!/usr/bin/env bash
 # Table IV of UU-Net's paper: the reversible pair with the weight of each loss times and over 10, and
-# with none for the reconstruction. Seventeen trainings: a night on a GPU, with few steps less.
+# with none for the reconstruction. Each of the sixteen goes on from the trained pair for some steps.
 #
-# usage: export/deid/ablations.sh OUT DEV-FACES MATCHER.onnx STEPS [DEVICE]
-#   OUT: as export/deid/gpu.sh left it; its faces and critics are used
+# usage: export/deid/ablations.sh OUT DEV-FACES MATCHER.onnx STEPS [DEVICE [TRAINING OPTIONS]]
+#   OUT: as export/deid/gpu.sh left it; its faces, critics and reversible pair are used
 set -euo pipefail
-out=$1 dev=$2 matcher=$3 steps=$4 device=${5:-cpu}
+out=$1 dev=$2 matcher=$3 steps=$4 device=${5:-cpu} options=("${@:6}")
 
 ablate() { # NAME OPTIONS...
     local to=$out/ablations/$1
     mkdir -p "$to"
     cp -u "$out"/release/{faces.npz,reader.ckpt,critic-?.ckpt} "$to"
-    sealshot train deid "$out" -o "$to" --reversible --steps "$steps" --device "$device" "${@:2}"
+    sealshot train deid "$out" -o "$to" --reversible --steps "$steps" --device "$device" \
+        --start "$out/reversible/operator.ckpt" "${options[@]}" "${@:2}"
     sealshot bench deid "$dev" --recognizer "$matcher" --drawn "$to/faces.onnx" \
         --undo "$to/undo.onnx" -o "$to.json" >"$to.txt"
 }
 
 ablate as-it-is
 ablate reconstruction-0 --weight reconstruction=0
-for weight in reconstruction=50 colours=5 anonymity=1 attributes=1 track=1 diversity=1 adversarial=1; do
+for weight in reconstruction=50 colours=10 anonymity=.2 attributes=.5 track=.5 diversity=.5 adversarial=1; do
     name=${weight%=*} value=${weight#*=}
-    ablate "$name-times-10" --weight "$name=${value}0"
+    ablate "$name-times-10" --weight "$name=$(awk "BEGIN { print $value * 10 }")"
     ablate "$name-over-10" --weight "$name=$(awk "BEGIN { print $value / 10 }")"
 done
 

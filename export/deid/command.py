@@ -49,14 +49,15 @@ Stop it whenever you like: the same command goes on where it was. What is kept i
   --labels FILE       CSV with the columns file, identity, Male, Young, ... (CelebA's), or sex, age,
                       ethnicity (UTKFace's); any of them; may be repeated
   --reversible        train the paper's pair in place of the net for release
-  --weight NAME=X     of a loss: reconstruction (default 50), anonymity, attributes, track,
-                      diversity, adversarial (1 each), colours (5), points (0.3); may be repeated
-  --wasserstein       train D_f with the paper's gradient penalty, not with hinge and R1
+  --weight NAME=X     of a loss: reconstruction (default 50), colours (10), adversarial (1),
+                      attributes, track, diversity (0.5 each), points (0.3), anonymity (0.2; the
+                      paper's is 1); may be repeated
+  --wasserstein       train D_f with the paper's gradient penalty, not with R1 and R2
   --pairwise          train the paper's critic too, which looks at pairs, and say how well it does
   --critic-steps N    (default 4000)
   --start FILE        begin with the nets of another operator.ckpt, with critics of as many steps
   --steps N           of the net that draws (default 20000)
-  --batch N           faces a step of the net that draws (default 16)
+  --batch N           faces a step of the net that draws (default 32)
   --seed N            of weights, order and noise (default 1)
   --device NAME       of PyTorch: cpu (default), cuda
 

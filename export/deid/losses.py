@@ -1,8 +1,9 @@
 """What the operator is trained for: the paper's losses, or what works where those do not train.
 
 Eq. 9 of the paper saturates where a picture is unchanged, so the anonymity is ``-log(1 - D_a)``;
-its histogram has no gradient, so colours are compared as means of cells; the adversarial loss is
-hinge with R1 (Mescheder 2018), or the paper's (Wasserstein with gradient penalty).
+its histogram has no gradient, so colours are compared as means of cells; the adversarial loss asks
+which of two pictures is real, with R1 and R2 (Huang 2024, arXiv 2501.05441), or is the paper's
+(Wasserstein with gradient penalty).
 """
 
 from __future__ import annotations
@@ -101,18 +102,14 @@ def colours(made: Tensor, crops: Tensor) -> Tensor:
     )
 
 
-def real(logits: Tensor) -> Tensor:
-    """Hinge loss of what is real."""
-    return functional.relu(1 - logits).mean()
+def realer(logits: Tensor, than: Tensor) -> Tensor:
+    """That one picture looks more real than another of the same landmarks (Jolicoeur-Martineau
+    2018): of real than of made for D_f, the other way round for what draws."""
+    return functional.softplus(than - logits).mean()
 
 
-def fake(logits: Tensor) -> Tensor:
-    """Hinge loss of what was made."""
-    return functional.relu(1 + logits).mean()
-
-
-def r1(patches: Patches, crops: Tensor, landmarks: Tensor) -> Tensor:
-    """Squared gradient of what D_f says of real pictures."""
+def steep(patches: Patches, crops: Tensor, landmarks: Tensor) -> Tensor:
+    """Squared gradient of what D_f says: R1 of real pictures, R2 of made ones."""
     crops = crops.detach().requires_grad_()
     logits = patches(crops, landmarks).mean((1, 2, 3)).sum()
     (gradient,) = torch.autograd.grad(logits, crops, create_graph=True)

@@ -35,7 +35,9 @@ from sealshot.runtime.public.square import ALPHA
 
 AVERAGING = 0.998
 WARM_RATE, RATE, RATE_OF_PATCHES = 1e-3, 4e-4, 4e-4
-R1_EACH, R1_WEIGHT = 7, 10.0
+STEEP_EACH, STEEP_WEIGHT = 7, 0.05
+HEEDED = 0.05
+"""Share of the steps in which D_f comes to weigh what it is to."""
 PENALTY_WEIGHT = 10.0
 TOLD, KEPT = 0.6, 0.7
 """Share of the faces of which labels are asked for, and of their labels; the rest is left to
@@ -127,17 +129,18 @@ class Operators:
 
     def _step(self, number: int) -> str:
         plan, asked = self._plan, self._asked(number)
-        warm = not plan.reversible and number < plan.warm_up * plan.steps
+        warm = isinstance(self._beside, Encoder) and number < plan.warm_up * plan.steps
         if not warm:
             set_rate(self._optimizer, RATE, number / plan.steps)
         if isinstance(self._beside, Encoder) and (warm or number % 2):
             made, loss = self._like(self._beside, asked, number)
         else:
             made, loss = self._of_nobody(asked, number)
-        if not warm:
+        if number >= plan.warm_up * plan.steps / 2:  # D_f learns before anybody heeds it
             self._critique(asked.batch, made.detach(), number)
-            real = quick(self._patches)(made, asked.batch.landmarks).mean()
-            loss = loss - plan.adversarial * real
+        if not warm:
+            heeded = min(1, (number / plan.steps - plan.warm_up) / HEEDED)
+            loss = loss + plan.adversarial * heeded * self._betrayed(asked.batch, made)
         descend(self._optimizer, loss)
         with torch.no_grad():
             share = max(1 - AVERAGING, 9 / (10 + number))  # first steps soon count no more
@@ -209,17 +212,30 @@ class Operators:
         given = self.drawing.given(faces, landmarks, z)
         return quick(self.drawing.draw)(given, landmarks, z[:, MEANS:], wanted), given
 
+    def _betrayed(self, batch: Batch, made: Tensor) -> Tensor:
+        """How far what is made is from looking real to D_f."""
+        patches = quick(self._patches)
+        seen = patches(made, batch.landmarks)
+        if self._plan.wasserstein:
+            return -seen.mean()
+        with torch.no_grad():
+            real = patches(batch.faces, batch.landmarks)
+        return losses.realer(seen, real)
+
     def _critique(self, batch: Batch, made: Tensor, number: int) -> None:
         """Let D_f learn from one batch."""
         patches, faces, landmarks = quick(self._patches), batch.faces, batch.landmarks
+        real, seen = patches(faces, landmarks), patches(made, landmarks)
         if self._plan.wasserstein:
-            loss = patches(made, landmarks).mean() - patches(faces, landmarks).mean()
             penalty = losses.gradient_penalty(self._patches, faces, made, landmarks)
-            loss = loss + PENALTY_WEIGHT * penalty
+            loss = seen.mean() - real.mean() + PENALTY_WEIGHT * penalty
         else:
-            loss = losses.real(patches(faces, landmarks)) + losses.fake(patches(made, landmarks))
-            if number % R1_EACH == 0:
-                loss = loss + R1_WEIGHT * R1_EACH / 2 * losses.r1(self._patches, faces, landmarks)
+            loss = losses.realer(real, seen)
+            if number % STEEP_EACH == 0:
+                half = len(faces) // 2  # R1 of one half, R2 of the other
+                both = torch.cat([faces[:half], made[half:]])
+                penalty = losses.steep(self._patches, both, landmarks)
+                loss = loss + STEEP_WEIGHT * STEEP_EACH * penalty
         descend(self._of_patches, loss)
 
 

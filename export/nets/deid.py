@@ -28,6 +28,8 @@ NOISE = MEANS + CODE
 KEPT_ALL, KEPT_INNER, KEPT_OUTER = 0.85, 0.4, 0.7
 """How much of what is unusual in the light of a picture, and in the cells within the face and
 around it, is left by noise."""
+RIDGE = 1e-5
+"""Of the regression of cells on landmarks, of which -1 to 1 span the square."""
 DEEP = 96
 """Channels of :class:`Release` where it is narrowest."""
 LOGISTIC = 3**0.5 / torch.pi
@@ -111,9 +113,12 @@ class Release(Drawing):
             landmarks: ``float [n, 5, 2]``.
         """
         x, y = _centred(landmarks).double(), cells.flatten(1).double()
-        one = torch.cat([x, torch.ones_like(x[:, :1])], 1)
-        line = torch.linalg.lstsq(one, y).solution
-        left = y - one @ line
+        x_mean, y_mean = x.mean(0), y.mean(0)
+        x, y = x - x_mean, y - y_mean
+        # aligned landmarks do not move in all ways, and say nothing of the others
+        ridge = RIDGE * len(x) * torch.eye(x.shape[1], dtype=x.dtype)
+        line = torch.linalg.solve(x.T @ x + ridge, x.T @ y)
+        left = y - x @ line
         covariance = left.T @ left / len(left)
         inner = torch.zeros(3, CELLS, CELLS, dtype=torch.float64)
         inner[:, 1:-1, 1:-1] = 1
@@ -123,10 +128,10 @@ class Release(Drawing):
         kept = KEPT_ALL * overall + share[:, None] * (torch.eye(MEANS) - overall)
         missing, basis = torch.linalg.eigh(covariance - kept @ covariance @ kept.T)
         moved = basis * missing.clamp(min=0).sqrt()
-        for name, value in zip(
-            ("mean", "by_points", "kept", "moved"), (line[-1], line[:-1], kept, moved), strict=True
-        ):
-            getattr(self, name).copy_(value)
+        self.mean.copy_(y_mean - x_mean @ line)
+        self.by_points.copy_(line)
+        self.kept.copy_(kept)
+        self.moved.copy_(moved)
 
     def given(self, faces: Tensor, landmarks: Tensor, z: Tensor) -> Tensor:
         """See :meth:`Drawing.given`."""

@@ -18,6 +18,8 @@ SLOPE = 0.2
 READER_WIDTH, CRITIC_WIDTH = 8, 32
 SPREAD_PX = 2.0
 """Standard deviation of the spot that says where a landmark is."""
+DETAIL = 16.0
+"""By how much D_f sees the finest structure enlarged."""
 NARROWEST = 4
 """Side of what a critic sees last."""
 
@@ -116,7 +118,7 @@ class Patches(nn.Module):
         super().__init__()
         w = width
         self.fine = nn.Sequential(
-            nn.Conv2d(3 + LANDMARKS, w, 4, 2, 1),
+            nn.Conv2d(6 + LANDMARKS, w, 4, 2, 1),
             nn.LeakyReLU(SLOPE),
             nn.Conv2d(w, 2 * w, 4, 2, 1),
             nn.LeakyReLU(SLOPE),
@@ -126,11 +128,16 @@ class Patches(nn.Module):
         self.coarse = nn.Sequential(nn.Conv2d(4 * w, 4 * w, 4, 2, 1), nn.LeakyReLU(SLOPE))
         self.last = nn.ModuleList(nn.Conv2d(4 * w, 1, 3, padding=1) for _ in range(2))
         self.whole = nn.Sequential(nn.Flatten(), nn.Linear(4 * w * NARROWEST**2, 1))
+        for layer in self.modules():
+            if isinstance(layer, nn.Conv2d | nn.Linear):
+                nn.init.kaiming_normal_(layer.weight, SLOPE)
 
     def forward(self, faces: Tensor, landmarks: Tensor) -> Tensor:
         """Return logits ``[n, 3, 8, 8]``: of small patches, of large ones, and of all of a face;
         faces are of 0 to 1."""
-        fine = self.fine(torch.cat([2 * faces - 1, spots(landmarks)], 1))
+        smooth = functional.avg_pool2d(faces, 3, 1, 1, count_include_pad=False)
+        detail = DETAIL * (faces - smooth)  # what drawings lack first
+        fine = self.fine(torch.cat([2 * faces - 1, detail, spots(landmarks)], 1))
         coarse = self.coarse(fine)
         size = fine.shape[2:]
         large = functional.interpolate(self.last[1](coarse), size=size, mode="nearest")

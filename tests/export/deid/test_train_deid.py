@@ -144,6 +144,22 @@ def test_two_tracks_of_one_face_are_drawn_from_other_means_spread_as_those_of_fa
     assert torch.equal(reversible.given(faces, points, z), faces)  # it is to be undone
 
 
+def test_what_aligned_landmarks_never_do_moves_no_cell_far() -> None:
+    torch.manual_seed(0)
+    wanted = torch.tensor(WANTED)
+    turned = torch.stack([-wanted[:, 1], wanted[:, 0]], 1)
+    still = torch.stack([wanted, turned, *torch.eye(2).double()[:, None].expand(-1, 5, -1)])
+    basis = torch.linalg.qr(still.flatten(1).T).Q  # size, turn, place: alignment takes them away
+    free = torch.randn(2000, 10).double()
+    free -= free @ basis @ basis.T
+    points = (wanted + free.reshape(-1, 5, 2)).float()
+    cells, net = 0.5 + 0.1 * torch.randn(2000, 3, 4, 4), Release(A)
+    net.learn(cells, points)
+    faces, z = cells.repeat_interleave(16, 2).repeat_interleave(16, 3), torch.zeros(2000, NOISE)
+    shifted = net.given(faces, points + torch.tensor([3.0, -3.0]), z)  # as the training does
+    assert (shifted - net.given(faces, points, z)).abs().max() < 0.05
+
+
 def test_nets_compute_in_bfloat16_where_that_is_faster_and_give_float32(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
