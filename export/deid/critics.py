@@ -48,7 +48,7 @@ def train_critic(critic: Critic, sampler: Sampler, plan: Plan, checkpoint: Path)
     parts = {"net": critic, "people": people, "optimizer": optimizer}
     loop("critic", plan.critic_steps, step, parts, settings_of(plan), checkpoint)
     with torch.no_grad():
-        critic.heads.bias -= sampler.log_odds()  # a rare label is said as often as it is missed
+        critic.heads.bias.sub_(sampler.log_odds())  # a rare label is said as often as it is missed
     return critic.requires_grad_(False).eval()
 
 

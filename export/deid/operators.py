@@ -35,7 +35,7 @@ from sealshot.runtime.public.square import ALPHA
 
 AVERAGING = 0.998
 WARM_RATE, RATE, RATE_OF_PATCHES = 1e-3, 4e-4, 4e-4
-STEEP_EACH, STEEP_WEIGHT = 7, 0.05
+STEEP_EACH, STEEP_WEIGHT = 7, 0.5
 HEEDED = 0.05
 """Share of the steps in which D_f comes to weigh what it is to."""
 PENALTY_WEIGHT = 10.0
@@ -215,7 +215,7 @@ class Operators:
     def _betrayed(self, batch: Batch, made: Tensor) -> Tensor:
         """How far what is made is from looking real to D_f."""
         patches = quick(self._patches)
-        seen = patches(made, batch.landmarks)
+        seen: Tensor = patches(made, batch.landmarks)
         if self._plan.wasserstein:
             return -seen.mean()
         with torch.no_grad():

@@ -18,7 +18,7 @@ SLOPE = 0.2
 READER_WIDTH, CRITIC_WIDTH = 8, 32
 SPREAD_PX = 2.0
 """Standard deviation of the spot that says where a landmark is."""
-DETAIL = 16.0
+DETAIL = 4.0
 """By how much D_f sees the finest structure enlarged."""
 NARROWEST = 4
 """Side of what a critic sees last."""
