@@ -34,11 +34,11 @@ from sealshot.runtime.public.strip import NARROWEST_PX, strip_px
 from sealshot.runtime.public.writer import VideoWriter
 from sealshot.runtime.seal.ceremony import Answer, open_originals, read_answer, write_request
 from sealshot.runtime.seal.checkpoint import CHECKPOINT_LIMIT
-from sealshot.runtime.seal.container import Container, read_container
+from sealshot.runtime.seal.container import read_container
 from sealshot.runtime.seal.documents import named, read_file, write_file
 from sealshot.runtime.seal.keys import read_openers
 from sealshot.runtime.seal.memory import disable_core_dumps
-from sealshot.runtime.seal.originals import OpenedOriginals, Originals
+from sealshot.runtime.seal.originals import Originals
 from sealshot.runtime.seal.policy import Policy
 from sealshot.runtime.seal.rewrap import Rewrap
 from sealshot.runtime.seal.scope import check_scope
@@ -253,20 +253,19 @@ class _Opener:
         found = self._there[part]
         with named(found.path):
             data = found.read()
+            container = read_container(data)
+            if container.header.id != found.path.stem:
+                raise SealError(
+                    f"it is the container {container.header.id}, under the name of another",
+                    hint="put each container back in its place: its name is its id",
+                )
             wrong = self._logged.differs(found.id, data) if self._logged else ""
             if wrong:
                 raise SealError(wrong, "the camera's key may be stolen: ask its keeper")
-            opened = self._open(found, read_container(data))
-        warrant = self._warrant
-        return Opened(opened, opened.within(warrant.start, warrant.end))
-
-    def _open(self, found: Sealed, container: Container) -> OpenedOriginals:
-        if container.header.id != found.path.stem:
-            raise SealError(
-                f"it is the container {container.header.id}, under the name of another",
-                hint="put each container back in its place: its name is its id",
+            opened = open_originals(
+                container, self._warrant, self._policy, self._answers, self._rewraps
             )
-        return open_originals(container, self._warrant, self._policy, self._answers, self._rewraps)
+        return Opened(opened, opened.within(self._warrant.start, self._warrant.end))
 
 
 def _logged(

@@ -23,11 +23,12 @@ from sealshot.runtime.public.restore import Opened, Restorer, Survey
 from sealshot.runtime.seal.originals import OpenedOriginals, Originals
 
 
-def replaced(told: Told, folder: Path) -> Path:
+def replaced(told: Told, folder: Path, *, logged: bool) -> Path:
     """A vault in which each container has the name of another."""
     vault = folder / "vault"
     shutil.copytree(told.folder / "vault", vault)
-    (vault / "log").unlink()
+    if not logged:
+        (vault / "log").unlink()
     objects = sorted(vault.glob("*/*.sealed"))
     data = [path.read_bytes() for path in objects]
     for path, other in zip(objects, data[1:] + data[:1], strict=True):
@@ -155,13 +156,16 @@ def test_what_does_not_fit_is_refused_and_nothing_is_written(
     assert not out.exists()
 
 
+@pytest.mark.parametrize("logged", [True, False])
 def test_another_s_container_in_the_place_of_one_is_refused(
-    told: Told, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    told: Told, tmp_path: Path, capsys: pytest.CaptureFixture[str], logged: bool
 ) -> None:
-    assert told.restore("whole") == 0
-    options = [*told.answers(told.folder / "whole.zip", "whole"), "-o", str(tmp_path / "o.mkv")]
+    name = f"whole-{logged}"
+    assert told.restore(name) == 0
+    options = [*told.answers(told.folder / f"{name}.zip", name), "-o", str(tmp_path / "o.mkv")]
     capsys.readouterr()
-    assert main(told.arguments(told.stream, replaced(told, tmp_path), *options)) == 2
+    vault = replaced(told, tmp_path, logged=logged)
+    assert main(told.arguments(told.stream, vault, *options)) == 2
     assert "under the name of another" in capsys.readouterr().err
     assert not list(tmp_path.glob("o.mkv*"))
 
