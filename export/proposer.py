@@ -1,4 +1,4 @@
-"""Training of `proposer.onnx`: a network that proposes what the P-net of MTCNN would, for less.
+"""Training of `proposer.onnx`: it proposes where the P-net of MTCNN is to look, for less.
 
 Between two close looks at a video most places are looked at quickly, and for that the P-net is
 dear: it convolves at full size, and its PReLUs cost as much as their convolutions. The quick one

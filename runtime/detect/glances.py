@@ -25,7 +25,7 @@ import numpy as np
 
 from sealshot.runtime.detect.boxes import iou, nested, scaled, square
 from sealshot.runtime.detect.changes import Changes, Places, shrunk
-from sealshot.runtime.detect.mtcnn import ALL_LEVELS, FAST, ONET_OVERLAP, Found, Mtcnn, View
+from sealshot.runtime.detect.mtcnn import FAST, ONET_OVERLAP, Found, Mtcnn, View
 from sealshot.runtime.types import Face, Floats, Image
 
 LOOK_EVERY_S = 0.12
@@ -37,8 +37,9 @@ WHOLE_LOOK_EVERY = 8
 change; the others are quick ones."""
 CELLS_A_FACE = 3
 """Side of the smallest face, in cells in which changes are told."""
-QUICK = replace(FAST, thresholds=(0.85, 0.7, 0.7), coarse_levels=ALL_LEVELS)
-"""Fewer windows, and of what the P-net proposes the clear third, in which nearly all faces are."""
+QUICK = replace(FAST, thresholds=(0.85, 0.7, 0.7), glimpse=0.5)
+"""The P-net looks at what a smaller network sends on, and proposes the clear third, in which nearly
+all faces are."""
 SURE_SCORE = 0.9
 """Of the O-net: below it a known face is looked at again, and so is what lies in it or around."""
 AGAIN = 0.85

@@ -33,9 +33,10 @@ from sealshot.runtime.errors import InputError
 from sealshot.runtime.types import Face, Floats, Image
 from sealshot.runtime.weights import FOLDER
 
+PNET_PX = WINDOW_PX + 2 * STRIDE_PX  # a window, and a step around
 RNET_PX, ONET_PX = 24, 48  # what the networks look at
-RNET_CHUNK, ONET_CHUNK = 32, 8  # larger ones are no faster and take more memory
-RNET_OVERLAP, ONET_OVERLAP = 0.7, 0.7
+PNET_CHUNK, RNET_CHUNK, ONET_CHUNK = 128, 32, 8  # larger ones are no faster and take more memory
+PNET_OVERLAP, RNET_OVERLAP, ONET_OVERLAP = 0.7, 0.7, 0.7
 SAME_FACE_IOU = 0.5
 NETS = "pnet", "pnet_stride4", "rnet", "onet"
 ALL_LEVELS = 64
@@ -54,10 +55,9 @@ class Settings:
     """Levels, from the largest on, where the P-net looks at a window every 4 pixels, not 2."""
     average: bool = False
     """Whether a face is the mean of all boxes that the O-net gave for it, or the best of them."""
-    quick: bool = False
-    """Whether a smaller network stands in for the P-net; it looks at a window every 4 pixels."""
-    overlaps: tuple[float, float] = (0.5, 0.7)
-    """IoU above which the better of two windows is taken, of one level and of all."""
+    glimpse: float | None = None
+    """The score by which a smaller network, of a window every 4 pixels, lets the P-net look there;
+    None: the P-net looks everywhere."""
     together_px: int = 0
     """Parts of levels with fewer pixels share a call."""
     sampler: Callable[[Image], Sampler] = MeanSampler
@@ -137,7 +137,7 @@ class Mtcnn:
             OnnxRuntimeRunner(FOLDER / f"{name}.onnx", threads=threads)
             for name in ("proposer", *(f"mtcnn_{net}" for net in NETS))
         )
-        self._quick, fine, coarse, self._rnet, self._onet = networks
+        self._glimpse, fine, coarse, self._rnet, self._onet = networks
         self._pnets: dict[int, Runner] = {COARSE_STRIDE_PX: coarse, STRIDE_PX: fine}
 
     def detect(self, image: Image) -> list[Face]:
@@ -184,26 +184,50 @@ class Mtcnn:
             for level in self._levels(view.size, settings)
             for part in parts(level, start, end, where)
         ]
-        nets = {COARSE_STRIDE_PX: self._quick} if settings.quick else self._pnets
-        boxes = np.concatenate(
-            [
-                slide(
-                    net,
-                    view.sampler,
-                    [part for part in looked_at if part.level.stride == stride],
-                    settings.thresholds[0],
-                    settings.overlaps[0],
-                    settings.together_px,
-                )
-                for stride, net in nets.items()
-            ]
-        )
-        boxes = boxes[suppress(boxes[:, :4], boxes[:, 4], settings.overlaps[1])]
+        least, together_px = settings.thresholds[0], settings.together_px
+        if settings.glimpse is not None:
+            boxes = slide(self._glimpse, view.sampler, looked_at, settings.glimpse, together_px)
+            boxes = self._closer(view, boxes, least)
+        else:
+            boxes = np.concatenate(
+                [
+                    slide(
+                        net,
+                        view.sampler,
+                        [part for part in looked_at if part.level.stride == stride],
+                        least,
+                        together_px,
+                    )
+                    for stride, net in self._pnets.items()
+                ]
+            )
+        boxes = boxes[suppress(boxes[:, :4], boxes[:, 4], PNET_OVERLAP)]
         return _touching(square(_move(boxes[:, :4], boxes[:, 5:], 0)), view.size)
+
+    def _closer(self, view: View, boxes: Floats, least: float) -> Floats:
+        """P-net at windows, and a step around each: of each its best one, where that passes.
+
+        Boxes are as of :func:`~sealshot.runtime.detect.pyramid.slide`.
+        """
+        if not len(boxes):
+            return boxes
+        pixel = (boxes[:, 2:3] - boxes[:, :1] + 1) / WINDOW_PX
+        regions = _regions(boxes[:, :4]) + STRIDE_PX * pixel * np.float32([-1, -1, 1, 1])
+        seen = _run(self._pnets[STRIDE_PX], PNET_CHUNK, view.sampler, regions, PNET_PX, planes=True)
+        score = seen["score"].reshape(len(boxes), -1)
+        best = score.argmax(axis=1)
+        at = np.stack(np.divmod(best, seen["score"].shape[2])[::-1], axis=1) * STRIDE_PX * pixel
+        each = np.arange(len(boxes))
+        closer = np.empty_like(boxes)
+        closer[:, :2] = regions[:, :2] + at + 1
+        closer[:, 2:4] = regions[:, :2] + at + WINDOW_PX * pixel
+        closer[:, 4] = score[each, best]
+        closer[:, 5:] = seen["box"].reshape(len(boxes), 4, -1)[each, :, best]
+        return closer[closer[:, 4] >= least]
 
     def _levels(self, size: NDArray[np.int64], settings: Settings) -> tuple[Level, ...]:
         width, height = size.tolist()
-        coarse = ALL_LEVELS if settings.quick else settings.coarse_levels
+        coarse = ALL_LEVELS if settings.glimpse is not None else settings.coarse_levels
         return levels(width, height, self.min_face_px, settings.factor, coarse)
 
     def refine(self, view: View, boxes: Floats) -> Floats:
@@ -244,12 +268,22 @@ class Mtcnn:
         ]
 
 
-def _run(runner: Runner, chunk: int, sampler: Sampler, regions: Floats, side: int) -> Arrays:
-    """Run a network on all regions, so many at a time as its maps stay in the processor's cache."""
-    given = [
-        runner.run({"image": sampler.crops(regions[start : start + chunk], side)})
-        for start in range(0, len(regions), chunk)
-    ]
+def _run(
+    runner: Runner,
+    chunk: int,
+    sampler: Sampler,
+    regions: Floats,
+    side: int,
+    *,
+    planes: bool = False,
+) -> Arrays:
+    """Run a network on all regions, so many at a time as its maps stay in the processor's cache;
+    it takes colours side by side, or each by itself in ``planes``."""
+    given = list[Arrays]()
+    for start in range(0, len(regions), chunk):
+        crops = sampler.crops(regions[start : start + chunk], side)
+        crops = np.ascontiguousarray(crops.transpose(0, 3, 1, 2)) if planes else crops
+        given.append(runner.run({"image": crops}))
     return {name: np.concatenate([part[name] for part in given]) for name in given[0]}
 
 

@@ -26,6 +26,7 @@ ONE_GO_PX = 10_000
 """A smaller level is looked at in one go, when its last rows are due: what bands of it have in
 common would cost as much again."""
 LEAST_GAP_PX = 2 * WINDOW_PX  # between parts of a level: nearer ones cost less as one
+LEVEL_OVERLAP = 0.5
 NOTHING = np.empty((0, 7), np.float32)
 
 
@@ -113,12 +114,7 @@ def parts(level: Level, start: float, end: float, where: Places | None) -> Itera
 
 
 def slide(
-    pnet: Runner,
-    sampler: Sampler,
-    looked_at: Sequence[Part],
-    least: float,
-    overlap: float,
-    together_px: int,
+    pnet: Runner, sampler: Sampler, looked_at: Sequence[Part], least: float, together_px: int
 ) -> Floats:
     """Look at parts, all with the stride of the network.
 
@@ -127,7 +123,6 @@ def slide(
         sampler: the image.
         looked_at: the parts.
         least: the score from which on a window passes.
-        overlap: IoU above which the better of two windows of a level is taken.
         together_px: parts of fewer pixels share a call.
 
     Returns:
@@ -142,15 +137,14 @@ def slide(
         else:
             found += _alone(pnet, part, seen, least)
     found += _together(pnet, small, least)
-    return _best(found, overlap)
+    return _best(found)
 
 
-def _best(found: Sequence[tuple[Level, Floats]], overlap: float) -> Floats:
+def _best(found: Sequence[tuple[Level, Floats]]) -> Floats:
     """Return boxes of what passed, without those that a better one of the same level covers.
 
     Args:
         found: of each part of a level its windows: column, row, score and offsets ``[n, 7]``.
-        overlap: see :func:`slide`.
     """
     windows = np.concatenate([NOTHING, *(rows for _, rows in found)])
     if not len(windows):
@@ -164,7 +158,7 @@ def _best(found: Sequence[tuple[Level, Floats]], overlap: float) -> Floats:
     boxes[:, :2] += 1
     boxes[:, :4] = np.floor(boxes[:, :4] / scale[:, None])
     boxes[:, 4:] = windows[:, 2:]
-    return boxes[suppress(boxes[:, :4], boxes[:, 4], overlap, of)]
+    return boxes[suppress(boxes[:, :4], boxes[:, 4], LEVEL_OVERLAP, of)]
 
 
 def _alone(

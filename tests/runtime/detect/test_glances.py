@@ -173,7 +173,7 @@ def test_what_is_found_does_not_depend_on_how_far_ahead_frames_are_looked_at(det
 def test_less_is_looked_at_between(detector, portrait, monkeypatch):
     """Counts pixels that the P-net sees, not time."""
     seen = []
-    for pnet in (detector._quick, *detector._pnets.values()):
+    for pnet in (detector._glimpse, *detector._pnets.values()):
 
         def counted(inputs, run=pnet.run):
             seen.append(inputs["image"].size)
@@ -209,7 +209,7 @@ def test_every_place_is_looked_at_once_a_round(start, steps):
 def test_what_stands_still_is_hardly_looked_at(detector, portrait, monkeypatch):
     """Counts pixels that the P-net sees; once a second every place is looked at all the same."""
     seen = []
-    for pnet in (detector._quick, *detector._pnets.values()):
+    for pnet in (detector._glimpse, *detector._pnets.values()):
 
         def counted(inputs, run=pnet.run):
             seen.append(inputs["image"].size)

@@ -1,12 +1,15 @@
 """Parts of levels that share a call of the P-net: what is found in them, and in how many calls."""
 
 import itertools
+from dataclasses import replace
 
 import cv2
 import numpy as np
 import pytest
 
 from sealshot.runtime.demo.clip import PORTRAIT
+from sealshot.runtime.detect.boxes import iou
+from sealshot.runtime.detect.glances import QUICK
 from sealshot.runtime.detect.mtcnn import FAST, Mtcnn
 from sealshot.runtime.detect.pyramid import ONE_GO_PX, Part, levels, parts, slide
 from sealshot.runtime.detect.sampling import MipSampler
@@ -31,7 +34,7 @@ def wall():
 
 def looked(detector, image, parts, together_px, stride, least=0.3):
     pnet = detector._pnets[stride]
-    return slide(pnet, MipSampler(image), parts, least, 0.5, together_px)
+    return slide(pnet, MipSampler(image), parts, least, together_px)
 
 
 def all_parts(image, coarse):
@@ -85,13 +88,31 @@ def test_each_row_of_windows_is_looked_at_once_a_round(cuts):
 
 def test_few_calls_are_made(detector, wall, monkeypatch):
     calls = []
-    for pnet in (detector._quick, *detector._pnets.values()):
+    for pnet in (detector._glimpse, *detector._pnets.values()):
         monkeypatch.setattr(
             pnet, "run", lambda x, run=pnet.run: calls.append(x["image"].shape) or run(x)
         )
     assert len(detector.propose(detector.open(wall))) > 0
     assert len(levels(640, 420, 36, FAST.factor, 1)) > 4
     assert len(calls) <= 2
+
+
+def test_who_is_glimpsed_is_looked_at_by_the_p_net(detector, wall):
+    """The smaller network alone decides on nothing: what it sends on is told by the P-net's score,
+    and lies where a whole look of that has it."""
+    view = detector.open(wall)
+    everywhere = replace(QUICK, glimpse=None, coarse_levels=0, thresholds=(0.6, 0.7, 0.7))
+    near = detector.propose(view, settings=everywhere)
+    for glimpse in (QUICK.glimpse, 0.0):
+        boxes = detector.propose(view, settings=replace(QUICK, glimpse=glimpse))
+        assert len(boxes) >= 3
+        assert (iou(boxes, near).max(axis=1) > 0.3).all()
+
+
+def test_a_wall_is_nobody_however_much_is_glimpsed(detector):
+    plain = np.full((420, 640, 3), 110, np.uint8)
+    settings = replace(QUICK, glimpse=0.0)
+    assert detector.propose(detector.open(plain), settings=settings).shape == (0, 4)
 
 
 def test_nothing_to_look_at_gives_nothing(detector, wall):
