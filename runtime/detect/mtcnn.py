@@ -38,7 +38,7 @@ RNET_PX, ONET_PX = 24, 48  # what the networks look at
 PNET_CHUNK, RNET_CHUNK, ONET_CHUNK = 128, 32, 8  # larger ones are no faster and take more memory
 PNET_OVERLAP, RNET_OVERLAP, ONET_OVERLAP = 0.7, 0.7, 0.7
 SAME_FACE_IOU = 0.5
-NETS = "pnet", "pnet_stride4", "rnet", "onet"
+NETS = "proposer", "mtcnn_pnet", "mtcnn_pnet_stride4", "mtcnn_rnet", "mtcnn_onet"
 ALL_LEVELS = 64
 """More than any image has."""
 
@@ -134,8 +134,7 @@ class Mtcnn:
         self.min_face_px = min_face_px
         self.settings = settings
         networks: Iterator[Runner] = (
-            OnnxRuntimeRunner(FOLDER / f"{name}.onnx", threads=threads)
-            for name in ("proposer", *(f"mtcnn_{net}" for net in NETS))
+            OnnxRuntimeRunner(FOLDER / f"{name}.onnx", threads=threads) for name in NETS
         )
         self._glimpse, fine, coarse, self._rnet, self._onet = networks
         self._pnets: dict[int, Runner] = {COARSE_STRIDE_PX: coarse, STRIDE_PX: fine}
