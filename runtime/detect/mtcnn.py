@@ -210,10 +210,9 @@ class Mtcnn:
         """
         if not len(boxes):
             return boxes
-        pixel = (boxes[:, 2:3] - boxes[:, :1] + 1) / WINDOW_PX
-        regions = _regions(boxes[:, :4]) + STRIDE_PX * pixel * np.asarray(
-            [-1, -1, 1, 1], np.float32
-        )
+        pixel: Floats = (boxes[:, 2:3] - boxes[:, :1] + 1) / WINDOW_PX
+        outward = np.asarray([-1, -1, 1, 1], np.float32) * STRIDE_PX
+        regions: Floats = _regions(boxes[:, :4]) + outward * pixel
         seen = _run(self._pnets[STRIDE_PX], PNET_CHUNK, view.sampler, regions, PNET_PX, planes=True)
         score = seen["score"].reshape(len(boxes), -1)
         best = score.argmax(axis=1)
