@@ -210,7 +210,7 @@ class Mtcnn:
         """
         if not len(boxes):
             return boxes
-        pixel: Floats = (boxes[:, 2:3] - boxes[:, :1] + 1) / WINDOW_PX
+        pixel: Floats = (boxes[:, 2:3] - boxes[:, :1] + 1) / np.float32(WINDOW_PX)
         outward = np.asarray([-1, -1, 1, 1], np.float32) * STRIDE_PX
         regions: Floats = _regions(boxes[:, :4]) + outward * pixel
         seen = _run(self._pnets[STRIDE_PX], PNET_CHUNK, view.sampler, regions, PNET_PX, planes=True)
