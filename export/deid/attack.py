@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from torch import nn
@@ -24,7 +26,10 @@ def train_outsider(painter: Painter, faces: DeidFaces, steps: int, seed: int = 1
     torch.manual_seed(seed)
     undo = Undo()
     optimizer = torch.optim.Adam(undo.parameters(), lr=RATE)
-    sampler, draw = Sampler(faces, seed, torch.device("cpu")), np.random.default_rng(seed)
+    anybody = replace(
+        faces, identity=np.full(len(faces.crops), -1)
+    )  # who they are, he need not say
+    sampler, draw = Sampler(anybody, seed, torch.device("cpu")), np.random.default_rng(seed)
     with progress("an outsider's net", steps) as bar:
         for number in range(steps):
             set_rate(optimizer, RATE, number / steps)
