@@ -19,7 +19,7 @@ ablate() { # NAME OPTIONS...
 
 ablate as-it-is
 ablate reconstruction-0 --weight reconstruction=0
-for weight in reconstruction=50 colours=10 anonymity=.2 attributes=.5 track=.5 diversity=.5 adversarial=1; do
+for weight in reconstruction=50 colours=10 anonymity=.2 attributes=.4 track=.3 diversity=.3 adversarial=.25; do
     name=${weight%=*} value=${weight#*=}
     ablate "$name-times-10" --weight "$name=$(awk "BEGIN { print $value * 10 }")"
     ablate "$name-over-10" --weight "$name=$(awk "BEGIN { print $value / 10 }")"

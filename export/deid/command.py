@@ -49,8 +49,8 @@ Stop it whenever you like: the same command goes on where it was. What is kept i
   --labels FILE       CSV with the columns file, identity, Male, Young, ... (CelebA's), or sex, age,
                       ethnicity (UTKFace's); any of them; may be repeated
   --reversible        train the paper's pair in place of the net for release
-  --weight NAME=X     of a loss: reconstruction (default 50), colours (10), adversarial (1),
-                      attributes, track, diversity (0.5 each), points (0.3), anonymity (0.2; the
+  --weight NAME=X     of a loss: reconstruction (default 50), colours (10), attributes, points (0.4
+                      each), track, diversity (0.3 each), adversarial (0.25), anonymity (0.2; the
                       paper's is 1); may be repeated
   --wasserstein       train D_f with the paper's gradient penalty, not with R1 and R2
   --pairwise          train the paper's critic too, which looks at pairs, and say how well it does

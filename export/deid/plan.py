@@ -14,7 +14,7 @@ class Plan:
     critic_steps: int = 4000
     people: int = 48
     """In a batch of the critics, with two photos each."""
-    warm_up: float = 0.16
+    warm_up: float = 0.26
     """Share of the steps in which the release learns what a face is before it meets D_f."""
     steps: int = 20000
     batch: int = 32
@@ -26,21 +26,22 @@ class Plan:
     """That U_d brings back what there was; of the reversible pair alone."""
     anonymity: float = 0.2
     """Little, as the release is given nothing that it could show; the paper's is 1."""
-    attributes: float = 0.5
+    attributes: float = 0.4
     """That labels are as they are asked for."""
-    points: float = 0.3
+    points: float = 0.4
     """That a critic sees the landmarks where they are to be, in pixels."""
-    track: float = 0.5
+    track: float = 0.3
     """That a person is one and the same within a track."""
-    diversity: float = 0.5
+    diversity: float = 0.3
     """That two tracks are two people."""
     colours: float = 10.0
-    adversarial: float = 1.0
+    adversarial: float = 0.25
+    """At 1 what is drawn became strokes before it became a face."""
     wasserstein: bool = False
     """Whether D_f is the paper's, with a gradient penalty, in place of R1 and R2."""
     likeness: float = 10.0
     """That what the release draws from a face's own code is that face; it is never given one."""
-    perceived: float = 2.0
+    perceived: float = 3.0
     """The same for what the critics see in it."""
     code: float = 0.003
     """That such codes are spread as noise is, in nats."""

@@ -25,7 +25,7 @@ CODE = 64
 """Numbers that say what of a face its cells and landmarks do not."""
 NOISE = MEANS + CODE
 """Numbers of U(0, 1) that a face is drawn from: the first move the means of its cells."""
-KEPT_ALL, KEPT_INNER, KEPT_OUTER = 0.85, 0.4, 0.7
+KEPT_ALL, KEPT_INNER, KEPT_OUTER = 0.5, 0.1, 0.2
 """How much of what is unusual in the light of a picture, and in the cells within the face and
 around it, is left by noise."""
 RIDGE = 1e-5
