@@ -19,10 +19,12 @@ import numpy as np
 
 from sealshot.boards import Board as Profile
 from sealshot.boards import Fpga
+from sealshot.kernels.rtl import floorplan
 from sealshot.kernels.rtl.place import (
     TOP,
     Placement,
     design_sha256,
+    layout_sha256,
     pack_bitstream,
     place,
     rtlil_top,
@@ -98,7 +100,7 @@ def build_bitstream(board: Profile, folder: Path, seeds: Sequence[int]) -> Bitst
     must_fit(board)
     assert board.fpga is not None
     rtlil = rtlil_top(Ecp5())
-    kept = cache_folder("rtl") / f"{TOP}-{design_sha256(rtlil)[:16]}"
+    kept = cache_folder("rtl") / f"{TOP}-{design_sha256(rtlil)[:16]}-{layout_sha256()[:8]}"
     with _alone(kept):
         if not _has(kept, seeds):
             try:
@@ -141,7 +143,7 @@ def _build(fpga: Fpga, rtlil: str, kept: Path, seeds: Sequence[int]) -> None:
         work.mkdir(parents=True)
         note("synthesis, a minute or two")
         (work / f"{TOP}.lpf").write_text(constraints())
-        synthesise(work, TOP, rtlil)
+        floorplan.apply(synthesise(work, TOP, rtlil))
         known.write_text(tools)
     note(
         f"place and route, about ten minutes for each of {len(seeds)} seed(s); "
@@ -163,6 +165,7 @@ def _figures(fpga: Fpga, placement: Placement, bitstream: bytes, cycles: int) ->
     return {
         "part": fpga.part.value,
         "design_sha256": placement.design_sha256,
+        "layout_sha256": layout_sha256(),
         "bitstream_sha256": hashlib.sha256(bitstream).hexdigest(),
         "bitstream_bytes": len(bitstream),
         "clock_mhz": placement.clock_mhz,

@@ -1,8 +1,8 @@
 """The whole scorer: memories, array, requantiser, and the controller that takes a face through.
 
 Cycles are counted from the one in which the runner's ``step`` stands: the input memories are
-addressed in 1, give their word in 4, and the array sees it in 5; weights are addressed in 2, come
-in 5 and meet the input in 6, behind the array's own copy of it.
+addressed in 1, give their word in 4, and the array sees it in 5; weights are addressed in 3, come
+in 6 and meet the input in 7, behind the array's own two copies of it.
 """
 
 from __future__ import annotations
@@ -47,10 +47,10 @@ class WeightStore(Elaboratable):
     Attributes:
         address: of the word to read, or to write where ``write`` is set; :data:`LATENCY` edges
             later it stands in ``word``.
-        data: to be written; to be held for two edges after ``write``.
+        data: to be written; to be held for three edges after ``write``.
     """
 
-    LATENCY = 2 + RAM_LATENCY
+    LATENCY = 3 + RAM_LATENCY
 
     def __init__(self) -> None:
         self.address = Signal(ADDRESS_BITS)
@@ -61,31 +61,33 @@ class WeightStore(Elaboratable):
     def elaborate(self, platform: Any) -> Module:
         """Build banks, address copies and the choice of the bank."""
         m = Module()
-        bank, row = self.address[10:], self.address[:10]
+        bank = self.address[10:]
         bits = 18 * RAMS_PER_COPY
-        words = []
-        for b in range(BANKS):
-            parts = []
-            for low in range(0, WEIGHT_WORD_BITS, bits):
-                part = self.data[low : low + bits]
+        words: list[list[Any]] = [[] for _ in range(BANKS)]
+        for low in range(0, WEIGHT_WORD_BITS, bits):
+            part = self.data[low : low + bits]
+            m.submodules[f"copy_address_{low}"] = way = Copy(1 + ADDRESS_BITS)
+            m.d.comb += way.i.eq(Cat(self.address, self.write))
+            row, to_bank, write = way.o[:10], way.o[10:-1], way.o[-1]
+            for b in range(BANKS):
                 m.submodules[f"ram_{b}_{low}"] = ram = BlockRam(len(part), BANK_WORDS)
                 m.submodules[f"copy_address_{b}_{low}"] = copy = Copy(11)
                 m.d.comb += [
-                    copy.i.eq(Cat(row, self.write & (bank == b))),
+                    copy.i.eq(Cat(row, write & (to_bank == b))),
                     ram.read_address.eq(copy.o[:10]),
                     ram.write_address.eq(copy.o[:10]),
                     ram.write.eq(copy.o[10]),
                     ram.write_data.eq(part),
                 ]
-                parts.append(ram.read_data)
-            words.append(Cat(parts))
-        bank = delay(m, "bank", bank, RAM_LATENCY)
+                words[b].append(ram.read_data)
+        bank_0, bank_1, bank_2 = (Cat(parts) for parts in words)
+        bank = delay(m, "bank", bank, 1 + RAM_LATENCY)
         for low in range(0, WEIGHT_WORD_BITS, 128):
             m.submodules[f"copy_bank_{low}"] = copy = Copy(2)
             m.d.comb += copy.i.eq(bank)
             part = slice(low, low + 128)
             m.d.sync += self.word[part].eq(
-                Mux(copy.o[1], words[2][part], Mux(copy.o[0], words[1][part], words[0][part]))
+                Mux(copy.o[1], bank_2[part], Mux(copy.o[0], bank_1[part], bank_0[part]))
             )
         return m
 
@@ -161,7 +163,8 @@ class ScoreEngine(Elaboratable):
 
     Attributes:
         weight_address, weight_write, weight_data: of the :class:`WeightStore`, while idle.
-        parameter_write_address, parameter_write, parameter_data: of the channels' parameters.
+        parameter_write_address, parameter_write, parameter_data: of the channels' parameters; the
+            data an edge later.
         pixel_write, pixel_at, pixel: of the picture that is not being scored.
         picture: a pulse: that picture is whole. Not to be given while ``full``.
         full: one picture is being scored and another waits.
@@ -244,8 +247,8 @@ class ScoreEngine(Elaboratable):
             inputs.write_word.eq(requantiser.word),
             # what is loaded
             weights.data.eq(self.weight_data),
-            parameters.write_address.eq(self.parameter_write_address),
-            parameters.write.eq(self.parameter_write),
+            parameters.write_address.eq(delay(m, "write_at", self.parameter_write_address, 1)),
+            parameters.write.eq(delay(m, "write", self.parameter_write, 1)),
             parameters.write_data.eq(self.parameter_data),
             inputs.pixel_write.eq(self.pixel_write),
             inputs.pixel_at.eq(self.pixel_at),

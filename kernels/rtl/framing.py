@@ -18,6 +18,7 @@ class Receiver(Elaboratable):
 
     Attributes:
         data, valid, ready: bytes of the line.
+        takes: a byte of the line is taken.
         byte, byte_valid, byte_ready: bytes of a frame, its CRC too.
         end, good: the frame is over; whether it was whole.
     """
@@ -26,6 +27,7 @@ class Receiver(Elaboratable):
         self.data = Signal(8)
         self.valid = Signal()
         self.ready = Signal()
+        self.takes = Signal()
         self.byte = Signal(8)
         self.byte_valid = Signal()
         self.byte_ready = Signal()
@@ -33,12 +35,12 @@ class Receiver(Elaboratable):
         self.good = Signal()
 
     def elaborate(self, platform: Any) -> Module:
-        """Build it: a byte every other cycle."""
+        """Build it: a byte every third cycle, as :class:`~.intake.Intake` takes them."""
         m = Module()
         escaped = Signal()
         any_byte = Signal()
         crc = Signal(32, init=0xFFFFFFFF)
-        takes = Signal()
+        takes = self.takes
         m.d.comb += [self.ready.eq(self.byte_ready), takes.eq(self.valid & self.byte_ready)]
         m.d.sync += [self.byte_valid.eq(0), self.end.eq(0)]
         with m.If(self.byte_valid):
@@ -51,7 +53,7 @@ class Receiver(Elaboratable):
                 m.d.sync += [self.byte_valid.eq(1), self.byte.eq(self.data), any_byte.eq(1)]
                 with m.If(escaped):
                     m.d.sync += self.byte.eq(Mux(self.data == ESCAPED_END, END, ESCAPE))
-        m.d.sync += self.good.eq(crc == CRC_GOOD)  # a byte and its END are two edges apart
+        m.d.sync += self.good.eq(crc == CRC_GOOD)  # a byte and its END are three edges apart
         with m.If(self.end):
             m.d.sync += crc.eq(0xFFFFFFFF)
         return m
@@ -61,14 +63,15 @@ class Sender(Elaboratable):
     """Adds CRC and SLIP to bytes of a frame.
 
     Attributes:
-        byte, valid, ready: bytes of a frame; ``last`` with its last.
+        byte, valid: a byte of a frame; ``last`` with its last.
+        taken: the byte was taken, an edge ago; the next is not taken within three edges.
         data, data_valid, data_ready: bytes of the line.
     """
 
     def __init__(self) -> None:
         self.byte = Signal(8)
         self.valid = Signal()
-        self.ready = Signal()
+        self.taken = Signal()
         self.last = Signal()
         self.data = Signal(8)
         self.data_valid = Signal()
@@ -82,6 +85,7 @@ class Sender(Elaboratable):
         byte = Signal(8)
         then = Signal()
         special = (byte == END) | (byte == ESCAPE)
+        m.d.sync += self.taken.eq(0)
         with m.FSM():
             with m.State("BETWEEN"):
                 m.d.sync += [crc.eq(0xFFFFFFFF), left.eq(0), self.data.eq(END)]
@@ -89,12 +93,14 @@ class Sender(Elaboratable):
                     m.d.comb += self.data_valid.eq(1)
                     with m.If(self.data_ready & (self.data == END)):
                         m.next = "BODY"
-            with m.State("BODY"):
-                m.d.comb += self.ready.eq(1)
-                with m.If(self.valid):
-                    m.d.sync += [byte.eq(self.byte), crc.eq(crc_step(crc, self.byte))]
-                    m.d.sync += [then.eq(self.last), left.eq(4)]
-                    m.next = "FIRST"
+            with m.State("BODY"), m.If(self.valid):
+                m.d.sync += [
+                    self.taken.eq(1),
+                    byte.eq(self.byte),
+                    crc.eq(crc_step(crc, self.byte)),
+                ]
+                m.d.sync += [then.eq(self.last), left.eq(4)]
+                m.next = "FIRST"
             with m.State("CRC"):
                 m.d.sync += [byte.eq(~crc[:8]), crc.eq(crc >> 8), left.eq(left - 1)]
                 m.next = "FIRST"

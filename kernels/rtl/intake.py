@@ -21,14 +21,16 @@ class Intake(Elaboratable):
     """Takes one frame after the other.
 
     Attributes:
-        byte, valid: of a frame, with its CRC; only while ``ready``.
+        byte, valid: of a frame, with its CRC; asked for only while ``ready``.
+        asked: the line gives a byte now: what it is stands in the next cycle.
         end: the frame is over.
         full: the engine has no room for a picture.
         command, tag, argument: of the frame; the first five bytes after the tag.
         room: whether there was room for a picture when the frame began.
         whole: a picture, packed or not, has come with all its pixels.
         index: of the word that is written next.
-        weight, weight_write, parameter, parameter_write: words for the engine.
+        weight, weight_write, parameter, parameter_write: words for the engine, and pulses that come
+            before them: two edges before the one, an edge before the other.
         pixel, pixel_at, pixel_write: of a picture.
     """
 
@@ -36,6 +38,7 @@ class Intake(Elaboratable):
         self.byte = Signal(8)
         self.valid = Signal()
         self.ready = Signal()
+        self.asked = Signal()
         self.end = Signal()
         self.full = Signal()
         self.command = Signal(8)
@@ -59,7 +62,7 @@ class Intake(Elaboratable):
         count = Signal(range(PIXELS + CRC_BYTES + 2))  # of the payload and the CRC
         in_word = Signal(range(WORD_BYTES))
         settle = Signal(range(SETTLE + 1))
-        # what the next byte is, known before it comes: two bytes are two cycles apart
+        # what the next byte is, known before it comes: two bytes are three cycles apart
         is_argument = Signal(ARGUMENT_BYTES)
         is_index, is_pixel, is_packed, is_weight, is_parameter = (
             Signal(name=name)
@@ -71,12 +74,12 @@ class Intake(Elaboratable):
         loads = (self.command == Command.WEIGHTS) | (self.command == Command.PARAMETERS)
         on = head == 2
         m.d.comb += [
-            self.ready.eq((settle == 0) & ~self.valid & ~self.end & unpacker.ready),
             takes.eq(self.valid & on),
             unpacker.byte.eq(self.byte),
             unpacker.valid.eq(self.valid & is_packed),
         ]
         m.d.sync += [
+            self.ready.eq((settle == 0) & ~self.asked & ~self.valid & ~self.end & unpacker.ready),
             *(is_argument[i].eq(on & (count == i)) for i in range(ARGUMENT_BYTES)),
             is_index.eq(on & loads & (count < 2)),
             is_weight.eq(on & (self.command == Command.WEIGHTS) & (count >= 2)),
@@ -149,11 +152,13 @@ class Intake(Elaboratable):
             with m.If(last):
                 m.d.sync += [in_word.eq(0), settle.eq(SETTLE)]
                 m.d.sync += [self.weight_write.eq(is_weight), self.parameter_write.eq(is_parameter)]
-            with m.If(is_parameter):
-                m.d.sync += self.parameter.eq(Cat(self.parameter[8:], self.byte))
         bits = 8 * SHIFTED_BYTES
         shift, byte = Signal(), Signal(8)  # a register before the copies, which lie apart
         m.d.sync += [shift.eq(self.valid & is_weight), byte.eq(self.byte)]
+        shift_parameter = Signal()
+        m.d.sync += shift_parameter.eq(self.valid & is_parameter)
+        with m.If(shift_parameter):
+            m.d.sync += self.parameter.eq(Cat(self.parameter[8:], byte))
         for low in range(0, 8 * WORD_BYTES, bits):
             m.submodules[f"copy_shift_{low}"] = copy = Copy(1)
             m.d.comb += copy.i.eq(shift)

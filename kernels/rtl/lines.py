@@ -134,7 +134,7 @@ class Lines(Elaboratable):
         uart, spi: the two.
         data, valid, ready: bytes to the :class:`~.link.Link`; one that it does not take in time is
             lost, and its frame with it.
-        out, out_valid, out_ready: bytes from it.
+        out, out_valid, out_ready: bytes from it; ready for one edge when one was taken.
     """
 
     def __init__(self, divisor: int) -> None:
@@ -165,6 +165,9 @@ class Lines(Elaboratable):
             spi.out.eq(self.out),
             uart.out_valid.eq(self.out_valid & ~by_spi),
             spi.out_valid.eq(self.out_valid & by_spi),
-            self.out_ready.eq(Mux(by_spi, spi.out_ready, uart.out_ready)),
         ]
+        # the lines lie at their pins: what they took, the scorer hears an edge later
+        m.d.sync += self.out_ready.eq(
+            Mux(by_spi, spi.out_ready & spi.out_valid, uart.out_ready & uart.out_valid)
+        )
         return m

@@ -19,7 +19,7 @@ class Link(Elaboratable):
 
     Attributes:
         data_in, valid_in, ready_in: from the line. A line that cannot wait must leave
-            :data:`SETTLE` cycles between bytes.
+            :data:`SETTLE` cycles and three more between bytes.
         data_out, valid_out, ready_out: to the line.
         idle: nothing is being scored.
     """
@@ -51,6 +51,7 @@ class Link(Elaboratable):
             intake.byte.eq(receiver.byte),
             intake.valid.eq(receiver.byte_valid),
             receiver.byte_ready.eq(intake.ready),
+            intake.asked.eq(receiver.takes),
             intake.end.eq(receiver.end),
             intake.full.eq(engine.full),
             engine.weight_address.eq(intake.index),
@@ -73,6 +74,9 @@ class Link(Elaboratable):
         newest = Signal()
         oldest = Signal()
         read_left = Signal(16)
+        picture = Signal()
+        m.d.comb += engine.picture.eq(picture)
+        m.d.sync += picture.eq(0)
         with m.If(receiver.end):
             packed = intake.command == Command.PACKED  # answered as any picture
             m.d.sync += answer.eq(Mux(packed, Command.PICTURE, intake.command))
@@ -88,8 +92,7 @@ class Link(Elaboratable):
                         with m.Elif(~intake.room):
                             m.d.sync += status.eq(Status.FULL)
                         with m.Else():
-                            m.d.comb += engine.picture.eq(1)
-                            m.d.sync += [wanted.eq(0), newest.eq(~newest)]
+                            m.d.sync += [picture.eq(1), wanted.eq(0), newest.eq(~newest)]
                             for i in range(2):
                                 with m.If(newest == i):
                                     m.d.sync += tags[i].eq(intake.tag)
@@ -145,7 +148,7 @@ class Link(Elaboratable):
                 ]
             with m.State("SEND"):
                 m.d.comb += sender.valid.eq(1)
-                with m.If(sender.ready):
+                with m.If(sender.taken):
                     m.d.sync += [body.eq(body >> 8), left.eq(left - 1), wait.eq(SETTLE)]
                     with m.If(left == 1):
                         m.next = "IDLE"

@@ -1,5 +1,7 @@
 """From RTL to a bitstream for an ECP5-85F, step by step: synthesis, place and route, packing.
 
+Between the first two the whole top's netlist gets the sites of :mod:`~.floorplan`.
+
 Yosys and nextpnr are deterministic: the same RTL, seed and versions give the same bitstream.
 """
 
@@ -91,6 +93,13 @@ def design_sha256(rtlil: str) -> str:
     """Return the hash of a design: of its RTLIL, without the lines of source it came from."""
     kept = (line for line in rtlil.splitlines() if not line.lstrip().startswith("attribute \\src"))
     return hashlib.sha256("\n".join(kept).encode()).hexdigest()
+
+
+def layout_sha256() -> str:
+    """Return the hash of what else decides on the top's clock: nextpnr's options and its sites."""
+    from sealshot.kernels.rtl.floorplan import plan
+
+    return hashlib.sha256(repr((PLACE_AND_ROUTE, sorted(plan().items()))).encode()).hexdigest()
 
 
 def rtlil_likelihood() -> str:

@@ -101,27 +101,31 @@ class BlockRam(Elaboratable):
 
 
 class Multiplier(Elaboratable):
-    """``product`` = ``a`` * ``b`` of three edges ago, signed 18 x 18 bits."""
+    """``product`` = ``a`` * ``b`` of three edges ago, both signed.
 
-    def __init__(self) -> None:
-        self.a = Signal(signed(18))
-        self.b = Signal(signed(18))
-        self.product = Signal(signed(36))
+    Factors of fewer than 18 bits lie at the top of the cell's ports: a port that is tied low takes
+    no wire, where the copies of a sign would take one each.
+    """
+
+    def __init__(self, a_bits: int = 18, b_bits: int = 18) -> None:
+        self.a = Signal(signed(a_bits))
+        self.b = Signal(signed(b_bits))
+        self.product = Signal(signed(a_bits + b_bits))
 
     def elaborate(self, platform: Any) -> Module:
         """Build one of the two forms."""
         m = Module()
         if not isinstance(platform, Ecp5):
-            a = Signal(signed(18))
-            b = Signal(signed(18))
-            product = Signal(signed(36))
+            a, b, product = (Signal.like(x) for x in (self.a, self.b, self.product))
             m.d.sync += [a.eq(self.a), b.eq(self.b), product.eq(a * b), self.product.eq(product)]
             return m
+        low_a, low_b = (Const(0, 18 - len(factor)) for factor in (self.a, self.b))
+        low = 36 - len(self.product)
         ports: dict[str, Any] = {
-            **_spread("i_A", self.a, 18),
-            **_spread("i_B", self.b, 18),
+            **_spread("i_A", Cat(low_a, self.a), 18),
+            **_spread("i_B", Cat(low_b, self.b), 18),
             **{f"i_C{i}": Const(0, 1) for i in range(18)},
-            **{f"o_P{i}": self.product[i] for i in range(36)},
+            **{f"o_P{low + i}": self.product[i] for i in range(len(self.product))},
             "i_CLK0": ClockSignal(),
             "i_CE0": Const(1, 1),
             "i_RST0": Const(0, 1),

@@ -191,20 +191,21 @@ class Walker(Elaboratable):
                     job.single.eq(line.row - skipped == 1),
                     job.last_of_layer.eq(ends_x & ends_y & ends_group),
                     self.ready.eq(1),
+                    group.eq(group + 1),
+                    at_group.eq(at_group + line.group_step),
                 ]
                 m.next = "READY"
-            with m.State("READY"), m.If(self.take):
-                m.d.sync += [self.ready.eq(0), group.eq(group + 1)]
-                m.d.sync += at_group.eq(at_group + line.group_step)
-                m.next = "EDGES"
                 with m.If(ends_group):
                     m.d.sync += [group.eq(0), at_group.eq(line.weight_base)]
                     m.d.sync += [x.eq(x + 1), at_x.eq(at_x + line.step_x)]
                     with m.If(ends_x):
                         m.d.sync += [x.eq(0), at_x.eq(-line.origin_x)]
                         m.d.sync += [y.eq(y + 1), at_y.eq(at_y + line.step_y)]
-                        with m.If(ends_y):
-                            m.next = "IDLE"
+            with m.State("READY"), m.If(self.take):
+                m.d.sync += self.ready.eq(0)
+                m.next = "EDGES"
+                with m.If(job.last_of_layer):
+                    m.next = "IDLE"
         return m
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sealshot.kernels.rtl import place, tools
-from sealshot.kernels.rtl.place import design_sha256, read_report
+from sealshot.kernels.rtl.place import design_sha256, layout_sha256, read_report
 from sealshot.kernels.rtl.tools import BuildError, run
 from sealshot.kernels.rtl.ulx3s import (
     CLOCK_MHZ,
@@ -149,7 +149,9 @@ def test_the_report_that_is_committed_is_of_this_rtl() -> None:
     report = json.loads((RESULTS / "fpga-ulx3s.json").read_text())
     if report["versions"]["amaranth"] != amaranth.__version__:
         pytest.skip(f"another Amaranth writes the same RTL otherwise: {amaranth.__version__}")
-    same = design_sha256(place.rtlil_top(Ecp5())) == report["design_sha256"]
+    same = (design_sha256(place.rtlil_top(Ecp5())), layout_sha256()) == (
+        report["design_sha256"], report["layout_sha256"],
+    )  # fmt: skip
     assert same, "build it again: `sealshot export quality --engine fpga --board ulx3s ...`"
     mhz = report["mhz_by_seed"]
     assert mhz[str(report["packed_seed"])] == max(mhz.values()) >= report["clock_mhz"] == CLOCK_MHZ
