@@ -146,7 +146,8 @@ def _build(fpga: Fpga, rtlil: str, kept: Path, seeds: Sequence[int]) -> None:
         floorplan.apply(synthesise(work, TOP, rtlil))
         known.write_text(tools)
     note(
-        f"place and route, about ten minutes for each of {len(seeds)} seed(s); "
+        f"place and route, some five minutes for each of {len(seeds)} seed(s), twenty where it is "
+        f"hard; "
         f"{work / 'nextpnr-ecp5.log'} says how far it is"
     )
     placement = place(work, TOP, CLOCK_MHZ, seeds)
@@ -170,6 +171,7 @@ def _figures(fpga: Fpga, placement: Placement, bitstream: bytes, cycles: int) ->
         "bitstream_bytes": len(bitstream),
         "clock_mhz": placement.clock_mhz,
         "mhz_by_seed": {str(one.seed): one.mhz for one in placement.routed},
+        "router_by_seed": {str(one.seed): one.router for one in placement.routed},
         "packed_seed": placement.best.seed,
         "cycles_per_face": cycles,
         "faces_per_s": round(1e6 * placement.clock_mhz / cycles, 1),
@@ -207,7 +209,10 @@ def tell(built: Bitstream) -> None:
         for name, used in figures["used"].items()
     ]
     table(("cells", ">used", ">of", ">%"), rows)
-    by_seed = ", ".join(f"{seed}: {mhz:.1f}" for seed, mhz in figures["mhz_by_seed"].items())
+    by_seed = ", ".join(
+        f"{seed}: {mhz:.1f} ({figures['router_by_seed'][seed]})"
+        for seed, mhz in figures["mhz_by_seed"].items()
+    )
     say(f"highest clock by seed, MHz: {by_seed}")
     say(
         f"{built.bitstream}: {figures['part']} at {figures['clock_mhz']:g} MHz, "

@@ -1,4 +1,4 @@
-"""Block RAMs of each shape and a multiplier, fed with numbers of a shift register and summed up.
+"""Block RAMs of each shape and two multipliers, fed with numbers of a shift register and summed up.
 
 So the form that simulation sees and the cells of the ECP5 can be run through the same traffic, and
 one word tells whether they ever differed.
@@ -14,6 +14,8 @@ from sealshot.kernels.rtl.primitives import BlockRam, Multiplier
 
 SHAPES = ((36, 4096), (36, 2048), (8, 2048), (172, 256), (342, 1024))
 """Bits and words of the memories that the scorer has."""
+NARROW = (9, 8)
+"""Bits of the factors of the second multiplier: an activation and a weight."""
 TAPS = (63, 62, 60, 59)
 """Of a shift register of 64 bits that goes through all states but 0."""
 STEPS = 16
@@ -52,7 +54,9 @@ class CellProbe(Elaboratable):
             multiplier.a.eq(drawn[:18].as_signed()),
             multiplier.b.eq(turned[20:38].as_signed()),
         ]
-        given = [multiplier.product.as_unsigned()]
+        m.submodules.narrow = narrow = Multiplier(*NARROW)
+        m.d.comb += [narrow.a.eq(drawn[40:].as_signed()), narrow.b.eq(turned[:8].as_signed())]
+        given = [multiplier.product.as_unsigned(), narrow.product.as_unsigned()]
         for k, (width, depth) in enumerate(SHAPES):
             m.submodules[f"ram_{k}"] = ram = BlockRam(width, depth)
             held = Signal(width, name=f"held_{k}")  # wide words are filled bit by bit

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import resource
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -25,11 +27,16 @@ class BuildError(Exception):
     """A tool is missing, or failed."""
 
 
+class OutOfTimeError(BuildError):
+    """A tool took all the processor time that it was given."""
+
+
 def run(
     folder: Path,
     program: str,
     *arguments: str,
     told: Callable[[str], None] | None = None,
+    cpu_s: int = 0,
 ) -> str:
     """Run one of :data:`PACKAGES` in a folder.
 
@@ -38,14 +45,16 @@ def run(
         program: its name.
         arguments: of it.
         told: is given each line that it says, as it comes.
+        cpu_s: processor time that it may take, seconds; 0 for any.
 
     Returns:
         All that it said.
 
     Raises:
+        OutOfTimeError: it took all of `cpu_s`.
         BuildError: it is not here, or it failed.
     """
-    return execute(folder, program, [*_command(program), *arguments], told=told)
+    return execute(folder, program, [*_command(program), *arguments], told=told, cpu_s=cpu_s)
 
 
 def execute(
@@ -53,6 +62,7 @@ def execute(
     name: str,
     command: Sequence[str],
     told: Callable[[str], None] | None = None,
+    cpu_s: int = 0,
     **environment: str,
 ) -> str:
     """Run any command; see :func:`run`."""
@@ -64,6 +74,8 @@ def execute(
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         ) as process,
     ):  # fmt: skip
+        if cpu_s:
+            resource.prlimit(process.pid, resource.RLIMIT_CPU, (cpu_s, cpu_s))
         assert process.stdout is not None
         for line in process.stdout:
             lines.append(line)
@@ -71,6 +83,8 @@ def execute(
             if told:
                 told(line.rstrip())
     text = "".join(lines)
+    if cpu_s and process.returncode in (-signal.SIGXCPU, -signal.SIGKILL):
+        raise OutOfTimeError(f"{name} took more than {cpu_s} s of processor time")
     if process.returncode:
         wrong = [line for line in lines if "error" in line.lower()] or lines or ["no reason"]
         raise BuildError(f"{name} failed: {wrong[-1].strip()}")

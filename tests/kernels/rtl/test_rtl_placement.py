@@ -121,6 +121,26 @@ def test_a_seed_that_was_tried_is_not_tried_again(
     assert (tmp_path / "top-3.log").exists()
 
 
+def test_a_seed_that_the_first_router_does_not_end_is_routed_by_the_second(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "nextpnr-ecp5"
+    program.write_text(
+        "#!/bin/bash\n"
+        'if [[ "$* " == *"--seed 2 "*"--router router1 "* ]]; then while :; do :; done; fi\n'
+        '[[ "$*" == *router2 ]] && echo "Info: Running router2..."\n'
+        f"cat > report <<'E'\n{json.dumps(REPORT)}\nE\n> config\n"
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setattr(place, "versions", dict)
+    monkeypatch.setitem(place.ROUTERS, "router1", 1)
+    (tmp_path / "top.il").write_text("module \\top\nend\n")
+    for _ in range(2):  # the second time from what was kept
+        routed = place.place(tmp_path, "top", 125, [1, 2]).routed
+        assert [one.router for one in routed] == ["router1", "router2"]
+
+
 def test_each_kind_of_cell_that_is_named_packs(tmp_path: Path) -> None:
     # nextpnr passes a parameter on that the packer does not know, which ends without a word
     pytest.importorskip("amaranth")
