@@ -105,7 +105,8 @@ def layout_sha256() -> str:
     """Return the hash of what else decides on the top's clock: nextpnr's options and its sites."""
     from sealshot.kernels.rtl.floorplan import plan
 
-    return hashlib.sha256(repr((PLACE_AND_ROUTE, sorted(plan().items()))).encode()).hexdigest()
+    decides = PLACE_AND_ROUTE, tuple(ROUTERS), sorted(plan().items())
+    return hashlib.sha256(repr(decides).encode()).hexdigest()
 
 
 def rtlil_likelihood() -> str:
