@@ -23,7 +23,11 @@ MAY_IMPORT = {
 }
 """Folder -> the other folders of sealshot that it may import."""
 
-ONLY_FOREIGN = {"kernels": {"numpy"}, "kernels/rtl": {"numpy", "amaranth"}, "boards": {"tomli"}}
+ONLY_FOREIGN = {
+    "kernels": {"numpy"},
+    "kernels/rtl": {"numpy", "scipy", "amaranth"},
+    "boards": {"tomli"},
+}
 """Folder -> the packages of others that it may import; from Python 3.11 on, tomli is its own."""
 
 
