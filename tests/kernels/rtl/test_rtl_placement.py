@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -162,13 +163,19 @@ def test_each_kind_of_cell_that_is_named_packs(tmp_path: Path) -> None:
     assert b"Part: LFE5U-85F" in packed.read_bytes()[:200]
 
 
-def test_the_report_that_is_committed_is_of_this_rtl() -> None:
+def committed(name: str) -> dict[str, Any]:
+    """Return a report; skip where its RTL was written by another Amaranth."""
     amaranth = pytest.importorskip("amaranth")
-    from sealshot.kernels.rtl.primitives import Ecp5
-
-    report = json.loads((RESULTS / "fpga-ulx3s.json").read_text())
+    report: dict[str, Any] = json.loads((RESULTS / name).read_text())
     if report["versions"]["amaranth"] != amaranth.__version__:
         pytest.skip(f"another Amaranth writes the same RTL otherwise: {amaranth.__version__}")
+    return report
+
+
+def test_the_report_that_is_committed_is_of_this_rtl() -> None:
+    report = committed("fpga-ulx3s.json")
+    from sealshot.kernels.rtl.primitives import Ecp5
+
     same = (design_sha256(place.rtlil_top(Ecp5())), layout_sha256()) == (
         report["design_sha256"], report["layout_sha256"],
     )  # fmt: skip
@@ -176,3 +183,10 @@ def test_the_report_that_is_committed_is_of_this_rtl() -> None:
     mhz = report["mhz_by_seed"]
     assert mhz[str(report["packed_seed"])] == max(mhz.values()) >= report["clock_mhz"] == CLOCK_MHZ
     assert min(mhz.values()) >= LEAST_MHZ
+
+
+def test_the_report_on_the_likelihood_unit_is_of_this_rtl() -> None:
+    report = committed("fpga-likelihood.json")["likelihood"]
+    same = design_sha256(place.rtlil_likelihood()) == report["design_sha256"]
+    assert same, "place it again: `sealshot bench fpga STREAM --faces FACES --steps likelihood`"
+    assert min(report["mhz_by_seed"].values()) >= LEAST_MHZ
