@@ -97,11 +97,17 @@ class Collages:
     """Pictures in all sizes over and beside each other, as a level of a pyramid may show them."""
 
     def __init__(self, folders: Sequence[tuple[Path, float]], count: int, seed: int) -> None:
-        """Read at most ``count`` pictures of each folder, whose faces are a share as wide."""
+        """Read at most ``count`` pictures of each folder, whose faces are a share as wide.
+
+        Raises:
+            InputError: there is no such folder, or no picture below it.
+        """
         self._chance, self._noise = random.Random(seed), np.random.default_rng(seed)
         self._coded: list[tuple[NDArray[np.uint8], float]] = []
         for folder, share in folders:
             found = pictures_below(folder)
+            if not found:
+                raise InputError(f"there is no picture below {folder}", hint="name another folder")
             self._chance.shuffle(found)
             self._coded += [(np.fromfile(path, np.uint8), share) for path in found[:count]]
         self._open: list[tuple[Image, float]] = []
@@ -155,10 +161,7 @@ class Collages:
         """Return a picture at such a size that its face is of some size, mirrored or turned."""
         chance = self._chance
         if not self._open or chance.random() < 0.25:  # to decode one costs more than all else
-            coded, share = chance.choice(self._coded)
-            decoded = cv2.imdecode(coded, cv2.IMREAD_COLOR)
-            if decoded is not None:
-                self._open = [*self._open[-400:], (np.asarray(decoded, np.uint8), share)]
+            self._open = [*self._open[-400:], self._decoded()]
         image, share = chance.choice(self._open)
         low, high = OFTEN if chance.random() < 0.6 else SELDOM
         width = math.exp(chance.uniform(math.log(low), math.log(high)))
@@ -177,6 +180,17 @@ class Collages:
             turned = cv2.warpAffine(image, turn, size, borderMode=cv2.BORDER_REFLECT)
             image = np.asarray(turned, np.uint8)
         return image
+
+    def _decoded(self) -> tuple[Image, float]:
+        """Return any of the pictures; one that cannot be read is left out from then on."""
+        while self._coded:
+            at = self._chance.randrange(len(self._coded))
+            coded, share = self._coded[at]
+            decoded = cv2.imdecode(coded, cv2.IMREAD_COLOR) if coded.size else None
+            if decoded is not None:
+                return np.asarray(decoded, np.uint8), share
+            del self._coded[at]
+        raise InputError("none of the pictures can be read", hint="name folders of face pictures")
 
     def _toned(self, image: Image) -> Image:
         """Change light, colours and sharpness."""

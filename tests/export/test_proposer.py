@@ -74,6 +74,24 @@ def test_a_folder_needs_the_share_of_its_faces(folder, tmp_path):
         proposer.main([folder, "-o", str(tmp_path)])
 
 
+@pytest.mark.parametrize(
+    ("files", "fact"),
+    [([], "no picture below"), ([b"", b"no picture"], "none of the pictures can be read")],
+)
+def test_a_folder_needs_pictures(files, fact, tmp_path):
+    for i, data in enumerate(files):
+        (tmp_path / f"{i}.jpg").write_bytes(data)
+    with pytest.raises(InputError, match=fact):
+        proposer.main([f"{tmp_path}:.5", "-o", str(tmp_path), "--steps", "1"])
+
+
+def test_a_picture_that_cannot_be_read_is_left_out(pictures):
+    (pictures / "broken.jpg").write_bytes(b"no picture")
+    collages = proposer.Collages([(pictures, 0.5)], 2, 1)
+    assert all(collages._decoded()[0].size for _ in range(20))
+    assert len(collages._coded) == 1
+
+
 def test_the_command_writes_both_files(pictures, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(proposer, "AT_FIRST", 6)
     out = tmp_path / "out"
