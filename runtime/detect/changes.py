@@ -39,7 +39,7 @@ class Changes:
 
         Args:
             cells: of it, see :func:`shrunk`.
-            at: when, on any clock.
+            at: when, on a clock that begins at 0.
         """
         self._then = cells.copy()
         self._at = np.full(cells.shape, at)

@@ -3,8 +3,9 @@
 To look for faces costs much; to see whether a face is still where it is expected costs little. So
 between two frames that are near in time
 
-- the P-net looks at the part of the picture that is due: a band of each level of the pyramid, such
-  that every place is looked at once in ``LOOK_EVERY_S``, if it changed since it was last;
+- the P-net, as a rule behind a smaller network, looks at the part of the picture that is due: a
+  band of each level of the pyramid, such that every place is looked at once in ``LOOK_EVERY_S``, if
+  it changed since it was last;
 - each known face goes to the O-net as the box where it should be by its last two places, and once
   more, a little smaller, where the O-net is not sure;
 - where more than half of the known faces are lost at once, the whole picture is looked at again.

@@ -3,7 +3,8 @@
 Zhang, Zhang, Li, Qiao 2016, doi 10.1109/LSP.2016.2603342. The P-net slides over an image pyramid
 and proposes boxes, the R-net refines and rejects, the O-net gives final boxes and landmarks. The
 weights are those of facenet-pytorch (`sealshot.export.mtcnn`), so the arithmetic is its arithmetic
-too: boxes count pixels from 1 and include both ends.
+too: boxes count pixels from 1 and include both ends. Where :attr:`Settings.glimpse` asks for it, a
+smaller network (`sealshot.export.proposer`) says first where the P-net is to look.
 """
 
 from __future__ import annotations

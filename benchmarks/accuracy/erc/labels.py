@@ -76,7 +76,7 @@ def read_labels(file: Path) -> list[Label]:
     for row in rows:
         for question, answer in row.answers.items():
             if answer not in QUESTIONS[question]:
-                raise InputError(f"{file} says {question} are '{answer}'", hint=HINT)
+                raise InputError(f"{file} says '{answer}' of {question}", hint=HINT)
     return rows
 
 

@@ -179,7 +179,7 @@ def test_command(capsys, people, walk, models, tmp_path):
         ("nowhere.mp4 {matched} --gallery {itself}", "nowhere.mp4"),
         ("{walk} {matched} --gallery {itself} --eyes {bad}", "holds no labels"),
         ("{walk} {matched} --gallery {itself} --labels {bad}", "holds no labels"),
-        ("{walk} {matched} --gallery {itself} --labels {odd}", "eyes are 'blue'"),
+        ("{walk} {matched} --gallery {itself} --labels {odd}", "'blue' of eyes"),
     ],
 )
 def test_bad_input(argv, fact, capsys, people, walk, models, tmp_path):
