@@ -110,7 +110,8 @@ def resident_mb(processes: Iterable[int]) -> float:
     """Return the memory of processes, each page counted once.
 
     Of a file that several have mapped, the one that has most of it in memory counts: that they use
-    other parts of it is left out. A process that has just ended has none.
+    other parts of it is left out. What is of no file and shared by a fork alone counts for each. A
+    process that has just ended has none.
     """
     own_kb, shared_kb = 0, Counter[str]()
     for process in processes:
