@@ -13,7 +13,6 @@ import hashlib
 import io
 import json
 import pickle
-import sys
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,9 +24,9 @@ import torch
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from sealshot.runtime.cli.arguments import Arguments
-from sealshot.runtime.cli.terminal import fail, say
-from sealshot.runtime.errors import InputError, SealshotError
+from sealshot.runtime.cli.arguments import Arguments, run_module
+from sealshot.runtime.cli.terminal import say
+from sealshot.runtime.errors import InputError
 from sealshot.runtime.files import write_atomic
 
 USAGE = """\
@@ -346,8 +345,4 @@ def main(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main(sys.argv[1:]))
-    except SealshotError as error:
-        fail(error)
-        sys.exit(error.exit_code)
+    run_module(main)

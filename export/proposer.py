@@ -12,7 +12,6 @@ import hashlib
 import json
 import math
 import random
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -27,11 +26,11 @@ from torch.nn import functional as fn
 
 from sealshot.export.mtcnn import OPSET, PIXEL_MEAN, PIXEL_SCALE, Graph, outputs
 from sealshot.export.train.data import pictures_below
-from sealshot.runtime.cli.arguments import Arguments, positive_int
-from sealshot.runtime.cli.terminal import fail, progress, say
+from sealshot.runtime.cli.arguments import Arguments, positive_int, run_module
+from sealshot.runtime.cli.terminal import progress, say
 from sealshot.runtime.detect.pyramid import WINDOW_PX
 from sealshot.runtime.engines.onnxruntime import OnnxRuntimeRunner
-from sealshot.runtime.errors import InputError, SealshotError
+from sealshot.runtime.errors import InputError
 from sealshot.runtime.files import write_atomic
 from sealshot.runtime.types import Floats, Image
 from sealshot.runtime.weights import FOLDER
@@ -317,8 +316,4 @@ def main(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main(sys.argv[1:]))
-    except SealshotError as error:
-        fail(error)
-        sys.exit(error.exit_code)
+    run_module(main)

@@ -9,7 +9,6 @@ by itself, undisturbed: so many people a round shows at least.
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
 import threading
 import time
@@ -23,9 +22,9 @@ from statistics import median
 
 from sealshot.benchmarks.conditions.process import resident_mb, tree
 from sealshot.runtime.age.x25519 import X25519Identity
-from sealshot.runtime.cli.arguments import Arguments, positive_int, seconds
-from sealshot.runtime.cli.terminal import fail, note, say
-from sealshot.runtime.errors import InputError, SealshotError
+from sealshot.runtime.cli.arguments import Arguments, positive_int, run_module, seconds
+from sealshot.runtime.cli.terminal import note, say
+from sealshot.runtime.errors import InputError
 from sealshot.runtime.pipeline.many import Camera, watch_many
 from sealshot.runtime.pipeline.sealing import VaultSink
 from sealshot.runtime.pipeline.settings import Settings
@@ -288,10 +287,4 @@ def main(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main(sys.argv[1:]))
-    except SealshotError as error:
-        fail(error)
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        sys.exit("interrupted")
+    run_module(main)

@@ -8,18 +8,17 @@ demo's portrait.
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import av
 import numpy as np
 
-from sealshot.runtime.cli.arguments import Arguments, positive_int
-from sealshot.runtime.cli.terminal import fail, progress, say
+from sealshot.runtime.cli.arguments import Arguments, positive_int, run_module
+from sealshot.runtime.cli.terminal import progress, say
 from sealshot.runtime.demo.clip import portrait, room
 from sealshot.runtime.demo.cutout import Pose
-from sealshot.runtime.errors import InputError, SealshotError
+from sealshot.runtime.errors import InputError
 from sealshot.runtime.files import PART, WRITE_ELSEWHERE, file_error
 from sealshot.runtime.types import Image
 
@@ -121,10 +120,4 @@ def main(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main(sys.argv[1:]))
-    except SealshotError as error:
-        fail(error)
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        sys.exit("interrupted")
+    run_module(main)

@@ -8,6 +8,7 @@ import errno
 import itertools
 import os
 import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from datetime import datetime, timedelta
@@ -15,8 +16,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, NoReturn
 
-from sealshot.runtime.cli.terminal import say
-from sealshot.runtime.errors import InputError
+from sealshot.runtime.cli.terminal import fail, note, say
+from sealshot.runtime.errors import InputError, SealshotError
 from sealshot.runtime.seal.times import format_hour, is_hour, parse_duration, parse_time
 
 MISSING = "the following arguments are required: "
@@ -245,3 +246,15 @@ def run_action(
     arguments.add_argument("action", metavar="ACTION", choices=tuple(actions))
     arguments.parse_args(argv[:1])
     raise AssertionError("unreachable: parse_args raised")
+
+
+def run_module(main: Callable[[list[str]], int]) -> NoReturn:
+    """Run a module that is a command by itself (``python -m``), and exit as `sealshot` does."""
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except SealshotError as error:
+        fail(error)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        note("interrupted")
+        sys.exit(130)
