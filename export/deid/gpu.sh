@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Trains on a GPU, in nine minutes on an H200, what draws faces of nobody and the reversible pair, and
-# measures both. Not run on one yet, so how many steps fit is an estimate; what the time cuts short
-# is exported from its last checkpoint. Called again it goes on where it was.
+# Trains on a GPU what draws faces of nobody and the reversible pair, and measures both. It is meant to
+# take nine minutes of an H200; not run on one yet, so how many steps fit is an estimate. What the time
+# cuts short is exported from its last checkpoint. Called again it goes on where it was.
 #
 # usage: export/deid/gpu.sh FACES LABELS.csv DEV-FACES DEV-LABELS.csv MATCHER.onnx OUT [DEVICE]
 set -euo pipefail

@@ -139,8 +139,8 @@ class Operators:
         if number >= plan.warm_up * plan.steps / 2:  # D_f learns before anybody heeds it
             self._critique(asked.batch, made.detach(), number)
         if not warm:
-            heeded = min(1, (number / plan.steps - plan.warm_up) / HEEDED)
-            loss = loss + plan.adversarial * heeded * self._betrayed(asked.batch, made)
+            heed = heeded(number / plan.steps, plan.warm_up)
+            loss = loss + plan.adversarial * heed * self._betrayed(asked.batch, made)
         descend(self._optimizer, loss)
         with torch.no_grad():
             share = max(1 - AVERAGING, 9 / (10 + number))  # first steps soon count no more
@@ -237,6 +237,11 @@ class Operators:
                 penalty = losses.steep(self._patches, both, landmarks)
                 loss = loss + STEEP_WEIGHT * STEEP_EACH * penalty
         descend(self._of_patches, loss)
+
+
+def heeded(done: float, warm_up: float) -> float:
+    """Return how much D_f counts, 0 to 1, after a share of the steps: not before it has learnt."""
+    return min(1.0, max(0.0, (done - warm_up) / HEEDED))
 
 
 def shown(made: Tensor, faces: Tensor) -> Tensor:

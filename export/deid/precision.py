@@ -15,8 +15,10 @@ def is_quick(kind: str) -> bool:
     """Return whether bfloat16 is faster on a kind of device: a GPU of 2020 or later, or a processor
     with AMX. Elsewhere a processor would compute it in float32 and round."""
     if kind == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return kind == "cpu" and bool(torch.cpu._is_amx_tile_supported())
+        return torch.cuda.get_device_capability() >= (8, 0)
+    # PyTorch asks the processor under this name alone, and not before 2.4
+    has_amx = getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
+    return kind == "cpu" and bool(has_amx())
 
 
 def quick(net: Callable[..., Any]) -> Callable[..., Any]:

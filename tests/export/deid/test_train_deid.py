@@ -20,6 +20,7 @@ from sealshot.export.deid.critics import train_critic  # noqa: E402
 from sealshot.export.deid.export import export_drawing, load_trained  # noqa: E402
 from sealshot.export.deid.faces import DeidFaces  # noqa: E402
 from sealshot.export.deid.labels import ATTRIBUTES, UNKNOWN, labels_of  # noqa: E402
+from sealshot.export.deid.operators import heeded  # noqa: E402
 from sealshot.export.deid.plan import Plan  # noqa: E402
 from sealshot.export.deid.precision import quick  # noqa: E402
 from sealshot.export.deid.training import Trained, papers_critic, train  # noqa: E402
@@ -326,3 +327,11 @@ def test_wrong_words_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]
         load_trained(tmp_path / "x.ckpt")
     with pytest.raises(InputError, match="'anonymity=-1' is no weight"):
         train_command([str(tmp_path), "-o", str(tmp_path / "o"), "--weight", "anonymity=-1"])
+
+
+def test_nothing_is_trained_to_look_unreal():
+    """The reversible pair does not wait for D_f to learn, as the release does."""
+    shares = [heeded(step / 1000, Plan().warm_up) for step in range(1001)]
+    assert shares == sorted(shares)
+    assert shares[0] == heeded(Plan().warm_up, Plan().warm_up) == 0
+    assert shares[-1] == 1
