@@ -218,13 +218,13 @@ def _export_fpga(given: argparse.Namespace) -> int:
     if not given.calibrate:
         raise InputError("the integers must be calibrated", hint="add --calibrate FOLDER-OF-FACES")
     model = score_graph(given.model)
-    crops, name = open_crops(given.calibrate)
-    make_folder(given.out, "name another with -o")
     board = find_board(given.board) if given.board else None
     if board:
         from sealshot.export.fpga import bitstream  # it needs amaranth, which the files do not
 
         bitstream.must_fit(board)
+    crops, name = open_crops(given.calibrate)
+    make_folder(given.out, "name another with -o")
     files = export_fpga(model, crops, name, given.out)
     if not given.json:
         tell(files)

@@ -42,7 +42,7 @@ from sealshot.runtime.engines.weight_stream import Stream
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.files import cache_folder, write_atomic
 
-NEEDS = {"luts": 12_000, "block_rams": 198, "multipliers": 132}
+NEEDS = {"LUTs": 12_000, "block RAMs": 198, "multipliers": 132}
 """Of the whole top, block RAMs of 18 kbit; LUTs rounded up."""
 
 
@@ -63,14 +63,13 @@ def refusal(board: Profile) -> str:
         return f"{board.title} has no FPGA"
     kbit = fpga.block_ram_kbit.value / 18
     there = {
-        "luts": fpga.luts.value,
-        "block_rams": fpga.block_rams.value * kbit,
+        "LUTs": fpga.luts.value,
+        "block RAMs": fpga.block_rams.value * kbit,
         "multipliers": fpga.multipliers.value,
     }
     for name, needed in NEEDS.items():
         if there[name] < needed:
-            what = name.replace("_", " ")
-            return f"{board.title} has {there[name]:g} {what}, and the scorer takes {needed}"
+            return f"{board.title} has {there[name]:g} {name}, and the scorer takes {needed}"
     return "" if fpga.links else f"{board.title}: {board.note}"
 
 

@@ -43,7 +43,7 @@ def _fpga(model: Path, threads: int, device: str) -> Scorer:
     from sealshot.runtime.engines.weight_stream import same_graph
 
     port, comma, spare = device.partition(",")
-    if not port or (comma and spare != SPARE):
+    if port in ("", "spi:") or (comma and spare != SPARE):
         raise InputError(
             f"'{device}' names no FPGA" if device else "which FPGA?",
             hint="name its port, as in --engine fpga:/dev/ttyUSB0, or fpga:sim; "
@@ -254,7 +254,7 @@ def candidates(model: Path, engine: str, precision: str) -> list[tuple[str, Path
         raise InputError(f"no engine runs {model}", hint=f"name a FILE.onnx, or a {built}")
     if engine == FPGA:
         raise InputError(
-            f"{model} is no weights for an FPGA",
+            f"{model} holds no weights for an FPGA",
             hint=f"`sealshot export {model} --engine fpga --calibrate FACES -o DIR` makes a "
             "FILE.fpga; name it with --score",
         )

@@ -99,7 +99,7 @@ def test_orin_int8_rate_is_that_of_its_tensor_cores(name):
 def test_the_scorer_is_built_for_the_one_fpga_that_open_tools_fit_it_into():
     reasons = {name: refusal(board) for name, board in boards().items() if board.kind == "fpga"}
     assert reasons["ulx3s"] == ""
-    assert "has 108 block rams, and the scorer takes 198" in reasons["ulx3s-45f"]
+    assert "has 108 block RAMs, and the scorer takes 198" in reasons["ulx3s-45f"]
     assert "Vivado" in reasons["kv260"]
     assert refusal(boards()["nano"]) == "NVIDIA Jetson Nano has no FPGA"
 

@@ -263,7 +263,7 @@ def test_a_file_that_is_no_stream_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("engine", "fact"),
     [
-        ("fpga:sim", "is no weights for an FPGA"),
+        ("fpga:sim", "holds no weights for an FPGA"),
         ("onnxruntime:0", "takes no device"),
         ("fpgb:sim", "takes no device"),
     ],

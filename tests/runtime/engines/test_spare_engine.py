@@ -55,7 +55,7 @@ def test_the_spare_engine_has_the_graph_of_the_same_integers(tmp_path: Path) -> 
     assert same_graph(stream) == tmp_path / "quality.w8a9.onnx"
 
 
-@pytest.mark.parametrize("device", [",cpu", "/dev/ttyUSB0,gpu", "sim,"])
+@pytest.mark.parametrize("device", [",cpu", "/dev/ttyUSB0,gpu", "sim,", "spi:", "spi:,cpu"])
 def test_a_device_that_is_none_is_told(tmp_path: Path, device: str) -> None:
     stream = tmp_path / "quality.w8a9-stream.fpga"
     stream.touch()
