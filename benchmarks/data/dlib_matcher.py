@@ -14,7 +14,6 @@ writes ``dlib.onnx`` and its alignment, ``dlib.json``, for ``--recognizer``.
 from __future__ import annotations
 
 import json
-import sys
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -24,9 +23,9 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from sealshot.runtime.cli.arguments import Arguments, output_file
-from sealshot.runtime.cli.terminal import fail, say
-from sealshot.runtime.errors import InputError, SealshotError
+from sealshot.runtime.cli.arguments import Arguments, output_file, run_module
+from sealshot.runtime.cli.terminal import say
+from sealshot.runtime.errors import InputError
 from sealshot.runtime.files import write_atomic
 
 USAGE = """
@@ -51,16 +50,6 @@ Weights = dict[str, NDArray[np.float32]]
 
 
 def main(argv: list[str]) -> int:
-    """Run the command: 0 done, 1 something broke, 2 the input was wrong."""
-    try:
-        convert(argv)
-    except SealshotError as error:
-        fail(error)
-        return error.exit_code
-    return 0
-
-
-def convert(argv: list[str]) -> None:
     """Read the package that the arguments name, and write the matcher."""
     arguments = Arguments("dlib_matcher", USAGE)
     arguments.add_argument("package", type=Path)
@@ -79,6 +68,7 @@ def convert(argv: list[str]) -> None:
     }
     write_atomic(given.output.with_suffix(".json"), json.dumps(alignment).encode())
     say(f"written: {given.output}")
+    return 0
 
 
 def read_weights(package: Path) -> Weights:
@@ -178,4 +168,4 @@ def build(weights: Weights) -> onnx.ModelProto:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    run_module(main)

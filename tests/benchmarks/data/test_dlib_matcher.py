@@ -2,6 +2,8 @@
 
 import io
 import json
+import subprocess
+import sys
 import tarfile
 
 import numpy as np
@@ -92,8 +94,11 @@ def test_it_computes_what_the_package_does(package, tmp_path):
     np.testing.assert_allclose(matcher.embed(list(faces)), wanted.numpy(), atol=2e-4)
 
 
-def test_another_file_is_refused(tmp_path, capsys):
+def test_another_file_is_refused(tmp_path):
     (tmp_path / "other.tgz").write_bytes(b"nothing")
-    assert main([str(tmp_path / "other.tgz"), "-o", str(tmp_path / "dlib.onnx")]) == 2
-    assert "holds no weights of dlib's matcher" in capsys.readouterr().err
+    told = [sys.executable, "-m", "sealshot.benchmarks.data.dlib_matcher"]
+    told += [str(tmp_path / "other.tgz"), "-o", str(tmp_path / "dlib.onnx")]
+    ended = subprocess.run(told, capture_output=True, text=True)
+    assert ended.returncode == 2
+    assert "holds no weights of dlib's matcher" in ended.stderr
     assert not (tmp_path / "dlib.onnx").exists()
