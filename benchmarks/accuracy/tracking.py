@@ -207,7 +207,7 @@ def read_truth(path: Path) -> dict[int, Boxes]:
             for row in rows:
                 box = np.array([float(row[key]) for key in ("x0", "y0", "x1", "y1")])
                 people[int(row["person"])].append((int(row["frame"]), box))
-    except (OSError, KeyError, TypeError, ValueError) as error:
+    except (OSError, KeyError, TypeError, ValueError, csv.Error) as error:
         raise InputError(
             f"{path} does not hold hand labels: {error!r}",
             hint="give a CSV file with the columns frame,person,x0,y0,x1,y1",

@@ -146,7 +146,7 @@ def _read(path: Path) -> list[tuple[int, float, float]]:
                 (int(row["frame"]), float(row["x"]), float(row["y"]))
                 for row in csv.DictReader(file)
             ]
-    except (OSError, KeyError, ValueError, TypeError) as error:
+    except (OSError, KeyError, ValueError, TypeError, csv.Error) as error:
         raise InputError(
             f"{path} is not a list of what is no face: {error}",
             hint="the columns are frame,x,y",

@@ -66,6 +66,6 @@ def read_labels(files: Sequence[Path]) -> dict[str, dict[str, str]]:
             with path.open(newline="") as file:
                 for row in csv.DictReader(file):
                     rows.setdefault(row["file"], {}).update(row)
-        except (OSError, KeyError) as error:
+        except (OSError, KeyError, ValueError, csv.Error) as error:
             raise InputError(f"{path} is no label file: {error}", hint="see --help") from None
     return rows

@@ -48,7 +48,7 @@ def read_eyes(file: Path) -> list[tuple[int, int, str]]:
     try:
         with file.open(newline="") as lines:
             rows = [(int(r["first"]), int(r["last"]), r["eyes"]) for r in csv.DictReader(lines)]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
         raise InputError(f"{file} holds no labels of eyes: {error}", hint=COLUMNS) from None
     for first, last, eyes in rows:
         if eyes not in (OPEN, CLOSED) or not 0 <= first <= last:

@@ -71,7 +71,7 @@ def read_labels(file: Path) -> list[Label]:
                 Label(int(r["frame"]), float(r["x"]), float(r["y"]), {q: r[q] for q in QUESTIONS})
                 for r in csv.DictReader(lines)
             ]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
         raise InputError(f"{file} holds no labels of frames: {error}", hint=HINT) from None
     for row in rows:
         for question, answer in row.answers.items():

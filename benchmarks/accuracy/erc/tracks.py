@@ -8,19 +8,19 @@ of the track: what an investigator will compare it with.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
 from sealshot.benchmarks.accuracy.erc.choice import Cast, Shots, choose_for, threshold_of
 from sealshot.benchmarks.accuracy.erc.curve import Doubles
-from sealshot.benchmarks.accuracy.erc.eyes import Eyes, judge_eyes, print_eyes, read_eyes
+from sealshot.benchmarks.accuracy.erc.eyes import judge_eyes, print_eyes, read_eyes
 from sealshot.benchmarks.accuracy.erc.gallery import longest, open_gallery
 from sealshot.benchmarks.accuracy.erc.labels import (
     QUESTIONS,
-    Viewed,
     print_viewed,
     read_labels,
     view,
@@ -44,6 +44,8 @@ from sealshot.runtime.errors import InputError
 from sealshot.runtime.sources import frames_of, open_source
 from sealshot.runtime.track import open_tracker
 from sealshot.runtime.types import Floats
+
+Rows = TypeVar("Rows")
 
 USAGE = f"""
 usage: sealshot erc tracks CLIP... --gallery DIR --recognizer MATCHER.onnx [--score SCORE]...
@@ -87,6 +89,9 @@ def main(argv: list[str]) -> int:
         if folder and not folder.is_dir():
             raise InputError(f"there is no folder {folder}", hint="name the folder of the labels")
 
+    clips = list(dict.fromkeys(path.resolve() for path in given.sources))
+    labels_of_eyes = _labels(given.eyes, clips, read_eyes)
+    labels_of_frames = _labels(given.labels, clips, read_labels)
     matcher = Matcher(given.recognizer, threads=given.threads)
     measures = open_measures(given.score or DEFAULT_SCORES, threads=given.threads, of_track=True)
     detector = open_detector(given.detector, threads=given.threads)
@@ -96,7 +101,6 @@ def main(argv: list[str]) -> int:
         return follow(str(clip), detector, given.tracker, matcher, measures)
 
     gallery = open_gallery(given.gallery, lambda path: seen_in(path.resolve()), detector, matcher)
-    clips = list(dict.fromkeys(path.resolve() for path in given.sources))
     casts = [seen_in(clip) for clip in clips]
     impostor = [gallery.impostor(), *(cast.impostor for cast in casts)]
     threshold = threshold_of(np.concatenate(impostor), given.fmr)
@@ -117,8 +121,17 @@ def main(argv: list[str]) -> int:
     chosen = [choose_for(s, others, gallery.distance, threshold) for s, _, others in of]
     names = [measure.name for measure in measures]
     compared = f"the gallery of {len({name for _, name, _ in of})} people"
-    eyes = _eyes(given.eyes, clips, casts) if given.eyes else []
-    viewed = _viewed(given.labels, long) if given.labels else []
+    of_clip = zip(clips, casts, strict=True)
+    longest_of = {clip: longest(cast.people) for clip, cast in of_clip if cast.people}
+    judged = [
+        judge_eyes(longest_of[clip], labels)
+        for clip, labels in labels_of_eyes.items()
+        if clip in longest_of
+    ]
+    eyes = [one for one in judged if one]
+    viewed = [
+        view(shots, labels_of_frames[clip]) for clip, shots in long if clip in labels_of_frames
+    ]
     result = {
         "command": shlex.join(["sealshot", "erc", "tracks", *argv]),
         "gallery": [{"person": name, "pictures": len(others)} for _, name, others in of],
@@ -133,20 +146,12 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def _eyes(folder: Path, clips: Sequence[Path], casts: Sequence[Cast]) -> list[Eyes]:
-    """Judge the clips that there are labels for."""
-    seen = []
-    for clip, cast in zip(clips, casts, strict=True):
-        file = folder / f"{clip.stem}.csv"
-        if file.is_file() and cast.people:
-            seen.append(judge_eyes(longest(cast.people), read_eyes(file)))
-    return [eyes for eyes in seen if eyes]
-
-
-def _viewed(folder: Path, tracks: Sequence[tuple[Path, Shots]]) -> list[Viewed]:
-    """Say what was seen in the frames chosen of the tracks of clips that there are labels for."""
-    files = [(folder / f"{clip.stem}.csv", shots) for clip, shots in tracks]
-    return [view(shots, read_labels(file)) for file, shots in files if file.is_file()]
+def _labels(
+    folder: Path | None, clips: Sequence[Path], read: Callable[[Path], Rows]
+) -> dict[Path, Rows]:
+    """Read the labels of the clips that a folder has some of."""
+    files = [(clip, folder / f"{clip.stem}.csv") for clip in clips] if folder else []
+    return {clip: read(file) for clip, file in files if file.is_file()}
 
 
 def follow(

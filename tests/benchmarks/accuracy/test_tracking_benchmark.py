@@ -75,7 +75,13 @@ def test_a_face_is_the_persons_whose_label_it_meets_best() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "frame,person\n1,2\n", "frame,person,x0,y0,x1,y1\n1,a,0,0,1,1\n"]
+    "text",
+    [
+        "",
+        "frame,person\n1,2\n",
+        "frame,person,x0,y0,x1,y1\n1,a,0,0,1,1\n",
+        pytest.param(200_000 * "f", id="a field that is too long"),
+    ],
 )
 def test_labels_that_are_none_are_refused(tmp_path, text: str) -> None:
     path = tmp_path / "clip.csv"

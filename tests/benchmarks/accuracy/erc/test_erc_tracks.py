@@ -180,21 +180,26 @@ def test_command(capsys, people, walk, models, tmp_path):
         ("{walk} {matched} --gallery {itself} --eyes {bad}", "holds no labels"),
         ("{walk} {matched} --gallery {itself} --labels {bad}", "holds no labels"),
         ("{walk} {matched} --gallery {itself} --labels {odd}", "'blue' of eyes"),
+        ("{walk} {matched} --gallery {itself} --eyes {huge}", "holds no labels of eyes: field"),
+        ("{walk} {matched} --gallery {itself} --labels {huge}", "holds no labels of frames: field"),
     ],
 )
 def test_bad_input(argv, fact, capsys, people, walk, models, tmp_path):
-    empty, itself, bad, odd = (tmp_path / name for name in ("empty", "itself", "bad", "odd"))
-    for folder in (empty, itself / "p0", bad, odd):
+    empty, itself, bad, odd, huge = (
+        tmp_path / name for name in ("empty", "itself", "bad", "odd", "huge")
+    )
+    for folder in (empty, itself / "p0", bad, odd, huge):
         folder.mkdir(parents=True)
     (itself / "p0" / "walk").symlink_to(walk)
     (bad / "walk.csv").write_text("frame,eyes\n1,open\n")
     (odd / "walk.csv").write_text(
         f"frame,x,y,{','.join(QUESTIONS)}\n6,1,1,blue,camera,closed,yes,yes,frontal\n"
     )
-    if {"{bad}", "{odd}", "dog", "nowhere.mp4"} & set(argv.split()):
+    (huge / "walk.csv").write_text("first,last,eyes\n0,1," + 200_000 * "o")
+    if {"{bad}", "{odd}", "{huge}", "dog", "nowhere.mp4"} & set(argv.split()):
         (itself / "p0" / "1.png").symlink_to(people / "p0" / "1.png")
     places = {
-        "walk": walk, "empty": empty, "itself": itself, "bad": bad, "odd": odd,
+        "walk": walk, "empty": empty, "itself": itself, "bad": bad, "odd": odd, "huge": huge,
         "matched": f"--recognizer {models}/matcher.onnx --score size",
     }  # fmt: skip
     assert main(["erc", "tracks", *argv.format(**places).split()]) == 2
