@@ -47,6 +47,7 @@ usage: sealshot bench detection agreement WHEEL PATH... [options]
 A PATH is a clip or a folder of pictures (its sub-folders as well).
 
   --count N           pictures or frames of each PATH, of `following` the first (default 150)
+  --every N           `following` takes one of N frames, as a slower camera gives them (default 1)
   --confirm DETECTOR  count faces that this detector does not see, as yunet:FILE.onnx
   -o, --output FILE   write the figures as JSON
   --json              print them as JSON instead of a table
@@ -337,6 +338,7 @@ def main(argv: list[str]) -> int:
     add("command", choices=("agreement", "recall", "following", "speed"))
     add("paths", nargs="+", type=Path)
     add("--count", type=positive_int, default=150)
+    add("--every", type=positive_int, default=1)
     add("--confirm")
     add("-o", "--output", type=output_file)
     add("--json", action="store_true")
@@ -347,7 +349,7 @@ def main(argv: list[str]) -> int:
     elif given.command == "following":
         from sealshot.benchmarks.accuracy.following import follow  # which needs this module
 
-        rows = [row for clip in given.paths for row in follow(clip, given.count)]
+        rows = [row for clip in given.paths for row in follow(clip, given.count, given.every)]
     elif given.command == "recall":
         confirm = open_detector(given.confirm, min_face_px=20) if given.confirm else None
         tallies = recall(given.paths, given.count, confirm)
@@ -360,6 +362,7 @@ def main(argv: list[str]) -> int:
         "benchmark": given.command,
         "paths": [path.name for path in given.paths],
         "count": given.count,
+        "every": given.every,
         "rows": rows,
         "environment": asdict(environment()),
     }

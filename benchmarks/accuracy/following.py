@@ -53,8 +53,13 @@ class _Way:
         self.followed.update(frame, found, draw=False)
 
 
-def follow(clip: Path, count: int) -> list[dict[str, Any]]:
+def follow(clip: Path, count: int, every: int = 1) -> list[dict[str, Any]]:
     """Go all three ways through the first ``count`` frames of a clip; a row for each.
+
+    Args:
+        clip: a recording.
+        count: how many of its frames at most.
+        every: take one of so many of these, as a slower camera would give them.
 
     Raises:
         InputError: the clip cannot be read.
@@ -63,10 +68,10 @@ def follow(clip: Path, count: int) -> list[dict[str, Any]]:
     finders = {FULL: EveryFrame(detector), DEFAULT: open_finder(detector), MOVED: _Moved(detector)}
     ways = {name: _Way(finder, Followed("bytetrack"), []) for name, finder in finders.items()}
     with open_source(str(clip)) as source, progress(clip.name, source.frames) as bar:
-        for done, frame in enumerate(islice(frames_of(source), count), start=1):
+        for done, frame in enumerate(islice(frames_of(source), 0, count, every), start=1):
             for way in ways.values():
                 way.take(frame)
-            bar.update(done, "")
+            bar.update(every * done, "")
     full = ways[FULL]
     people = full.followed.people()
     return [

@@ -10,10 +10,10 @@ between two frames that are near in time
   more, a little smaller, where the O-net is not sure;
 - where more than half of the known faces are lost at once, the whole picture is looked at again.
 
-Time between frames decides, not their number: a source that gives a frame every ``LOOK_EVERY_S``
-or less often is looked at everywhere in every frame, and a known face that such a look misses goes
-to the O-net all the same. What is found depends on the frames and their times alone, not on how
-fast the machine is.
+Time between frames decides, not their number: of a source that gives a frame every
+``LOOK_EVERY_S`` or less often every frame is looked at closely, wherever something changed and once
+a second everywhere, and a known face that such a look misses goes to the O-net all the same.
+What is found depends on the frames and their times alone, not on how fast the machine is.
 """
 
 from __future__ import annotations
@@ -80,6 +80,7 @@ class Glances:
         """Start with no frame seen."""
         self._net = net
         self._at_s = -np.inf
+        self._everywhere = False  # whether the last frame was looked at so
         self._size: tuple[int, ...] = ()
         self._gist: Floats | None = None
         self._changes: Changes | None = None
@@ -98,15 +99,22 @@ class Glances:
         other = cut or image.shape != self._size or time_s - self._at_s > FOLLOWED_S
         everywhere = passed > NEARLY_ALL or other
         self._at_s, self._size, self._gist = time_s, image.shape, gist
-        if everywhere or self._changes is None:
+        start, end = self._looked, self._looked + passed
+        # the place that was looked at longest ago was so then
+        since, self._everywhere = start - (not self._everywhere), everywhere
+        if self._changes is None or other or (everywhere and end >= WHOLE_LOOK_EVERY):
             self._looked, self._changes = 0.0, Changes(cells, at=0.0)
             boxes = self._net.propose(view)
             changed = self._changes.after(-1.0)
         else:
-            start, self._looked = self._looked, self._looked + passed
-            self._changes.add(cells, at=self._looked)
-            boxes = np.concatenate([self._take(view, part) for part in due(start, self._looked)])
+            self._looked = end
+            self._changes.add(cells, at=end)
             changed = self._changes.after(start)
+            if everywhere:
+                boxes = self._net.propose(view, where=self._changes.after(since))
+            else:
+                parts = due(start, end)
+                boxes = np.concatenate([self._take(view, part) for part in parts])
         return lambda: self._find(time_s, view, boxes, changed, everywhere, other)
 
     def _take(self, view: View, part: Part) -> Floats:
