@@ -21,7 +21,6 @@ from sealshot.runtime.public.containers import Codec
 from sealshot.runtime.public.cover import Plane
 from sealshot.runtime.public.decoded import Decoded
 from sealshot.runtime.public.hiding import Hiding
-from sealshot.runtime.public.memory import give_back_pictures
 from sealshot.runtime.public.originals import OriginalsWriter
 from sealshot.runtime.public.picture import LIMITED_RANGE, UNSPECIFIED, Form, Picture, planes_of
 from sealshot.runtime.public.stream import PublicStream
@@ -74,7 +73,6 @@ class PublicSink(Sink):
             hourly: names the file that begins with an hour of UTC; None writes one file of all.
                 Where an hour breaks off, what was written of it is left as ``.part``.
         """
-        give_back_pictures()
         self._path, self._codec, self._fps = path, codec, fps
         self._detectors, self._hiding, self._seal = detectors, hiding, seal
         self._hourly = hourly

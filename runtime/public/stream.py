@@ -17,6 +17,7 @@ from sealshot.runtime.public.cover import Plane, Region, cover
 from sealshot.runtime.public.hiding import Hiding
 from sealshot.runtime.public.legs import Cuts, Legs
 from sealshot.runtime.public.lookback import LookBack
+from sealshot.runtime.public.memory import give_back_pictures
 from sealshot.runtime.public.message import Part, message_of, to_bytes
 from sealshot.runtime.public.originals import OriginalsWriter
 from sealshot.runtime.public.picture import Picture
@@ -63,6 +64,7 @@ class PublicStream:
             keep: starts to keep what is covered, given the identifier of the stream; None keeps
                 nothing.
         """
+        give_back_pictures()
         self._hiding, self._keep = hiding, keep
         self._searches = [Search(detector, search_s) for detector in detectors]
         self._cuts = Cuts()
