@@ -17,10 +17,10 @@ from sealshot.runtime.public.cover import Plane, Region, cover
 from sealshot.runtime.public.hiding import Hiding
 from sealshot.runtime.public.legs import Cuts, Legs
 from sealshot.runtime.public.lookback import LookBack
-from sealshot.runtime.public.memory import give_back_pictures
 from sealshot.runtime.public.message import Part, message_of, to_bytes
 from sealshot.runtime.public.originals import OriginalsWriter
 from sealshot.runtime.public.picture import Picture
+from sealshot.runtime.public.room import Room
 from sealshot.runtime.public.search import Search
 from sealshot.runtime.public.writer import VideoWriter
 from sealshot.runtime.track.likelihood import LikelihoodTracker
@@ -64,13 +64,14 @@ class PublicStream:
             keep: starts to keep what is covered, given the identifier of the stream; None keeps
                 nothing.
         """
-        give_back_pictures()
         self._hiding, self._keep = hiding, keep
         self._searches = [Search(detector, search_s) for detector in detectors]
         self._cuts = Cuts()
         self._tracker = LikelihoodTracker(lost_s=hiding.look_s, sure_score=0.0)
         self._look_back: LookBack[Held] = LookBack(hiding.look_s)
         self._legs = Legs()
+        self._room = Room()
+        """Of the pictures that wait."""
         self._next: Given | None = None
         """Not looked at until it is known whether it is the last one of its scene."""
         self._covering = ThreadPoolExecutor(1, "covering")
@@ -98,6 +99,7 @@ class PublicStream:
             known: faces that somebody else found in ``image``.
         """
         cut = self._cuts.is_cut(picture.planes[0])
+        picture = replace(picture, planes=self._room.keep(picture.planes))
         before, self._next = self._next, (picture, image, known, cut)
         if before is not None:
             self._look(*before, last=cut)
@@ -191,6 +193,7 @@ class PublicStream:
         if self._zero_ticks is None:
             self._zero_ticks = picture.ticks
         self._writer.write(shown, picture.ticks - self._zero_ticks, to_bytes(message), blank)
+        self._room.leave(picture.planes)
         self.pictures += 1
         self.covered += len(regions)
         self._is_broken = False
