@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sealshot.benchmarks.conditions.result_file import write_output
-from sealshot.benchmarks.report import accuracy
+from sealshot.benchmarks.report import accuracy, speed
 from sealshot.benchmarks.report.cells import (
     bold,
     faces_per_s,
@@ -228,6 +228,10 @@ def tracking(results: Path) -> str:
 TABLES: dict[str, Callable[[Path], str]] = {
     "throughput": throughput,
     "pipeline": pipeline,
+    "views": speed.views,
+    "peers": speed.peers,
+    "kept": speed.kept,
+    "cameras": speed.cameras,
     "energy": energy,
     "detection": detection,
     "tracking": tracking,
