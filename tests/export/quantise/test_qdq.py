@@ -7,12 +7,13 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from onnx import numpy_helper
+from onnx import TensorProto, helper, numpy_helper
 from scipy.stats import spearmanr
 
 pytest.importorskip("torch")
 
 from sealshot.export.golden import draw_faces
+from sealshot.export.quantise.calibrate import calibrate
 from sealshot.export.quantise.precisions import Calibration, int8_form
 from sealshot.export.quantise.qdq import (
     affine,
@@ -63,6 +64,25 @@ def optimised(model, folder):
         model.SerializeToString(), options, providers=["CPUExecutionProvider"]
     )
     return [n.op_type for n in onnx.load(folder / "optimised.onnx").graph.node]
+
+
+@pytest.mark.parametrize(("method", "cuts"), [("minmax", False), ("entropy", True)])
+def test_entropy_cuts_off_an_outlier_of_the_first_batch(method, cuts):
+    crops = np.random.default_rng(0).normal(20, 4, (16, 1, 64, 64)).astype(np.uint8)
+    crops[0, 0, 0, 0] = 255
+    about = {
+        name: helper.make_tensor_value_info(name, kind, ["n", 1, 64, 64])
+        for name, kind in (("crops", TensorProto.UINT8), ("y", TensorProto.FLOAT))
+    }
+    nodes = [
+        helper.make_node("Cast", ["crops"], ["x"], to=TensorProto.FLOAT),
+        helper.make_node("Conv", ["x", "w"], ["y"]),
+    ]
+    one = numpy_helper.from_array(np.ones((1, 1, 1, 1), np.float32), "w")
+    graph = helper.make_graph(nodes, "g", [about["crops"]], [about["y"]], [one])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    _, high = calibrate(model, crops, method)["x"]
+    assert (high < 60) == cuts
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
