@@ -19,8 +19,12 @@ EYES = "eyes.onnx"
 INPUT = "eyes"
 MOST_FACES = 64
 """In one call: a crowd must not take more memory."""
-SHUT, WIDE = np.float32(-4), np.float32(2)
-"""Log odds of open eyes: nothing is taken for closed or for open more surely than that."""
+ODDS = -4, 2, 5
+"""Log odds of open eyes: of shut ones, of open ones, and of wide ones. Nothing counts as more shut
+or wider than that."""
+BEHIND = -7.5, -1.5, 0
+"""What they count, and what lies between counts in proportion: above 2 a half. A lid that begins
+to fall is told there, and so is, less surely, a startled look."""
 
 
 class Eyes:
@@ -62,14 +66,12 @@ class Eyes:
     def openness(self, eyes: NDArray[np.uint8]) -> Floats:
         """Return how far the eyes are from wide open, ``float32 [n]``, 0 or less.
 
-        The log odds that :meth:`open` states, less :data:`WIDE`, and :data:`SHUT` less that at
-        least.
+        It is what :data:`BEHIND` makes of the log odds that :meth:`open` states.
         """
         opened = self.open(eyes)
         with np.errstate(divide="ignore"):  # 0 and 1 are surer than is believed
             odds = np.log(opened) - np.log1p(-opened)
-        behind: Floats = np.clip(odds, SHUT, WIDE) - WIDE
-        return behind
+        return np.asarray(np.interp(odds, ODDS, BEHIND), np.float32)
 
 
 def copy_eyes(model: Path, manifest: ScoreManifest, folder: Path) -> None:

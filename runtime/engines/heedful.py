@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sealshot.runtime.alignment import cut_eyes
-from sealshot.runtime.engines.eyes import EYES, SHUT, WIDE, Eyes
+from sealshot.runtime.engines.eyes import BEHIND, EYES, Eyes
 from sealshot.runtime.engines.manifest import ScoreManifest
 from sealshot.runtime.engines.scorer import Scorer
 from sealshot.runtime.types import Face, Floats, Image, Ratings, Tracks
@@ -34,7 +34,7 @@ class Expression:
         """Take the network of the eyes, and the manifest of its score, which states the weights."""
         self.eyes = eyes
         self._weights = np.array([manifest.eyes_weight, manifest.smile_weight], np.float32)
-        self._spans = self._weights * np.array([WIDE - SHUT, BROAD - CALM])
+        self._spans = self._weights * np.array([-BEHIND[0], BROAD - CALM])
 
     def components(self, image: Image, faces: Sequence[Face]) -> Floats:
         """Return ``float32 [n, 2]``, see :attr:`Ratings.components`: of the eyes, of the mouth.
@@ -84,12 +84,12 @@ def open_expression(model: Path, manifest: ScoreManifest, *, threads: int = 0) -
 class Heedful(Scorer):
     """A score that heeds the expression where a frame is chosen.
 
-    A frame loses, in units of the score, the manifest's weight times what its log odds of open eyes
-    are below those of the most open frame of its track, and likewise for its mouth. So eyes that
-    are narrow, dark or behind glasses, or a broad mouth, cost nobody anything: a person is compared
-    with no one else. Which of two frames is the better does not depend on the best of a component,
-    for both are compared with it: a frame that was the best stays so until a better one comes,
-    however far eyes open later.
+    A frame loses, in units of the score, the manifest's weight times what its odds of open eyes
+    count less than those of the most open frame of its track, and likewise for its mouth. So eyes
+    that are narrow, dark or behind glasses, or a broad mouth, cost nobody anything: a person is
+    compared with no one else. Which of two frames is the better does not depend on the best of a
+    component, for both are compared with it: a frame that was the best stays so until a better one
+    comes, however far eyes open later.
     """
 
     def __init__(self, engine: Scorer, expression: Expression) -> None:

@@ -15,7 +15,7 @@ from sealshot.benchmarks.accuracy.measures.measure import Doubles
 from sealshot.benchmarks.data.cache import file_sha256
 from sealshot.benchmarks.data.faces import View
 from sealshot.runtime.alignment import similarity
-from sealshot.runtime.engines.eyes import SHUT, WIDE
+from sealshot.runtime.engines.eyes import BEHIND, ODDS
 from sealshot.runtime.engines.heedful import BROAD, CALM, open_expression
 from sealshot.runtime.engines.identity import model_sha256
 from sealshot.runtime.engines.manifest import load_manifest, sidecar
@@ -44,7 +44,7 @@ class ScoreGraph:
             self._expression = open_expression(path, manifest, threads=threads)
         if manifest and self._expression:
             eyes = self._expression.eyes.manifest
-            self.key += f" eyes {eyes.sha256} {manifest.eyes_weight} {SHUT} {WIDE}"
+            self.key += f" eyes {eyes.sha256} {manifest.eyes_weight} {ODDS} {BEHIND}"
             self.key += f" mouth {manifest.smile_weight} {CALM} {BROAD}"
             self.macs = manifest.macs_per_face + eyes.macs_per_face
         shape = self._run(np.zeros((1, 1, 64, 64), np.uint8)).shape

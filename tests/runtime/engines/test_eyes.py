@@ -49,8 +49,9 @@ def test_a_choice_goes_by_quality_by_the_odds_of_open_eyes_and_by_the_mouth():
     assert min(manifest.eyes_weight, manifest.smile_weight) > 0
     rated = scorer.rate_frame(image, tracks)
     assert rated.quality == pytest.approx(quality, abs=1e-5)
-    odds = np.clip(np.log(opened / (1 - opened)), -4, 2)
-    assert rated.components[:, 0] == pytest.approx(manifest.eyes_weight * (odds - 2), abs=1e-4)
+    odds = np.clip(np.log(opened / (1 - opened)), -4, 5)
+    behind = np.minimum(odds - 2, 0) + np.maximum(odds - 2, 0) / 2 - 1.5
+    assert rated.components[:, 0] == pytest.approx(manifest.eyes_weight * behind, abs=1e-4)
     assert rated.components[:, 1] == pytest.approx(0)  # 16 px of 20: narrow
     assert rated.order == pytest.approx(quality + rated.components.sum(axis=1), abs=1e-4)
     assert scorer.rate_frame(image, Tracks((), ())).order.shape == (0,)
@@ -101,11 +102,15 @@ def test_what_won_says_how_open_the_eyes_are_and_how_neutral_the_face():
         "eyes open: 100 of 100, at most 100 in this track; "
         "expression neutral: 100 of 100, at most 100 in this track"
     )
-    assert scorer.explain(weights * np.float32([-3, -0.025]), weights * np.float32([-1.5, 0])) == (
+    assert scorer.explain(
+        weights * np.float32([-3.75, -0.025]), weights * np.float32([-1.875, 0])
+    ) == (
         "eyes open: 50 of 100, at most 75 in this track; "
         "expression neutral: 75 of 100, at most 100 in this track"
     )
-    assert scorer.explain(weights * np.float32([-6, 0]), nothing).startswith("eyes open: 0 of 100")
+    assert scorer.explain(weights * np.float32([-7.5, 0]), nothing).startswith(
+        "eyes open: 0 of 100"
+    )
     only_eyes = Expression(Eyes(FOLDER / EYES), replace(manifest, smile_weight=0.0))
     assert only_eyes.explain(nothing, nothing) == "eyes open: 100 of 100, at most 100 in this track"
 
@@ -181,11 +186,9 @@ def test_sources_that_share_a_screen_heed_eyes_each_for_itself():
         assert scorer.estimates
 
 
-def test_nothing_is_taken_for_open_or_closed_more_surely_than_a_limit(monkeypatch):
+def test_what_is_open_counts_half_and_nothing_is_surer_than_a_limit(monkeypatch):
     eyes = Eyes(FOLDER / EYES)
-    found = np.array([0, 0.001, 0.5, 0.8, 0.999, 1], np.float32)
+    found = np.array([0, 0.001, 0.5, 0.8, 0.98, 0.999, 1], np.float32)
     monkeypatch.setattr(eyes, "open", lambda _: found)
-    odds = [-4, -4, 0, np.log(4), 2, 2]
-    assert eyes.openness(np.zeros((6, 2, 24, 32), np.uint8)) == pytest.approx(
-        np.array(odds) - 2, abs=1e-4
-    )
+    behind = [-7.5, -7.5, -3.5, np.log(4) - 3.5, np.log(49) / 2 - 2.5, 0, 0]
+    assert eyes.openness(np.zeros((7, 2, 24, 32), np.uint8)) == pytest.approx(behind, abs=1e-4)
