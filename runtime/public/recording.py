@@ -32,6 +32,8 @@ logger = logging.getLogger(__name__)
 ASSUMED_STEP_S = Fraction(1, 25)
 FORWARD_JUMP_S = Fraction(10)
 """A stamp that is further ahead of the one before is a mistake of whoever wrote the file."""
+BACK_JUMP_S = Fraction(1)
+"""Where a stamp is further behind, a clock began anew, as that of MPEG-TS does after 26 hours."""
 
 
 Read: TypeAlias = tuple[Image, Raw, Stated]
@@ -91,7 +93,7 @@ class Recording:
             raise InputError(f"{self.name} has no sound", hint="leave --keep-audio out")
         self.codec, self.frames = self._reader.codec, self._reader.frames
         self._last: Picture | None = None
-        self._first_ticks = self._sound_shift = 0
+        self._first_ticks = self._shift = self._sound_shift = 0
         self._sound_ticks: int | None = None
         self._unfit = 0
         first = self._ahead = self._read()
@@ -184,13 +186,16 @@ class Recording:
 
     def _timed(self, planes: tuple[Plane, ...], stamp_s: Fraction | None) -> Picture:
         base, last = self.form.time_base_s, self._last
-        ticks = None if stamp_s is None else round(stamp_s / base)
+        ticks = None if stamp_s is None else round(stamp_s / base) + self._shift
         if last is None:
             self._first_ticks = ticks or 0
             return Picture(planes, self._first_ticks, 0.0)
         step = max(1, round((1 / self.form.fps if self.form.fps else ASSUMED_STEP_S) / base))
         jump = max(FORWARD_JUMP_S, 2 * step * base)
-        if ticks is None or ticks <= last.ticks or (ticks - last.ticks) * base > jump:
+        if ticks is not None and not -BACK_JUMP_S <= (ticks - last.ticks) * base <= jump:
+            self._shift += last.ticks + step - ticks  # what follows keeps its distances
+            ticks = last.ticks + step
+        elif ticks is None or ticks <= last.ticks:
             ticks = last.ticks + step
         return Picture(planes, ticks, float((ticks - self._first_ticks) * base))
 

@@ -39,6 +39,18 @@ def test_time_stamps_pixel_aspect_and_colours_stay(
     assert [p.name for p in tmp_path.iterdir() if p.name.startswith("out")] == [out.name]
 
 
+def test_distances_stay_where_the_clock_of_mpeg_ts_begins_anew(
+    make_clip: MakeClip, facts: Callable[[Path], object], tmp_path: Path
+) -> None:
+    """It has 33 bits: after 26 and a half hours it starts from 0."""
+    overflow_ms, out = 2**33 // 90, tmp_path / "out.mkv"
+    clip = make_clip("clip.ts", ms=tuple(range(overflow_ms - 400, overflow_ms + 800, 100)))
+    assert main(["deidentify", str(clip), "-o", str(out)]) == 0
+    distances = np.round(np.diff(facts(out).times_s), 2).tolist()
+    distances.remove(0.04)  # nobody says how long this one was
+    assert distances == [0.1] * 10
+
+
 @pytest.mark.parametrize("format", ["yuv420p", "yuv422p", "yuv444p", "yuv420p10le", "gray"])
 @pytest.mark.parametrize("codec", ["h264", "h265", "ffv1", "mjpeg"])
 def test_every_codec_takes_every_format(
