@@ -202,7 +202,7 @@ def eyes(results: Path) -> str:
 
 def by_hand(results: Path) -> str:
     """In how many tracks a score chose a frame that has what a viewer wants, by hand."""
-    found = read_result(results, "erc-frames")
+    found = read_result(results, "erc-tracks")
     tracks = found["labels"]
     could = {what: sum(t["possible"][what] for t in tracks) for what in tracks[0]["possible"]}
 
