@@ -68,10 +68,10 @@ def follow(clip: Path, count: int, every: int = 1) -> list[dict[str, Any]]:
     finders = {FULL: EveryFrame(detector), DEFAULT: open_finder(detector), MOVED: _Moved(detector)}
     ways = {name: _Way(finder, Followed("bytetrack"), []) for name, finder in finders.items()}
     with open_source(str(clip)) as source, progress(clip.name, source.frames) as bar:
-        for done, frame in enumerate(islice(frames_of(source), 0, count, every), start=1):
+        for frame in islice(frames_of(source), 0, count, every):
             for way in ways.values():
                 way.take(frame)
-            bar.update(every * done, "")
+            bar.update(frame.index + 1, "")
     full = ways[FULL]
     people = full.followed.people()
     return [

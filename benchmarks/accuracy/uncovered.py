@@ -8,7 +8,6 @@ face can be left out by hand, in a list that goes with the figures.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import zip_longest
@@ -19,6 +18,7 @@ import numpy as np
 
 from sealshot.benchmarks.conditions.environment import environment
 from sealshot.benchmarks.conditions.result_file import write_result
+from sealshot.benchmarks.data.rows import read_rows
 from sealshot.runtime.cli.arguments import Arguments, output_file, positive_int
 from sealshot.runtime.cli.terminal import progress, say_json, table
 from sealshot.runtime.detect import open_detector
@@ -140,14 +140,9 @@ def _is_listed(frame: int, face: Face, listed: Sequence[tuple[int, float, float]
 
 
 def _read(path: Path) -> list[tuple[int, float, float]]:
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            return [
-                (int(row["frame"]), float(row["x"]), float(row["y"]))
-                for row in csv.DictReader(file)
-            ]
-    except (OSError, KeyError, ValueError, TypeError, csv.Error) as error:
-        raise InputError(
-            f"{path} is not a list of what is no face: {error}",
-            hint="the columns are frame,x,y",
-        ) from None
+    return read_rows(
+        path,
+        lambda row: (int(row["frame"]), float(row["x"]), float(row["y"])),
+        "is not a list of what is no face",
+        "the columns are frame,x,y",
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from sealshot.benchmarks.report.cells import bold, markdown_table, read_result
+from sealshot.benchmarks.report.cells import bold, markdown_table, measured, read_result
 from sealshot.benchmarks.speed.views import FACES, HEIGHTS
 
 OURS = "sealshot"
@@ -28,7 +28,7 @@ def peers(results: Path) -> str:
         (
             (
                 bold(f"{Path(row['clip']).stem}, {row['pipeline']}", row["pipeline"] == OURS),
-                f"{row['fps']['median']:.1f} ({row['fps']['low']:.1f} to {row['fps']['high']:.1f})",
+                measured(row["fps"], 1),
                 f"{row['cpu_ms']['median']:.0f}",
                 f"{row['first_s']['median']:.1f}",
                 f"{row['once_mb']['median']:.0f}",

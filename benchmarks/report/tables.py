@@ -144,7 +144,7 @@ def pipeline(results: Path) -> str:
         (
             (
                 f"`{one['score']}`",
-                f"{one['fps']['median']:.1f} ({one['fps']['low']:.1f} to {one['fps']['high']:.1f})",
+                measured(one["fps"], 1),
                 f"{one['peak_mb']:.0f} MB",
                 *(
                     ", ".join(f"{one['stages_ms'][stage]['median']:.1f}" for stage in stages)

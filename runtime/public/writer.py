@@ -34,7 +34,7 @@ ENCODERS: dict[Codec, tuple[str, dict[str, str]]] = {
     "mjpeg": ("mjpeg", {"qmin": "2", "qmax": "4", "strict": "unofficial"}),
 }
 FAST = {"preset": "ultrafast", "qp": "25", "x264-params": LOOKS_NOT_AHEAD}
-"""For H.264 on a camera's own processor: 2.4 times less, 2 dB less. A constant quantiser, as any
+"""For H.264 on a camera's own processor: 2.4 times as fast, 2 dB less. A constant quantiser, as any
 other rate control looks at half of each picture first, which is a third of the time; of noise that
 reaches what is flat, such as covered faces, it leaves as little as one that adapts (aq) with more
 bytes."""

@@ -8,7 +8,6 @@ each less its mean over the person, in units of the spread that is left of the s
 
 from __future__ import annotations
 
-import csv
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,6 +26,7 @@ from sealshot.benchmarks.conditions.result_file import write_result
 from sealshot.benchmarks.data.cache import open_cache
 from sealshot.benchmarks.data.dataset import read_folder
 from sealshot.benchmarks.data.faces import find_faces
+from sealshot.benchmarks.data.rows import read_rows
 from sealshot.runtime.cli.arguments import Arguments, output_file, positive_int
 from sealshot.runtime.cli.terminal import note, say, say_json, table
 from sealshot.runtime.errors import InputError
@@ -137,11 +137,14 @@ def read_attributes(file: Path, names: Sequence[str], pictures: Sequence[str]) -
     Raises:
         InputError: it is something else, lacks a column or says nothing of a picture.
     """
-    try:
-        with file.open(newline="", encoding="utf-8-sig") as lines:
-            rows = {r["file"]: [int(r[name]) for name in names] for r in csv.DictReader(lines)}
-    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
-        raise InputError(f"{file} holds no such attributes: {error}", hint=COLUMNS) from None
+    rows = dict(
+        read_rows(
+            file,
+            lambda row: (row["file"], [int(row[name]) for name in names]),
+            "holds no such attributes",
+            COLUMNS,
+        )
+    )
     absent = [p for p in pictures if Path(p).name not in rows]
     if absent:
         raise InputError(

@@ -7,7 +7,6 @@ other, both included, the person of the clip's longest track has the eyes ``open
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 
 from sealshot.benchmarks.accuracy.erc.choice import Shots
 from sealshot.benchmarks.accuracy.erc.curve import Doubles
+from sealshot.benchmarks.data.rows import read_rows
 from sealshot.runtime.cli.terminal import say, table
 from sealshot.runtime.errors import InputError
 
@@ -45,11 +45,12 @@ def read_eyes(file: Path) -> list[tuple[int, int, str]]:
     Raises:
         InputError: it cannot be read, or a row is something else.
     """
-    try:
-        with file.open(newline="") as lines:
-            rows = [(int(r["first"]), int(r["last"]), r["eyes"]) for r in csv.DictReader(lines)]
-    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
-        raise InputError(f"{file} holds no labels of eyes: {error}", hint=COLUMNS) from None
+    rows = read_rows(
+        file,
+        lambda row: (int(row["first"]), int(row["last"]), row["eyes"]),
+        "holds no labels of eyes",
+        COLUMNS,
+    )
     for first, last, eyes in rows:
         if eyes not in (OPEN, CLOSED) or not 0 <= first <= last:
             raise InputError(f"{file} says {first},{last},{eyes}", hint=COLUMNS)

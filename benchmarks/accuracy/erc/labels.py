@@ -7,12 +7,12 @@ frame could have had that one. Of such tracks all scores are counted alike.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from sealshot.benchmarks.accuracy.erc.choice import Shots
+from sealshot.benchmarks.data.rows import read_rows
 from sealshot.runtime.cli.terminal import say, table
 from sealshot.runtime.errors import InputError
 
@@ -65,14 +65,14 @@ def read_labels(file: Path) -> list[Label]:
     Raises:
         InputError: it cannot be read, or a row is something else.
     """
-    try:
-        with file.open(newline="") as lines:
-            rows = [
-                Label(int(r["frame"]), float(r["x"]), float(r["y"]), {q: r[q] for q in QUESTIONS})
-                for r in csv.DictReader(lines)
-            ]
-    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
-        raise InputError(f"{file} holds no labels of frames: {error}", hint=HINT) from None
+    rows = read_rows(
+        file,
+        lambda r: Label(
+            int(r["frame"]), float(r["x"]), float(r["y"]), {q: r[q] for q in QUESTIONS}
+        ),
+        "holds no labels of frames",
+        HINT,
+    )
     for row in rows:
         for question, answer in row.answers.items():
             if answer not in QUESTIONS[question]:

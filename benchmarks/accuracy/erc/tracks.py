@@ -121,12 +121,10 @@ def main(argv: list[str]) -> int:
     chosen = [choose_for(s, others, gallery.distance, threshold) for s, _, others in of]
     names = [measure.name for measure in measures]
     compared = f"the gallery of {len({name for _, name, _ in of})} people"
-    of_clip = zip(clips, casts, strict=True)
-    longest_of = {clip: longest(cast.people) for clip, cast in of_clip if cast.people}
     judged = [
-        judge_eyes(longest_of[clip], labels)
-        for clip, labels in labels_of_eyes.items()
-        if clip in longest_of
+        judge_eyes(longest(cast.people), labels_of_eyes[clip])
+        for clip, cast in zip(clips, casts, strict=True)
+        if clip in labels_of_eyes and cast.people
     ]
     eyes = [one for one in judged if one]
     viewed = [
