@@ -10,8 +10,10 @@
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-command -v gst-launch-1.0 > /dev/null && gst-inspect-1.0 videoconvert > /dev/null 2>&1 \
-    || apt-get install -y -qq --no-install-recommends gstreamer1.0-tools gstreamer1.0-plugins-base > /dev/null
+has() { dpkg-query -W -f '${Version}' "$1" 2> /dev/null | grep -q '^1\.22\.0-'; }
+has gstreamer1.0-tools && has gstreamer1.0-plugins-base \
+    || apt-get install -y -qq --no-install-recommends \
+        'gstreamer1.0-tools=1.22.0-*' 'gstreamer1.0-plugins-base=1.22.0-*' > /dev/null
 cd "$folder"
 gst-launch-1.0 --version | sed -n 1p
 python3 - <<'PYTHON'
