@@ -8,7 +8,8 @@ between two frames that are near in time
   it changed since it was last;
 - each known face goes to the O-net as the box where it should be by its last two places, and once
   more, a little smaller, where the O-net is not sure;
-- where more than half of the known faces are lost at once, the whole picture is looked at again.
+- where more than half of the known faces are lost at once, the whole picture is looked at again;
+- after a cut the whole picture is looked at, quickly, and closely in the frames after it.
 
 Time between frames decides, not their number: of a source that gives a frame every
 ``LOOK_EVERY_S`` or less often every frame is looked at closely, wherever something changed and once
@@ -19,14 +20,14 @@ What is found depends on the frames and their times alone, not on how fast the m
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
 from sealshot.runtime.detect.boxes import iou, nested, scaled, square
-from sealshot.runtime.detect.changes import Changes, Places, shrunk
-from sealshot.runtime.detect.mtcnn import FAST, ONET_OVERLAP, Found, Mtcnn, View
+from sealshot.runtime.detect.changes import Changes, Grey, Places, shrunk
+from sealshot.runtime.detect.mtcnn import ONET_OVERLAP, Found, Mtcnn, View
 from sealshot.runtime.types import Face, Floats, Image
 
 LOOK_EVERY_S = 0.12
@@ -34,13 +35,10 @@ LOOK_EVERY_S = 0.12
 NEARLY_ALL = 0.8
 """Of a look: with so much due or more the whole picture is looked at."""
 WHOLE_LOOK_EVERY = 8
-"""Of so many looks at a place one is as the detector's settings say, and takes also what did not
-change; the others are quick ones."""
+"""Of so many looks at a place one is close, and takes also what did not change; the others are
+quick ones: the P-net looks at what a smaller network sends on."""
 CELLS_A_FACE = 3
 """Side of the smallest face, in cells in which changes are told."""
-QUICK = replace(FAST, thresholds=(0.85, 0.7, 0.7), glimpse=0.5)
-"""The P-net looks at what a smaller network sends on, and proposes the clear third, in which nearly
-all faces are."""
 SURE_SCORE = 0.9
 """Of the O-net: below it a known face is looked at again, and so is what lies in it or around."""
 AGAIN = 0.85
@@ -48,12 +46,13 @@ AGAIN = 0.85
 REMEMBERED_S = 0.16
 """How long a lost face is still looked for where it would be."""
 FOLLOWED_S = 0.3
-"""Between frames further apart nobody knows where a face would be."""
+"""Between frames further apart nobody knows where a face that moves would be."""
 GIST = 32, 18
 CUT_LEVELS = 18.0
 """Mean difference of two frames shrunk to ``GIST`` that is a cut: they are above 25, crowds at 5
 and people who fill the picture at 12."""
 SAME_IOU, MOVED_IOU = 0.4, 0.2
+NOWHERE = np.empty((0, 4), np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,9 +67,26 @@ class _Known:
 
     def at(self, time_s: float) -> Floats:
         """Return the box where it should be at that time, ``[4]``."""
-        way = self.speed * np.float32(time_s - self.seen_s)
+        passed_s = time_s - self.seen_s
+        way = self.speed * np.float32(passed_s if passed_s <= FOLLOWED_S else 0.0)
         box: Floats = self.box + np.concatenate([way, way])
         return box
+
+
+@dataclass(frozen=True, eq=False)
+class _Looked:
+    """What a look at a frame gave."""
+
+    proposed: Floats
+    """The P-net's boxes, ``[n, 4]``."""
+    glimpsed: Floats
+    """Where it is to look yet, ``[m, 4]``."""
+    changed: Places
+    """Since such a look began."""
+    everywhere: bool
+    """Whether all was looked at that may show somebody new."""
+    cut: bool
+    """Whether nothing is where it was."""
 
 
 class Glances:
@@ -80,7 +96,7 @@ class Glances:
         """Start with no frame seen."""
         self._net = net
         self._at_s = -np.inf
-        self._everywhere = False  # whether the last frame was looked at so
+        self._everywhere = False  # whether the last frame was looked at so, and closely
         self._size: tuple[int, ...] = ()
         self._gist: Floats | None = None
         self._changes: Changes | None = None
@@ -95,81 +111,80 @@ class Glances:
         width, height = view.size.tolist()
         cells = shrunk(view.sampler, width, height, self._net.min_face_px / CELLS_A_FACE)
         gist = cv2.resize(cells, GIST, interpolation=cv2.INTER_AREA).astype(np.float32)
-        cut = self._gist is None or np.abs(gist - self._gist).mean() > CUT_LEVELS
-        other = cut or image.shape != self._size or time_s - self._at_s > FOLLOWED_S
-        everywhere = passed > NEARLY_ALL or other
+        cut = (
+            self._gist is None
+            or image.shape != self._size
+            or np.abs(gist - self._gist).mean() > CUT_LEVELS
+        )
         self._at_s, self._size, self._gist = time_s, image.shape, gist
+        looked = self._take(view, cells, passed, cut)
+        return lambda: self._find(time_s, view, looked)
+
+    def _take(self, view: View, cells: Grey, passed: float, cut: bool) -> _Looked:
+        """Look at what is due of a frame, ``passed`` looks after the one before it."""
+        net, slow = self._net, passed > NEARLY_ALL
         start, end = self._looked, self._looked + passed
+        if self._changes is None or cut or (slow and end >= WHOLE_LOOK_EVERY):
+            # what is looked at quickly now is looked at closely next
+            self._changes, self._looked, self._everywhere = Changes(cells, 0.0), float(slow), slow
+            proposed = net.propose(view) if slow else NOWHERE
+            glimpsed = NOWHERE if slow else net.glimpse(view)
+            return _Looked(proposed, glimpsed, self._changes.after(-1.0), True, cut)
         # the place that was looked at longest ago was so then
-        since, self._everywhere = start - (not self._everywhere), everywhere
-        if self._changes is None or other or (everywhere and end >= WHOLE_LOOK_EVERY):
-            self._looked, self._changes = 0.0, Changes(cells, at=0.0)
-            boxes = self._net.propose(view)
-            changed = self._changes.after(-1.0)
-        else:
-            self._looked = end
-            self._changes.add(cells, at=end)
-            changed = self._changes.after(start)
-            if everywhere:
-                boxes = self._net.propose(view, where=self._changes.after(since))
+        since = start - (not self._everywhere)
+        self._looked, self._everywhere = end, slow
+        self._changes.add(cells, at=end)
+        changed = self._changes.after(start)
+        if slow:
+            proposed = net.propose(view, where=self._changes.after(since))
+            return _Looked(proposed, NOWHERE, changed, True, cut)
+        boxes, windows = [NOWHERE], [NOWHERE]
+        for part in due(start, end):
+            if part.since is None:
+                boxes.append(net.propose(view, part.first, part.last))
             else:
-                parts = due(start, end)
-                boxes = np.concatenate([self._take(view, part) for part in parts])
-        return lambda: self._find(time_s, view, boxes, changed, everywhere, other)
+                where = self._changes.after(part.since)
+                windows.append(net.glimpse(view, part.first, part.last, where=where))
+        return _Looked(np.concatenate(boxes), np.concatenate(windows), changed, False, cut)
 
-    def _take(self, view: View, part: Part) -> Floats:
-        """Take a part of a look: the P-net's boxes."""
-        assert self._changes is not None
-        if part.since is None:
-            return self._net.propose(view, part.first, part.last)
-        where = self._changes.after(part.since)
-        return self._net.propose(view, part.first, part.last, where=where, settings=QUICK)
-
-    def _find(
-        self,
-        time_s: float,
-        view: View,
-        proposed: Floats,
-        changed: Places,
-        everywhere: bool,
-        other: bool,
-    ) -> list[Face]:
+    def _find(self, time_s: float, view: View, looked: _Looked) -> list[Face]:
         """Find the faces of a frame among the P-net's boxes and where known faces should be."""
-        known = [] if other else self._known
+        known = [] if looked.cut else self._known
         expected = _boxes([one.at(time_s) for one in known])
         there = np.array([one.seen_s == self._last_s for one in known], bool)
-        if everywhere:
-            found = self._look(view, proposed, expected)
+        if looked.everywhere:
+            found = self._look(view, looked, expected)
         else:
-            found = self._follow(view, proposed, changed, expected, there)
+            found = self._follow(view, looked, expected, there)
         faces = self._net.merge(found)
         self._remember(time_s, known, expected, faces)
         return faces
 
-    def _look(self, view: View, proposed: Floats, expected: Floats) -> Found:
+    def _look(self, view: View, looked: _Looked, expected: Floats) -> Found:
         """Find the faces of a whole look, and where it missed a known one, that one."""
         least = self._net.settings.thresholds[2]
+        proposed = np.concatenate([looked.proposed, self._net.closer(view, looked.glimpsed)])
         found = self._net.judge(view, self._net.refine(view, proposed)).over(least)
         missed = expected[iou(expected, found.boxes).max(axis=1, initial=0) < MOVED_IOU]
         return Found.join([found, self._net.judge(view, square(missed)).over(least)])
 
-    def _follow(
-        self, view: View, proposed: Floats, changed: Places, expected: Floats, there: Places
-    ) -> Found:
+    def _follow(self, view: View, looked: _Looked, expected: Floats, there: Places) -> Found:
         """Find known faces where they should be, and new ones elsewhere."""
-        followed = self._net.judge(view, square(expected))
-        least = self._net.settings.thresholds[2]
+        net, least = self._net, self._net.settings.thresholds[2]
+        followed = net.judge(view, square(expected))
         held = followed.score > least
+        sure = followed.boxes[followed.score >= SURE_SCORE]
         if 2 * (there & ~held).sum() > there.sum():
-            proposed = self._net.propose(view, where=changed)
+            proposed = net.propose(view, where=looked.changed)
+        else:
+            closer = net.closer(view, _beside(looked.glimpsed, sure))
+            proposed = np.concatenate([looked.proposed, closer])
         unsure = expected[there & (followed.score < SURE_SCORE)]
         again = square(scaled(unsure, AGAIN))
         elsewhere = iou(proposed, followed.boxes[held]).max(axis=1, initial=0) < SAME_IOU
-        sure = followed.boxes[followed.score >= SURE_SCORE]
-        new = self._net.refine(view, _beside(proposed[elsewhere], sure))
-        judged = self._net.judge(view, np.concatenate([again, _beside(new, sure)]))
-        found = Found.join([followed, judged])
-        return found.over(least)
+        new = net.refine(view, _beside(proposed[elsewhere], sure))
+        judged = net.judge(view, np.concatenate([again, _beside(new, sure)]))
+        return Found.join([followed, judged]).over(least)
 
     def _remember(
         self, time_s: float, known: Sequence[_Known], expected: Floats, faces: Sequence[Face]

@@ -3,8 +3,8 @@
 Zhang, Zhang, Li, Qiao 2016, doi 10.1109/LSP.2016.2603342. The P-net slides over an image pyramid
 and proposes boxes, the R-net refines and rejects, the O-net gives final boxes and landmarks. The
 weights are those of facenet-pytorch (`sealshot.export.mtcnn`), so the arithmetic is its arithmetic
-too: boxes count pixels from 1 and include both ends. Where :attr:`Settings.glimpse` asks for it, a
-smaller network (`sealshot.export.proposer`) says first where the P-net is to look.
+too: boxes count pixels from 1 and include both ends. To look quickly, a smaller network
+(`sealshot.export.proposer`) says first where the P-net is to look.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from sealshot.runtime.detect.pyramid import (
     COARSE_STRIDE_PX,
     STRIDE_PX,
     WINDOW_PX,
-    Level,
+    Part,
     levels,
     parts,
     slide,
@@ -42,6 +42,11 @@ SAME_FACE_IOU = 0.5
 NETS = "proposer", "mtcnn_pnet", "mtcnn_pnet_stride4", "mtcnn_rnet", "mtcnn_onet"
 ALL_LEVELS = 64
 """More than any image has."""
+GLIMPSED_SCORE = 0.5
+"""The score by which the smaller network lets the P-net look somewhere."""
+CLEAR_SCORE = 0.85
+"""The score that lets a box of the P-net pass there: of a clear third, in which nearly all faces
+are."""
 
 
 @dataclass(frozen=True)
@@ -56,9 +61,6 @@ class Settings:
     """Levels, from the largest on, where the P-net looks at a window every 4 pixels, not 2."""
     average: bool = False
     """Whether a face is the mean of all boxes that the O-net gave for it, or the best of them."""
-    glimpse: float | None = None
-    """The score by which a smaller network, of a window every 4 pixels, lets the P-net look there;
-    None: the P-net looks everywhere."""
     together_px: int = 0
     """Parts of levels with fewer pixels share a call."""
     sampler: Callable[[Image], Sampler] = MeanSampler
@@ -158,13 +160,7 @@ class Mtcnn:
         return View(self.settings.sampler(image), np.asarray(image.shape[1::-1]))
 
     def propose(
-        self,
-        view: View,
-        start: float = 0.0,
-        end: float = 1.0,
-        *,
-        where: Places | None = None,
-        settings: Settings | None = None,
+        self, view: View, start: float = 0.0, end: float = 1.0, *, where: Places | None = None
     ) -> Floats:
         """P-net over the pyramid: square boxes [n, 4] that touch the image.
 
@@ -174,62 +170,83 @@ class Mtcnn:
                 shares of all of them.
             end: see ``start``.
             where: only windows are looked at that see one of these places.
-            settings: where they are not the detector's own.
         """
-        settings = settings or self.settings
-        if where is not None and np.count_nonzero(where) > MOST * where.size:
-            where = None
-        looked_at = [
-            part
-            for level in self._levels(view.size, settings)
-            for part in parts(level, start, end, where)
-        ]
-        least, together_px = settings.thresholds[0], settings.together_px
-        if settings.glimpse is not None:
-            boxes = slide(self._glimpse, view.sampler, looked_at, settings.glimpse, together_px)
-            boxes = self._closer(view, boxes, least)
-        else:
-            boxes = np.concatenate(
-                [
-                    slide(
-                        net,
-                        view.sampler,
-                        [part for part in looked_at if part.level.stride == stride],
-                        least,
-                        together_px,
-                    )
-                    for stride, net in self._pnets.items()
-                ]
+        least, together_px = self.settings.thresholds[0], self.settings.together_px
+        looked_at = self._parts(view, self.settings.coarse_levels, start, end, where)
+        found = [
+            slide(
+                net,
+                view.sampler,
+                [part for part in looked_at if part.level.stride == stride],
+                least,
+                together_px,
             )
-        boxes = boxes[suppress(boxes[:, :4], boxes[:, 4], PNET_OVERLAP)]
-        return _touching(square(_move(boxes[:, :4], boxes[:, 5:], 0)), view.size)
+            for stride, net in self._pnets.items()
+        ]
+        return _proposed(view, np.concatenate(found))
 
-    def _closer(self, view: View, boxes: Floats, least: float) -> Floats:
+    def glimpse(
+        self,
+        view: View,
+        start: float = 0.0,
+        end: float = 1.0,
+        *,
+        where: Places | None = None,
+        least: float = GLIMPSED_SCORE,
+    ) -> Floats:
+        """Smaller network over the pyramid: the windows [n, 4] where the P-net should look.
+
+        Args:
+            view: the image.
+            start: see :meth:`propose`.
+            end: see :meth:`propose`.
+            where: see :meth:`propose`.
+            least: the score from which on a window passes.
+        """
+        looked_at = self._parts(view, ALL_LEVELS, start, end, where)
+        together_px = self.settings.together_px
+        return slide(self._glimpse, view.sampler, looked_at, least, together_px)[:, :4]
+
+    def closer(self, view: View, windows: Floats, least: float = CLEAR_SCORE) -> Floats:
         """P-net at windows, and a step around each: of each its best one, where that passes.
 
-        Boxes are as of :func:`~sealshot.runtime.detect.pyramid.slide`.
+        Args:
+            view: the image.
+            windows: as of :meth:`glimpse`.
+            least: the score from which on a box passes.
+
+        Returns:
+            As :meth:`propose`.
         """
-        if not len(boxes):
-            return boxes
-        pixel: Floats = (boxes[:, 2:3] - boxes[:, :1] + 1) / np.float32(WINDOW_PX)
+        if not len(windows):
+            return windows
+        pixel: Floats = (windows[:, 2:3] - windows[:, :1] + 1) / np.float32(WINDOW_PX)
         outward = np.asarray([-1, -1, 1, 1], np.float32) * STRIDE_PX
-        regions: Floats = _regions(boxes[:, :4]) + outward * pixel
+        regions: Floats = _regions(windows) + outward * pixel
         seen = _run(self._pnets[STRIDE_PX], PNET_CHUNK, view.sampler, regions, PNET_PX, planes=True)
-        score = seen["score"].reshape(len(boxes), -1)
+        score = seen["score"].reshape(len(windows), -1)
         best = score.argmax(axis=1)
         at = np.stack(np.divmod(best, seen["score"].shape[2])[::-1], axis=1) * STRIDE_PX * pixel
-        each = np.arange(len(boxes))
-        closer = np.empty_like(boxes)
-        closer[:, :2] = regions[:, :2] + at + 1
-        closer[:, 2:4] = regions[:, :2] + at + WINDOW_PX * pixel
-        closer[:, 4] = score[each, best]
-        closer[:, 5:] = seen["box"].reshape(len(boxes), 4, -1)[each, :, best]
-        return closer[closer[:, 4] >= least]
+        each = np.arange(len(windows))
+        boxes = np.empty((len(windows), 9), np.float32)
+        boxes[:, :2] = regions[:, :2] + at + 1
+        boxes[:, 2:4] = regions[:, :2] + at + WINDOW_PX * pixel
+        boxes[:, 4] = score[each, best]
+        boxes[:, 5:] = seen["box"].reshape(len(windows), 4, -1)[each, :, best]
+        return _proposed(view, boxes[boxes[:, 4] >= least])
 
-    def _levels(self, size: NDArray[np.int64], settings: Settings) -> tuple[Level, ...]:
-        width, height = size.tolist()
-        coarse = ALL_LEVELS if settings.glimpse is not None else settings.coarse_levels
-        return levels(width, height, self.min_face_px, settings.factor, coarse)
+    def _parts(
+        self, view: View, coarse: int, start: float, end: float, where: Places | None
+    ) -> list[Part]:
+        """Return what is to be looked at; see :meth:`propose`, for ``coarse`` :func:`levels`."""
+        if where is not None and np.count_nonzero(where) > MOST * where.size:
+            where = None
+        width, height = view.size.tolist()
+        return [
+            part
+            for level in levels(width, height, self.min_face_px, self.settings.factor, coarse)
+            for part in parts(level, start, end, where)
+        ]
 
     def refine(self, view: View, boxes: Floats) -> Floats:
         """R-net: the boxes that may be faces, moved and squared [m, 4]."""
@@ -267,6 +284,12 @@ class Mtcnn:
                 boxes_kept, score[kept].tolist(), points_kept, strict=True
             )
         ]
+
+
+def _proposed(view: View, found: Floats) -> Floats:
+    """Return the square boxes of what passed the P-net, see :func:`slide`, without its doubles."""
+    found = found[suppress(found[:, :4], found[:, 4], PNET_OVERLAP)]
+    return _touching(square(_move(found[:, :4], found[:, 5:], 0)), view.size)
 
 
 def _run(

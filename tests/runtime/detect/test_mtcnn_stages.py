@@ -9,6 +9,7 @@ import pytest
 from sealshot.runtime.demo.clip import PORTRAIT
 from sealshot.runtime.detect.boxes import iou
 from sealshot.runtime.detect.mtcnn import EXACT, FAST, Mtcnn
+from sealshot.runtime.detect.pyramid import levels
 
 
 @pytest.fixture(scope="module")
@@ -59,17 +60,12 @@ def test_the_mean_of_the_boxes_moves_less_than_the_best(portrait):
 
 
 def test_more_levels_when_smaller_faces_are_looked_for():
-    detectors = {px: Mtcnn(min_face_px=px, threads=1) for px in (20, 40, 80)}
-    size = np.array([640, 480])
-    levels = {
-        px: [level.scale for level in detector._levels(size, FAST)]
-        for px, detector in detectors.items()
-    }
-    assert len(levels[20]) > len(levels[40]) > len(levels[80])
-    for px, scales in levels.items():
-        assert scales[0] == pytest.approx(12 / px)
-        assert all(480 * scale >= 12 for scale in scales)
-        assert 480 * scales[-1] * FAST.factor < 12
+    scales = {px: [one.scale for one in levels(640, 480, px, FAST.factor, 0)] for px in (20, 40)}
+    assert len(scales[20]) > len(scales[40])
+    for px, each in scales.items():
+        assert each[0] == pytest.approx(12 / px)
+        assert all(480 * scale >= 12 for scale in each)
+        assert 480 * each[-1] * FAST.factor < 12
 
 
 def test_two_detectors_find_the_same_bit_for_bit(portrait):

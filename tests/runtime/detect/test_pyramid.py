@@ -9,8 +9,7 @@ import pytest
 
 from sealshot.runtime.demo.clip import PORTRAIT
 from sealshot.runtime.detect.boxes import iou
-from sealshot.runtime.detect.glances import QUICK
-from sealshot.runtime.detect.mtcnn import FAST, Mtcnn
+from sealshot.runtime.detect.mtcnn import FAST, GLIMPSED_SCORE, Mtcnn
 from sealshot.runtime.detect.pyramid import ONE_GO_PX, Part, levels, parts, slide
 from sealshot.runtime.detect.sampling import MipSampler
 
@@ -101,18 +100,19 @@ def test_who_is_glimpsed_is_looked_at_by_the_p_net(detector, wall):
     """The smaller network alone decides on nothing: what it sends on is told by the P-net's score,
     and lies where a whole look of that has it."""
     view = detector.open(wall)
-    everywhere = replace(QUICK, glimpse=None, coarse_levels=0, thresholds=(0.6, 0.7, 0.7))
-    near = detector.propose(view, settings=everywhere)
-    for glimpse in (QUICK.glimpse, 0.0):
-        boxes = detector.propose(view, settings=replace(QUICK, glimpse=glimpse))
+    fine = Mtcnn(threads=1, settings=replace(FAST, coarse_levels=0, thresholds=(0.6, 0.7, 0.7)))
+    near = fine.propose(view)
+    for least in (GLIMPSED_SCORE, 0.0):
+        boxes = detector.closer(view, detector.glimpse(view, least=least))
         assert len(boxes) >= 3
         assert (iou(boxes, near).max(axis=1) > 0.3).all()
 
 
 def test_a_wall_is_nobody_however_much_is_glimpsed(detector):
-    plain = np.full((420, 640, 3), 110, np.uint8)
-    settings = replace(QUICK, glimpse=0.0)
-    assert detector.propose(detector.open(plain), settings=settings).shape == (0, 4)
+    view = detector.open(np.full((420, 640, 3), 110, np.uint8))
+    glimpsed = detector.glimpse(view, least=0.0)
+    assert len(glimpsed)
+    assert detector.closer(view, glimpsed).shape == (0, 4)
 
 
 def test_nothing_to_look_at_gives_nothing(detector, wall):
