@@ -47,8 +47,9 @@ usage: sealshot bench detection agreement WHEEL PATH... [options]
 A PATH is a clip or a folder of pictures (its sub-folders as well).
 
   --count N           pictures or frames of each PATH, of `following` the first (default 150)
-  --every N           `following` takes one of N frames, as a slower camera gives them (default 1)
-  --confirm DETECTOR  count faces that this detector does not see, as yunet:FILE.onnx
+  --every N           `following` alone: one of N frames, as a slower camera gives them (default 1)
+  --confirm DETECTOR  `recall` alone: count faces that this detector does not see, as
+                      yunet:FILE.onnx
   -o, --output FILE   write the figures as JSON
   --json              print them as JSON instead of a table
 
@@ -338,18 +339,22 @@ def main(argv: list[str]) -> int:
     add("command", choices=("agreement", "recall", "following", "speed"))
     add("paths", nargs="+", type=Path)
     add("--count", type=positive_int, default=150)
-    add("--every", type=positive_int, default=1)
+    add("--every", type=positive_int)
     add("--confirm")
     add("-o", "--output", type=output_file)
     add("--json", action="store_true")
     given = arguments.parse_args(argv)
+    for option, command in {"every": "following", "confirm": "recall"}.items():
+        if getattr(given, option) is not None and given.command != command:
+            arguments.error(f"--{option} is for `{command}` alone")
+    every = given.every or 1
     rows: list[dict[str, Any]]
     if given.command == "speed":
         rows = speed(given.paths[0], given.count)
     elif given.command == "following":
         from sealshot.benchmarks.accuracy.following import follow  # which needs this module
 
-        rows = [row for clip in given.paths for row in follow(clip, given.count, given.every)]
+        rows = [row for clip in given.paths for row in follow(clip, given.count, every)]
     elif given.command == "recall":
         confirm = open_detector(given.confirm, min_face_px=20) if given.confirm else None
         tallies = recall(given.paths, given.count, confirm)
@@ -362,7 +367,7 @@ def main(argv: list[str]) -> int:
         "benchmark": given.command,
         "paths": [path.name for path in given.paths],
         "count": given.count,
-        "every": given.every,
+        "every": every,
         "rows": rows,
         "environment": asdict(environment()),
     }

@@ -7,7 +7,6 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from contextvars import copy_context
 from functools import partial
-from types import TracebackType
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -96,12 +95,7 @@ class Ahead(Generic[T]):
     def __enter__(self) -> Ahead[T]:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 

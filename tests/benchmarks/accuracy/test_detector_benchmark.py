@@ -142,6 +142,8 @@ def test_speed_gives_each_stage(clip, capsys):
         (["precision", "."], "precision"),
         (["recall"], "paths"),
         (["recall", ".", "--confirm", "nothing"], "no detector"),
+        (["recall", ".", "--every", "5"], "--every is for `following` alone"),
+        (["following", "absent.mp4", "--confirm", "mtcnn"], "--confirm is for `recall` alone"),
     ],
 )
 def test_what_is_wrong_is_named(argv, fact, tmp_path, monkeypatch):
