@@ -7,9 +7,11 @@ the file is given on: no title, place or device, no subtitles, chapters or cover
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -24,16 +26,12 @@ from sealshot.runtime.public.picture import Picture
 from sealshot.runtime.sandbox.shape import Turn
 from sealshot.runtime.sources.media import open_media
 from sealshot.runtime.sources.reader import NoVideoError, Stated
+from sealshot.runtime.sources.stamps import JUMP_S, JUMP_STEPS, LOOK_AHEAD, Queue, settled
 from sealshot.runtime.types import Image, Raw
 
 logger = logging.getLogger(__name__)
 
 ASSUMED_STEP_S = Fraction(1, 25)
-FORWARD_JUMP_S = Fraction(10)
-"""A stamp that is further ahead of the one before is a mistake of whoever wrote the file."""
-BACK_JUMP_S = Fraction(1)
-"""Where a stamp is further behind, a clock began anew, as that of MPEG-TS does after 26 hours."""
-
 
 Read: TypeAlias = tuple[Image, Raw, Stated]
 
@@ -69,7 +67,7 @@ class Recording:
             InputError: it is no video that FFmpeg can read, or has no picture or no such sound.
         """
         self.name = str(path)
-        self._heard: list[av.Packet[Any]] = []
+        self._heard: deque[av.Packet[Any]] = deque()
         check_file(path)
         try:
             self._reader = open_media(
@@ -91,11 +89,11 @@ class Recording:
         if sound and self.sound is None:
             raise InputError(f"{self.name} has no sound", hint="leave --keep-audio out")
         self.codec, self.frames = self._reader.codec, self._reader.frames
-        self._last: Picture | None = None
-        self._first_ticks = self._shift = self._sound_shift = 0
-        self._sound_ticks: int | None = None
+        self._clock, self._sound_clock = _Clock(), _Clock()
+        self._first_ticks: int | None = None
         self._unfit = 0
-        first = self._ahead = self._read()
+        self._pictures = Queue(self._decode)
+        first = next(self._pictures.following(), None)
         if first is None:
             raise InputError(
                 f"{self.name} has no picture that can be decoded",
@@ -114,15 +112,13 @@ class Recording:
         """Whether a display matrix turned the last picture that was given, at first the first."""
 
     def __iter__(self) -> Iterator[Shown | av.Packet[Any]]:
-        read, self._ahead = self._ahead, None
-        while read is not None:
-            yield from self._sounds()
+        while (read := self._pictures.next()) is not None:
+            yield from self._sounds(held=LOOK_AHEAD)
             shown = self._shown(read)
             if shown is not None:
                 yield shown
             del shown
-            read = self._read()
-        yield from self._sounds()
+        yield from self._sounds(held=0)
         if self.damaged:
             logger.warning("%s: %d damaged packets were passed over", self.name, self.damaged)
 
@@ -137,7 +133,7 @@ class Recording:
         """Packets and pictures that could not be decoded so far, and are left out."""
         return self._reader.damaged + self._unfit
 
-    def _read(self) -> Read | None:
+    def _decode(self) -> Read | None:
         """Return the next picture; those that have no planes are counted and passed over."""
         while True:
             try:
@@ -150,11 +146,28 @@ class Recording:
                 return read.image, read.decoded, read.stated
             self._unfit += 1
 
-    def _sounds(self) -> Iterator[av.Packet[Any]]:
-        """Yield what was heard before the picture that was read last."""
-        heard = self._heard.copy()
-        self._heard.clear()
-        yield from map(self._in_time, heard)
+    def _sounds(self, *, held: int) -> Iterator[av.Packet[Any]]:
+        """Yield what was heard; a packet whose stamp is in doubt waits for ``held`` others."""
+        while self._heard and (len(self._heard) > held or not self._in_doubt(self._heard[0])):
+            yield self._in_time(self._heard.popleft())
+
+    def _in_doubt(self, sound: av.Packet[Any]) -> bool:
+        if sound.dts is None or sound.time_base is None:
+            return False
+        return self._sound_clock.doubts(sound.dts, _jump(sound.duration or 1, sound.time_base))
+
+    def _in_time(self, sound: av.Packet[Any]) -> av.Packet[Any]:
+        if sound.dts is None or sound.time_base is None:
+            return sound
+
+        def later() -> list[int]:
+            return [s.dts for s in islice(self._heard, LOOK_AHEAD) if s.dts is not None]
+
+        step = sound.duration or 1
+        ticks = self._sound_clock.ticks(sound.dts, step, _jump(step, sound.time_base), later)
+        sound.pts = ticks if sound.pts is None else sound.pts + ticks - sound.dts
+        sound.dts = ticks
+        return sound
 
     def _shown(self, read: Read) -> Shown | None:
         image, raw, stated = read
@@ -164,34 +177,54 @@ class Recording:
         except FFmpegError:  # damage may give a frame a form that cannot be shown
             self._unfit += 1
             return None
-        self._last = self._timed(planes, stated.stamp)
-        return Shown(self._last, image, message_in(stated.user_data))
-
-    def _in_time(self, sound: av.Packet[Any]) -> av.Packet[Any]:
-        """Let a packet follow the one before it where a clock began anew or jumped."""
-        if sound.dts is not None and sound.time_base is not None:
-            before, at = self._sound_ticks, sound.dts + self._sound_shift
-            if before is not None and not 0 <= (at - before) * sound.time_base <= FORWARD_JUMP_S:
-                at = before + (sound.duration or 1)
-            self._sound_shift, self._sound_ticks = at - sound.dts, at
-            sound.dts = at
-            sound.pts = at if sound.pts is None else sound.pts + self._sound_shift
-        return sound
+        return Shown(self._timed(planes, stated.stamp), image, message_in(stated.user_data))
 
     def _timed(self, planes: tuple[Plane, ...], stamp_s: Fraction | None) -> Picture:
-        base, last = self.form.time_base_s, self._last
-        ticks = None if stamp_s is None else round(stamp_s / base) + self._shift
-        if last is None:
-            self._first_ticks = ticks or 0
-            return Picture(planes, self._first_ticks, 0.0)
+        base = self.form.time_base_s
         step = max(1, round((1 / self.form.fps if self.form.fps else ASSUMED_STEP_S) / base))
-        jump = max(FORWARD_JUMP_S, 2 * step * base)
-        if ticks is not None and not -BACK_JUMP_S <= (ticks - last.ticks) * base <= jump:
-            self._shift += last.ticks + step - ticks  # what follows keeps its distances
-            ticks = last.ticks + step
-        elif ticks is None or ticks <= last.ticks:
-            ticks = last.ticks + step
+
+        def later() -> list[int]:
+            stamps = (s.stamp for _, _, s in self._pictures.following())
+            return [round(stamp / base) for stamp in stamps if stamp is not None]
+
+        stamp = None if stamp_s is None else round(stamp_s / base)
+        ticks = self._clock.ticks(stamp, step, _jump(step, base), later)
+        if self._first_ticks is None:
+            self._first_ticks = ticks
         return Picture(planes, ticks, float((ticks - self._first_ticks) * base))
+
+
+class _Clock:
+    """Gives what is stamped one after the other times that grow; see :func:`settled`."""
+
+    def __init__(self) -> None:
+        self._last: int | None = None
+        self._shift = 0
+
+    def doubts(self, stamp: int, jump: float) -> bool:
+        """Return whether it depends on what follows what a stamp, in ticks, is worth."""
+        return self._last is not None and not 0 < stamp + self._shift - self._last <= jump
+
+    def ticks(
+        self, stamp: int | None, step: int, jump: float, later: Callable[[], list[int]]
+    ) -> int:
+        """Return the time of what has this stamp, or none, in its ticks."""
+        shift = self._shift
+        if self._last is None:
+            ticks = stamp or 0
+        elif stamp is None:
+            ticks = self._last + step
+        else:
+            ticks, anew = settled(
+                stamp + shift, self._last, step, jump, lambda: [s + shift for s in later()]
+            )
+            self._shift = ticks - stamp if anew else shift
+        self._last = ticks
+        return ticks
+
+
+def _jump(step: int, base_s: Fraction) -> float:
+    return max(JUMP_S / float(base_s), JUMP_STEPS * step)
 
 
 def check_file(path: Path) -> None:

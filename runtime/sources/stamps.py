@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from itertools import islice
 from statistics import median
+from typing import Generic, TypeVar
 
 from sealshot.runtime.sources.reader import Picture
 from sealshot.runtime.types import Frame
@@ -28,6 +29,47 @@ LEAST_STEP_S = 0.001
 CATCH_UP = 0.1
 """Share of each step by which a time that is ahead comes back towards the arrivals."""
 
+T = TypeVar("T")
+Time = TypeVar("Time", int, float)
+
+
+class Queue(Generic[T]):
+    """What is read one after the other, and may be looked at before its turn."""
+
+    def __init__(self, read: Callable[[], T | None]) -> None:
+        self._read, self._waiting = read, deque[T]()
+
+    def next(self) -> T | None:
+        """Return what comes next; None at the end."""
+        return self._waiting.popleft() if self._waiting else self._read()
+
+    def following(self) -> Iterator[T]:
+        """Yield what is to come, up to ``LOOK_AHEAD`` of it, and keep it for its turn."""
+        yield from islice(tuple(self._waiting), LOOK_AHEAD)
+        while len(self._waiting) < LOOK_AHEAD and (item := self._read()) is not None:
+            self._waiting.append(item)
+            yield item
+
+
+def settled(
+    now: Time, before: Time, step: Time, jump: float, later: Callable[[], list[Time]]
+) -> tuple[Time, bool]:
+    """Return the time of what is stamped ``now``, and whether its clock began anew.
+
+    Args:
+        now: its stamp, in any unit.
+        before: the time of what came before it.
+        step: from one to the next.
+        jump: a stamp that is further ahead is believed only if others follow.
+        later: gives the stamps of what follows, as ``now``; called only where in doubt.
+    """
+    if before < now <= before + jump:
+        return now, False
+    stamps = later()
+    if now <= before:
+        return before + step, bool(stamps) and max(stamps) <= before
+    return (before + step if any(before < s < now for s in stamps) else now), False
+
 
 def timed(
     read: Callable[[], Picture | None], step_s: float, *, stamped: bool = True
@@ -46,42 +88,29 @@ def timed(
         step_s: seconds from a frame to the next, until the frames themselves say.
         stamped: False leaves all stamps out.
     """
-    waiting: deque[Picture] = deque()
-
-    def following() -> Iterator[Picture]:
-        """Yield the pictures to come, and keep them for their turn."""
-        yield from tuple(waiting)
-        while (picture := read()) is not None:
-            waiting.append(picture)
-            yield picture
-
+    pictures = Queue(read)
     steps = deque([step_s] * 3, maxlen=STEPS_KEPT)
     offset_s, time_s, index = 0.0, -math.inf, 0
-    while (picture := waiting.popleft() if waiting else read()) is not None:
+
+    def later() -> list[float]:
+        stamps = (_finite(picture.stamp_s) for picture in pictures.following())
+        return [stamp + offset_s for stamp in stamps if stamp is not None]
+
+    while (picture := pictures.next()) is not None:
         stamp = _finite(picture.stamp_s) if stamped else None
         step = median(steps)
+        jump = max(JUMP_S, JUMP_STEPS * step)
         if index == 0:
             offset_s, now = -(stamp or 0.0), 0.0
         elif stamp is None:
             now = time_s + step
         else:
-            now = stamp + offset_s
-            ahead = now - time_s > max(JUMP_S, JUMP_STEPS * step)
-            if ahead or now <= time_s:
-                later = [
-                    s + offset_s
-                    for p in islice(following(), LOOK_AHEAD)
-                    if (s := _finite(p.stamp_s)) is not None
-                ]
-                if now <= time_s:
-                    if later and max(later) <= time_s:  # a clock that began anew
-                        offset_s += time_s + step - now
-                    now = time_s + step
-                elif any(time_s < s < now for s in later):
-                    now = time_s + step
+            now, anew = settled(stamp + offset_s, time_s, step, jump, later)
+            if anew:
+                offset_s = now - stamp
         if now > LONGEST_S:
             now = time_s + step
-        if index and now - time_s < max(JUMP_S, JUMP_STEPS * step):
+        if index and now - time_s < jump:
             steps.append(now - time_s)
         time_s = now
         yield Frame(index, time_s, picture.image, picture.decoded)

@@ -153,6 +153,7 @@ FILES: dict[str, Odd] = {
         f"-vf setpts='(N*40+mod(N*N*7,30))/1000/TB' {STAMPS_MS} " + X264,
     ),
     "gap.mkv": Odd(f"-vf setpts='(N*40+gte(N,12)*5000)/1000/TB' {STAMPS_MS} {X264}"),
+    "long-gap.mkv": Odd(f"-vf setpts='(N*40+gte(N,12)*500000)/1000/TB' {STAMPS_MS} {X264}"),
     "late-start.mkv": Odd(f"-vf setpts='(N*40+60000)/1000/TB' {STAMPS_MS} {X264}"),
     "one-a-second.mp4": Odd("-vf setpts=N/TB -r 1 " + X264),
     "two-a-minute.mp4": Odd("-vf setpts=N*30/TB -fps_mode passthrough " + X264),
@@ -343,6 +344,32 @@ def test_sound_goes_on_where_a_clock_begins_anew(base, tmp_path) -> None:
     times = [float(packet.dts * packet.time_base) for packet in packets]
     assert all(0 < step_s < 0.1 for step_s in np.diff(times))
     assert times[-1] - times[0] == pytest.approx(2, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("stamps", "steps_s"),
+    [
+        ("PTS+gte(N,4)*20000", [0.1] * 3 + [20.1] + [0.1] * 5),  # silence that is not sent
+        ("if(eq(N,4),PTS+7200000,PTS)", [0.1] * 9),
+    ],
+)
+def test_sound_keeps_its_pauses_and_drops_stamps_that_are_wrong(
+    base, tmp_path, stamps, steps_s
+) -> None:
+    path = tmp_path / "paused.mkv"
+    pieces = [
+        "-af",
+        "asetnsamples=4410",
+        "-c:a",
+        "pcm_s16le",
+        "-bsf:a",
+        f"setts=pts='{stamps}':dts=DTS",
+    ]
+    ffmpeg("-i", base, *TONE.split(), *X264.split(), *pieces, "-t", "1", path)
+    with Recording(path, sound=True) as recording:
+        packets = [item for item in recording if isinstance(item, av.Packet) and item.size]
+    times = [float(packet.dts * packet.time_base) for packet in packets]
+    assert np.diff(times) == pytest.approx(steps_s, abs=2e-3)
 
 
 def test_pixels_that_change_their_shape_on_the_way_are_square_all_the_time(base, tmp_path) -> None:
