@@ -27,7 +27,9 @@ from sealshot.runtime.sandbox.confine import confine
 from sealshot.runtime.sandbox.errors import NoStreamError
 from sealshot.runtime.sandbox.media import Decoded, Stream, open_stream
 from sealshot.runtime.sandbox.messages import (
+    ASK,
     CREDIT,
+    NEWEST,
     PLANES,
     PROTOCOL,
     ROOM,
@@ -37,7 +39,9 @@ from sealshot.runtime.sandbox.messages import (
     Need,
     Opened,
     Parts,
+    Ratio,
     Raw,
+    Ready,
     Refused,
     Request,
     Shown,
@@ -132,15 +136,83 @@ def _serve(parent: socket.socket, memory: int, request: Request, job: Job | None
         return
     try:
         parent.send(pack(_opened(stream)))
-        while (picture := stream.read()) is not None:
-            raw, planes = _raw(picture.raw) if request.raw else (Raw(), [])
-            user = memoryview(picture.user_data)
-            room.write([memoryview(picture.bgr.planes[0]), *planes, user])
-            parent.send(pack(_shown(picture, raw, stream)))
-            del picture, planes  # its memory is for the next one
+        while not room.newest and (picture := stream.read()) is not None:
+            _give(parent, room, stream, picture, raw=request.raw)
+            del picture  # its memory is for the next one
+        if room.newest:
+            _Newest(parent, room, stream, raw=request.raw).run()
         parent.send(pack(Ended(stream.damaged, stream.moves)))
     finally:
         stream.close()
+
+
+def _give(
+    parent: socket.socket, room: _Room, stream: Stream, picture: Decoded, *, raw: bool
+) -> bool:
+    """Give a picture; say whether it could be shown."""
+    bgr = stream.show(picture)
+    if bgr is None:
+        return False
+    said, planes = _raw(picture.raw) if raw else (Raw(), [])
+    room.write([memoryview(bgr.planes[0]), *planes, memoryview(picture.user_data)])
+    parent.send(pack(_shown(picture, bgr, said, stream)))
+    return True
+
+
+class _Newest:
+    """Decodes all, and gives the newest picture when it is asked for; of no other BGR is made."""
+
+    def __init__(self, parent: socket.socket, room: _Room, stream: Stream, *, raw: bool) -> None:
+        self._parent, self._room, self._stream, self._raw = parent, room, stream, raw
+        # held while a picture is given, so that the one that was said to be ready last is given
+        self._changed = threading.Condition()
+        self._picture: Decoded | None = None
+        self._failure: BaseException | None = None
+        self._giver = threading.Thread(target=self._answer, name="giver", daemon=True)
+
+    def run(self) -> None:
+        """Do so until the stream has ended and its last picture was asked for.
+
+        Raises:
+            ConnectionError: nobody is there any more.
+            Exception: a defect.
+        """
+        stream = self._stream
+        self._giver.start()
+        while (picture := stream.read()) is not None:
+            with self._changed:
+                self._raise()
+                self._parent.send(pack(Ready(*_stamp(picture), stream.damaged, stream.moves)))
+                self._picture = picture
+                self._changed.notify()
+            del picture  # its memory is for the next one
+        with self._changed:
+            self._changed.wait_for(lambda: self._picture is None or self._failure)
+            self._raise()
+
+    def _raise(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+
+    def _answer(self) -> None:
+        try:
+            while True:
+                self._room.wait_for_ask()
+                with self._changed:
+                    given = False
+                    while not given:
+                        self._changed.wait_for(lambda: self._picture is not None)
+                        picture, self._picture = self._picture, None
+                        assert picture is not None
+                        given = _give(
+                            self._parent, self._room, self._stream, picture, raw=self._raw
+                        )
+                        del picture
+                    self._changed.notify()
+        except BaseException as error:  # raised where it is decoded
+            with self._changed:
+                self._failure = error
+                self._changed.notify()
 
 
 class _Room:
@@ -149,7 +221,19 @@ class _Room:
     def __init__(self, parent: socket.socket, memory: int) -> None:
         self._parent, self._memory = parent, memory
         self._map: mmap.mmap | None = None
-        self._size, self._free = 0, True
+        self._size, self._free, self._asked = 0, True, False
+        self.newest = False
+        """Whether only the newest picture is wanted from now on."""
+
+    def wait_for_ask(self) -> None:
+        """Return once a picture is asked for.
+
+        Raises:
+            ConnectionError: nobody is there any more.
+        """
+        while not self._asked:
+            self._listen()
+        self._asked = False
 
     def write(self, given: Iterable[memoryview]) -> int:
         """Lay parts behind each other, once there is room; return how many bytes they are.
@@ -176,6 +260,10 @@ class _Room:
         said = self._parent.recv(ROOM.size)
         if said == CREDIT:
             self._free = True
+        elif said == ASK:
+            self._asked = True
+        elif said == NEWEST:
+            self.newest = True
         elif len(said) == ROOM.size:
             (self._size,) = ROOM.unpack(said)
             self._map = mmap.mmap(self._memory, self._size)
@@ -197,16 +285,15 @@ def _opened(stream: Stream) -> Opened:
     )
 
 
-def _shown(picture: Decoded, raw: Raw, stream: Stream) -> Shown:
-    turn, matrix, stamp = picture.turn, stream.strange_matrix, picture.stamp
+def _shown(picture: Decoded, bgr: av.VideoFrame, raw: Raw, stream: Stream) -> Shown:
+    turn, matrix = picture.turn, stream.strange_matrix
     aspect = picture.pixel_aspect
     return Shown(
-        picture.bgr.width,
-        picture.bgr.height,
-        picture.bgr.planes[0].line_size,
+        bgr.width,
+        bgr.height,
+        bgr.planes[0].line_size,
         turn.transposed | turn.right_to_left << 1 | turn.upside_down << 2,
-        0 if stamp is None else stamp.ticks,
-        (0, 0) if stamp is None else stamp.base_s.as_integer_ratio(),
+        *_stamp(picture),
         stream.damaged,
         stream.moves,
         -1 if matrix is None else matrix,
@@ -215,6 +302,11 @@ def _shown(picture: Decoded, raw: Raw, stream: Stream) -> Shown:
         len(picture.user_data),
         raw,
     )
+
+
+def _stamp(picture: Decoded) -> tuple[int, Ratio]:
+    stamp = picture.stamp
+    return (0, (0, 0)) if stamp is None else (stamp.ticks, stamp.base_s.as_integer_ratio())
 
 
 def _raw(frame: av.VideoFrame) -> tuple[Raw, list[memoryview]]:

@@ -17,8 +17,10 @@ class Facts(Protocol):
     """The stamp at which the container says that the pictures end."""
     created: datetime | None
     """When the first picture was taken, where the container says so credibly."""
-    moves: bool
-    """Whether the compressed pictures say that something changes from one to the next."""
+
+    @property
+    def moves(self) -> bool:
+        """Whether the compressed pictures say that something changes from one to the next."""
 
     @property
     def damaged(self) -> int:

@@ -50,15 +50,14 @@ LASTING = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Decoded:
-    """One picture; it is to be turned yet."""
+    """One picture as it was decoded; :meth:`Stream.show` makes of it what a player shows."""
 
-    bgr: av.VideoFrame
-    """As a player shows it, its pixels square."""
+    shown_aspect: Fraction
+    """Width over height of a pixel of ``raw`` for who shows it."""
     turn: Turn
     stamp: Stamp | None
     """The time that its container gives, from wherever that counts; None where it gives none."""
     raw: av.VideoFrame
-    """As it was decoded."""
     pixel_aspect: Fraction | None
     """Width over height of a pixel of ``raw``; None where nobody says."""
     colours: tuple[int, int, int, int]
@@ -92,6 +91,13 @@ class Stream(Facts, Protocol):
 
     def read(self) -> Decoded | None:
         """Return the next picture that can be decoded; None at the end and where it broke."""
+
+    def show(self, picture: Decoded) -> av.VideoFrame | None:
+        """Return a picture as BGR with square pixels; it is to be turned yet.
+
+        None, and it counts as damaged, where damage gave it a form that cannot be shown. Another
+        thread may read meanwhile.
+        """
 
     def close(self) -> None:
         """Close the file or the connection. A second call does nothing."""
@@ -229,13 +235,16 @@ class Media:
                 if self._hear is not None:
                     self._hear(frame)
                 continue
-            try:
-                picture = self._picture(frame)
-            except FFmpegError:  # damage may give a frame a form that cannot be shown
-                self._frames.damaged += 1
-                continue
-            yield picture
-            del frame, picture  # their memory is for the next one
+            yield self._picture(frame)
+            del frame  # its memory is for the next one
+
+    def show(self, picture: Decoded) -> av.VideoFrame | None:
+        """Return a picture as BGR; None where it cannot be shown."""
+        try:
+            return self._shower.show(picture.raw, picture.shown_aspect)
+        except FFmpegError:
+            self._frames.damaged += 1
+            return None
 
     def _picture(self, frame: av.VideoFrame) -> Decoded:
         context, said = self._stream.codec_context, self._frames.pixel_aspect(frame)
@@ -243,7 +252,7 @@ class Media:
         if self._aspect is not None:
             aspect = self._aspect * frame.height / frame.width
         return Decoded(
-            self._shower.show(frame, aspect),
+            aspect,
             self._shower.turn(frame),
             self._frames.stamp(frame),
             frame,
@@ -292,6 +301,7 @@ class Again:
     def __init__(self, request: Request, every_s: float) -> None:
         self._request, self._every_s = request, every_s
         self._next_s = time.monotonic()
+        self._media: Media | None = None
         self.fps: float | None = 1 / every_s
         self.damaged = 0
 
@@ -304,12 +314,19 @@ class Again:
         except NoStreamError:
             return None
         try:
-            picture = media.read()
-            self.strange_matrix, self.in_software = media.strange_matrix, media.in_software
+            picture, self._media = media.read(), media
+            self.in_software = media.in_software
             # whoever takes it may get several at once
             return picture and replace(picture, stamp=Stamp(time.monotonic_ns(), NANOSECOND))
         finally:
             media.close()
+
+    def show(self, picture: Decoded) -> av.VideoFrame | None:
+        """Return the picture that was read last as BGR; None where it cannot be shown."""
+        assert self._media is not None
+        shown = self._media.show(picture)
+        self.strange_matrix = self._media.strange_matrix
+        return shown
 
     def close(self) -> None:
         """Do nothing: each picture has a connection of its own."""

@@ -16,11 +16,16 @@ from itertools import islice
 from struct import Struct
 from typing import Any, NamedTuple, TypeAlias
 
-PROTOCOL = 3
+PROTOCOL = 4
 """Raised with each change of what is said, :class:`Refused` excepted: who starts a process may run
 since before an update."""
 CREDIT = b"+"
 """Sent for each picture that was copied out: one lies in shared memory, while the next is made."""
+NEWEST = b"n"
+"""Sent once, of a stream: from now on only the newest picture is given, each when it is asked
+for."""
+ASK = b"?"
+"""Asks for one, which comes at once where there is a new one, and else as soon as it is decoded."""
 ROOM = Struct("<Q")
 """Answers :class:`Need`: bytes of shared memory from now on."""
 PACKET = Struct("<?qII")
@@ -164,8 +169,22 @@ class Data(NamedTuple):
     size: int
 
 
+class Ready(NamedTuple):
+    """A picture was decoded that can be asked for; the one before it no more."""
+
+    ticks: int
+    """Its time stamp."""
+    base: Ratio
+    """Seconds a tick; 0 over 0 where there is no time stamp."""
+    damaged: int
+    moves: bool
+
+
 class Shown(NamedTuple):
-    """A picture lies in shared memory: its BGR rows, the planes of ``raw``, and the user data."""
+    """A picture lies in shared memory: its BGR rows, the planes of ``raw``, and the user data.
+
+    Where it was asked for it is the one that was :class:`Ready` last.
+    """
 
     width: int
     height: int
@@ -203,7 +222,7 @@ class Broken(NamedTuple):
     what: bytes
 
 
-Message: TypeAlias = Guards | Opened | Refused | Need | Data | Shown | Ended | Broken
+Message: TypeAlias = Guards | Opened | Refused | Need | Data | Ready | Shown | Ended | Broken
 
 _LAYOUTS: dict[type[Message], Struct] = {
     Guards: Struct("<B??"),
@@ -214,6 +233,7 @@ _LAYOUTS: dict[type[Message], Struct] = {
     Ended: Struct("<BQ?"),
     Broken: Struct("<B400s"),
     Data: Struct("<BQ"),
+    Ready: Struct("<BqIIQ?"),
 }
 _KINDS = dict(enumerate(_LAYOUTS))
 
@@ -241,6 +261,8 @@ def unpack(data: bytes) -> Message:
     some = partial(_some, values)
     if kind is Opened:
         return Opened._make((*some(7), some(2), some(2)))
+    if kind is Ready:
+        return Ready._make((*some(1), some(2), *some(2)))
     if kind is Shown:
         head = (*some(5), some(2), *some(3), some(2), some(4), *some(1))
         form, numbers = some(7), tuple(values)

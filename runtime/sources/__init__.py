@@ -23,7 +23,7 @@ from sealshot.runtime.sources.live import Connect, Live
 from sealshot.runtime.sources.loop import Loop
 from sealshot.runtime.sources.media import open_media
 from sealshot.runtime.sources.pipeline import Pipeline, gstreamer
-from sealshot.runtime.sources.reader import NoVideoError
+from sealshot.runtime.sources.reader import NoVideoError, Reader
 from sealshot.runtime.sources.redact import redact
 from sealshot.runtime.sources.source import Source, frames_of
 from sealshot.runtime.sources.tls import SYSTEM, UNVERIFIED, Tls, check_tls
@@ -95,7 +95,7 @@ def open_source(
     def recorded(once: Callable[[], Source]) -> Source:
         return Loop(once) if loop else once()
 
-    def video(connect: Connect) -> Source:
+    def video(connect: Callable[[], Reader]) -> Source:
         return recorded(lambda: _video(connect, name, fps))
 
     def live(connect: Connect, asked: bool = False) -> Source:
@@ -166,7 +166,7 @@ def _is_camera(path: Path) -> bool:
     return True
 
 
-def _video(connect: Connect, name: str, fps: float | None) -> Video:
+def _video(connect: Callable[[], Reader], name: str, fps: float | None) -> Video:
     try:
         reader = connect()
     except NoVideoError as error:

@@ -5,17 +5,21 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from pathlib import PurePosixPath
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from sealshot.runtime.sources.live import CHECK, NO_VIDEO, Connect
 from sealshot.runtime.sources.media import Inside
+from sealshot.runtime.sources.newest import Newest
 from sealshot.runtime.sources.onvif import is_onvif, stream_address
-from sealshot.runtime.sources.reader import NoVideoError, Reader
+from sealshot.runtime.sources.reader import CameraReader, NoVideoError, Reader
 from sealshot.runtime.sources.sandboxed import Sandboxed
 from sealshot.runtime.sources.source import Source
 from sealshot.runtime.sources.tls import Tls, is_tls
 
 logger = logging.getLogger(__name__)
+
+Opened = TypeVar("Opened")
 
 RECORDINGS = frozenset({".avi", ".gif", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".webm", ".wmv"})
 """Suffixes of what is no camera, though the server does not answer."""
@@ -31,7 +35,7 @@ def open_address(
     tls: Tls,
     sandbox: bool,
     media: Callable[..., Sandboxed | Inside],
-    video: Callable[[Connect], Source],
+    video: Callable[[Callable[[], Reader]], Source],
     live: Callable[[Connect, bool], Source],
 ) -> Source:
     """Open an address; it is a recording if it is fetched over http and says how long it is.
@@ -58,13 +62,13 @@ def open_address(
     def is_single(reader: Sandboxed | Inside) -> bool:
         return reader.still and reader.ends
 
-    def as_live(reader: Sandboxed | Inside) -> Reader:
+    def as_live(reader: Sandboxed | Inside) -> CameraReader:
         if is_single(reader):
             reader.close()
             return connect(1 / (fps or DEFAULT_FPS))
-        return reader
+        return Newest(reader) if isinstance(reader, Sandboxed) else reader
 
-    def stream() -> Reader:
+    def stream() -> CameraReader:
         return as_live(connect())
 
     if is_tls(spec) and not tls.verify:
@@ -88,7 +92,7 @@ def open_address(
     return live(_first_then(reader, stream), single)
 
 
-def _first_then(first: Reader, connect: Connect) -> Connect:
+def _first_then(first: Opened, connect: Callable[[], Opened]) -> Callable[[], Opened]:
     """Return what gives an open reader once, and then opens others."""
     waiting = [first]
     return lambda: waiting.pop() if waiting else connect()

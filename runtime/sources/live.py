@@ -11,7 +11,7 @@ from contextvars import copy_context
 from functools import partial
 
 from sealshot.runtime.errors import InputError, SourceError
-from sealshot.runtime.sources.reader import NoVideoError, Picture, Reader
+from sealshot.runtime.sources.reader import CameraReader, Coming, NoVideoError, Picture
 from sealshot.runtime.sources.source import HEARTBEAT_S, Source
 from sealshot.runtime.sources.stamps import Arrivals
 from sealshot.runtime.types import Frame, Heartbeat
@@ -31,7 +31,7 @@ TOLD_MORE_SELDOM = 1.5
 NO_VIDEO, CHECK = "gives no video", "check the address, and that it plays elsewhere"
 """Of a camera for which to wait does not help."""
 
-Connect = Callable[[], Reader]
+Connect = Callable[[], CameraReader]
 """Opens the camera, or raises NoVideoError."""
 Sleep = Callable[[float], bool]
 """Waits for some seconds; True, at once, when it is time to stop."""
@@ -52,8 +52,8 @@ def reconnecting(
     give_up_after_s: float | None,
     clock: Callable[[], float],
     sleep: Sleep,
-) -> Generator[Picture | None, None, None]:
-    """Yield the pictures of a camera, over all its connections; None for an attempt in vain.
+) -> Generator[Picture | Coming | None, None, None]:
+    """Yield what is read of a camera, over all its connections; None after each of them.
 
     Where there is no connection, or it gives no more frames, wait, connect, and wait longer after
     each failure; a connection without a frame is a failure too. A camera that is away at the start
@@ -117,10 +117,12 @@ class Live(Source):
     """The newest frame of a camera or a stream.
 
     A thread reads all the time, so that nothing queues up in the driver or on the network; what
-    nobody asked for in time is replaced and counted in ``dropped``. Indexes count every frame that
-    was read, dropped ones included. ``time_s`` is the monotonic clock at the frame's arrival (what
-    a stalled line gives at once is laid out by its stamps, see :class:`Arrivals`), from 0 at the
-    first frame or heartbeat, and runs on while the camera is away, told by heartbeats.
+    nobody asked for in time is replaced and counted in ``dropped``. A reader that only says that a
+    picture is there is asked for the newest one once somebody waits for it. Indexes count every
+    frame that was read, dropped ones included. ``time_s`` is the monotonic clock at the frame's
+    arrival (what a stalled line gives at once is laid out by its stamps, see :class:`Arrivals`),
+    from 0 at the first frame or heartbeat, and runs on while the camera is away, told by
+    heartbeats.
     """
 
     def __init__(
@@ -152,6 +154,12 @@ class Live(Source):
         self._last_s = 0.0
         self._changed = threading.Condition()
         self._newest: tuple[int, float, Picture] | None = None
+        self._coming: tuple[int, float] | None = None
+        """Of a picture that is there to be asked for."""
+        self._ask: Callable[[], None] | None = None
+        """Of the present connection; None until it said that there is a picture."""
+        self._asked = self._awaited = False
+        self._index = 0
         self._error: Exception | None = None
         self._tried = self._ended = False
         self._closing = threading.Event()
@@ -170,26 +178,21 @@ class Live(Source):
             if not self._tried and isinstance(self._error, InputError):
                 raise self._error
 
-    def _open(self) -> Reader:
+    def _open(self) -> CameraReader:
         reader = self._connect()
         self.fps = reader.fps
         return reader
 
     def _run(self) -> None:
-        index = 0
         try:
-            for picture in self._pictures:
+            for read in self._pictures:
                 with self._changed:
                     if self._closing.is_set():
                         break
                     self._tried = True
-                    if picture is not None:
-                        self.dropped += self._newest is not None
-                        # the clock is read under the lock, so no heartbeat overtakes the frame
-                        time_s = self._arrivals.time_s(self._clock(), picture.stamp_s)
-                        self._newest = index, time_s, picture
-                        index += 1
+                    self._take(read)
                     self._changed.notify_all()
+                del read  # a picture that was taken is not kept until the next one comes
         except Exception as error:
             self._error = error
         finally:
@@ -198,11 +201,37 @@ class Live(Source):
                 self._ended = True
                 self._changed.notify_all()
 
+    def _take(self, read: Picture | Coming | None) -> None:
+        """Keep what is newest; count what gives way to it."""
+        if read is None:  # the connection is over, and what was to come of it
+            self.dropped += self._coming is not None
+            self._coming, self._ask, self._asked = None, None, False
+            return
+        coming, self._coming = self._coming, None
+        if coming is None or isinstance(read, Coming):
+            self.dropped += (coming is not None) + (self._newest is not None)
+            # the clock is read under the lock, so no heartbeat overtakes the frame
+            coming = self._index, self._arrivals.time_s(self._clock(), read.stamp_s)
+            self._index, self._newest = self._index + 1, None
+        if isinstance(read, Coming):
+            self._coming, self._ask = coming, read.ask
+            self._ask_for_newest()
+        else:
+            self._newest, self._asked = (*coming, read), False
+
+    def _ask_for_newest(self) -> None:
+        if self._awaited and not self._asked and self._ask is not None:
+            self._asked = True
+            self._ask()
+
     def _read(self) -> Frame | Heartbeat | None:
         with self._changed:
+            self._awaited = self._newest is None
+            self._ask_for_newest()
             self._changed.wait_for(
                 lambda: self._newest or self._ended or self._closing.is_set(), HEARTBEAT_S
             )
+            self._awaited = False
             newest, self._newest = self._newest, None
             if self._closing.is_set():
                 return None

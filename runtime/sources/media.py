@@ -25,7 +25,7 @@ from sealshot.runtime.sources.turned import turned
 from sealshot.runtime.types import Raw
 
 if TYPE_CHECKING:
-    from sealshot.runtime.sandbox.media import Hear
+    from sealshot.runtime.sandbox.media import Decoded, Hear
 
 logger = logging.getLogger(__name__)
 
@@ -116,16 +116,22 @@ class Inside:
 
     def read(self) -> Picture | None:
         """Return the next picture that can be decoded; None at the end and where it broke."""
-        picture = self._stream.read()
+        shown = None
+        while shown is None and (picture := self._stream.read()) is not None:
+            shown = self._shown(picture)
         self.damaged, self.moves = self._stream.damaged, self._stream.moves
-        if picture is None:
+        return shown
+
+    def _shown(self, picture: Decoded) -> Picture | None:
+        bgr = self._stream.show(picture)
+        if bgr is None:
             return None
         if self._stream.strange_matrix is not None and not self._told:
             self._told = True
             tell_of_matrix(self._stream.strange_matrix)
         if self._stream.in_software:
             _tell_of_software(self._device, self.codec)
-        image = turned(np.asarray(picture.bgr.to_ndarray(), np.uint8), picture.turn)
+        image = turned(np.asarray(bgr.to_ndarray(), np.uint8), picture.turn)
         stamp = None if picture.stamp is None else picture.stamp.ticks * picture.stamp.base_s
         raw, stated = None, None
         if self._decoded:

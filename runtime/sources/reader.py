@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Protocol
@@ -41,6 +42,16 @@ class Picture:
     """Where ``decoded`` is."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Coming:
+    """A picture that a camera has, which is read next if it is asked for before a newer one is."""
+
+    stamp_s: float | None
+    """As :attr:`Picture.stamp_s`."""
+    ask: Callable[[], None]
+    """Asks for it, or for what is newer by then, from any thread."""
+
+
 class Reader(Facts, Protocol):
     """Gives pictures. One thread reads; nobody closes it while that thread is in it."""
 
@@ -56,6 +67,23 @@ class Reader(Facts, Protocol):
 
     def close(self) -> None:
         """Free it. A second call does nothing."""
+
+
+class CameraReader(Facts, Protocol):
+    """Gives the pictures of a camera, as a :class:`Reader` does, or says that they are there.
+
+    What was asked for by :class:`Coming` is the one that was said to be there last. One may ask
+    once for each picture that is read, before there is one, too.
+    """
+
+    def read(self) -> Picture | Coming | None:
+        """Return what is next; see :meth:`Reader.read`."""
+
+    def interrupt(self) -> None:
+        """See :meth:`Reader.interrupt`."""
+
+    def close(self) -> None:
+        """See :meth:`Reader.close`."""
 
 
 class NoVideoError(Exception):

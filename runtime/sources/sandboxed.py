@@ -5,15 +5,19 @@ from __future__ import annotations
 import logging
 from datetime import datetime, timedelta, timezone
 from fractions import Fraction
+from functools import partial
 
 import numpy as np
 
 from sealshot.runtime.sandbox.messages import (
+    ASK,
     CREDIT,
+    NEWEST,
     Ended,
     Need,
     Opened,
     Ratio,
+    Ready,
     Refused,
     Request,
     Shown,
@@ -21,7 +25,7 @@ from sealshot.runtime.sandbox.messages import (
 )
 from sealshot.runtime.sandbox.shape import Turn
 from sealshot.runtime.sources.apart import Apart, refusal
-from sealshot.runtime.sources.reader import Picture, Stated
+from sealshot.runtime.sources.reader import Coming, Picture, Stated
 from sealshot.runtime.sources.turned import turned
 from sealshot.runtime.types import Image
 
@@ -76,12 +80,30 @@ class Sandboxed(Apart):
         Raises:
             NoVideoError: the process that parses it ended, or says what cannot be.
         """
+        said = self.hear()
+        if isinstance(said, Coming):
+            raise self.nonsense()
+        return said
+
+    def keep_newest(self) -> None:
+        """Let it keep the newest picture alone from now on, which :meth:`hear` gives."""
+        self._say(NEWEST)
+
+    def hear(self) -> Picture | Coming | None:
+        """Return what is next, as :meth:`read` does, or that there is a picture to be asked for.
+
+        Raises:
+            NoVideoError: the process that parses it ended, or says what cannot be.
+        """
         while not self._over:
             said = self._hear()
             if isinstance(said, Need):
                 self._make_room(said.size)
             elif isinstance(said, Shown):
                 return self._take(said)
+            elif isinstance(said, Ready):
+                self.damaged, self.moves = said.damaged, said.moves
+                return Coming(_seconds_of(said), partial(self._say, ASK))
             elif isinstance(said, Ended):
                 self.damaged, self.moves, self._over = said.damaged, said.moves, True
             else:
@@ -118,7 +140,7 @@ class Sandboxed(Apart):
         if said.strange_matrix >= 0 and not self._told:
             self._told = True
             tell_of_matrix(said.strange_matrix)
-        return Picture(image, None if stamp is None else float(stamp), raw, stated)
+        return Picture(image, _seconds_of(said), raw, stated)
 
 
 def _copied(rows: Image, said: Shown, turn: Turn) -> Image:
@@ -134,10 +156,15 @@ def _fraction(ratio: Ratio) -> Fraction | None:
     return Fraction(numerator, denominator) if numerator > 0 and denominator > 0 else None
 
 
-def _stamp(said: Shown) -> Fraction | None:
+def _stamp(said: Shown | Ready) -> Fraction | None:
     base = _fraction(said.base)
     stamp = None if base is None else said.ticks * base
     return stamp if stamp is not None and abs(stamp) < LATEST_S else None
+
+
+def _seconds_of(said: Shown | Ready) -> float | None:
+    stamp = _stamp(said)
+    return None if stamp is None else float(stamp)
 
 
 def _seconds(seconds: float) -> float | None:

@@ -2,7 +2,7 @@
 
 Each number of cameras is a process of its own. A camera plays a clip again and again at a steady
 rate and, like a real one, waits for nobody: a frame that is not taken in time is dropped and
-counted.
+counted. It is read over a connection, by what reads real ones.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from sealshot.benchmarks.conditions.machine import Conditions, conditions
 from sealshot.benchmarks.conditions.process import Most, cpu_s, tree
 from sealshot.benchmarks.conditions.result_file import write_result
 from sealshot.benchmarks.speed.throughput.frames import Clip, describe_clip
+from sealshot.benchmarks.speed.throughput.players import Player, playing
 from sealshot.runtime.cli.arguments import (
     Arguments,
     output_file,
@@ -40,9 +41,7 @@ from sealshot.runtime.pipeline.stages import open_many
 from sealshot.runtime.pipeline.stop import Stop
 from sealshot.runtime.processors import processors
 from sealshot.runtime.sources.live import Live
-from sealshot.runtime.sources.media import Inside, open_media
-from sealshot.runtime.sources.reader import NoVideoError, Picture
-from sealshot.runtime.sources.sandboxed import Sandboxed
+from sealshot.runtime.sources.reader import NoVideoError
 
 COUNTS = "1,2,4,8,16"
 
@@ -51,9 +50,10 @@ usage: sealshot bench cameras CLIP... [options]
 
 Watch several cameras in one process, as `sealshot` does with real ones, and measure what they cost.
 Camera 1 plays the first CLIP, camera 2 the second, and so on, from the first one again when all
-have been given out; each again and again. FFmpeg reads in a process of its own for each camera, as
-it does there, and counts too. How late a frame is done (p95) counts from when it is due; what of it
-was decoded before is not in that, and is in `bench throughput`.
+have been given out; each again and again, over a connection to another process, which is not
+counted. FFmpeg reads in a process of its own for each camera, as it does there, and counts. How
+late a frame is done (p95) counts from when its packet comes, or, where pictures are sent in another
+order than they are shown, from when it could be shown first.
 
   --counts N,...      numbers of cameras (default {COUNTS})
   --fps RATE          frames a second of each camera (default 15)
@@ -113,63 +113,10 @@ class Result:
     environment: Environment
 
 
-class Played:
-    """A reader that plays a file in its own time, and from the start when it has ended."""
-
-    def __init__(self, path: Path, fps: float, *, sandbox: bool = True) -> None:
-        """Open it.
-
-        Args:
-            path: of the file.
-            fps: at which pictures are due.
-            sandbox: False decodes a picture when it is due, in this process; a sandbox does it
-                before, as far as it can.
-
-        Raises:
-            NoVideoError: there is no video in it.
-        """
-        self._path, self._step_s, self._sandbox = path, 1 / fps, sandbox
-        self._media = self._open()
-        self.fps, self.frames, self.end_s, self.created = fps, None, None, None
-        self.due_s: list[float] = []
-        """When each picture was due, by the monotonic clock."""
-
-    @property
-    def damaged(self) -> int:
-        """See :class:`Reader`."""
-        return self._media.damaged
-
-    @property
-    def moves(self) -> bool:
-        """See :class:`Reader`."""
-        return self._media.moves
-
-    def read(self) -> Picture | None:
-        """Return the next picture when it is due."""
-        now_s = time.monotonic()
-        due_s = self.due_s[-1] + self._step_s if self.due_s else now_s
-        time.sleep(max(0.0, due_s - now_s))
-        picture = self._media.read()
-        if picture is None:
-            self._media.close()
-            self._media = self._open()
-            due_s = time.monotonic()  # a camera has no end: that to open takes a while is ours
-            picture = self._media.read()
-        self.due_s.append(due_s)
-        return picture
-
-    def _open(self) -> Sandboxed | Inside:
-        return open_media(str(self._path), decoded=False, sandbox=self._sandbox)
-
-    def close(self) -> None:
-        """Close the file."""
-        self._media.close()
-
-
 class _Times(Sink):
     """Notes how late the work on each frame was done, in seconds since it was due."""
 
-    def __init__(self, reader: Played) -> None:
+    def __init__(self, reader: Player) -> None:
         self._reader = reader
         self.late_s: list[float] = []
         self.people = 0
@@ -201,42 +148,50 @@ def measure(clips: Sequence[Path], counts: Sequence[int], fps: int, length_s: fl
     with progress("cameras", len(counts)) as bar, conditions() as state:
         for done, count in enumerate(counts):
             played = [clips[i % len(clips)] for i in range(count)]
-            with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
-                rows.append(process.submit(run_once, played, fps, length_s).result())
+            rows.append(run_once(played, fps, length_s))
             bar.update(done + 1, f"{count} cameras, {rows[-1].busy:.1f} processors")
     return Result(
         "cameras", told, fps, length_s, processors(), tuple(rows), state.result, environment()
     )
 
 
-def run_once(clips: Sequence[Path], fps: float, length_s: float, *, sandbox: bool = True) -> Row:
-    """Watch cameras in this process, which should be a fresh one.
+def run_once(clips: Sequence[Path], fps: float, length_s: float) -> Row:
+    """Watch cameras in a fresh process.
 
     Args:
         clips: what each plays.
         fps: frames a second of each.
         length_s: for how long.
-        sandbox: see :class:`Played`.
 
     Raises:
         InputError: a clip cannot be played.
     """
-    try:
-        readers = [Played(clip, fps, sandbox=sandbox) for clip in clips]
-    except NoVideoError as error:
-        raise InputError(f"a clip cannot be played: {error.why}", hint=error.hint) from None
+    with (
+        playing(clips, fps) as addresses,
+        ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process,
+    ):
+        return process.submit(_watch, clips, addresses, length_s).result()
+
+
+def _watch(clips: Sequence[Path], addresses: Sequence[str], length_s: float) -> Row:
     stages = open_many([Settings(source=str(clip)) for clip in clips])
     with printed_log():
+        try:
+            readers = [Player(address) for address in addresses]
+        except NoVideoError as error:
+            raise InputError(f"a clip cannot be played: {error.why}", hint=error.hint) from None
         sources = [
             Live(partial(lambda reader: reader, reader), f"camera {i}", give_up_after_s=length_s)
             for i, reader in enumerate(readers, start=1)
         ]
         sinks = [_Times(reader) for reader in readers]
         cameras = [Camera(*one) for one in zip(sources, stages, [[s] for s in sinks], strict=True)]
+        before = [source.dropped for source in sources]
         start_s, start_cpu_s = time.monotonic(), cpu_s(tree(os.getpid()))
         with Most() as most:
             done = watch_many(cameras, _Timer(length_s))
         passed_s, took_s = time.monotonic() - start_s, cpu_s(tree(os.getpid())) - start_cpu_s
+        dropped = [one.dropped - were for one, were in zip(sources, before, strict=True)]
         for source in sources:
             source.close()
     frames = sum(one.frames for one in done)
@@ -247,14 +202,14 @@ def run_once(clips: Sequence[Path], fps: float, length_s: float, *, sandbox: boo
             One(
                 clip=clip.name,
                 fps=one.frames / passed_s,
-                dropped=source.dropped / max(one.frames + source.dropped, 1),
+                dropped=lost / max(one.frames + lost, 1),
                 p50_ms=_late_ms(sink, 50),
                 p95_ms=_late_ms(sink, 95),
                 first_ms=1e3 * sink.late_s[0] if sink.late_s else None,
                 people=sink.people,
                 failure=str(one.failure) if one.failure else None,
             )
-            for clip, one, source, sink in zip(clips, done, sources, sinks, strict=True)
+            for clip, one, lost, sink in zip(clips, done, dropped, sinks, strict=True)
         ),
         cpu_ms=1e3 * took_s / frames,
         busy=took_s / passed_s,

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 
 from sealshot.benchmarks.conditions.environment import Environment, environment
@@ -146,10 +144,7 @@ def measure(plan: Plan) -> Result:
         peaks = _peaks(entries, crops)
         settings = [Settings(source=plan.clip, score=score, sandbox=False) for score in plan.scores]
         frames = measure_frames(settings, plan.runs)
-        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
-            at = clip.fps or USUAL_FPS
-            task = process.submit(cameras.run_once, [Path(plan.clip)], at, LIVE_S, sandbox=False)
-            live = task.result()
+        live = cameras.run_once([Path(plan.clip)], clip.fps or USUAL_FPS, LIVE_S)
     rows = tuple(
         _row(entry, peak, one, other)
         for entry, peak, one, other in zip(entries, peaks, closed, opened, strict=True)

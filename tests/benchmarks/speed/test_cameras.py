@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import time
 
 import av
 import numpy as np
 import pytest
 
-from sealshot.benchmarks.speed.throughput.cameras import Played, main
+from sealshot.benchmarks.speed.throughput.cameras import main
+from sealshot.benchmarks.speed.throughput.players import Player, playing
 from sealshot.runtime.errors import InputError
+from sealshot.runtime.sources.reader import Coming
 
 
 @pytest.fixture(scope="module")
@@ -27,19 +30,40 @@ def clip(tmp_path_factory):
     return path
 
 
-def test_a_clip_is_played_again_and_again_at_its_rate(clip, monkeypatch):
-    now_s = [100.0]
-    monkeypatch.setattr("time.monotonic", lambda: now_s[0])
-    monkeypatch.setattr("time.sleep", lambda s: now_s.__setitem__(0, now_s[0] + s))
-    reader, times, levels = Played(clip, 10, sandbox=False), [], []
-    for _ in range(7):
-        picture = reader.read()
-        times.append(now_s[0])
-        levels.append(int(picture.image.mean()) // 50)
-    reader.close()
-    assert reader.due_s == pytest.approx([100.0 + 0.1 * i for i in range(7)])
-    assert np.diff(times) == pytest.approx(0.1)
-    assert levels == [0, 1, 2, 0, 1, 2, 0]
+def test_a_clip_is_played_again_and_again_at_its_rate(clip):
+    with playing([clip], 10) as (address,):
+        reader, came_s, levels = Player(address), [], []
+        while len(levels) < 7:
+            read = reader.read()
+            came_s.append(time.monotonic())
+            if isinstance(read, Coming):
+                read.ask()
+            else:
+                levels.append((len(reader.due_s) - 1, int(read.image.mean()) // 50))
+        reader.close()
+    assert len(reader.due_s) >= 7
+    assert np.diff(reader.due_s) == pytest.approx(0.1, abs=0.01)
+    assert 0 < came_s[-1] - reader.due_s[levels[-1][0]] < 1
+    assert all(level == number % 3 for number, level in levels)
+
+
+def test_what_is_late_counts_from_when_a_picture_could_be_shown(tmp_path):
+    path = tmp_path / "b.mp4"
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("libx264", rate=25, options={"bf": "2", "b_strategy": "0"})
+        stream.width, stream.height, stream.pix_fmt = 160, 120, "yuv420p"
+        for level in range(20, 220, 10):
+            image = np.full((120, 160, 3), level, np.uint8)
+            out.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="bgr24")))
+        out.mux(stream.encode(None))
+    with playing([path], 25) as (address,):
+        reader = Player(address)
+        while len(reader.due_s) < 30:
+            reader.read()
+        late_s = time.monotonic() - reader.due_s[-1]
+        reader.close()
+    assert np.diff(reader.due_s) == pytest.approx(0.04, abs=0.002)
+    assert -0.01 < late_s < 0.5
 
 
 def test_each_number_of_cameras_is_a_row_and_each_camera_is_told(clip, tmp_path, capsys):

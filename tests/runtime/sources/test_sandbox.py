@@ -32,6 +32,7 @@ from sealshot.runtime.sandbox.messages import (
     Need,
     Opened,
     Raw,
+    Ready,
     Refused,
     Request,
     Shown,
@@ -245,6 +246,7 @@ LIES = {
         SHOWN._replace(raw=Raw(b"gray", 4, 3, planes=((12, 4), (12, 4)))),
     ],
     "a second answer": [Opened(True, False, b"", 25.0, 1.0, 1, 0.0)],
+    "a picture to be asked for": [Ready(0, (1, 25), 0, moves=True)],
     "bytes": [b"\x07" * 40],
     "nothing": [b"\x03"],
 }

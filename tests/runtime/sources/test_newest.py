@@ -1,0 +1,162 @@
+"""Of a camera only what is asked for is given, and all is counted."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+from test_source_live import Camera as Fake
+from test_source_live import World, until
+from test_source_streams import FPS, Camera
+
+from sealshot.runtime.sources import frames_of, open_source
+from sealshot.runtime.sources.live import Live
+from sealshot.runtime.sources.media import open_media
+from sealshot.runtime.sources.newest import Newest
+from sealshot.runtime.sources.reader import Coming, Picture
+from sealshot.runtime.sources.source import HEARTBEAT_S
+from sealshot.runtime.types import Frame, Heartbeat
+
+
+@pytest.fixture
+def camera(request: pytest.FixtureRequest) -> Iterator[Camera]:
+    server = Camera(*getattr(request, "param", ()))
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def newest(camera: Camera) -> Newest:
+    media = open_media(f"http://{camera.address}/live")
+    return Newest(media)
+
+
+def is_picture(picture: Picture, number: int) -> bool:
+    """Whether it is that picture of the camera, by its grey."""
+    return abs(float(picture.image.mean()) - number) < 1
+
+
+def test_what_nobody_asks_for_is_only_told_of(camera) -> None:
+    reader, count, came = newest(camera), 0, []
+    while len(came) < 30:
+        read = reader.read()
+        count += 1
+        if isinstance(read, Coming):
+            came.append(read)
+        else:
+            assert count < 4  # what was made before it was told
+            assert is_picture(read, count - 1)
+    came[-1].ask()
+    while not isinstance(read := reader.read(), Picture):
+        count += 1
+    assert is_picture(read, count - 1)
+    reader.close()
+
+
+def test_who_asks_before_there_is_a_new_one_gets_the_next_one(camera) -> None:
+    reader, count = newest(camera), 0
+    while not isinstance(coming := reader.read(), Coming):
+        count += 1
+    for _ in range(10):
+        coming.ask()
+        while not isinstance(read := reader.read(), Picture):
+            count += 1
+        assert is_picture(read, count)  # that of the first one was told and is counted below
+    reader.close()
+
+
+@pytest.mark.parametrize("camera", [(12,)], indirect=True)
+def test_the_last_picture_outlives_its_stream(camera) -> None:
+    reader, told = newest(camera), []
+    for _ in range(12):
+        told.append(reader.read())
+    time.sleep(10 / FPS)  # the stream has ended
+    assert isinstance(told[-1], Coming)
+    told[-1].ask()
+    last = reader.read()
+    assert isinstance(last, Picture)
+    assert is_picture(last, 11)
+    assert reader.read() is None
+    reader.close()
+
+
+def test_indexes_count_what_was_passed_over(camera) -> None:
+    with open_source(f"http://{camera.address}/live") as source:
+        frames = []
+        for frame in frames_of(source):
+            frames.append(frame)
+            time.sleep(0.1)
+            if len(frames) == 10:
+                break
+        for frame in frames:
+            assert is_picture(Picture(frame.image, None), frame.index)
+        assert frames[-1].index > 25
+        assert source.dropped >= frames[-1].index + 1 - len(frames)
+
+
+class Asked(Fake):
+    """A camera that gives what a test puts into its queue."""
+
+    def __init__(self) -> None:
+        super().__init__(World(), 0)
+        self.next: queue.Queue[Picture | Coming | None] = queue.Queue()
+        self.asked = 0
+
+    def read(self) -> Picture | Coming | None:
+        return self.next.get(timeout=5)
+
+    def comes(self) -> None:
+        def ask() -> None:
+            self.asked += 1
+
+        self.next.put(Coming(None, ask))
+
+    def gives(self, level: int) -> None:
+        image = Fake(World(), level - 50 + 1).read().image
+        self.next.put(Picture(image, None))
+
+
+def test_a_live_source_asks_once_and_only_while_somebody_waits() -> None:
+    camera = Asked()
+    for _ in range(3):
+        camera.comes()
+    with Live(lambda: camera, "cam") as source:
+        until(lambda: source.dropped == 2)
+        assert camera.asked == 0
+        assert isinstance(next(source), Heartbeat)  # it was asked for, and did not come so soon
+        assert camera.asked == 1
+        camera.comes()  # the one that was asked for gives way to it
+        camera.gives(60)
+        frame = next(source)
+        assert isinstance(frame, Frame)
+        assert (frame.index, source.dropped, camera.asked) == (3, 3, 1)
+        beat = next(source)  # asked for before there is one
+        assert isinstance(beat, Heartbeat)
+        assert camera.asked == 2
+        camera.comes()
+        camera.gives(61)
+        camera.comes()
+        until(lambda: source.dropped == 4)
+        threading.Timer(HEARTBEAT_S / 2, camera.gives, [62]).start()
+        frame = next(source)  # the newer one, which is asked for anew
+        assert (frame.index, int(frame.image.mean()), camera.asked) == (5, 62, 3)
+        camera.next.put(None)
+
+
+def test_what_was_to_come_of_a_connection_that_ended_is_dropped() -> None:
+    first, second = Asked(), Asked()
+    first.comes()
+    first.next.put(None)
+    second.gives(70)
+    cameras = iter([first, second])
+    with Live(lambda: next(cameras), "cam", sleep=lambda _: False) as source:
+        frame = next(frames_of(source))
+        assert (frame.index, int(frame.image.mean()), source.dropped) == (1, 70, 1)
+        assert second.asked == 0
+        second.next.put(None)
