@@ -119,9 +119,13 @@ class VideoWriter:
         context.color_trc, context.colorspace = form.transfer, form.matrix
         self._time_base_s = form.time_base_s
         if audio is not None:
+            context.open(strict=False)  # what is wrong from here on is the sound
             try:
                 self._audio = self._container.add_stream_from_template(audio)
+                self._container.start_encoding()
             except (ValueError, FFmpegError):
+                if self._file.failure is not None:
+                    raise
                 raise InputError(
                     f"{name} does not take the sound as it is ({audio.codec_context.name})",
                     hint="let the name end with .mkv, or leave --keep-audio out",

@@ -84,7 +84,7 @@ def make_clip(tmp_path: Path) -> MakeClip:
         aspect: Fraction = Fraction(0),
         colours: tuple[int, int, int, int] = (1, 1, 1, 1),
         turned: int = 0,
-        sound: bool = False,
+        sound: str = "",
     ) -> Path:
         path = tmp_path / name
         with av.open(str(path), "w") as container:
@@ -100,7 +100,7 @@ def make_clip(tmp_path: Path) -> MakeClip:
             context.color_trc, context.colorspace = colours[2:]
             if turned:
                 stream.set_display_rotation(turned)
-            track = container.add_stream("aac", rate=8000) if sound else None
+            track = container.add_stream(sound, rate=8000) if sound else None
             for index, at in enumerate(ms):
                 grey = np.tile(np.linspace(40, 200, size[0]) - index, (size[1], 1))
                 frame = av.VideoFrame.from_ndarray(grey.astype(np.uint8), "gray")
@@ -111,9 +111,9 @@ def make_clip(tmp_path: Path) -> MakeClip:
             if track is not None:
                 assert isinstance(track, av.AudioStream)
                 for index in range(4):
-                    heard = av.AudioFrame.from_ndarray(
-                        np.zeros((1, 1024), np.float32), "fltp", "mono"
-                    )
+                    silence = np.zeros((1, 1024), np.float32 if sound == "aac" else np.int16)
+                    form = "fltp" if sound == "aac" else "s16"
+                    heard = av.AudioFrame.from_ndarray(silence, form, "mono")
                     heard.sample_rate, heard.pts = 8000, index * 1024
                     container.mux(track.encode(heard))
                 container.mux(track.encode(None))

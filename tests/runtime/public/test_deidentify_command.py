@@ -98,7 +98,7 @@ def test_pictures_that_lie_on_their_side_are_turned_upright(
 def test_sound_is_left_out_unless_it_is_asked_for_and_nothing_else_goes_along(
     make_clip: MakeClip, facts: Callable[[Path], object], tmp_path: Path
 ) -> None:
-    clip = make_clip("clip.mp4", sound=True)
+    clip = make_clip("clip.mp4", sound="aac")
     assert facts(clip).metadata["title"] == "a name"
     quiet, loud = tmp_path / "quiet.mp4", tmp_path / "loud.mp4"
     assert main(["deidentify", str(clip), "-o", str(quiet)]) == 0
@@ -112,6 +112,15 @@ def test_sound_is_left_out_unless_it_is_asked_for_and_nothing_else_goes_along(
             return [bytes(packet) for packet in container.demux(audio=0) if packet.size]
 
     assert heard(loud) == heard(clip)
+
+
+def test_sound_that_a_container_does_not_take_is_said_before_any_picture(
+    make_clip: MakeClip, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clip, out = make_clip(sound="flac"), tmp_path / "out.mov"
+    assert main(["deidentify", str(clip), "-o", str(out), "--keep-audio"]) == 2
+    assert "mov does not take the sound as it is (flac)" in capsys.readouterr().err
+    assert not list(tmp_path.glob("out*"))
 
 
 @pytest.mark.parametrize(
