@@ -180,7 +180,7 @@ def test_restore_without_a_sandbox_gives_the_same_and_starts_nobody(told: Told, 
 
 
 def test_sound_is_copied_and_its_video_the_same(make_clip, tmp_path, processes) -> None:
-    clip = make_clip(sound=True)
+    clip = make_clip(sound="aac")
     with Recording(clip, sound=True) as recording:
         assert any(isinstance(item, av.Packet) for item in recording)
     assert processes == []
