@@ -34,7 +34,13 @@ class OutputFile:
         return self._file.tell()
 
     def finish(self) -> None:
-        """Make what was written durable, and close it."""
+        """Make what was written durable, and close it.
+
+        Raises:
+            OSError: something could not be written, now or earlier.
+        """
+        if self.failure is not None:
+            raise self.failure
         os.fsync(self._file.fileno())
         self._file.close()
 

@@ -114,9 +114,20 @@ class PublicSink(Sink):
                 self._writer.keep()
 
     def _give(self, item: tuple[Frame, list[Face]] | Beat) -> None:
-        self._take_done()
-        self._raise()
+        try:
+            self._take_done()
+            self._raise()
+        except BaseException:  # it is not called again
+            self._abandon()
+            raise
         self._items.put(item)
+
+    def _abandon(self) -> None:
+        """End the thread, and the file without its name."""
+        self._items.put(End((), (), 0, True, None))
+        self._thread.join()
+        if self._writer is not None:
+            self._writer.discard()
 
     def _take_done(self) -> None:
         while not self._done.empty():

@@ -144,3 +144,18 @@ def test_nothing_is_written_elsewhere(
     assert said in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["there.mkv"]
     assert (tmp_path / "there.mkv").read_bytes() == b"mine"
+
+
+def test_a_disk_that_is_full_at_the_very_end_leaves_nothing(
+    told: Told, small_disk: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """FFmpeg writes the rest where it closes a file, and does not tell what comes of that."""
+    with (small_disk / "filler").open("wb") as filler:
+        filler.write(bytes(shutil.disk_usage(small_disk).free - 4096))
+    video, public = small_disk / "out.mkv", small_disk / "all.mkv"
+    attach = ["public", "attach", str(told.stream), "--vault", str(told.folder / "vault")]
+    assert main([*attach, "-o", str(public)]) == 1
+    assert f"cannot write {public}: No space left on device" in capsys.readouterr().err
+    assert main(["deidentify", str(told.stream), "-o", str(video), "--style", "solid"]) == 1
+    assert f"cannot write {video}: No space left on device" in capsys.readouterr().err
+    assert [path.name for path in small_disk.iterdir()] == ["filler"]

@@ -209,6 +209,16 @@ def test_what_fails_at_the_very_end_is_told(
     assert not list(tmp_path.iterdir())
 
 
+def test_a_vault_that_takes_no_originals_leaves_no_file(tmp_path: Path) -> None:
+    def fail(*_: object) -> None:
+        raise SealshotError("the vault is full")
+
+    sink = PublicSink(tmp_path / "p.mkv", "ffv1", [At({0, 1})], Hiding("solid", 0.2), seal=fail)
+    with pytest.raises(SealshotError, match="the vault is full"):
+        give(sink, range(2000))
+    assert not list(tmp_path.iterdir())
+
+
 def test_who_was_lost_is_covered_up_to_the_end(tmp_path: Path) -> None:
     sink = PublicSink(tmp_path / "p.mkv", "ffv1", [At(set(range(20, 24)))], Hiding("solid"))
     give(sink, range(64))
