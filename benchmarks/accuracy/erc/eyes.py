@@ -82,6 +82,8 @@ def print_eyes(names: Sequence[str], tracks: Sequence[Eyes]) -> None:
         f"Tracks with open and closed eyes: {len(tracks)}, of {sum(t.opened for t in tracks)} open "
         f"and {sum(t.closed for t in tracks)} closed frames"
     )
+    if not tracks:
+        return
     table(
         [
             "score",

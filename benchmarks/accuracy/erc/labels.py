@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 
 from sealshot.benchmarks.accuracy.erc.choice import Shots
@@ -77,6 +78,8 @@ def read_labels(file: Path) -> list[Label]:
         for question, answer in row.answers.items():
             if answer not in QUESTIONS[question]:
                 raise InputError(f"{file} says '{answer}' of {question}", hint=HINT)
+        if row.frame < 0 or not (0 <= row.x < inf and 0 <= row.y < inf):
+            raise InputError(f"{file} says {row.frame},{row.x:g},{row.y:g}", hint=HINT)
     return rows
 
 

@@ -147,9 +147,19 @@ def main(argv: list[str]) -> int:
 def _labels(
     folder: Path | None, clips: Sequence[Path], read: Callable[[Path], Rows]
 ) -> dict[Path, Rows]:
-    """Read the labels of the clips that a folder has some of."""
-    files = [(clip, folder / f"{clip.stem}.csv") for clip in clips] if folder else []
-    return {clip: read(file) for clip, file in files if file.is_file()}
+    """Read the labels of the clips that a folder has some of.
+
+    Raises:
+        InputError: it has none, or one that cannot be read.
+    """
+    if not folder:
+        return {}
+    files = {clip: folder / f"{clip.stem}.csv" for clip in clips}
+    labels = {clip: read(file) for clip, file in files.items() if file.is_file()}
+    if not labels:
+        wanted = " ".join(sorted(file.name for file in files.values()))
+        raise InputError(f"{folder} has labels of none of the clips", hint=f"it takes {wanted}")
+    return labels
 
 
 def follow(

@@ -164,6 +164,9 @@ def test_command(capsys, people, walk, models, tmp_path):
     assert "Tracks with open and closed eyes: 1, of 4 open and 4 closed frames" in printed
     assert "Tracks labelled by hand: 1" in printed
     assert "all of it (of 1)" in printed
+    (labels / "walk.csv").write_text("first,last,eyes\n5,8,open\n")
+    assert main([*map(str, argv)]) == 0
+    assert "Tracks with open and closed eyes: 0" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -180,26 +183,31 @@ def test_command(capsys, people, walk, models, tmp_path):
         ("{walk} {matched} --gallery {itself} --eyes {bad}", "holds no labels"),
         ("{walk} {matched} --gallery {itself} --labels {bad}", "holds no labels"),
         ("{walk} {matched} --gallery {itself} --labels {odd}", "'blue' of eyes"),
+        ("{walk} {matched} --gallery {itself} --labels {off}", "says -6,nan,1"),
+        ("{walk} {matched} --gallery {itself} --labels {empty}", "labels of none of the clips"),
+        ("{walk} {matched} --gallery {itself} --eyes {empty}", "labels of none of the clips"),
         ("{walk} {matched} --gallery {itself} --eyes {huge}", "holds no labels of eyes: field"),
         ("{walk} {matched} --gallery {itself} --labels {huge}", "holds no labels of frames: field"),
     ],
 )
 def test_bad_input(argv, fact, capsys, people, walk, models, tmp_path):
-    empty, itself, bad, odd, huge = (
-        tmp_path / name for name in ("empty", "itself", "bad", "odd", "huge")
+    empty, itself, bad, odd, off, huge = (
+        tmp_path / name for name in ("empty", "itself", "bad", "odd", "off", "huge")
     )
-    for folder in (empty, itself / "p0", bad, odd, huge):
+    for folder in (empty, itself / "p0", bad, odd, off, huge):
         folder.mkdir(parents=True)
     (itself / "p0" / "walk").symlink_to(walk)
     (bad / "walk.csv").write_text("frame,eyes\n1,open\n")
-    (odd / "walk.csv").write_text(
-        f"frame,x,y,{','.join(QUESTIONS)}\n6,1,1,blue,camera,closed,yes,yes,frontal\n"
-    )
+    for folder, label in (odd, "6,1,1,blue"), (off, "-6,nan,1,open"):
+        (folder / "walk.csv").write_text(
+            f"frame,x,y,{','.join(QUESTIONS)}\n{label},camera,closed,yes,yes,frontal\n"
+        )
     (huge / "walk.csv").write_text("first,last,eyes\n0,1," + 200_000 * "o")
-    if {"{bad}", "{odd}", "{huge}", "dog", "nowhere.mp4"} & set(argv.split()):
+    if {"{bad}", "{odd}", "{off}", "{huge}", "dog", "nowhere.mp4"} & set(argv.split()):
         (itself / "p0" / "1.png").symlink_to(people / "p0" / "1.png")
     places = {
-        "walk": walk, "empty": empty, "itself": itself, "bad": bad, "odd": odd, "huge": huge,
+        "walk": walk, "empty": empty, "itself": itself, "bad": bad, "odd": odd, "off": off,
+        "huge": huge,
         "matched": f"--recognizer {models}/matcher.onnx --score size",
     }  # fmt: skip
     assert main(["erc", "tracks", *argv.format(**places).split()]) == 2
