@@ -190,6 +190,8 @@ def main(argv: list[str]) -> int:
     if summary.failure:
         fail(summary.failure)
         return summary.failure.exit_code
+    if given.public and not given.public.exists():
+        note(f"there is no {given.public}: no picture had waited for what is found after it")
     return 0
 
 

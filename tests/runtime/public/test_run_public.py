@@ -18,6 +18,7 @@ from sealshot.runtime.pipeline.sinks import Beat, End, Seen
 from sealshot.runtime.public.hiding import Hiding
 from sealshot.runtime.public.restore import survey
 from sealshot.runtime.public.sink import PublicSink
+from sealshot.runtime.public.stream import PublicStream
 from sealshot.runtime.sandbox.shape import Turn
 from sealshot.runtime.types import Face, Frame, Image, Ratings, Raw, Tracks
 
@@ -207,6 +208,21 @@ def test_what_fails_at_the_very_end_is_told(
     with pytest.raises(SealshotError, match="the disk is gone"):
         sink.end(END)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_run_that_ended_before_any_picture_was_written_says_so(
+    make_walk: MakeClip,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    finish = PublicStream.finish
+    monkeypatch.setattr(PublicStream, "finish", lambda self, whole: finish(self, whole=False))
+    public, clip = tmp_path / "public.mkv", make_walk()
+    assert main(["keys", "new", str(tmp_path / "me.key")]) == 0
+    to = ["--to", capsys.readouterr().out.strip(), "--vault", str(tmp_path / "vault")]
+    assert main(["run", str(clip), *to, "--public", str(public)]) == 0
+    assert f"there is no {public}" in capsys.readouterr().err
 
 
 def test_a_vault_that_takes_no_originals_leaves_no_file(tmp_path: Path) -> None:
