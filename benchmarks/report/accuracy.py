@@ -217,6 +217,22 @@ def by_hand(results: Path) -> str:
     )
 
 
+def by_hand_pairs(results: Path) -> str:
+    """What share of the pairs of labelled frames of a track a score puts in order, by hand."""
+    found = read_result(results, "erc-tracks")
+    tracks = found["labels"]
+    pairs = {question: sum(t["pairs"][question] for t in tracks) for question in QUESTIONS}
+
+    def row(name: str) -> tuple[str, ...]:
+        right = {q: sum(track["ordered"][name][q] for track in tracks) for q in QUESTIONS}
+        return _score_name(name), *(f"{100 * right[q] / pairs[q]:.0f} %" for q in QUESTIONS)
+
+    return markdown_table(
+        ("score", *(f"{q}: {words[0]}, of {pairs[q]}" for q, words in QUESTIONS.items())),
+        (row(score["score"]) for score in found["scores"]),
+    )
+
+
 def degrade(results: Path, of: str = "erc-degrade") -> str:
     """Share of faces whose score falls when the picture gets worse, middle severity."""
     found = read_result(results, of)

@@ -242,6 +242,7 @@ TABLES: dict[str, Callable[[Path], str]] = {
     "walks": accuracy.walks,
     "eyes": accuracy.eyes,
     "by-hand": accuracy.by_hand,
+    "by-hand-pairs": accuracy.by_hand_pairs,
     "attributes": accuracy.attributes,
     "degrade": accuracy.degrade,
     "degrade-celeba": accuracy.degrade_celeba,

@@ -15,6 +15,7 @@ from sealshot.runtime.errors import InputError
 from sealshot.runtime.types import Floats
 
 REPLICATES = 2000
+Selection = NDArray[np.int64] | NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,10 +35,27 @@ class Shots:
     box: Floats | None = None
     """``[shots, 4]``: of the face, pixels; None where nobody asks."""
 
+    @property
+    def known(self) -> Doubles:
+        """``[scores, shots]``: the quality, and lowest of all where a rating failed."""
+        return np.where(np.isnan(self.quality), -np.inf, self.quality)
+
     def chosen(self) -> NDArray[np.int64]:
         """Return the shot that each score chooses, ``[scores]``: its place among the shots."""
-        known = np.where(np.isnan(self.quality), -np.inf, self.quality)
-        return np.asarray(np.argmax(known, axis=1), np.int64)
+        return np.asarray(np.argmax(self.known, axis=1), np.int64)
+
+    def ordered(self, better: Selection, worse: Selection) -> Doubles:
+        """Return how many pairs of a better and a worse shot each score puts in order.
+
+        Args:
+            better: selects shots by their place, or by a mask.
+            worse: likewise.
+
+        Returns:
+            ``[scores]``; two of the same quality count a half.
+        """
+        above, below = self.known[:, better, None], self.known[:, worse][:, None]
+        return np.asarray(((above > below) + 0.5 * (above == below)).sum(axis=(1, 2)))
 
 
 @dataclass(frozen=True, eq=False)

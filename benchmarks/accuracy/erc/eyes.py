@@ -62,17 +62,16 @@ def judge_eyes(shots: Shots, labels: Sequence[tuple[int, int, str]]) -> Eyes | N
     eyes: NDArray[np.str_] = np.full(len(shots.frame), UNKNOWN)
     for first, last, state in labels:
         eyes[(shots.frame >= first) & (shots.frame <= last)] = state
-    quality = np.where(np.isnan(shots.quality), -np.inf, shots.quality)
-    opened, closed = quality[:, eyes == OPEN], quality[:, eyes == CLOSED]
-    if not opened.size or not closed.size:
+    opened, closed = eyes == OPEN, eyes == CLOSED
+    pairs = int(opened.sum() * closed.sum())
+    if not pairs:
         return None
-    above = (opened[:, :, None] > closed[:, None]) + 0.5 * (opened[:, :, None] == closed[:, None])
     return Eyes(
         source=shots.source,
-        opened=opened.shape[1],
-        closed=closed.shape[1],
+        opened=int(opened.sum()),
+        closed=int(closed.sum()),
         chosen=tuple(map(str, eyes[shots.chosen()])),
-        ordered=above.mean(axis=(1, 2)),
+        ordered=shots.ordered(opened, closed) / pairs,
     )
 
 

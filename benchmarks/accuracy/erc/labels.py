@@ -2,7 +2,8 @@
 
 Only frames that some score chose are labelled. A track says something of a question, such as
 whether both eyes are open, if some labelled frame of it has what is wanted; whoever chose another
-frame could have had that one. Of such tracks all scores are counted alike.
+frame could have had that one. Of such tracks all scores are counted alike. Chosen frames are few,
+so the pairs of labelled frames are asked as well: does the one that has it stand above the other?
 """
 
 from __future__ import annotations
@@ -12,15 +13,19 @@ from dataclasses import dataclass
 from math import inf
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from sealshot.benchmarks.accuracy.erc.choice import Shots
 from sealshot.benchmarks.data.rows import read_rows
 from sealshot.runtime.cli.terminal import say, table
 from sealshot.runtime.errors import InputError
 
+UNCLEAR = "unclear"
 QUESTIONS: Mapping[str, tuple[str, ...]] = {
-    "eyes": ("open", "one", "closed", "unclear"),
-    "gaze": ("camera", "away", "unclear"),
-    "mouth": ("closed", "open", "unclear"),
+    "eyes": ("open", "one", "closed", UNCLEAR),
+    "gaze": ("camera", "away", UNCLEAR),
+    "mouth": ("closed", "open", UNCLEAR),
     "sharp": ("yes", "slightly", "no"),
     "whole": ("yes", "no"),
     "turned": ("frontal", "half", "profile"),
@@ -58,6 +63,11 @@ class Viewed:
     possible: Mapping[str, bool]
     """By question, and for :data:`ALL`: whether some labelled frame of the track has what is
     wanted."""
+    pairs: Mapping[str, int]
+    """By question: those of a labelled frame that has what is wanted and one that has not; what is
+    unclear is in none."""
+    ordered: tuple[Mapping[str, float], ...]
+    """By score, then by question: how many of the pairs stand in order."""
 
 
 def read_labels(file: Path) -> list[Label]:
@@ -98,6 +108,8 @@ def view(shots: Shots, labels: Sequence[Label]) -> Viewed:
             if label.frame == frame and within:
                 said[shot] = label.answers
     best = [int(shot) for shot in shots.chosen()]
+    parts = {question: _part(said, question) for question in QUESTIONS}
+    ordered = {question: shots.ordered(*part).tolist() for question, part in parts.items()}
     return Viewed(
         source=shots.source,
         person=shots.person,
@@ -107,7 +119,22 @@ def view(shots: Shots, labels: Sequence[Label]) -> Viewed:
             what: any(what in wanted_of(answers) for answers in said.values())
             for what in (*QUESTIONS, ALL)
         },
+        pairs={question: len(had) * len(had_not) for question, (had, had_not) in parts.items()},
+        ordered=tuple(
+            {question: by_score[score] for question, by_score in ordered.items()}
+            for score in range(len(best))
+        ),
     )
+
+
+def _part(
+    said: Mapping[int, Mapping[str, str]], question: str
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Part the labelled shots into those that have what is wanted and those that have not."""
+    wanted = QUESTIONS[question][0]
+    clear = [shot for shot, answers in said.items() if answers[question] != UNCLEAR]
+    had = [shot for shot in clear if said[shot][question] == wanted]
+    return np.array(had, np.int64), np.array([s for s in clear if s not in had], np.int64)
 
 
 def count(viewed: Sequence[Viewed], score: int) -> dict[str, tuple[int, int]]:
@@ -125,6 +152,16 @@ def count(viewed: Sequence[Viewed], score: int) -> dict[str, tuple[int, int]]:
         what: (sum(what in had for had in good), sum(track.possible[what] for track in viewed))
         for what in (*QUESTIONS, ALL)
     }
+
+
+def in_order(viewed: Sequence[Viewed], score: int) -> dict[str, tuple[float, int]]:
+    """Return by question what share of the pairs a score puts in order, and how many there are.
+
+    The pairs of all tracks count alike; the share is NaN where there is none.
+    """
+    pairs = {q: sum(track.pairs[q] for track in viewed) for q in QUESTIONS}
+    right = {q: sum(track.ordered[score][q] for track in viewed) for q in QUESTIONS}
+    return {q: (right[q] / n if n else float("nan"), n) for q, n in pairs.items()}
 
 
 def wanted_of(answers: Mapping[str, str] | None) -> set[str]:
@@ -145,5 +182,14 @@ def print_viewed(names: Sequence[str], viewed: Sequence[Viewed]) -> None:
         [
             [name, *(str(had) for had, _ in chose.values()), str(missing)]
             for name, chose, missing in zip(names, counts, unknown, strict=True)
+        ],
+    )
+    shares = [in_order(viewed, i) for i in range(len(names))]
+    say("Share of the pairs of labelled frames of a track that stand in order, %")
+    table(
+        ["score", *(f">{wanted[q]} (of {pairs})" for q, (_, pairs) in shares[0].items())],
+        [
+            [name, *(f"{100 * share:.0f}" for share, _ in of.values())]
+            for name, of in zip(names, shares, strict=True)
         ],
     )

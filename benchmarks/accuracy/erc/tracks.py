@@ -65,7 +65,8 @@ alike, so mind how many people there are.
                       closed eyes, and how often it puts open ones above closed ones
   --labels DIR        holds CLIP.csv for some clips, with what was seen in chosen frames: columns
                       frame,x,y (a point in the face),{",".join(QUESTIONS)}.
-                      Say also in how many tracks each score chose what is wanted of them
+                      Say also in how many tracks each score chose what is wanted of them, and
+                      how often it puts a labelled frame that has it above one that has not
   --tracker NAME      bytetrack (default), or euclidean
 {OPTIONS_USAGE}
 

@@ -13,7 +13,15 @@ import pytest
 from sealshot.benchmarks.accuracy.erc.choice import Shots, choose_for
 from sealshot.benchmarks.accuracy.erc.eyes import judge_eyes, read_eyes
 from sealshot.benchmarks.accuracy.erc.gallery import Gallery, Portrait
-from sealshot.benchmarks.accuracy.erc.labels import ALL, QUESTIONS, Label, count, read_labels, view
+from sealshot.benchmarks.accuracy.erc.labels import (
+    ALL,
+    QUESTIONS,
+    Label,
+    count,
+    in_order,
+    read_labels,
+    view,
+)
 from sealshot.runtime.cli.main import main
 
 DATA = Path(__file__).parents[3] / "data"
@@ -108,6 +116,26 @@ def test_labels_by_hand():
     assert count([viewed, other], 1)[ALL] == (1, 1)
 
 
+def test_pairs_of_labelled_frames():
+    """Two sharp ones, a softer and an unlabelled one; of one nobody could tell the eyes."""
+    labels = [
+        label(0, "open camera closed yes yes frontal"),
+        label(1, "open away closed yes yes frontal"),
+        label(2, "closed unclear closed slightly yes frontal"),
+        label(3, "unclear away closed no yes frontal"),
+    ]
+    quality = np.array([[3, 2, 1, 0, 9], [1, np.nan, 2, 2, 9], [2, 2, 2, 3, 9]], float)
+    box = np.tile(np.float32([0, 0, 10, 10]), (5, 1))
+    viewed = view(Shots("clip", 1, at(0, 0, 0, 0, 0), quality, np.arange(5), box), labels)
+    by_score = [in_order([viewed, viewed], score) for score in range(3)]
+    assert [said["eyes"] for said in by_score] == [(1, 4), (0, 4), (0.5, 4)]
+    assert [said["gaze"] for said in by_score] == [(1, 4), (0.5, 4), (0.25, 4)]
+    assert [said["sharp"] for said in by_score] == [(1, 8), (0, 8), (0.25, 8)]
+    share, pairs = by_score[0]["mouth"]
+    assert pairs == 0
+    assert np.isnan(share)
+
+
 @pytest.mark.parametrize("file", FRAMES, ids=[file.stem for file in FRAMES])
 def test_each_face_is_labelled_once(file):
     rows = read_labels(file)
@@ -138,6 +166,7 @@ def test_command(capsys, people, walk, models, tmp_path):
     middle = ",".join(str(side / 2) for side in cv2.imread(str(walk / "06.png")).shape[1::-1])
     (frames / "walk.csv").write_text(
         f"frame,x,y,{','.join(QUESTIONS)}\n6,{middle},open,camera,closed,yes,yes,frontal\n"
+        f"0,{middle},open,away,closed,no,yes,frontal\n"
     )
     argv = ["erc", "tracks", walk, "--gallery", gallery, "--recognizer", models / "matcher.onnx",
             "--score", models / "sharp.onnx", "--score", "random", "--eyes", labels,
@@ -158,12 +187,14 @@ def test_command(capsys, people, walk, models, tmp_path):
     assert seen["frame"]["sharp"] == 6
     assert seen["answers"]["sharp"]["gaze"] == "camera"
     assert seen["possible"][ALL]
+    assert (seen["pairs"]["sharp"], seen["ordered"]["sharp"]["sharp"]) == (1, 1)
     assert main([*map(str, argv)]) == 0
     printed = capsys.readouterr().out
     assert "the gallery of 1 people" in printed
     assert "Tracks with open and closed eyes: 1, of 4 open and 4 closed frames" in printed
     assert "Tracks labelled by hand: 1" in printed
     assert "all of it (of 1)" in printed
+    assert "sharp: yes (of 1)" in printed.partition("Share of the pairs")[2]
     (labels / "walk.csv").write_text("first,last,eyes\n5,8,open\n")
     assert main([*map(str, argv)]) == 0
     assert "Tracks with open and closed eyes: 0" in capsys.readouterr().out
