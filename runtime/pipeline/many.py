@@ -32,9 +32,10 @@ def watch_many(cameras: Sequence[Camera], stop: Stop | None = None) -> list[Watc
     """Watch several sources at once, each to its end, and give what is seen to its own sinks.
 
     Each has threads of its own, so one that is slow, away or broken holds up no other. Where the
-    processors cannot keep up, a live source drops the older of two frames that wait, and counts it
-    (``Source.dropped``); the system shares the processors evenly among those that have work, and
-    a face in view is followed at whatever rate its camera is left with.
+    processors cannot keep up, a live source gives the newest frame, then its neighbour, and drops
+    and counts (``Source.dropped``) what comes in between; the system shares the processors evenly
+    among those that have work, and a face in view is followed at whatever rate its camera is left
+    with.
 
     Args:
         cameras: at least one.

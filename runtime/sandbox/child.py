@@ -28,6 +28,7 @@ from sealshot.runtime.sandbox.errors import NoStreamError
 from sealshot.runtime.sandbox.media import Decoded, Stream, open_stream
 from sealshot.runtime.sandbox.messages import (
     ASK,
+    ASK_NEIGHBOUR,
     CREDIT,
     NEWEST,
     PLANES,
@@ -160,13 +161,15 @@ def _give(
 
 
 class _Newest:
-    """Decodes all, and gives the newest picture when it is asked for; of no other BGR is made."""
+    """Decodes all, and gives a picture when it is asked for; of no other BGR is made."""
 
     def __init__(self, parent: socket.socket, room: _Room, stream: Stream, *, raw: bool) -> None:
         self._parent, self._room, self._stream, self._raw = parent, room, stream, raw
-        # held while a picture is given, so that the one that was said to be ready last is given
+        # held while a picture is given, so that who asked knows which of those it was told of
         self._changed = threading.Condition()
-        self._picture: Decoded | None = None
+        self._newest: Decoded | None = None
+        self._neighbour: Decoded | None = None
+        """The first one that was decoded since one was given."""
         self._failure: BaseException | None = None
         self._giver = threading.Thread(target=self._answer, name="giver", daemon=True)
 
@@ -183,11 +186,12 @@ class _Newest:
             with self._changed:
                 self._raise()
                 self._parent.send(pack(Ready(*_stamp(picture), stream.damaged, stream.moves)))
-                self._picture = picture
+                self._newest = picture
+                self._neighbour = self._neighbour or picture
                 self._changed.notify()
             del picture  # its memory is for the next one
         with self._changed:
-            self._changed.wait_for(lambda: self._picture is None or self._failure)
+            self._changed.wait_for(lambda: self._newest is None or self._failure)
             self._raise()
 
     def _raise(self) -> None:
@@ -197,22 +201,24 @@ class _Newest:
     def _answer(self) -> None:
         try:
             while True:
-                self._room.wait_for_ask()
+                neighbour = self._room.wait_for_ask() == ASK_NEIGHBOUR
                 with self._changed:
-                    given = False
-                    while not given:
-                        self._changed.wait_for(lambda: self._picture is not None)
-                        picture, self._picture = self._picture, None
-                        assert picture is not None
-                        given = _give(
-                            self._parent, self._room, self._stream, picture, raw=self._raw
-                        )
-                        del picture
+                    while not self._give(neighbour):
+                        pass
                     self._changed.notify()
         except BaseException as error:  # raised where it is decoded
             with self._changed:
                 self._failure = error
                 self._changed.notify()
+
+    def _give(self, neighbour: bool) -> bool:
+        self._changed.wait_for(lambda: self._newest)
+        picture = self._neighbour if neighbour and self._neighbour else self._newest
+        assert picture
+        self._neighbour = None
+        if picture is self._newest:
+            self._newest = None
+        return _give(self._parent, self._room, self._stream, picture, raw=self._raw)
 
 
 class _Room:
@@ -221,19 +227,20 @@ class _Room:
     def __init__(self, parent: socket.socket, memory: int) -> None:
         self._parent, self._memory = parent, memory
         self._map: mmap.mmap | None = None
-        self._size, self._free, self._asked = 0, True, False
+        self._size, self._free, self._asked = 0, True, b""
         self.newest = False
         """Whether only the newest picture is wanted from now on."""
 
-    def wait_for_ask(self) -> None:
-        """Return once a picture is asked for.
+    def wait_for_ask(self) -> bytes:
+        """Return how a picture is asked for, once it is.
 
         Raises:
             ConnectionError: nobody is there any more.
         """
         while not self._asked:
             self._listen()
-        self._asked = False
+        asked, self._asked = self._asked, b""
+        return asked
 
     def write(self, given: Iterable[memoryview]) -> int:
         """Lay parts behind each other, once there is room; return how many bytes they are.
@@ -260,8 +267,8 @@ class _Room:
         said = self._parent.recv(ROOM.size)
         if said == CREDIT:
             self._free = True
-        elif said == ASK:
-            self._asked = True
+        elif said in (ASK, ASK_NEIGHBOUR):
+            self._asked = said
         elif said == NEWEST:
             self.newest = True
         elif len(said) == ROOM.size:

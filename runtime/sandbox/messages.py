@@ -22,10 +22,10 @@ since before an update."""
 CREDIT = b"+"
 """Sent for each picture that was copied out: one lies in shared memory, while the next is made."""
 NEWEST = b"n"
-"""Sent once, of a stream: from now on only the newest picture is given, each when it is asked
-for."""
-ASK = b"?"
-"""Asks for one, which comes at once where there is a new one, and else as soon as it is decoded."""
+"""Sent once, of a stream: from now on pictures are told of, and given when they are asked for."""
+ASK, ASK_NEIGHBOUR = b"?", b"&"
+"""Ask for the newest picture, or for the first one that was decoded since one was given: at once
+where there is one, and else as soon as it is decoded."""
 ROOM = Struct("<Q")
 """Answers :class:`Need`: bytes of shared memory from now on."""
 PACKET = Struct("<?qII")
@@ -170,7 +170,7 @@ class Data(NamedTuple):
 
 
 class Ready(NamedTuple):
-    """A picture was decoded that can be asked for; the one before it no more."""
+    """A picture was decoded that can be asked for."""
 
     ticks: int
     """Its time stamp."""
@@ -183,7 +183,8 @@ class Ready(NamedTuple):
 class Shown(NamedTuple):
     """A picture lies in shared memory: its BGR rows, the planes of ``raw``, and the user data.
 
-    Where it was asked for it is the one that was :class:`Ready` last.
+    Where it was asked for it is the one that was :class:`Ready` last, or the first one that was so
+    since another was shown.
     """
 
     width: int

@@ -14,6 +14,7 @@ from sealshot.runtime.errors import InputError, SourceError
 from sealshot.runtime.sources.reader import CameraReader, Coming, NoVideoError, Picture
 from sealshot.runtime.sources.source import HEARTBEAT_S, Source
 from sealshot.runtime.sources.stamps import Arrivals
+from sealshot.runtime.sources.waiting import Entry, Waiting
 from sealshot.runtime.types import Frame, Heartbeat
 
 logger = logging.getLogger(__name__)
@@ -114,15 +115,15 @@ def reconnecting(
 
 
 class Live(Source):
-    """The newest frame of a camera or a stream.
+    """The newest frame of a camera or a stream; one that follows a gap is followed by the next.
 
     A thread reads all the time, so that nothing queues up in the driver or on the network; what
-    nobody asked for in time is replaced and counted in ``dropped``. A reader that only says that a
-    picture is there is asked for the newest one once somebody waits for it. Indexes count every
-    frame that was read, dropped ones included. ``time_s`` is the monotonic clock at the frame's
-    arrival (what a stalled line gives at once is laid out by its stamps, see :class:`Arrivals`),
-    from 0 at the first frame or heartbeat, and runs on while the camera is away, told by
-    heartbeats.
+    nobody asked for in time is replaced and counted in ``dropped``, see :class:`Waiting`. A reader
+    that only says that a picture is there is asked for it once somebody waits for it. Indexes count
+    every frame that was read, dropped ones included. ``time_s`` is the monotonic clock at the
+    frame's arrival (what a stalled line gives at once is laid out by its stamps, see
+    :class:`Arrivals`), from 0 at the first frame or heartbeat, and runs on while the camera is
+    away, told by heartbeats.
     """
 
     def __init__(
@@ -153,13 +154,11 @@ class Live(Source):
         self._start_s: float | None = None
         self._last_s = 0.0
         self._changed = threading.Condition()
-        self._newest: tuple[int, float, Picture] | None = None
-        self._coming: tuple[int, float] | None = None
-        """Of a picture that is there to be asked for."""
-        self._ask: Callable[[], None] | None = None
+        self._waiting = Waiting()
+        self._handed: Entry | None = None
+        self._ask: Callable[[bool], None] | None = None
         """Of the present connection; None until it said that there is a picture."""
         self._asked = self._awaited = False
-        self._index = 0
         self._error: Exception | None = None
         self._tried = self._ended = False
         self._closing = threading.Event()
@@ -202,51 +201,52 @@ class Live(Source):
                 self._changed.notify_all()
 
     def _take(self, read: Picture | Coming | None) -> None:
-        """Keep what is newest; count what gives way to it."""
-        if read is None:  # the connection is over, and what was to come of it
-            self.dropped += self._coming is not None
-            self._coming, self._ask, self._asked = None, None, False
-            return
-        coming, self._coming = self._coming, None
-        if coming is None or isinstance(read, Coming):
-            self.dropped += (coming is not None) + (self._newest is not None)
-            # the clock is read under the lock, so no heartbeat overtakes the frame
-            coming = self._index, self._arrivals.time_s(self._clock(), read.stamp_s)
-            self._index, self._newest = self._index + 1, None
-        if isinstance(read, Coming):
-            self._coming, self._ask = coming, read.ask
-            self._ask_for_newest()
+        """Keep what may be given; hand it over where somebody waits for it."""
+        waiting = self._waiting
+        if read is None:  # the connection is over
+            waiting.lose()
+            self._ask, self._asked = None, False
+        elif isinstance(read, Picture) and self._asked and (asked := waiting.next) is not None:
+            asked.picture, self._asked = read, False
         else:
-            self._newest, self._asked = (*coming, read), False
+            picture = read if isinstance(read, Picture) else None
+            # the clock is read under the lock, so no heartbeat overtakes the frame
+            waiting.add(self._arrivals.time_s(self._clock(), read.stamp_s), picture)
+        if isinstance(read, Coming):
+            self._ask = read.ask
+        if self._awaited:
+            self._hand_over()
+        self.dropped = waiting.dropped
 
-    def _ask_for_newest(self) -> None:
+    def _hand_over(self) -> None:
+        """Hand over what is next, or ask for it."""
+        self._handed = self._waiting.take()
+        self._awaited = self._handed is None
         if self._awaited and not self._asked and self._ask is not None:
             self._asked = True
-            self._ask()
+            self._ask(self._waiting.gap)
 
     def _read(self) -> Frame | Heartbeat | None:
         with self._changed:
-            self._awaited = self._newest is None
-            self._ask_for_newest()
+            self._hand_over()
             self._changed.wait_for(
-                lambda: self._newest or self._ended or self._closing.is_set(), HEARTBEAT_S
+                lambda: self._handed or self._ended or self._closing.is_set(), HEARTBEAT_S
             )
             self._awaited = False
-            newest, self._newest = self._newest, None
+            entry, self._handed = self._handed, None
             if self._closing.is_set():
                 return None
-            if newest is None and self._ended:
+            if entry is None and self._ended:
                 if self._error is not None:
                     raise self._error
                 return None
-            now_s = self._clock() if newest is None else newest[1]
+            now_s = self._clock() if entry is None else entry.time_s
             self._start_s = now_s if self._start_s is None else self._start_s
             # a frame may be ahead of the clock, which the next heartbeat is not
             self._last_s = time_s = max(now_s - self._start_s, self._last_s)
-        if newest is None:
+        if entry is None or entry.picture is None:
             return Heartbeat(time_s)
-        index, _, picture = newest
-        return Frame(index, time_s, picture.image, picture.decoded)
+        return Frame(entry.index, time_s, entry.picture.image, entry.picture.decoded)
 
     def close(self) -> None:
         """Stop reading.

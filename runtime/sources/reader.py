@@ -44,12 +44,13 @@ class Picture:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Coming:
-    """A picture that a camera has, which is read next if it is asked for before a newer one is."""
+    """A picture that a camera has, and that is read if it is asked for."""
 
     stamp_s: float | None
     """As :attr:`Picture.stamp_s`."""
-    ask: Callable[[], None]
-    """Asks for it, or for what is newer by then, from any thread."""
+    ask: Callable[[bool], None]
+    """Asks for it, or for what is newer by then, from any thread; or, if that is true, for the one
+    that follows that which was read last, however old it is."""
 
 
 class Reader(Facts, Protocol):
@@ -72,8 +73,9 @@ class Reader(Facts, Protocol):
 class CameraReader(Facts, Protocol):
     """Gives the pictures of a camera, as a :class:`Reader` does, or says that they are there.
 
-    What was asked for by :class:`Coming` is the one that was said to be there last. One may ask
-    once for each picture that is read, before there is one, too.
+    What was asked for by :class:`Coming` is the one that was said to be there last, or the first
+    one since a picture was read. One may ask once for each picture that is read, before there is
+    one, too.
     """
 
     def read(self) -> Picture | Coming | None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 from datetime import datetime, timedelta, timezone
 from fractions import Fraction
-from functools import partial
 
 import numpy as np
 
 from sealshot.runtime.sandbox.messages import (
     ASK,
+    ASK_NEIGHBOUR,
     CREDIT,
     NEWEST,
     Ended,
@@ -86,7 +86,7 @@ class Sandboxed(Apart):
         return said
 
     def keep_newest(self) -> None:
-        """Let it keep the newest picture alone from now on, which :meth:`hear` gives."""
+        """Let it tell of pictures from now on, and give those that are asked for."""
         self._say(NEWEST)
 
     def hear(self) -> Picture | Coming | None:
@@ -103,12 +103,15 @@ class Sandboxed(Apart):
                 return self._take(said)
             elif isinstance(said, Ready):
                 self.damaged, self.moves = said.damaged, said.moves
-                return Coming(_seconds_of(said), partial(self._say, ASK))
+                return Coming(_seconds_of(said), self._ask_for)
             elif isinstance(said, Ended):
                 self.damaged, self.moves, self._over = said.damaged, said.moves, True
             else:
                 raise self.nonsense()
         return None
+
+    def _ask_for(self, neighbour: bool) -> None:
+        self._say(ASK_NEIGHBOUR if neighbour else ASK)
 
     def close(self) -> None:
         """Let it close the file or the connection, and see it end."""

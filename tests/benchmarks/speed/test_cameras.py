@@ -37,7 +37,7 @@ def test_a_clip_is_played_again_and_again_at_its_rate(clip):
             read = reader.read()
             came_s.append(time.monotonic())
             if isinstance(read, Coming):
-                read.ask()
+                read.ask(False)
             else:
                 levels.append((len(reader.due_s) - 1, int(read.image.mean()) // 50))
         reader.close()

@@ -18,6 +18,7 @@ from sealshot.runtime.sources.media import open_media
 from sealshot.runtime.sources.newest import Newest
 from sealshot.runtime.sources.reader import Coming, Picture
 from sealshot.runtime.sources.source import HEARTBEAT_S
+from sealshot.runtime.sources.waiting import Waiting
 from sealshot.runtime.types import Frame, Heartbeat
 
 
@@ -52,7 +53,7 @@ def test_what_nobody_asks_for_is_only_told_of(camera) -> None:
         else:
             assert count < 4  # what was made before it was told
             assert is_picture(read, count - 1)
-    came[-1].ask()
+    came[-1].ask(False)
     while not isinstance(read := reader.read(), Picture):
         count += 1
     assert is_picture(read, count - 1)
@@ -64,10 +65,29 @@ def test_who_asks_before_there_is_a_new_one_gets_the_next_one(camera) -> None:
     while not isinstance(coming := reader.read(), Coming):
         count += 1
     for _ in range(10):
-        coming.ask()
+        coming.ask(False)
         while not isinstance(read := reader.read(), Picture):
             count += 1
         assert is_picture(read, count)  # that of the first one was told and is counted below
+    reader.close()
+
+
+def test_the_neighbour_of_what_was_given_is_kept(camera) -> None:
+    reader, count, came = newest(camera), 0, []
+    while len(came) < 10:
+        read = reader.read()
+        count += 1
+        came += [read] if isinstance(read, Coming) else []
+    came[-1].ask(False)
+    while not isinstance(first := reader.read(), Picture):
+        count += 1
+    for _ in range(10):  # more of them come
+        assert isinstance(reader.read(), Coming)
+    came[-1].ask(True)
+    while not isinstance(second := reader.read(), Picture):
+        pass
+    assert is_picture(first, count - 1)
+    assert is_picture(second, count)
     reader.close()
 
 
@@ -78,7 +98,7 @@ def test_the_last_picture_outlives_its_stream(camera) -> None:
         told.append(reader.read())
     time.sleep(10 / FPS)  # the stream has ended
     assert isinstance(told[-1], Coming)
-    told[-1].ask()
+    told[-1].ask(False)
     last = reader.read()
     assert isinstance(last, Picture)
     assert is_picture(last, 11)
@@ -106,14 +126,14 @@ class Asked(Fake):
     def __init__(self) -> None:
         super().__init__(World(), 0)
         self.next: queue.Queue[Picture | Coming | None] = queue.Queue()
-        self.asked = 0
+        self.asked: list[bool] = []
 
     def read(self) -> Picture | Coming | None:
         return self.next.get(timeout=5)
 
     def comes(self) -> None:
-        def ask() -> None:
-            self.asked += 1
+        def ask(neighbour: bool) -> None:
+            self.asked.append(neighbour)
 
         self.next.put(Coming(None, ask))
 
@@ -128,25 +148,64 @@ def test_a_live_source_asks_once_and_only_while_somebody_waits() -> None:
         camera.comes()
     with Live(lambda: camera, "cam") as source:
         until(lambda: source.dropped == 2)
-        assert camera.asked == 0
+        assert camera.asked == []
         assert isinstance(next(source), Heartbeat)  # it was asked for, and did not come so soon
-        assert camera.asked == 1
+        assert camera.asked == [False]
         camera.comes()  # the one that was asked for gives way to it
         camera.gives(60)
         frame = next(source)
         assert isinstance(frame, Frame)
-        assert (frame.index, source.dropped, camera.asked) == (3, 3, 1)
-        beat = next(source)  # asked for before there is one
-        assert isinstance(beat, Heartbeat)
-        assert camera.asked == 2
-        camera.comes()
-        camera.gives(61)
-        camera.comes()
+        assert (frame.index, source.dropped, camera.asked) == (3, 3, [False])
+        assert isinstance(next(source), Heartbeat)
+        assert camera.asked == [False, True]  # behind a gap its neighbour, before there is one
+        for _ in range(3):
+            camera.comes()
         until(lambda: source.dropped == 4)
+        camera.gives(61)
+        frame = next(source)
+        assert isinstance(frame, Frame)
+        assert (frame.index, int(frame.image.mean()), source.dropped) == (4, 61, 4)
         threading.Timer(HEARTBEAT_S / 2, camera.gives, [62]).start()
-        frame = next(source)  # the newer one, which is asked for anew
-        assert (frame.index, int(frame.image.mean()), camera.asked) == (5, 62, 3)
+        frame = next(source)
+        assert isinstance(frame, Frame)
+        assert (frame.index, int(frame.image.mean()), camera.asked[2:]) == (6, 62, [False])
         camera.next.put(None)
+
+
+def test_what_comes_for_nobody_gives_way_to_what_is_newer() -> None:
+    camera = Asked()
+    camera.comes()
+    with Live(lambda: camera, "cam") as source:
+        assert isinstance(next(source), Heartbeat)
+        camera.gives(60)
+        camera.comes()
+        until(lambda: source.dropped == 1)
+        threading.Timer(HEARTBEAT_S / 2, camera.gives, [61]).start()
+        frame = next(source)
+        assert isinstance(frame, Frame)
+        assert (frame.index, int(frame.image.mean()), camera.asked) == (1, 61, [False, False])
+        camera.next.put(None)
+
+
+@pytest.mark.parametrize(
+    ("taken_at", "given"),
+    [
+        ([0, 1, 2, 3, 4], [0, 1, 2, 3, 4]),
+        ([0, 3, 5, 9, 12, 13], [0, 3, 4, 9, 10, 13]),  # each that follows a gap, and its neighbour
+        ([2, 2, 4], [2, None, 3]),
+    ],
+)
+def test_what_waits_is_given_in_pairs(taken_at: list[int], given: list[int | None]) -> None:
+    picture = Fake(World(), 1).read()
+    waiting, count, taken = Waiting(), 0, []
+    for at in taken_at:
+        while count <= at:
+            waiting.add(0.1 * count, picture)
+            count += 1
+        entry = waiting.take()
+        taken.append(entry and entry.index)
+        assert waiting.dropped <= count - len([one for one in taken if one is not None])
+    assert taken == given
 
 
 def test_what_was_to_come_of_a_connection_that_ended_is_dropped() -> None:
@@ -158,5 +217,5 @@ def test_what_was_to_come_of_a_connection_that_ended_is_dropped() -> None:
     with Live(lambda: next(cameras), "cam", sleep=lambda _: False) as source:
         frame = next(frames_of(source))
         assert (frame.index, int(frame.image.mean()), source.dropped) == (1, 70, 1)
-        assert second.asked == 0
+        assert second.asked == []
         second.next.put(None)
