@@ -60,6 +60,11 @@ JOBS = {
 """What it can do beside giving the pictures of a stream: a function, and its module here."""
 Job: TypeAlias = Callable[[Request], Iterator[Parts]]
 POLLRDHUP = getattr(select, "POLLRDHUP", 0x2000)
+SKIM_BELOW, SKIM_UP_TO = 1 / 8, 1 / 4
+"""Where a smaller share of a camera's pictures is asked for the decoder skims, until it is larger
+than the other: to look at neighbours that are further apart costs more, which less decoding makes
+up for only where few are looked at."""
+LOOK_BACK_S = 1.0
 CLOSE_S = 1.0
 """How long a stream may take to be closed."""
 REQUEST_MOST = 1 << 17
@@ -170,6 +175,8 @@ class _Newest:
         self._newest: Decoded | None = None
         self._neighbour: Decoded | None = None
         """The first one that was decoded since one was given."""
+        self._had = self._given = 0
+        self._since_s = time.monotonic()
         self._failure: BaseException | None = None
         self._giver = threading.Thread(target=self._answer, name="giver", daemon=True)
 
@@ -180,12 +187,14 @@ class _Newest:
             ConnectionError: nobody is there any more.
             Exception: a defect.
         """
-        stream = self._stream
+        stream, skipped = self._stream, 0
         self._giver.start()
         while (picture := stream.read()) is not None:
+            skipped, more = stream.skipped, stream.skipped - skipped
             with self._changed:
                 self._raise()
-                self._parent.send(pack(Ready(*_stamp(picture), stream.damaged, stream.moves)))
+                self._parent.send(pack(Ready(*_stamp(picture), stream.damaged, stream.moves, more)))
+                self._skim(1 + more)
                 self._newest = picture
                 self._neighbour = self._neighbour or picture
                 self._changed.notify()
@@ -193,6 +202,19 @@ class _Newest:
         with self._changed:
             self._changed.wait_for(lambda: self._newest is None or self._failure)
             self._raise()
+
+    def _skim(self, more: int) -> None:
+        """Look once a second whether to skim; a public stream shows all that can be had."""
+        self._had += more
+        now_s = time.monotonic()
+        if self._raw or now_s - self._since_s < LOOK_BACK_S:
+            return
+        share = self._given / self._had
+        if share < SKIM_BELOW:
+            self._stream.skim(True)
+        elif share > SKIM_UP_TO:
+            self._stream.skim(False)
+        self._since_s, self._had, self._given = now_s, 0, 0
 
     def _raise(self) -> None:
         if self._failure is not None:
@@ -218,6 +240,7 @@ class _Newest:
         self._neighbour = None
         if picture is self._newest:
             self._newest = None
+        self._given += 1
         return _give(self._parent, self._room, self._stream, picture, raw=self._raw)
 
 

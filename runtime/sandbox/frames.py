@@ -19,6 +19,9 @@ HEVC = "hevc"
 """Of it FFmpeg hides what refers to a picture that was lost, up to the next key frame, which may
 come many seconds later; of H.264 nothing. What it then shows is grey where the lost picture lay."""
 
+SENT_MOST = 100
+"""Packets of which no frame came yet; decoders hold back 16."""
+
 
 class Stamp(NamedTuple):
     """A time, to the letter."""
@@ -58,7 +61,11 @@ class Frames:
         self._own_aspect = said if said != stream.codec_context.sample_aspect_ratio else None
         # AVI has no time of its own for a picture, and FFmpeg's is that at which it is decoded
         self._in_order = container.format.name == "avi"
-        self._began = False
+        self._began = self._interlaced = self._skims = False
+        self._sent = set[int]()
+        """Stamps of packets that were not to be decoded in any case, of which no frame came yet."""
+        self.skipped = 0
+        """Frames that were left out while it skimmed."""
         self.damaged = 0
         """Packets that could not be decoded, and frames of which nothing may be shown."""
         # FFmpeg's frame threads lose the frames held back for their order behind a damaged packet
@@ -91,6 +98,26 @@ class Frames:
         # what was deinterlaced has a base of its own
         return None if ticks is None else Stamp(ticks, frame.time_base or self.time_base)
 
+    def skim(self, skims: bool) -> None:
+        """Leave frames out from now on, or no more, that no other one refers to.
+
+        Cameras that send such frames are few, but for those with temporal layers (SVC-T), and
+        recordings of editors' encoders. Of fields none is left out.
+        """
+        self._skims = skims and not self._interlaced
+        self._stream.codec_context.skip_frame = "NONREF" if self._skims else "DEFAULT"
+
+    def _expect(self, stamp: int) -> None:
+        if len(self._sent) == SENT_MOST:  # its frames have other stamps
+            self._sent.clear()
+        self._sent.add(stamp)
+
+    def _count_skipped(self, frame: av.VideoFrame) -> None:
+        if self._sent and frame.pts is not None:
+            passed = {stamp for stamp in self._sent if stamp <= frame.pts}
+            self._sent -= passed
+            self.skipped += len(passed - {frame.pts})
+
     def _whole_ones(self, frames: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:
         """Yield what can be deinterlaced; damage may give a frame a form that cannot."""
         while True:
@@ -113,6 +140,8 @@ class Frames:
                         yield packet
                         continue
                     self._look(packet)
+                    if self._skims and packet.pts is not None:
+                        self._expect(packet.pts)
                     try:
                         frames = packet.decode()
                     except FFmpegError:
@@ -143,6 +172,8 @@ class Frames:
         The latter is counted.
         """
         for frame in frames:
+            self._count_skipped(frame)
+            self._interlaced = self._interlaced or bool(frame.interlaced_frame)
             if not self._is_hevc or not frame.is_corrupt:
                 self._began = True
                 yield frame

@@ -92,6 +92,13 @@ class Stream(Facts, Protocol):
     def read(self) -> Decoded | None:
         """Return the next picture that can be decoded; None at the end and where it broke."""
 
+    @property
+    def skipped(self) -> int:
+        """Pictures that were left out while it skimmed."""
+
+    def skim(self, skims: bool) -> None:
+        """Leave pictures out from now on, or no more, that no other one refers to."""
+
     def show(self, picture: Decoded) -> av.VideoFrame | None:
         """Return a picture as BGR with square pixels; it is to be turned yet.
 
@@ -185,6 +192,15 @@ class Media:
     def damaged(self) -> int:
         """As :attr:`Frames.damaged`."""
         return self._frames.damaged
+
+    @property
+    def skipped(self) -> int:
+        """As :attr:`Frames.skipped`."""
+        return self._frames.skipped
+
+    def skim(self, skims: bool) -> None:
+        """See :meth:`Frames.skim`."""
+        self._frames.skim(skims)
 
     @property
     def in_software(self) -> bool:
@@ -294,6 +310,7 @@ class Again:
     created: datetime | None = None
     strange_matrix: int | None = None
     in_software = False
+    skipped = 0
     time_base = Fraction(1, 1000)
     rate: Fraction | None = None
     sound: av.AudioStream | None = None
@@ -320,6 +337,9 @@ class Again:
             return picture and replace(picture, stamp=Stamp(time.monotonic_ns(), NANOSECOND))
         finally:
             media.close()
+
+    def skim(self, skims: bool) -> None:
+        """Do nothing: each picture is asked for."""
 
     def show(self, picture: Decoded) -> av.VideoFrame | None:
         """Return the picture that was read last as BGR; None where it cannot be shown."""

@@ -16,7 +16,7 @@ from itertools import islice
 from struct import Struct
 from typing import Any, NamedTuple, TypeAlias
 
-PROTOCOL = 4
+PROTOCOL = 5
 """Raised with each change of what is said, :class:`Refused` excepted: who starts a process may run
 since before an update."""
 CREDIT = b"+"
@@ -178,6 +178,8 @@ class Ready(NamedTuple):
     """Seconds a tick; 0 over 0 where there is no time stamp."""
     damaged: int
     moves: bool
+    skipped: int = 0
+    """Pictures since the one before that were not decoded."""
 
 
 class Shown(NamedTuple):
@@ -234,7 +236,7 @@ _LAYOUTS: dict[type[Message], Struct] = {
     Ended: Struct("<BQ?"),
     Broken: Struct("<B400s"),
     Data: Struct("<BQ"),
-    Ready: Struct("<BqIIQ?"),
+    Ready: Struct("<BqIIQ?I"),
 }
 _KINDS = dict(enumerate(_LAYOUTS))
 
@@ -263,7 +265,7 @@ def unpack(data: bytes) -> Message:
     if kind is Opened:
         return Opened._make((*some(7), some(2), some(2)))
     if kind is Ready:
-        return Ready._make((*some(1), some(2), *some(2)))
+        return Ready._make((*some(1), some(2), *some(3)))
     if kind is Shown:
         head = (*some(5), some(2), *some(3), some(2), some(4), *some(1))
         form, numbers = some(7), tuple(values)

@@ -209,9 +209,10 @@ class Live(Source):
         elif isinstance(read, Picture) and self._asked and (asked := waiting.next) is not None:
             asked.picture, self._asked = read, False
         else:
-            picture = read if isinstance(read, Picture) else None
+            picture = None if isinstance(read, Coming) else read
+            skipped = read.skipped if isinstance(read, Coming) else 0
             # the clock is read under the lock, so no heartbeat overtakes the frame
-            waiting.add(self._arrivals.time_s(self._clock(), read.stamp_s), picture)
+            waiting.add(self._arrivals.time_s(self._clock(), read.stamp_s), picture, skipped)
         if isinstance(read, Coming):
             self._ask = read.ask
         if self._awaited:
@@ -219,12 +220,13 @@ class Live(Source):
         self.dropped = waiting.dropped
 
     def _hand_over(self) -> None:
-        """Hand over what is next, or ask for it."""
-        self._handed = self._waiting.take()
+        """Hand over what is next, or ask for it; for a neighbour at once, which is sure to be."""
+        waiting = self._waiting
+        self._handed = waiting.take()
         self._awaited = self._handed is None
-        if self._awaited and not self._asked and self._ask is not None:
+        if (self._awaited or waiting.gap) and not self._asked and self._ask is not None:
             self._asked = True
-            self._ask(self._waiting.gap)
+            self._ask(waiting.gap)
 
     def _read(self) -> Frame | Heartbeat | None:
         with self._changed:

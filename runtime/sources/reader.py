@@ -51,6 +51,8 @@ class Coming:
     ask: Callable[[bool], None]
     """Asks for it, or for what is newer by then, from any thread; or, if that is true, for the one
     that follows that which was read last, however old it is."""
+    skipped: int = 0
+    """Pictures since the one before that nobody can have."""
 
 
 class Reader(Facts, Protocol):

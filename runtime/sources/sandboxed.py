@@ -103,7 +103,7 @@ class Sandboxed(Apart):
                 return self._take(said)
             elif isinstance(said, Ready):
                 self.damaged, self.moves = said.damaged, said.moves
-                return Coming(_seconds_of(said), self._ask_for)
+                return Coming(_seconds_of(said), self._ask_for, said.skipped)
             elif isinstance(said, Ended):
                 self.damaged, self.moves, self._over = said.damaged, said.moves, True
             else:

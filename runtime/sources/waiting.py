@@ -47,8 +47,9 @@ class Waiting:
         """That which is to be given next."""
         return self._neighbour or self._newest
 
-    def add(self, time_s: float, picture: Picture | None) -> None:
-        """Add a picture that came, or is to come."""
+    def add(self, time_s: float, picture: Picture | None, skipped: int = 0) -> None:
+        """Add a picture that came, or is to come, and count those that were skipped before it."""
+        self._count += skipped
         self._newest = Entry(self._count, time_s, picture)
         self._count += 1
         if self.gap and self._neighbour is None:
@@ -59,10 +60,11 @@ class Waiting:
         entry = self.next
         if entry is None or entry.picture is None:
             return None
+        # the neighbour may follow what was skipped, and is the end of a pair all the same
+        self.gap = entry is not self._neighbour and entry.index > self._last + 1
         self._neighbour = None
         if entry is self._newest:
             self._newest = None
-        self.gap = entry.index > self._last + 1
         self._last = entry.index
         self._given += 1
         return entry

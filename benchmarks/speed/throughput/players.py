@@ -65,7 +65,8 @@ class Player:
         read = self._media.read()
         if read is not None and not (self._told and isinstance(read, Picture)):
             assert read.stamp_s is not None
-            self.due_s.append(read.stamp_s)
+            skipped = read.skipped if isinstance(read, Coming) else 0
+            self.due_s += [read.stamp_s] * (skipped + 1)
         self._told = isinstance(read, Coming)
         return read
 

@@ -58,7 +58,7 @@ def test_what_is_late_counts_from_when_a_picture_could_be_shown(tmp_path):
         out.mux(stream.encode(None))
     with playing([path], 25) as (address,):
         reader = Player(address)
-        while len(reader.due_s) < 30:
+        while len(reader.due_s) < 20:
             reader.read()
         late_s = time.monotonic() - reader.due_s[-1]
         reader.close()

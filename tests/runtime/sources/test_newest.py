@@ -6,12 +6,16 @@ import queue
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
+import av
+import numpy as np
 import pytest
 from test_source_live import Camera as Fake
 from test_source_live import World, until
 from test_source_streams import FPS, Camera
 
+from sealshot.benchmarks.speed.throughput.players import playing
 from sealshot.runtime.sources import frames_of, open_source
 from sealshot.runtime.sources.live import Live
 from sealshot.runtime.sources.media import open_media
@@ -155,9 +159,9 @@ def test_a_live_source_asks_once_and_only_while_somebody_waits() -> None:
         camera.gives(60)
         frame = next(source)
         assert isinstance(frame, Frame)
-        assert (frame.index, source.dropped, camera.asked) == (3, 3, [False])
-        assert isinstance(next(source), Heartbeat)
+        assert (frame.index, source.dropped) == (3, 3)
         assert camera.asked == [False, True]  # behind a gap its neighbour, before there is one
+        assert isinstance(next(source), Heartbeat)
         for _ in range(3):
             camera.comes()
         until(lambda: source.dropped == 4)
@@ -168,7 +172,7 @@ def test_a_live_source_asks_once_and_only_while_somebody_waits() -> None:
         threading.Timer(HEARTBEAT_S / 2, camera.gives, [62]).start()
         frame = next(source)
         assert isinstance(frame, Frame)
-        assert (frame.index, int(frame.image.mean()), camera.asked[2:]) == (6, 62, [False])
+        assert (frame.index, int(frame.image.mean()), camera.asked[2:]) == (6, 62, [False, True])
         camera.next.put(None)
 
 
@@ -183,8 +187,68 @@ def test_what_comes_for_nobody_gives_way_to_what_is_newer() -> None:
         threading.Timer(HEARTBEAT_S / 2, camera.gives, [61]).start()
         frame = next(source)
         assert isinstance(frame, Frame)
-        assert (frame.index, int(frame.image.mean()), camera.asked) == (1, 61, [False, False])
+        assert (frame.index, int(frame.image.mean()), camera.asked) == (1, 61, [False, False, True])
         camera.next.put(None)
+
+
+@pytest.fixture(scope="module")
+def between(tmp_path_factory) -> Path:
+    """Return a clip of which two thirds are pictures that no other one refers to."""
+    path = tmp_path_factory.mktemp("clip") / "b.mp4"
+    options = {"bf": "2", "x264-params": "b-adapt=0:b-pyramid=0:keyint=60:scenecut=0"}
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("libx264", rate=25, options=options)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for index in range(60):
+            image = np.full((48, 64, 3), 20 + 3 * index, np.uint8)
+            out.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="bgr24")))
+        out.mux(stream.encode(None))
+    return path
+
+
+def heard(reader: Newest, seconds: float, *, ask: bool) -> list[int]:
+    """Return how many pictures were skipped before each that was told of."""
+    skipped, until_s = [], time.monotonic() + seconds
+    while time.monotonic() < until_s:
+        read = reader.read()
+        if isinstance(read, Coming):
+            skipped.append(read.skipped)
+            if ask:
+                read.ask(False)
+                while not isinstance(read := reader.read(), Picture):
+                    skipped.append(read.skipped)
+    return skipped
+
+
+def test_of_a_camera_far_behind_what_no_other_picture_needs_is_not_decoded(between) -> None:
+    with playing([between], 25) as (address,):
+        reader = Newest(open_media(address, decoded=False))
+        heard(reader, 2.5, ask=False)
+        skipped = heard(reader, 3.0, ask=False)
+        assert sum(skipped) == pytest.approx(50, abs=10)  # of 75
+        assert len(skipped) + sum(skipped) == pytest.approx(75, abs=8)
+        heard(reader, 2.5, ask=True)
+        skipped = heard(reader, 1.0, ask=True)  # it keeps up again
+        assert sum(skipped) == 0
+        assert len(skipped) == pytest.approx(25, abs=8)
+        reader.close()
+
+
+def test_a_public_stream_gets_all_that_can_be_had(between) -> None:
+    with playing([between], 25) as (address,):
+        reader = Newest(open_media(address))
+        assert sum(heard(reader, 3.0, ask=False)) == 0
+        reader.close()
+
+
+def test_indexes_count_what_was_not_decoded() -> None:
+    picture, waiting = Fake(World(), 1).read(), Waiting()
+    taken = []
+    for skipped in (0, 2, 2, 2):
+        waiting.add(0.0, picture, skipped)
+        taken.append(waiting.take())
+    assert [one.index for one in taken] == [0, 3, 6, 9]
+    assert waiting.dropped == 6
 
 
 @pytest.mark.parametrize(
