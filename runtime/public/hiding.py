@@ -15,7 +15,7 @@ from sealshot.runtime.public.painter import Painter
 MIN_FACE_PX = 20
 SENSITIVE = replace(FAST, thresholds=(0.6, 0.5, 0.5))
 """MTCNN's, for `mtcnn`: what is doubtful is taken for a face."""
-SELDOM = replace(FAST, thresholds=(0.6, 0.5, 0.4), coarse_levels=2)
+SELDOM = replace(FAST, thresholds=(0.6, 0.5, 0.45), coarse_levels=2)
 """The same where each place is looked at now and then only: each look has to find more. For faces
 up to 46 px it looks at every other window, which shows no more of them for a tenth less."""
 

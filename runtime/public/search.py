@@ -7,11 +7,14 @@ it now and then:
   face is known already;
 - the first and the last picture of a scene are looked at twice, as nothing before or after could
   help;
-- every other look is at the picture with its contrast evened out (CLAHE, Zuiderveld 1994), in which
-  a face in the dark is as clear as one in the light;
+- what is dark is looked at every other time with its contrast evened out (CLAHE, Zuiderveld 1994),
+  in which a face in the dark is as clear as one in the light; what is light loses by it, and is
+  looked at as it is each time;
 - a band that is looked at is asked again for who should be in it, and takes less for an answer;
 - who was found, here or by the watch, and is not found now is followed for a while by what he
-  looked like (:mod:`sealshot.runtime.public.likeness`), which costs next to nothing.
+  looked like (:mod:`sealshot.runtime.public.likeness`), which costs next to nothing;
+- so is what was doubted, and asked for in each picture: who is in profile or half hidden is clear
+  in a few pictures only, which a look may miss, and what is no face stays as little of one.
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ import numpy as np
 
 from sealshot.runtime.detect import Detector
 from sealshot.runtime.detect.boxes import iou, square
+from sealshot.runtime.detect.changes import MOST, Places, shrunk
 from sealshot.runtime.detect.mtcnn import Found, Mtcnn, View
 from sealshot.runtime.public.likeness import Likeness
 from sealshot.runtime.types import Face, Floats, Image
@@ -37,9 +41,15 @@ LEAST = 1e-6
 KNOWN_IOU, SAME_IOU = 0.4, 0.2
 EXPECTED_SCORE = 0.3
 """Least score of a face where one is expected."""
+DOUBT, DOUBTED_SCORE = 0.15, 0.7
+"""Least score of what is doubted, and of what was doubted to be a face."""
+SMALLER = 0.75
+"""Box of what was doubted, in which it is asked for too: the first one is often too large."""
 FOLLOWED_S = 0.4
 """How long a face is followed by its likeness after a net has found it."""
 CONTRAST, TILES = 4.0, (8, 8)
+DARK_LEVELS, COLUMNS = 50, 64
+"""Mean luma below which a place is dark, and places from one side of a picture to the other."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +63,8 @@ class _Known:
     found_s: float
     """When a net found it last."""
     likeness: Likeness
+    sure: bool = True
+    """Or it was doubted, and not found since."""
 
     def expected(self, time_s: float) -> Floats:
         """Return the box where it should be."""
@@ -101,7 +113,11 @@ class Search:
         before = [k for k in self._known if not new and time_s - k.found_s <= FOLLOWED_S]
         expected = _boxes([k.expected(time_s) for k in before])
         there = _boxes([face.box for face in known])
-        found = self._look(net, time_s, image, there, expected, new or last)
+        away = iou(expected, there).max(axis=1, initial=0) < KNOWN_IOU
+        sure = np.array([k.sure for k in before], bool)
+        again = net.judge(net.open(image), _nested(expected[away & ~sure])).over(DOUBTED_SCORE)
+        seen, doubted = self._look(net, time_s, image, there, expected[away & sure], new or last)
+        found = [*net.merge(again), *seen]
         found = [face for face in found if _is_apart(face.box, there, KNOWN_IOU)]
         now = []
         for face in (*known, *found):
@@ -116,47 +132,69 @@ class Search:
                 points = one.face.landmarks + (moved - one.face.box)[:2]
                 face = Face(moved, one.face.score, points)
                 speed = _speed(face, one, time_s)
-                now.append(_Known(face, speed, time_s, one.found_s, one.likeness))
+                now.append(_Known(face, speed, time_s, one.found_s, one.likeness, one.sure))
+        boxes, still = _boxes([k.face.box for k in now]), np.zeros(2, np.float32)
+        for face in doubted:
+            if _is_apart(face.box, boxes, SAME_IOU):
+                likeness = Likeness(image, face.box)
+                now.append(_Known(face, still, time_s, time_s, likeness, sure=False))
         self._known = now
-        return [k.face for k in now[len(known) :]]
+        return [k.face for k in now[len(known) :] if k.sure]
 
     def _look(
         self, net: Mtcnn, time_s: float, image: Image, there: Floats, expected: Floats, twice: bool
-    ) -> list[Face]:
-        """Return the faces in what is due, or in both looks at all of it."""
+    ) -> tuple[list[Face], list[Face]]:
+        """Return the faces in what is due, or in both looks at all of it, and what is doubted."""
         since_s = time_s - self._at_s
         if self._look_s and since_s < GLANCE_S - LEAST and not twice:
-            return []
+            return [], []
         self._at_s = time_s
         start, left = self._looked, since_s / self._look_s if self._look_s else 1.0
         if twice or left > NEARLY_ALL:
             start, left = 0.0, 2.0 if twice else 1.0
-        expected = expected[iou(expected, there).max(axis=1, initial=0) < KNOWN_IOU]
         middle = (expected[:, 1] + expected[:, 3]) / 2 / len(image)
-        views: dict[bool, View] = {}
-        faces: list[Face] = []
+        plain, evened = net.open(image), None
+        dark = _dark(plain)
+        faces, doubted = list[Face](), list[Face]()
         while left > LEAST:
-            if self._even not in views:
-                views[self._even] = net.open(_evened(image) if self._even else image)
             end = min(start + left, 1.0)
+            looks: list[tuple[View, Places | None]] = [(plain, None)]
+            if self._even and dark.any():
+                evened = evened or net.open(_evened(image))
+                looks = [*looks, (evened, dark)] if dark.mean() < MOST else [(evened, None)]
+            found = Found.join([_band(net, *look, there, start, end) for look in looks])
             asked = expected[(start <= middle) & (middle < end)]
-            faces += net.merge(_band(net, views[self._even], there, asked, start, end))
+            again = net.judge(looks[0][0], square(asked)).over(EXPECTED_SCORE)
+            faces += net.merge(Found.join([found.over(net.settings.thresholds[2]), again]))
+            doubted += net.merge(found.over(DOUBT))
             left -= end - start
             self._even ^= end == 1
             start = end % 1
         self._looked = start
-        return faces
+        return faces, doubted
 
 
 def _band(
-    net: Mtcnn, view: View, there: Floats, expected: Floats, start: float, end: float
+    net: Mtcnn, view: View, where: Places | None, there: Floats, start: float, end: float
 ) -> Found:
-    """Look at a band of a frame, but not where faces are known, and where some are expected."""
-    proposed = net.propose(view, start, end)
+    """Look at a band of a frame, or at some places of it, but not where faces are known."""
+    proposed = net.propose(view, start, end, where=where)
     elsewhere = iou(proposed, there).max(axis=1, initial=0) < KNOWN_IOU
-    found = net.judge(view, net.refine(view, proposed[elsewhere]))
-    again = net.judge(view, square(expected))
-    return Found.join([found.over(net.settings.thresholds[2]), again.over(EXPECTED_SCORE)])
+    return net.judge(view, net.refine(view, proposed[elsewhere]))
+
+
+def _nested(boxes: Floats) -> Floats:
+    """Return windows around boxes, and smaller ones within them."""
+    whole = square(boxes)
+    inset = (whole[:, 2:] - whole[:, :2]) * np.float32((1 - SMALLER) / 2)
+    smaller = whole + np.concatenate([inset, -inset], axis=1)
+    return np.concatenate([whole, smaller])
+
+
+def _dark(view: View) -> Places:
+    width, height = view.size.tolist()
+    cells = shrunk(view.sampler, width, height, width / COLUMNS)
+    return np.asarray(cv2.blur(cells, (3, 3)) < DARK_LEVELS)
 
 
 def _evened(image: Image) -> Image:

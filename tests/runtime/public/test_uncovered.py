@@ -54,6 +54,10 @@ class Kept:
     ("clip", "first", "last"),
     [
         ("station-crowd.mp4", 0, 26),
+        # in profile for half a second, in which bands come by at other times
+        ("station-crowd.mp4", 48, 92),
+        ("station-crowd.mp4", 50, 92),
+        ("station-crowd.mp4", 56, 92),
         ("station-crowd.mp4", 80, 105),
         ("stage-five-people-cuts.mp4", 110, 130),
         ("stage-five-people-cuts.mp4", 205, 245),
