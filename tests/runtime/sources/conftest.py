@@ -1,4 +1,4 @@
-"""Small videos whose frames say by their grey level which they are."""
+"""Small videos: such as say by their grey level which frame it is, and one to make files of."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from odd_files import write_clip
 
 LEVEL_STEP = 4
 
@@ -36,3 +37,10 @@ def make_video(tmp_path: Path) -> MakeVideo:
         return path
 
     return make
+
+
+@pytest.fixture(scope="session")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A second of the demo's clip, lossless, 320x180."""
+    options = "-vf scale=320:180:flags=area -c:v ffv1 -pix_fmt bgr0"
+    return write_clip(tmp_path_factory.mktemp("odd") / "base.mkv", *options.split())

@@ -6,34 +6,29 @@ decode by `ffmpeg` itself gives, another build of FFmpeg than the one inside PyA
 
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
 from covering import recorded, same, whole
+from odd_files import FRAMES, TONE, X264, ffmpeg, joined, probe, write_clip
 
-from sealshot.runtime.demo.clip import FPS, HEIGHT, WIDTH, render
+from sealshot.runtime.demo.clip import FPS
 from sealshot.runtime.pipeline.settings import Settings
 from sealshot.runtime.pipeline.stages import open_stages
 from sealshot.runtime.pipeline.watch import watch
 from sealshot.runtime.public.picture import PLANAR, planes_of
-from sealshot.runtime.public.recording import Recording
 from sealshot.runtime.sources import frames_of, open_source
 from sealshot.runtime.types import Frame
 
 pytestmark = pytest.mark.skipif(not shutil.which("ffmpeg"), reason="makes its files with ffmpeg")
 
-FIRST, FRAMES = 60, 25
-X264 = "-c:v libx264 -preset ultrafast -crf 12 -pix_fmt yuv420p"
 STAMPS_MS = "-fps_mode passthrough -enc_time_base 1/1000"
-TONE = "-f lavfi -i sine=d=4 -map 0:v -map 1:a"
 STAMP = "best_effort_timestamp_time"
 COLOURS = 4.0
 """Mean difference of pictures, in grey levels: two builds of FFmpeg round and scale otherwise."""
@@ -186,18 +181,6 @@ FILES: dict[str, Odd] = {
 }
 
 
-def ffmpeg(*options: str | Path) -> None:
-    subprocess.run(["ffmpeg", "-v", "error", "-y", *map(str, options)], check=True)
-
-
-def probe(path: Path, entries: str) -> dict:
-    command = ["ffprobe", "-v", "quiet", "-select_streams", "v:0", "-of", "json"]
-    done = subprocess.run(
-        [*command, "-show_entries", entries, str(path)], check=True, capture_output=True
-    )
-    return json.loads(done.stdout)
-
-
 def shown(path: Path, filters: str, size: tuple[int, int]) -> np.ndarray:
     """Return the pictures that ffmpeg itself makes of a file: ``uint8 [n, h, w, 3]``."""
     graph = ",".join(f for f in (filters, "scale=in_range=auto", "format=bgr24") if f)
@@ -205,18 +188,6 @@ def shown(path: Path, filters: str, size: tuple[int, int]) -> np.ndarray:
     command += ["-fps_mode", "passthrough", "-f", "rawvideo", "-"]
     done = subprocess.run(command, check=True, capture_output=True)
     return np.frombuffer(done.stdout, np.uint8).reshape(-1, size[1], size[0], 3)
-
-
-@pytest.fixture(scope="session")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A second of the demo's clip, lossless, 320x180."""
-    path = tmp_path_factory.mktemp("odd") / "base.mkv"
-    command = ["ffmpeg", "-v", "error", "-f", "rawvideo", "-pix_fmt", "bgr24"]
-    command += ["-s", f"{WIDTH}x{HEIGHT}", "-r", str(FPS), "-i", "-"]
-    command += ["-vf", "scale=320:180:flags=area", "-c:v", "ffv1", "-pix_fmt", "bgr0", str(path)]
-    frames = islice(render(), FIRST, FIRST + FRAMES)
-    subprocess.run(command, input=b"".join(f.tobytes() for f in frames), check=True)
-    return path
 
 
 def make(name: str, odd: Odd, base: Path, folder: Path) -> Path:
@@ -316,16 +287,6 @@ def test_a_lost_picture_of_hevc_does_not_hide_all_up_to_the_next_key_frame(
         assert len(list(source)) == FRAMES - 15
 
 
-def joined(base: Path, folder: Path, *makes: str) -> Path:
-    """Make several files and put them behind each other, as recorders do with their parts."""
-    path = folder / "joined.ts"
-    with path.open("wb") as file:
-        for make in makes:
-            ffmpeg("-i", base, *make.split(), folder / "part.ts")
-            file.write((folder / "part.ts").read_bytes())
-    return path
-
-
 @pytest.mark.parametrize("codec", [X264, "-c:v mpeg2video -q:v 2 -bf 0"])
 def test_a_clock_that_begins_anew_is_none_that_overflowed(base, tmp_path, reports, codec) -> None:
     """FFmpeg itself goes on 26.5 hours later."""
@@ -334,42 +295,6 @@ def test_a_clock_that_begins_anew_is_none_that_overflowed(base, tmp_path, report
     assert times == pytest.approx([n / FPS for n in range(2 * FRAMES)], abs=2e-3)
     assert same(read(path), recorded(path))
     assert reports == []
-
-
-def test_sound_goes_on_where_a_clock_begins_anew(base, tmp_path) -> None:
-    make = f"{TONE} {X264} -c:a aac -t 1"
-    path = joined(base, tmp_path, f"{make} -output_ts_offset 500", make)
-    with Recording(path, sound=True) as recording:
-        packets = [item for item in recording if isinstance(item, av.Packet) and item.size]
-    times = [float(packet.dts * packet.time_base) for packet in packets]
-    assert all(0 < step_s < 0.1 for step_s in np.diff(times))
-    assert times[-1] - times[0] == pytest.approx(2, abs=0.1)
-
-
-@pytest.mark.parametrize(
-    ("stamps", "steps_s"),
-    [
-        ("PTS+gte(N,4)*20000", [0.1] * 3 + [20.1] + [0.1] * 5),  # silence that is not sent
-        ("if(eq(N,4),PTS+7200000,PTS)", [0.1] * 9),
-    ],
-)
-def test_sound_keeps_its_pauses_and_drops_stamps_that_are_wrong(
-    base, tmp_path, stamps, steps_s
-) -> None:
-    path = tmp_path / "paused.mkv"
-    pieces = [
-        "-af",
-        "asetnsamples=4410",
-        "-c:a",
-        "pcm_s16le",
-        "-bsf:a",
-        f"setts=pts='{stamps}':dts=DTS",
-    ]
-    ffmpeg("-i", base, *TONE.split(), *X264.split(), *pieces, "-t", "1", path)
-    with Recording(path, sound=True) as recording:
-        packets = [item for item in recording if isinstance(item, av.Packet) and item.size]
-    times = [float(packet.dts * packet.time_base) for packet in packets]
-    assert np.diff(times) == pytest.approx(steps_s, abs=2e-3)
 
 
 def test_pixels_that_change_their_shape_on_the_way_are_square_all_the_time(base, tmp_path) -> None:
@@ -396,13 +321,7 @@ PEOPLE: dict[str, Odd] = {
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same second in the size that the demo has: two people."""
     path = tmp_path_factory.mktemp("odd") / "scene.mkv"
-    command = ["ffmpeg", "-v", "error", "-f", "rawvideo", "-pix_fmt", "bgr24"]
-    command += ["-s", f"{WIDTH}x{HEIGHT}", "-r", str(FPS), "-i", "-"]
-    frames = islice(render(), FIRST, FIRST + FRAMES)
-    subprocess.run(
-        [*command, "-c:v", "huffyuv", str(path)], input=b"".join(f.tobytes() for f in frames)
-    )
-    return path
+    return write_clip(path, "-c:v", "huffyuv")
 
 
 @pytest.mark.parametrize("name", PEOPLE)
