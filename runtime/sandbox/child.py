@@ -60,10 +60,10 @@ JOBS = {
 """What it can do beside giving the pictures of a stream: a function, and its module here."""
 Job: TypeAlias = Callable[[Request], Iterator[Parts]]
 POLLRDHUP = getattr(select, "POLLRDHUP", 0x2000)
-SKIM_BELOW, SKIM_UP_TO = 1 / 8, 1 / 4
-"""Where a smaller share of a camera's pictures is asked for the decoder skims, until it is larger
-than the other: to look at neighbours that are further apart costs more, which less decoding makes
-up for only where few are looked at."""
+SKIM_BELOW = 1 / 8
+"""Where a smaller share of a camera's pictures is asked for the decoder skims: to look at
+neighbours that are further apart costs more, which less decoding makes up for only where few are
+looked at."""
 LOOK_BACK_S = 1.0
 CLOSE_S = 1.0
 """How long a stream may take to be closed."""
@@ -209,11 +209,7 @@ class _Newest:
         now_s = time.monotonic()
         if self._raw or now_s - self._since_s < LOOK_BACK_S:
             return
-        share = self._given / self._had
-        if share < SKIM_BELOW:
-            self._stream.skim(True)
-        elif share > SKIM_UP_TO:
-            self._stream.skim(False)
+        self._stream.skim(self._given < SKIM_BELOW * self._had)
         self._since_s, self._had, self._given = now_s, 0, 0
 
     def _raise(self) -> None:
