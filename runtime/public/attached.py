@@ -6,6 +6,7 @@ leave them out; the vault has the containers all the same.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -21,6 +22,8 @@ from sealshot.runtime.sandbox import OPTIONS
 from sealshot.runtime.sources.contents import attachments
 from sealshot.runtime.sources.reader import NoVideoError
 from sealshot.runtime.vault.store import SEALED
+
+logger = logging.getLogger(__name__)
 
 TYPE = "application/octet-stream"
 COPIED = ("video", "audio")
@@ -44,6 +47,7 @@ def attach(stream: Path, containers: Mapping[str, bytes], output: Path) -> None:
     except OSError as error:
         raise file_error(f"cannot write {output}", error, WRITE_ELSEWHERE) from None
     failure: Exception | None = None
+    hidden = 0
     try:
         try:
             with _open_video(stream) as source, av.open(file, "w", format="matroska") as target:
@@ -56,6 +60,7 @@ def attach(stream: Path, containers: Mapping[str, bytes], output: Path) -> None:
                     target.add_attachment(name + SEALED, TYPE, data)
                 for packet in source.demux([source.streams[index] for index in tracks]):
                     if packet.size:
+                        hidden += packet.is_discard and packet.stream.type == "video"
                         packet.stream = tracks[packet.stream.index]
                         target.mux(packet)
             file.finish()
@@ -70,6 +75,13 @@ def attach(stream: Path, containers: Mapping[str, bytes], output: Path) -> None:
         raise file_error(f"cannot write {output}", failure, WRITE_ELSEWHERE) from None
     if failure is not None:
         raise SealshotError(f"cannot write {output}: {failure}", hint="check that it plays")
+    if hidden:
+        logger.warning(
+            "%s shows pictures again that an edit list cut off %s, which Matroska cannot hide: %d",
+            output,
+            stream,
+            hidden,
+        )
 
 
 def attached(stream: Path, *, sandbox: bool = True) -> dict[str, bytes]:

@@ -159,3 +159,21 @@ def test_a_disk_that_is_full_at_the_very_end_leaves_nothing(
     assert main(["deidentify", str(told.stream), "-o", str(video), "--style", "solid"]) == 1
     assert f"cannot write {video}: No space left on device" in capsys.readouterr().err
     assert [path.name for path in small_disk.iterdir()] == ["filler"]
+
+
+@needs_ffmpeg
+def test_pictures_that_were_cut_off_are_told_where_they_come_back(
+    told: Told, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An edit list hides them in MP4, up to the cut; Matroska has none."""
+    whole, cut, out = tmp_path / "whole.mp4", tmp_path / "cut.mp4", tmp_path / "all.mkv"
+    for options in (
+        ["-i", told.stream, "-c", "copy", whole],
+        ["-ss", "0.4", "-i", whole, "-c", "copy", cut],
+    ):
+        subprocess.run(["ffmpeg", "-v", "error", "-y", *options], check=True)
+    vault = ["--vault", str(told.folder / "vault")]
+    assert main(["public", "attach", str(cut), *vault, "-o", str(out)]) == 0
+    assert "shows pictures again that an edit list cut off" in capsys.readouterr().err
+    assert main(["public", "attach", str(whole), *vault, "-o", str(tmp_path / "whole.mkv")]) == 0
+    assert "edit list" not in capsys.readouterr().err
