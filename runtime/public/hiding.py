@@ -15,9 +15,10 @@ from sealshot.runtime.public.painter import Painter
 MIN_FACE_PX = 20
 SENSITIVE = replace(FAST, thresholds=(0.6, 0.5, 0.5))
 """MTCNN's, for `mtcnn`: what is doubtful is taken for a face."""
-SELDOM = replace(FAST, thresholds=(0.6, 0.5, 0.45), coarse_levels=2)
+SELDOM = replace(FAST, thresholds=(0.6, 0.5, 0.45), coarse_levels=2, together_px=10_000)
 """The same where each place is looked at now and then only: each look has to find more. For faces
-up to 46 px it looks at every other window, which shows no more of them for a tenth less."""
+up to 46 px it looks at every other window, which shows no more of them for a tenth less. Dark
+places are many small parts of a level: all of those in one call would take 50 MB."""
 
 
 @dataclass(frozen=True)

@@ -115,8 +115,11 @@ class Search:
         there = _boxes([face.box for face in known])
         away = iou(expected, there).max(axis=1, initial=0) < KNOWN_IOU
         sure = np.array([k.sure for k in before], bool)
-        again = net.judge(net.open(image), _nested(expected[away & ~sure])).over(DOUBTED_SCORE)
-        seen, doubted = self._look(net, time_s, image, there, expected[away & sure], new or last)
+        plain = net.open(image)
+        again = net.judge(plain, _nested(expected[away & ~sure])).over(DOUBTED_SCORE)
+        seen, doubted = self._look(
+            net, time_s, image, plain, there, expected[away & sure], twice=new or last
+        )
         found = [*net.merge(again), *seen]
         found = [face for face in found if _is_apart(face.box, there, KNOWN_IOU)]
         now = []
@@ -142,7 +145,15 @@ class Search:
         return [k.face for k in now[len(known) :] if k.sure]
 
     def _look(
-        self, net: Mtcnn, time_s: float, image: Image, there: Floats, expected: Floats, twice: bool
+        self,
+        net: Mtcnn,
+        time_s: float,
+        image: Image,
+        plain: View,
+        there: Floats,
+        expected: Floats,
+        *,
+        twice: bool,
     ) -> tuple[list[Face], list[Face]]:
         """Return the faces in what is due, or in both looks at all of it, and what is doubted."""
         since_s = time_s - self._at_s
@@ -153,8 +164,7 @@ class Search:
         if twice or left > NEARLY_ALL:
             start, left = 0.0, 2.0 if twice else 1.0
         middle = (expected[:, 1] + expected[:, 3]) / 2 / len(image)
-        plain, evened = net.open(image), None
-        dark = _dark(plain)
+        evened, dark = None, _dark(plain)
         faces, doubted = list[Face](), list[Face]()
         while left > LEAST:
             end = min(start + left, 1.0)
