@@ -82,7 +82,7 @@ class _Looked:
     glimpsed: Floats
     """Where it is to look yet, ``[m, 4]``."""
     changed: Places
-    """Since such a look began."""
+    """Since the last frame; everywhere where there is none, or nothing is where it was."""
     everywhere: bool
     """Whether all was looked at that may show somebody new."""
     cut: bool
