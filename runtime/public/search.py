@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import cv2
 import numpy as np
@@ -50,6 +51,9 @@ FOLLOWED_S = 0.4
 CONTRAST, TILES = 4.0, (8, 8)
 DARK_LEVELS, COLUMNS = 50, 64
 """Mean luma below which a place is dark, and places from one side of a picture to the other."""
+
+Look: TypeAlias = "tuple[View, Places | None]"
+"""A picture, and where it is looked at; None: everywhere."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,14 +168,13 @@ class Search:
         if twice or left > NEARLY_ALL:
             start, left = 0.0, 2.0 if twice else 1.0
         middle = (expected[:, 1] + expected[:, 3]) / 2 / len(image)
-        evened, dark = None, _dark(plain)
+        looks_at: dict[bool, list[Look]] = {False: [(plain, None)]}
         faces, doubted = list[Face](), list[Face]()
         while left > LEAST:
             end = min(start + left, 1.0)
-            looks: list[tuple[View, Places | None]] = [(plain, None)]
-            if self._even and dark.any():
-                evened = evened or net.open(_evened(image))
-                looks = [*looks, (evened, dark)] if dark.mean() < MOST else [(evened, None)]
+            if self._even not in looks_at:
+                looks_at[True] = _lit(net, image, plain)
+            looks = looks_at[self._even]
             found = Found.join([_band(net, *look, there, start, end) for look in looks])
             asked = expected[(start <= middle) & (middle < end)]
             again = net.judge(looks[0][0], square(asked)).over(EXPECTED_SCORE)
@@ -201,10 +204,18 @@ def _nested(boxes: Floats) -> Floats:
     return np.concatenate([whole, smaller])
 
 
-def _dark(view: View) -> Places:
-    width, height = view.size.tolist()
-    cells = shrunk(view.sampler, width, height, width / COLUMNS)
-    return np.asarray(cv2.blur(cells, (3, 3)) < DARK_LEVELS)
+def _lit(net: Mtcnn, image: Image, plain: View) -> list[Look]:
+    """Return what a look is at that evens out what is dark: a picture and its dark places.
+
+    Where most of it is dark all of it is evened out, and it is not looked at as it is.
+    """
+    width, height = plain.size.tolist()
+    cells = shrunk(plain.sampler, width, height, width / COLUMNS)
+    dark: Places = np.asarray(cv2.blur(cells, (3, 3)) < DARK_LEVELS)
+    if not dark.any():
+        return [(plain, None)]
+    evened = net.open(_evened(image))
+    return [(plain, None), (evened, dark)] if dark.mean() < MOST else [(evened, None)]
 
 
 def _evened(image: Image) -> Image:

@@ -103,7 +103,7 @@ class Sandboxed(Apart):
                 return self._take(said)
             elif isinstance(said, Ready):
                 self.damaged, self.moves = said.damaged, said.moves
-                return Coming(_seconds_of(said), self._ask_for, said.skipped)
+                return Coming(_float(_stamp(said)), self._ask_for, said.skipped)
             elif isinstance(said, Ended):
                 self.damaged, self.moves, self._over = said.damaged, said.moves, True
             else:
@@ -143,7 +143,7 @@ class Sandboxed(Apart):
         if said.strange_matrix >= 0 and not self._told:
             self._told = True
             tell_of_matrix(said.strange_matrix)
-        return Picture(image, _seconds_of(said), raw, stated)
+        return Picture(image, _float(stamp), raw, stated)
 
 
 def _copied(rows: Image, said: Shown, turn: Turn) -> Image:
@@ -165,8 +165,7 @@ def _stamp(said: Shown | Ready) -> Fraction | None:
     return stamp if stamp is not None and abs(stamp) < LATEST_S else None
 
 
-def _seconds_of(said: Shown | Ready) -> float | None:
-    stamp = _stamp(said)
+def _float(stamp: Fraction | None) -> float | None:
     return None if stamp is None else float(stamp)
 
 

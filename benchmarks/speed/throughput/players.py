@@ -32,7 +32,7 @@ FORMAT = "nut"
 TICKS_A_SECOND = 100_000
 
 
-class Player:
+class Player(Newest):
     """Reads the pictures of an address of :func:`playing`, and notes when each was due."""
 
     def __init__(self, address: str) -> None:
@@ -43,40 +43,20 @@ class Player:
         """
         media = open_media(address, decoded=False)
         assert isinstance(media, Sandboxed)
-        self._media = Newest(media)
+        super().__init__(media)
         self._told = False
-        self.fps, self.frames = self._media.fps, self._media.frames
-        self.end_s, self.created = self._media.end_s, self._media.created
         self.due_s: list[float] = []
         """Of each picture, by the monotonic clock, which is that of all processes."""
 
-    @property
-    def damaged(self) -> int:
-        """As of who reads it."""
-        return self._media.damaged
-
-    @property
-    def moves(self) -> bool:
-        """As of who reads it."""
-        return self._media.moves
-
     def read(self) -> Picture | Coming | None:
         """Return what is next."""
-        read = self._media.read()
+        read = super().read()
         if read is not None and not (self._told and isinstance(read, Picture)):
             assert read.stamp_s is not None
             skipped = read.skipped if isinstance(read, Coming) else 0
             self.due_s += [read.stamp_s] * (skipped + 1)
         self._told = isinstance(read, Coming)
         return read
-
-    def interrupt(self) -> None:
-        """Let a read that waits end."""
-        self._media.interrupt()
-
-    def close(self) -> None:
-        """Hang up."""
-        self._media.close()
 
 
 @contextmanager

@@ -1,13 +1,15 @@
-"""Small videos: such as say by their grey level which frame it is, and one to make files of."""
+"""Small videos, such as say by their grey level which frame it is, and a camera over HTTP."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from http_camera import Camera
 from odd_files import write_clip
 
 LEVEL_STEP = 4
@@ -44,3 +46,14 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A second of the demo's clip, lossless, 320x180."""
     options = "-vf scale=320:180:flags=area -c:v ffv1 -pix_fmt bgr0"
     return write_clip(tmp_path_factory.mktemp("odd") / "base.mkv", *options.split())
+
+
+@pytest.fixture
+def camera(request: pytest.FixtureRequest) -> Iterator[Camera]:
+    server = Camera(*getattr(request, "param", ()))
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()

@@ -5,15 +5,14 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
+from http_camera import FPS, Camera
 from test_source_live import Camera as Fake
 from test_source_live import World, until
-from test_source_streams import FPS, Camera
 
 from sealshot.benchmarks.speed.throughput.players import playing
 from sealshot.runtime.sources import frames_of, open_source
@@ -24,17 +23,6 @@ from sealshot.runtime.sources.reader import Coming, Picture
 from sealshot.runtime.sources.source import HEARTBEAT_S
 from sealshot.runtime.sources.waiting import Waiting
 from sealshot.runtime.types import Frame, Heartbeat
-
-
-@pytest.fixture
-def camera(request: pytest.FixtureRequest) -> Iterator[Camera]:
-    server = Camera(*getattr(request, "param", ()))
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
 
 
 def newest(camera: Camera) -> Newest:
