@@ -3,10 +3,14 @@
 What other programs use stands in :mod:`sealshot.runtime.api`, and is loaded when it is asked for.
 """
 
-import os
-from typing import TYPE_CHECKING, Any
+from __future__ import annotations
 
+import os
+
+TYPE_CHECKING = False  # as type checkers know it: `typing` takes a good part of a command's start
 if TYPE_CHECKING:
+    from typing import Any
+
     from sealshot.runtime.api import (
         Beat,
         Choice,

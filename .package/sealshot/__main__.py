@@ -2,6 +2,6 @@
 
 import sys
 
-from sealshot.runtime.cli.main import main
+from sealshot.runtime.cli.start import main
 
 sys.exit(main())

@@ -1,7 +1,4 @@
-"""The `sealshot` program: finds the command, runs it, turns errors into exit codes.
-
-Little is imported here, so that Ctrl-C finds its handler a moment after the start.
-"""
+"""The `sealshot` program: finds the command, runs it, turns errors into exit codes."""
 
 from __future__ import annotations
 
@@ -10,14 +7,13 @@ import importlib
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
-from typing import NoReturn
 
 from sealshot.runtime.cli.extras import how_to_get
+from sealshot.runtime.cli.start import SIGNALS, leave_at_once
 from sealshot.runtime.errors import InputError, SealshotError
-from sealshot.runtime.pipeline.stop import SIGNALS
 from sealshot.runtime.seal.memory import disable_core_dumps
 from sealshot.runtime.standard_streams import fill_standard_streams, spell_out
 
@@ -199,26 +195,13 @@ def main(argv: list[str] | None = None) -> int:
 
 @contextmanager
 def _leaving_at_once() -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM end the program where nothing is done yet: while it is imported.
-
-    An exception would not do: what is being imported may catch it. Afterwards they raise one.
-    """
-    _handle(_leave)
+    """Let Ctrl-C and SIGTERM end the program while the block runs, and raise an exception then."""
+    leave_at_once()
     try:
         yield
     finally:
-        _handle(_interrupt)
-
-
-def _handle(handler: Callable[[int, FrameType | None], None]) -> None:
-    for number in SIGNALS:  # SIGINT too: a shell that starts us in the background has it ignored
-        signal.signal(number, handler)
-
-
-def _leave(_signal: int, _frame: FrameType | None) -> NoReturn:
-    with suppress(OSError):
-        os.write(2, b"interrupted\n")
-    os._exit(130)
+        for number in SIGNALS:
+            signal.signal(number, _interrupt)
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -80,20 +81,40 @@ def test_another_thread_leaves_signals_alone() -> None:
     assert inside == [before]
 
 
-def test_ctrl_c_while_the_program_is_being_imported_is_no_traceback() -> None:
-    """Stop it in the middle of its heaviest import: there is no better moment for it."""
+@pytest.mark.parametrize("module", ["sealshot.runtime.cli.main", "sealshot.runtime.errors", "rich"])
+def test_ctrl_c_while_the_program_is_being_imported_is_no_traceback(module: str) -> None:
+    """Stop it in the middle of an import: there is no better moment for it."""
     code = (
-        "import builtins, os, signal, sys\n"
-        "from sealshot.runtime.cli.main import main\n"
-        "real = builtins.__import__\n"
-        "def hooked(name, *args, **options):\n"
-        "    if name.startswith('rich'):\n"
-        "        builtins.__import__ = real\n"
-        "        signal.raise_signal(signal.SIGINT)\n"
-        "    return real(name, *args, **options)\n"
-        "builtins.__import__ = hooked\n"
-        "assert not any(name.startswith(('rich', 'numpy', 'cv2')) for name in sys.modules)\n"
-        "sys.exit(main(['run', '--help']))\n"
+        "import signal, sys\n"
+        "from sealshot.runtime.cli.start import main\n"
+        f"assert {module!r} not in sys.modules\n"
+        "class Interrupter:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        f"        if name == {module!r}:\n"
+        "            signal.raise_signal(signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Interrupter())\n"
+        "sys.argv = ['sealshot', 'run', '--help']\n"
+        "sys.exit(main())\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "interrupted\n")
+
+
+def test_nothing_slow_is_imported_before_ctrl_c_is_handled() -> None:
+    code = (
+        "import os, signal, sys, types, __future__\n"
+        "before = set(sys.modules)\n"
+        "import sealshot.runtime.cli.start\n"
+        "print(*sorted(set(sys.modules) - before))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    packages = ["sealshot", "sealshot.runtime", "sealshot.runtime.cli"]
+    assert done.stdout.split() == [*packages, "sealshot.runtime.cli.start"]
+
+
+def test_the_installed_program_and_the_module_begin_there() -> None:
+    root = Path(__file__).parents[3]
+    entry = 'sealshot = "sealshot.runtime.cli.start:main"\n'
+    assert entry in (root / "pyproject.toml").read_text()
+    module = (root / ".package" / "sealshot" / "__main__.py").read_text()
+    assert "from sealshot.runtime.cli.start import main\n" in module
