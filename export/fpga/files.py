@@ -24,7 +24,7 @@ from sealshot.runtime.engines import open_onnxruntime
 from sealshot.runtime.engines.eyes import copy_eyes
 from sealshot.runtime.engines.identity import model_sha256
 from sealshot.runtime.engines.manifest import ScoreManifest, load_manifest, quantiles
-from sealshot.runtime.engines.weight_stream import STREAM
+from sealshot.runtime.engines.weight_stream import stream_of
 from sealshot.runtime.errors import InputError, SealshotError
 from sealshot.runtime.files import write_atomic
 
@@ -128,10 +128,8 @@ def _write(
 ) -> tuple[Path, Path]:
     import hashlib
 
-    paths = (
-        folder / f"{manifest.name}.{PRECISION}.onnx",
-        folder / f"{manifest.name}.{PRECISION}-stream{STREAM}",
-    )
+    graph = folder / f"{manifest.name}.{PRECISION}.onnx"
+    paths = graph, stream_of(graph)
     write_atomic(paths[0], integer_graph(net).SerializeToString())
     out = io.BytesIO()
     np.savez(

@@ -253,10 +253,15 @@ def candidates(model: Path, engine: str, precision: str) -> list[tuple[str, Path
         built = ", ".join(f"FILE{kind.built}" for kind in KINDS.values() if kind.built)
         raise InputError(f"no engine runs {model}", hint=f"name a FILE.onnx, or a {built}")
     if engine == FPGA:
+        from sealshot.runtime.engines.weight_stream import stream_of
+
+        stream = stream_of(model)
         raise InputError(
             f"{model} holds no weights for an FPGA",
-            hint=f"`sealshot export {model} --engine fpga --calibrate FACES -o DIR` makes a "
-            "FILE.fpga; name it with --score",
+            hint=f"name {stream} beside it with --score"
+            if stream.is_file()
+            else f"`sealshot export {full_form(model)} --engine fpga --calibrate FACES -o DIR` "
+            "makes a FILE.fpga; name it with --score",
         )
     names = tuple(KINDS) if engine == "auto" else (engine,)
     files = {name: engine_forms(model, name) for name in names}
@@ -271,8 +276,8 @@ def candidates(model: Path, engine: str, precision: str) -> list[tuple[str, Path
             raise InputError(
                 f"{model} has no {precision} form for {' or '.join(names)}, "
                 f"only {', '.join(having)}",
-                hint=f"make it with `sealshot export {model} --precision fp32,{precision}"
-                f"{options} -o DIR`",
+                hint=f"make it with `sealshot export {full_form(model)} --precision "
+                f"fp32,{precision}{options} -o DIR`",
             )
         files = {n: {p: f for p, f in each.items() if p == precision} for n, each in files.items()}
     for file in dict.fromkeys(f for each in files.values() for f in each.values()):

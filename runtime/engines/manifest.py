@@ -31,6 +31,8 @@ class Manifest:
 
     KIND: ClassVar[str] = ""
     """Of graph; the part has its name in the file."""
+    WAY: ClassVar[str] = REMEDY
+    """What to do where the manifest is of another kind of graph, for people."""
 
     name: str
     """What the model is called, such as ``rp``."""
@@ -59,7 +61,8 @@ class Manifest:
 
         Raises:
             NewerFormatError: a later version wrote it.
-            ValueError, TypeError, KeyError: it is no manifest of this kind.
+            OtherKindError: it is of another kind of graph.
+            ValueError, TypeError, KeyError: it is no manifest.
         """
         raw = dict(raw)
         written = raw.pop("format", 1)
@@ -70,6 +73,8 @@ class Manifest:
         if written > 1:
             known = {f.name for f in fields(Manifest)}
             parts = {name: raw.pop(name) for name in list(raw) if name not in known}
+            if cls.KIND and cls.KIND not in parts and len(parts) == 1:
+                raise OtherKindError(*parts)
             raw |= parts[cls.KIND] if cls.KIND else {}
         return cls(**cls._typed(raw))
 
@@ -90,11 +95,19 @@ class NewerFormatError(ValueError):
         super().__init__(f"it is of format {written}, and this version reads up to {FORMAT}")
 
 
+class OtherKindError(ValueError):
+    """It describes a graph of another kind."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class ScoreManifest(Manifest):
     """What a score graph says about itself."""
 
     KIND: ClassVar[str] = "score"
+    WAY: ClassVar[str] = (
+        "give a score: one that ships, as `sealshot show-env` lists them, or the FILE.onnx of "
+        "`sealshot train` or `sealshot export`"
+    )
 
     macs_per_face: int
     """Multiply-accumulates of one crop, all latent samples included."""
@@ -205,7 +218,15 @@ def read_manifest(model: Path, kind: type[M]) -> M:
         raise InputError(f"{model} has no manifest {path.name} beside it", hint=REMEDY) from None
     except NewerFormatError as error:
         raise InputError(f"{path} cannot be read: {error}", hint="update sealshot") from None
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except OtherKindError as error:
+        raise InputError(
+            f"{model} is a net of the kind '{error}', not of '{kind.KIND}'", hint=kind.WAY
+        ) from None
+    except KeyError as error:
+        raise InputError(
+            f"{path} is not a model manifest of sealshot: it says nothing of {error}", hint=kind.WAY
+        ) from None
+    except (ValueError, TypeError, AttributeError) as error:
         raise InputError(f"{path} is not a model manifest: {error}", hint=REMEDY) from None
     if model_sha256(model) != manifest.sha256:
         raise InputError(f"{model} is not the file that {path.name} describes", hint=REMEDY)

@@ -33,6 +33,11 @@ def same_graph(model: Path) -> Path:
     return graph
 
 
+def stream_of(graph: Path) -> Path:
+    """Return where the stream lies that gives the same scores as a graph, if there is one."""
+    return graph.with_name(graph.stem + "-stream" + STREAM)
+
+
 @dataclass(frozen=True, eq=False)
 class Stream:
     """What a board is loaded with, as ``NAME.fpga`` holds it."""

@@ -38,6 +38,7 @@ class DrawingManifest(Manifest):
     """What a drawing net says about itself."""
 
     KIND: ClassVar[str] = "drawing"
+    WAY: ClassVar[str] = "give the FILE.onnx of `sealshot export deid`"
 
     macs_per_face: int
     training_set: str
@@ -87,7 +88,7 @@ class Painter:
         if {t.name: (t.dtype, t.shape[1:]) for t in self._net.inputs} != wanted:
             raise InputError(
                 f"{model} is no net that draws faces",
-                hint="give the FILE.onnx of `sealshot export deid`",
+                hint=DrawingManifest.WAY,
             )
         for name in control or {}:
             if name not in labels:

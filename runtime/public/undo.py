@@ -29,6 +29,7 @@ class UndoManifest(Manifest):
     """What a net that undoes drawings says about itself."""
 
     KIND: ClassVar[str] = "undo"
+    WAY: ClassVar[str] = "give the undo.onnx of `sealshot train deid --reversible`"
 
     macs_per_face: int
     training_set: str
@@ -52,7 +53,7 @@ class Undoer:
         if takes != {"drawn": (np.dtype(np.uint8), (3, SIDE_PX, SIDE_PX))}:
             raise InputError(
                 f"{model} is no net that undoes drawn faces",
-                hint="give the undo.onnx of `sealshot train deid --reversible`",
+                hint=UndoManifest.WAY,
             )
 
     def undo(self, planes: Sequence[Plane], faces: Sequence[Face]) -> None:

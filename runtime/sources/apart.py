@@ -86,7 +86,11 @@ class Apart:
             fcntl.fcntl(self._memory, ADD_SEALS, SEALS)
             self._line, line = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             with line:
-                self._process = start(line.fileno(), self._memory, descriptors)
+                try:
+                    self._process = start(line.fileno(), self._memory, descriptors)
+                except OSError:
+                    self._line.close()
+                    raise
         except OSError as error:
             if self._memory >= 0:
                 os.close(self._memory)

@@ -86,7 +86,7 @@ def forms(model: Path, recipes: Sequence[str] | None = None) -> dict[str, Path]:
 
 def full_form(model: Path) -> Path:
     """Return the fp32 graph that a form of a model, or a plan of one, belongs to."""
-    return model.with_name(re.split(r"\.(?:fp16|int8)\b", model.stem)[0] + ".onnx")
+    return model.with_name(re.split(r"\.(?:fp16|int8|w8a9)\b", model.stem)[0] + ".onnx")
 
 
 def check_recipe(model: Path, recipe: str | None, taken: Sequence[str], by: str) -> None:

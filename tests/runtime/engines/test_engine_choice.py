@@ -134,6 +134,14 @@ def test_a_form_that_is_not_there_is_an_error_with_the_command(score_model, prec
     assert f"`sealshot export {score_model} --precision {options}`" in caught.value.hint
 
 
+def test_the_command_for_a_form_of_a_form_names_the_trained_graph(score_model):
+    for graph in score_model.parent.glob(f"{score_model.stem}.*"):
+        graph.rename(graph.with_name(graph.name.replace(score_model.stem, "a.w8a9")))
+    with pytest.raises(InputError, match="has no int8 form") as caught:
+        open_engine(score_model.with_name("a.w8a9.onnx"), "onnxruntime", "int8")
+    assert f"`sealshot export {score_model.with_name('a.onnx')} --precision" in caught.value.hint
+
+
 def test_a_damaged_form_is_an_error_and_no_reason_to_take_another(graph):
     graph.with_name("mean.int8.onnx").write_bytes(b"junk")
     with pytest.raises(InputError, match="is not the file that"):
@@ -176,7 +184,10 @@ def test_the_int8_form_of_a_processor(graph, monkeypatch, machine, present, int8
     assert (found and found.name) == int8
 
 
-@pytest.mark.parametrize("file", ["a/rp.onnx", "a/rp.fp16.onnx", "a/rp.int8-arm.onnx", "a/rp.plan"])
+@pytest.mark.parametrize(
+    "file",
+    ["a/rp.onnx", "a/rp.fp16.onnx", "a/rp.int8-arm.onnx", "a/rp.plan", "a/rp.w8a9-stream.fpga"],
+)
 def test_the_full_form_of_a_file(file):
     assert full_form(Path(file)) == Path("a/rp.onnx")
 

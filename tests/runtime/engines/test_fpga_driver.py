@@ -273,3 +273,14 @@ def test_an_engine_named_wrongly_is_told(tmp_path: Path, engine: str, fact: str)
 
     with pytest.raises(InputError, match=fact):
         open_engine(score_graph("quality"), engine)
+
+
+def test_a_graph_for_the_fpga_is_told_where_its_weights_lie(tmp_path: Path) -> None:
+    graph = tmp_path / "quality.w8a9.onnx"
+    with pytest.raises(InputError, match="holds no weights for an FPGA") as told:
+        open_engine(graph, "fpga:sim")
+    assert f"`sealshot export {tmp_path}/quality.onnx --engine fpga" in told.value.hint
+    graph.with_name("quality.w8a9-stream.fpga").touch()
+    with pytest.raises(InputError, match="holds no weights for an FPGA") as told:
+        open_engine(graph, "fpga:sim")
+    assert told.value.hint == f"name {tmp_path}/quality.w8a9-stream.fpga beside it with --score"

@@ -152,9 +152,13 @@ def test_a_manifest_of_another_kind_is_no_score(model):
     fields = json.loads(path.read_text())
     del fields["score"]
     path.write_text(json.dumps({**fields, "detector": {}}))
-    with pytest.raises(InputError, match="not a model manifest: 'score'"):
+    with pytest.raises(InputError, match="a net of the kind 'detector', not of 'score'") as told:
         load_manifest(model)
+    assert told.value.hint == ScoreManifest.WAY
     assert read_manifest(model, Manifest).name == "rp"
+    path.write_text(json.dumps(fields))
+    with pytest.raises(InputError, match="says nothing of 'score'"):
+        load_manifest(model)
 
 
 def test_a_manifest_cannot_be_changed():

@@ -68,7 +68,7 @@ def test_another_model_is_refused(model: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="there is no model file"):
         Painter(tmp_path / "none.onnx")
     (tmp_path / "grey.json").write_text("{}")
-    with pytest.raises(InputError, match="not a model manifest"):
+    with pytest.raises(InputError, match="a net of the kind 'undo', not of 'drawing'"):
         Painter(model)
 
 
@@ -90,5 +90,5 @@ def test_a_label_that_the_net_does_not_know_is_told(model: Path, tmp_path: Path)
 
 def test_a_net_that_undoes_draws_nothing(tmp_path: Path) -> None:
     path = undoing_net(tmp_path / "undo.onnx", GREY)
-    with pytest.raises(InputError, match="not a model manifest"):
+    with pytest.raises(InputError, match="a net of the kind 'undo', not of 'drawing'"):
         Painter(path)

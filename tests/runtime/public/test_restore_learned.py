@@ -66,6 +66,6 @@ def test_a_video_that_hides_nobody_is_refused(
 
 def test_a_net_that_draws_undoes_nothing(make_walk: MakeClip, tmp_path: Path) -> None:
     net, out = drawing_net(tmp_path / "same.onnx", DRAWN), tmp_path / "guess.mkv"
-    with pytest.raises(InputError, match="not a model manifest"):
+    with pytest.raises(InputError, match="a net of the kind 'drawing', not of 'undo'"):
         dispatch(["restore", str(make_walk(frames=2)), "--learned", str(net), "-o", str(out)])
     assert not list(tmp_path.glob("guess*"))
