@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import av
-from av.error import FFmpegError
+from av.error import ArgumentError, ExternalError, FFmpegError
 
 from sealshot.runtime.errors import InputError, SealshotError
 from sealshot.runtime.files import PART, WRITE_ELSEWHERE, file_error, fsync_folder
@@ -74,7 +74,8 @@ class VideoWriter:
             leave: whether what was written of a file that is not kept stays as ``path.part``.
 
         Raises:
-            InputError: there is no such folder, or the container does not take the sound.
+            InputError: there is no such folder, the codec does not take pictures of this size, or
+                the container not the sound.
             SealshotError: the disk is full.
         """
         self._path, self._part = path, path.with_name(path.name + PART)
@@ -118,8 +119,14 @@ class VideoWriter:
         context.color_range, context.color_primaries = form.range, form.primaries
         context.color_trc, context.colorspace = form.transfer, form.matrix
         self._time_base_s = form.time_base_s
+        try:
+            context.open(strict=False)  # what is wrong from here on is not the pictures
+        except (ArgumentError, ExternalError):
+            raise InputError(
+                f"{encoder} does not take pictures of {context.width} x {context.height}",
+                hint="try another --codec: ffv1 takes all sizes",
+            ) from None
         if audio is not None:
-            context.open(strict=False)  # what is wrong from here on is the sound
             try:
                 self._audio = self._container.add_stream_from_template(audio)
                 self._container.start_encoding()

@@ -114,6 +114,21 @@ def test_sound_is_left_out_unless_it_is_asked_for_and_nothing_else_goes_along(
     assert heard(loud) == heard(clip)
 
 
+@pytest.mark.parametrize(("codec", "size"), [("h265", (16, 8)), ("h264", (16400, 16))])
+def test_a_size_that_a_codec_does_not_take_is_said_before_any_picture(
+    make_clip: MakeClip,
+    tmp_path: Path,
+    codec: str,
+    size: tuple[int, int],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    clip, out = make_clip(size=size, ms=(0, 40)), tmp_path / "out.mkv"
+    assert main(["deidentify", str(clip), "-o", str(out), "--codec", codec]) == 2
+    width, height = size
+    assert f"does not take pictures of {width} x {height}\nhint: " in capsys.readouterr().err
+    assert not list(tmp_path.glob("out*"))
+
+
 def test_sound_that_a_container_does_not_take_is_said_before_any_picture(
     make_clip: MakeClip, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
