@@ -50,10 +50,17 @@ def around(box: NDArray[np.floating], grown_px: NDArray[np.floating] | float = 0
         box: ``[4]``, the face as a detector finds it.
         grown_px: added on each side, beside :data:`MARGIN`; a number, or ``[2]`` for x and y.
     """
-    size = box[2:] - box[:2]
-    grown = grown_px + MARGIN * size.max()
-    low, high = box[:2] - grown, box[2:] + grown
-    return Region((float(low[0]), float(low[1]), float(high[0]), float(high[1])), float(size.min()))
+    x0, y0, x1, y1 = margined(box, grown_px).tolist()
+    return Region((x0, y0, x1, y1), float((box[2:] - box[:2]).min()))
+
+
+def margined(
+    boxes: NDArray[np.floating], grown_px: NDArray[np.floating] | float = 0.0
+) -> NDArray[np.floating]:
+    """Return boxes ``[..., 4]`` with :data:`MARGIN` and so much more on each side."""
+    low, high = boxes[..., :2], boxes[..., 2:]
+    grown = grown_px + MARGIN * (high - low).max(axis=-1, keepdims=True)
+    return np.concatenate([low - grown, high + grown], axis=-1)
 
 
 def cover(

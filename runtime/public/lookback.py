@@ -20,13 +20,13 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 import numpy as np
 
-from sealshot.runtime.public.cover import Region, around
+from sealshot.runtime.public.cover import Region, margined
 from sealshot.runtime.track import kalman
 from sealshot.runtime.types import Track
 
@@ -40,6 +40,10 @@ FINDS_BEHIND = 8
 """Finds from which the motion before them is told; more do not change it."""
 
 
+_Find = tuple[kalman.State, float, kalman.Array]
+"""What is known of a face by a find: its state there, how far that is in time, and its box."""
+
+
 @dataclass(eq=False)
 class _Trail:
     """One track: where it was found, and what the motion model made of it."""
@@ -50,12 +54,7 @@ class _Trail:
     behind: tuple[float, float, kalman.State] | None = None
     """Of :meth:`_backwards`: the time of the find, that of the last one heeded, and what it gave"""
 
-    def add(self, time_s: float, box: kalman.Array) -> None:
-        if self.states:
-            expected = kalman.predict(self.states[-1], time_s - self.times_s[-1])
-            state = kalman.correct(expected, box)
-        else:
-            state = kalman.start(box)
+    def add(self, time_s: float, box: kalman.Array, state: kalman.State) -> None:
         self.times_s.append(time_s)
         self.boxes.append(box)
         self.states.append(state)
@@ -65,22 +64,20 @@ class _Trail:
         gone = max(0, bisect_left(self.times_s, time_s) - 1)
         del self.times_s[:gone], self.boxes[:gone], self.states[:gone]
 
-    def regions(self, time_s: float, behind_s: float, ahead_s: float) -> Iterator[Region]:
-        """Yield what is to be covered of this track at a time, by finds so far behind and ahead."""
+    def near(
+        self, time_s: float, behind_s: float, ahead_s: float
+    ) -> tuple[_Find | None, _Find | None]:
+        """Return the finds next to a time, up to so far behind and ahead; one at it is both."""
         at = bisect_left(self.times_s, time_s)
         if at < len(self.times_s) and self.times_s[at] == time_s:
-            # a box may be wrong where its track is not
-            yield _both(around(self.boxes[at]), around(_box(self.states[at])))
-            return
+            find = self.states[at], 0.0, self.boxes[at]
+            return find, find
         before = after = None
         if at and time_s - self.times_s[at - 1] <= behind_s:
-            before = self.states[at - 1], time_s - self.times_s[at - 1]
+            before = self.states[at - 1], time_s - self.times_s[at - 1], self.boxes[at - 1]
         if at < len(self.times_s) and self.times_s[at] - time_s <= ahead_s:
-            after = self._backwards(at), self.times_s[at] - time_s
-        if before and after:
-            yield _drifted(_joined(kalman.predict(*before), kalman.predict(*after)))
-        elif (known := before or after) is not None:
-            yield _extrapolated(*known)
+            after = self._backwards(at), self.times_s[at] - time_s, self.boxes[at]
+        return before, after
 
     def _backwards(self, first: int) -> kalman.State:
         """Return the state at a find as it looks to who comes from the finds after it."""
@@ -120,9 +117,10 @@ class LookBack(Generic[Held]):
             held: the picture, in whatever form.
             last: whether it is the last one of its scene.
         """
-        for track in seen:
-            trail = self._trails.setdefault(track.id, _Trail())
-            trail.add(time_s, np.asarray(track.face.box, np.float64))
+        boxes = [np.asarray(track.face.box, np.float64) for track in seen]
+        trails = [self._trails.setdefault(track.id, _Trail()) for track in seen]
+        for trail, box, state in zip(trails, boxes, _states(time_s, trails, boxes), strict=True):
+            trail.add(time_s, box, state)
         self._waiting.append((time_s, held))
         if last:
             self._ends_s.append(time_s)
@@ -146,11 +144,8 @@ class LookBack(Generic[Held]):
         behind_s, ahead_s = self._look_s, self._look_s
         if self._ends_s and self._ends_s[0] - time_s < ahead_s:
             behind_s += ahead_s - (self._ends_s[0] - time_s)
-        regions = [
-            replace(region, track=id)
-            for id, trail in self._trails.items()
-            for region in trail.regions(time_s, behind_s, ahead_s)
-        ]
+        near = {id: trail.near(time_s, behind_s, ahead_s) for id, trail in self._trails.items()}
+        regions = list(_regions(near))
         while self._ends_s and self._ends_s[0] <= time_s:
             self._ends_s.popleft()
         for id, trail in tuple(self._trails.items()):
@@ -161,40 +156,95 @@ class LookBack(Generic[Held]):
         return held, regions
 
 
+def _states(
+    time_s: float, trails: Sequence[_Trail], boxes: Sequence[kalman.Array]
+) -> Iterator[kalman.State]:
+    """Yield what the motion model makes of the next finds of trails, all at once."""
+    known = [at for at, trail in enumerate(trails) if trail.states]
+    new: dict[int, kalman.State] = {}
+    if known:
+        before = kalman.stack([trails[at].states[-1] for at in known])
+        passed = time_s - np.array([trails[at].times_s[-1] for at in known])
+        state = kalman.correct(
+            kalman.predict(before, passed), np.stack([boxes[at] for at in known])
+        )
+        new = dict(zip(known, kalman.unstack(state), strict=True))
+    for at, box in enumerate(boxes):
+        yield new[at] if at in new else kalman.start(box)
+
+
+def _regions(near: dict[int, tuple[_Find | None, _Find | None]]) -> Iterator[Region]:
+    """Yield what is to be covered of tracks by the finds before and after a time, all at once."""
+    found = {id: find for id, (find, same) in near.items() if find is not None and find is same}
+    between, beside = {}, {}
+    for id, (before, after) in near.items():
+        if id in found:
+            continue
+        if before is not None and after is not None:
+            between[id] = before, after
+        elif (known := before or after) is not None:
+            beside[id] = known
+    rows = dict[int, kalman.Array]()
+    if found:
+        boxes = np.stack([box for _, _, box in found.values()])
+        # a box may be wrong where its track is not
+        both = _both(_around(boxes), _around(_boxes(_stacked(found.values())[0])))
+        rows.update(zip(found, both, strict=True))
+    if between:
+        ways = [kalman.predict(*_stacked(side)) for side in zip(*between.values(), strict=True)]
+        rows.update(zip(between, _drifted(_joined(*ways)), strict=True))
+    if beside:
+        rows.update(zip(beside, _extrapolated(*_stacked(beside.values())), strict=True))
+    for id in near:
+        if id in rows:
+            x0, y0, x1, y1, face_px = rows[id].tolist()
+            yield Region((x0, y0, x1, y1), face_px, id)
+
+
+def _stacked(finds: Iterable[_Find]) -> tuple[kalman.State, kalman.Array]:
+    states, passed, _ = zip(*finds, strict=True)
+    return kalman.stack(states), np.array(passed)
+
+
 def _joined(one: kalman.State, other: kalman.State) -> kalman.State:
     """Return what two independent estimates say together (Fraser and Potter 1969, two filters)."""
-    weight = other.cov[:, :1] / (one.cov[:, :1] + other.cov[:, :1])
-    at = weight[:, 0] * one.at + (1 - weight[:, 0]) * other.at
+    weight = other.cov[..., :1] / (one.cov[..., :1] + other.cov[..., :1])
+    at = weight[..., 0] * one.at + (1 - weight[..., 0]) * other.at
     return kalman.State(at, one.speed, weight * one.cov)
 
 
-def _box(state: kalman.State) -> kalman.Array:
-    centre, size = state.at[:2], np.exp(state.at[2:])
-    return np.concatenate([centre - size / 2, centre + size / 2])
+def _boxes(state: kalman.State) -> kalman.Array:
+    centre, size = state.at[:, :2], np.exp(state.at[:, 2:])
+    return np.concatenate([centre - size / 2, centre + size / 2], axis=1)
 
 
-def _extrapolated(state: kalman.State, dt_s: float) -> Region:
+def _around(boxes: kalman.Array, grown_px: kalman.Array | float = 0.0) -> kalman.Array:
+    """Return regions as rows ``[n, 5]``: the box of each, and the smaller side of its face."""
+    size = boxes[:, 2:] - boxes[:, :2]
+    return np.column_stack([margined(boxes, grown_px), size.min(axis=1)])
+
+
+def _extrapolated(state: kalman.State, dt_s: kalman.Array) -> kalman.Array:
     """Return the region of a face that goes on as it went, or stops on the way, or in between.
 
     In the motion model a velocity fades, which is right for most. Who crosses the picture keeps it.
     """
     fading = kalman.predict(state, dt_s)
     steady = fading.at.copy()
-    steady[:2] = state.at[:2] + dt_s * state.speed[:2]
+    steady[:, :2] = state.at[:, :2] + dt_s[:, None] * state.speed[:, :2]
     return _both(_drifted(fading), _drifted(kalman.State(steady, fading.speed, fading.cov)))
 
 
-def _both(one: Region, other: Region) -> Region:
-    """Return the region around two of one face."""
-    (a, b, c, d), (e, f, g, h) = one.box, other.box
-    box = min(a, e), min(b, f), max(c, g), max(d, h)
-    return Region(box, max(one.face_px, other.face_px))
+def _both(one: kalman.Array, other: kalman.Array) -> kalman.Array:
+    """Return the regions around two of each face."""
+    low, high = np.minimum(one[:, :2], other[:, :2]), np.maximum(one[:, 2:], other[:, 2:])
+    return np.concatenate([low, high], axis=1)
 
 
-def _drifted(state: kalman.State) -> Region:
+def _drifted(state: kalman.State) -> kalman.Array:
     """Return the region of a face that is expected, larger the less is known of where it is."""
-    box = _box(state)
-    side = (box[2:] - box[:2]).max()
-    drift = DEVIATIONS * np.sqrt(state.cov[:, 0])
-    by = np.minimum(drift[:2] + side * np.expm1(np.minimum(drift[2:], 1.0)) / 2, MOST_DRIFT * side)
-    return around(box, by)
+    boxes = _boxes(state)
+    side = (boxes[:, 2:] - boxes[:, :2]).max(axis=1, keepdims=True)
+    drift = DEVIATIONS * np.sqrt(state.cov[..., 0])
+    by = drift[:, :2] + side * np.expm1(np.minimum(drift[:, 2:], 1.0)) / 2
+    return _around(boxes, np.minimum(by, MOST_DRIFT * side))

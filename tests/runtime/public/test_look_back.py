@@ -109,3 +109,22 @@ def test_time_alone_lets_pictures_go_and_tracks_are_forgotten() -> None:
     look_back.add(10.0, [], 50)
     look_back.flush()
     assert not look_back._trails
+
+
+def test_each_of_many_is_covered_as_if_it_were_alone() -> None:
+    rng = np.random.default_rng(0)
+    seen = {
+        id: set(np.flatnonzero(rng.random(60) < rate)) for id, rate in enumerate([0.03, 0.2, 1])
+    }
+    together: LookBack[int] = LookBack(0.4)
+    ready: list[tuple[int, list[Region]]] = []
+    for frame in range(60):
+        tracks = [found(frame / FPS, id, 90.0 * id) for id in seen if frame in seen[id]]
+        ready += together.add(frame / FPS, tracks, frame)
+    regions = dict(ready + together.flush())
+    for id, frames in seen.items():
+        alone = covered(60, frames, look_s=0.4, speed_px_s=90.0 * id)
+        for frame in range(60):
+            mine = [region.box for region in regions[frame] if region.track == id]
+            assert mine == [region.box for region in alone[frame]], (id, frame)
+    assert not all(len(each) == len(seen) for each in regions.values())
