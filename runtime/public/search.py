@@ -48,7 +48,8 @@ SMALLER = 0.75
 """Box of what was doubted, in which it is asked for too: the first one is often too large."""
 FOLLOWED_S = 0.4
 """How long a face is followed by its likeness after a net has found it."""
-CONTRAST, TILES = 4.0, (8, 8)
+CONTRAST, TILES = 4.0, 8
+"""Of the evening out: its limit, and tiles from one side of a picture to the other."""
 DARK_LEVELS, COLUMNS = 50, 64
 """Mean luma below which a place is dark, and places from one side of a picture to the other."""
 
@@ -214,15 +215,35 @@ def _lit(net: Mtcnn, image: Image, plain: View) -> list[Look]:
     dark: Places = np.asarray(cv2.blur(cells, (3, 3)) < DARK_LEVELS)
     if not dark.any():
         return [(plain, None)]
-    evened = net.open(_evened(image))
-    return [(plain, None), (evened, dark)] if dark.mean() < MOST else [(evened, None)]
+    if dark.mean() < MOST:
+        return [(plain, None), (net.open(_evened(image, dark)), dark)]
+    return [(net.open(_evened(image, np.ones_like(dark))), None)]
 
 
-def _evened(image: Image) -> Image:
-    shown = cv2.cvtColor(image, cv2.COLOR_BGR2YUV)
-    luma = cv2.createCLAHE(CONTRAST, TILES).apply(cv2.extractChannel(shown, 0))
-    cv2.insertChannel(luma, shown, 0)
-    return np.asarray(cv2.cvtColor(shown, cv2.COLOR_YUV2BGR), np.uint8)
+def _evened(image: Image, dark: Places) -> Image:
+    """Return a picture with the contrast evened out around its dark places; they look the same as
+    if all of it were."""
+    if image.shape[0] % TILES or image.shape[1] % TILES:  # tiles would be of another size
+        dark = np.ones_like(dark)
+    (rows, down), (columns, across) = (_tiles(dark, axis, image.shape[axis]) for axis in (0, 1))
+    evened: Image = image.copy()
+    part = evened[rows, columns]
+    shown = cv2.cvtColor(part, cv2.COLOR_BGR2YUV)
+    luma = cv2.extractChannel(shown, 0)
+    cv2.insertChannel(cv2.createCLAHE(CONTRAST, (across, down)).apply(luma, luma), shown, 0)
+    cv2.cvtColor(shown, cv2.COLOR_YUV2BGR, part)
+    return evened
+
+
+def _tiles(dark: Places, axis: int, size: int) -> tuple[slice, int]:
+    """Return pixels around what is dark along an axis of ``size`` pixels, and how many tiles.
+
+    There is a tile more on each side, as the contrast of each goes over into the next.
+    """
+    at, cells = np.flatnonzero(dark.any(axis=1 - axis)).tolist(), dark.shape[axis]
+    first, last = at[0] * TILES // cells - 1, -(-(at[-1] + 1) * TILES // cells) + 1
+    first, last = max(first, 0), min(last, TILES)
+    return slice(first * size // TILES, last * size // TILES), last - first
 
 
 def _is_apart(box: Floats, others: Floats, least: float) -> bool:
