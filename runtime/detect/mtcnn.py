@@ -36,7 +36,7 @@ from sealshot.runtime.weights import FOLDER
 
 PNET_PX = WINDOW_PX + 2 * STRIDE_PX  # a window, and a step around
 RNET_PX, ONET_PX = 24, 48  # what the networks look at
-PNET_CHUNK, RNET_CHUNK, ONET_CHUNK = 128, 32, 8  # larger ones are no faster and take more memory
+PNET_CHUNK, RNET_CHUNK, ONET_CHUNK = 64, 16, 4  # larger ones are no faster and take more memory
 PNET_OVERLAP, RNET_OVERLAP, ONET_OVERLAP = 0.7, 0.7, 0.7
 SAME_FACE_IOU = 0.5
 NETS = "proposer", "mtcnn_pnet", "mtcnn_pnet_stride4", "mtcnn_rnet", "mtcnn_onet"

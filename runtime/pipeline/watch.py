@@ -46,12 +46,12 @@ def watch(
 ) -> Watched:
     """Watch a source to its end, and give all that is seen to sinks.
 
-    Three threads work on frames that follow each other: one reads, one looks for what is new, and
-    the one that calls finds the faces and does all else. Of what each has done one frame waits, and
-    of a recording a second one that was looked at, since to find takes now little, now much: more,
-    and more threads, keep two processors no busier and hold memory. Heartbeats stay in order with
-    the frames. A live source reads in a thread of its own and is asked for its newest frame when
-    that can be looked at, no earlier.
+    Threads work on frames that follow each other: one looks for what is new, and the one that calls
+    finds the faces and does all else. One more reads, where that is not done by a process apart. Of
+    what each has done one frame waits, and of a recording a second one that was looked at, since to
+    find takes now little, now much: more, and more threads, keep two processors no busier and hold
+    memory. Heartbeats stay in order with the frames. A live source reads in a thread of its own and
+    is asked for its newest frame when that can be looked at, no earlier.
 
     Args:
         source: an open source; it stays open.
@@ -81,7 +81,7 @@ def watch(
                 items = map(bare, items)
             wake = source.close
             with ExitStack() as threads:
-                if not source.live:
+                if not (source.live or source.apart):
                     read = threads.enter_context(ahead(items, 0, interrupt=wake))
                     items, wake = read, read.close
                 looked = look(items, stages.finder, stages.stopwatch)

@@ -84,6 +84,7 @@ class Frames:
                 yield item
             else:
                 yield from self._whole_ones(deinterlacer.push(item))
+            del item  # its memory is for the next one
         yield from self._whole_ones(deinterlacer.flush())
 
     def pixel_aspect(self, frame: av.VideoFrame) -> Fraction | None:
@@ -152,6 +153,7 @@ class Frames:
                         continue
                     failed = 0 if frames else failed
                     yield from self._fit(frames)
+                    del frames
                 else:
                     return
             except (av.EOFError, av.ExitError, ConnectionError, TimeoutError):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import importlib
 import json
 import logging
@@ -111,6 +110,8 @@ def _chosen(profiles: list[Profile], wanted: str) -> Profile:
 
 
 def _asked(device: SplitResult, want: Want[T]) -> T:
+    import asyncio  # no other camera needs it
+
     onvif = _package()
     faults = importlib.import_module("zeep.exceptions")
     clients = importlib.import_module("aiohttp")

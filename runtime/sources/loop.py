@@ -16,6 +16,7 @@ class Loop(Source):
         self._open_once = open_once
         self._round: Source | None = open_once()
         super().__init__(self._round.name, live=False, frames=None, fps=self._round.fps)
+        self.apart = self._round.apart
         self._frames = frames_of(self._round)
         self._lock = threading.Lock()
         self._index, self._time_s, self._start_s = -1, 0.0, 0.0

@@ -40,6 +40,9 @@ class Source(ABC):
     dropped: int
     """Frames of a live source that were replaced by a newer one before anybody asked for them."""
 
+    apart = False
+    """Whether a process of its own makes the next picture while this one is used."""
+
     created: datetime | None = None
     """When the first frame of a recording was taken, where its file says so."""
 

@@ -6,6 +6,7 @@ import logging
 import threading
 
 from sealshot.runtime.errors import InputError
+from sealshot.runtime.sources.apart import Apart
 from sealshot.runtime.sources.reader import NoVideoError, Picture, Reader
 from sealshot.runtime.sources.source import Source
 from sealshot.runtime.sources.stamps import timed
@@ -39,7 +40,7 @@ class Video(Source):
         """
         rate = fps or reader.fps
         super().__init__(name, live=False, frames=reader.frames, fps=rate)
-        self.created = reader.created
+        self.created, self.apart = reader.created, isinstance(reader, Apart)
         self._reader: Reader | None = reader
         self._lock = threading.Lock()  # a close while another thread decodes is a crash
         self._closing = False

@@ -185,3 +185,16 @@ def test_a_second_ctrl_c_ends_it_at_once(script, stages, diary) -> None:
     with pytest.raises(KeyboardInterrupt):
         watch(script(*TWO_IN_VIEW), stages(), [Hanging(), diary], stop)
     assert diary.last is None
+
+
+@pytest.mark.parametrize(("apart", "threads"), [(False, 2), (True, 1)])
+def test_no_thread_reads_what_a_process_apart_reads(script, stages, apart, threads) -> None:
+    counts = list[int]()
+
+    def count() -> None:
+        counts.append(sum(one.name == "sealshot-ahead" for one in threading.enumerate()))
+
+    source = script((0.0, 1), (0.04, 1), count, live=False)
+    source.apart = apart
+    watch(source, stages(), [])
+    assert counts == [threads]
