@@ -114,6 +114,8 @@ class Reports:
         for told in self._parts:
             if told.opened is not None:
                 told.opened.close()
+        self._state = msgspec.structs.replace(self._state, ended=utc_now())
+        self._write()
 
     def _changes(self, cameras: Sequence[CameraState], alarms: Sequence[Alarm]) -> Iterator[Event]:
         for camera in cameras:

@@ -95,6 +95,8 @@ class State(Struct, frozen=True, kw_only=True):
     written: datetime
     cameras: tuple[CameraState, ...]
     alarms: tuple[Alarm, ...] = ()
+    ended: datetime | None = None
+    """When it ended by itself or was stopped; None while it runs, and where it was killed."""
 
     def age_s(self, now: datetime) -> float:
         """Return how old it is."""
@@ -145,7 +147,8 @@ def read_state(file: Path) -> State:
 def wrongs(state: State, now: datetime | None = None) -> list[str]:
     """Return what is wrong, one sentence each; nothing where all is well."""
     age_s = state.age_s(now or utc_now())
-    late = [f"the service has not told its state for {age_s:.0f} s"] if age_s > LATE_S else []
+    is_late = state.ended is None and age_s > LATE_S
+    late = [f"the service has not told its state for {age_s:.0f} s"] if is_late else []
     cameras = [f"{each.name}: {each.problem}" for each in state.cameras if each.problem]
     return (
         late

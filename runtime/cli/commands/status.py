@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING
 from sealshot.runtime.cli.arguments import Arguments
 from sealshot.runtime.cli.extras import needs
 from sealshot.runtime.cli.terminal import say, say_json, table
+from sealshot.runtime.errors import InputError
 from sealshot.runtime.seal.times import format_time, utc_now
 
 if TYPE_CHECKING:
     from sealshot.runtime.service.state import CameraState
 
+COLUMNS = (
+    "camera", "does", "since", ">fps", ">people", ">today", ">dropped", ">shots", ">to send"
+)  # fmt: skip
 USAGE = f"""
 usage: sealshot status [--state FILE] [--json]
 
@@ -45,14 +49,31 @@ def main(argv: list[str]) -> int:
     wrong = wrongs(state, now)
     if given.json:
         say_json({**msgspec.to_builtins(state), "age_s": state.age_s(now), "wrong": wrong})
-        return 1 if wrong else 0
-    table(
-        ("camera", "does", "since", ">fps", ">people", ">today", ">dropped", ">shots", ">to send"),
-        [_row(camera) for camera in state.cameras],
-    )
-    say(f"sealshot {state.version}, process {state.pid}, since {format_time(state.started)}")
-    for sentence in wrong:
-        say(f"wrong: {sentence}")
+    else:
+        table(
+            (
+                "camera",
+                "does",
+                "since",
+                ">fps",
+                ">people",
+                ">today",
+                ">dropped",
+                ">shots",
+                ">to send",
+            ),
+            [_row(camera) for camera in state.cameras],
+        )
+        until = f" until {format_time(state.ended)}" if state.ended else ""
+        since = f"since {format_time(state.started)}{until}"
+        say(f"sealshot {state.version}, process {state.pid}, {since}")
+        for sentence in wrong:
+            say(f"wrong: {sentence}")
+    if state.ended:
+        raise InputError(
+            f"no service runs: this one ended at {format_time(state.ended)}",
+            hint="start `sealshot serve`; --state names the file of another one",
+        )
     return 1 if wrong else 0
 
 

@@ -10,13 +10,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
+from states import NOW, a_camera, a_state
 
 from sealshot.runtime.cli.commands.serving import Cameras
 from sealshot.runtime.cli.main import main
 from sealshot.runtime.service.decode import decode
+from sealshot.runtime.service.state import write_state
 from sealshot.runtime.vault.store import list_objects
 
 CAMERA = Path(__file__).parents[3] / "mjpeg_camera.py"
@@ -60,7 +64,8 @@ def test_recordings_are_watched_to_their_end_each_into_its_vault(config, capsys)
     assert len(list_objects(config.parent / "open")) == 2
     assert len(list_objects(config.parent / "masked")) == 1
     code, state = status(config, capsys)
-    assert code == 0
+    assert code == 2  # no service runs
+    assert state["started"] < state["ended"]
     assert [camera["phase"] for camera in state["cameras"]] == ["ended", "ended"]
     assert [camera["people_today"] for camera in state["cameras"]] == [2, 1]
 
@@ -168,6 +173,20 @@ def test_a_rate_is_kept_to_by_the_vault(parties, tmp_path) -> None:
 def test_a_service_that_is_not_there_is_told(tmp_path, capsys) -> None:
     assert main(["status", "--state", str(tmp_path / "state")]) == 2
     assert "no service writes" in capsys.readouterr().err
+
+
+def test_a_service_that_has_ended_is_told(tmp_path, capsys) -> None:
+    file, ended = tmp_path / "state", NOW + timedelta(hours=1)
+    write_state(file, msgspec.structs.replace(a_state(a_camera()), ended=ended))
+    assert main(["status", "--state", str(file)]) == 2
+    shown = capsys.readouterr()
+    assert "north" in shown.out
+    assert "since 2026-11-20T12:00:00Z until 2026-11-21T13:00:00Z" in shown.out
+    assert "wrong" not in shown.out
+    assert shown.err.startswith("error: no service runs: this one ended at 2026-11-21T13:00:00Z\n")
+    write_state(file, a_state(a_camera()))  # as one that was killed left it
+    assert main(["status", "--state", str(file)]) == 1
+    assert "wrong: the service has not told its state for" in capsys.readouterr().out
 
 
 def test_a_public_stream_is_written_beside_the_shots(config, tmp_path, capsys) -> None:
