@@ -21,8 +21,8 @@ from sealshot.runtime.public.cover import Plane, Region, inside
 from sealshot.runtime.public.lossless import coded
 from sealshot.runtime.seal.originals import BLOCK_PX, LONGEST_S, Originals, Piece
 
-PART_BYTES = 4 * 1024 * 1024
-ALL_BYTES = 16 * 1024 * 1024
+PART_BYTES = 2 * 1024 * 1024
+ALL_BYTES = 8 * 1024 * 1024
 """Of all open parts together; above it the largest is closed."""
 SPARE_BLOCKS = 24
 """Empty blocks in a piece cost no more than a piece."""

@@ -144,13 +144,8 @@ class PublicSink(Sink):
             raise failure
 
     def _work(self) -> None:
-        first = self._take()
-        while isinstance(first, Beat):
-            first = self._take()
-        if isinstance(first, End):
-            return
         try:
-            self._write(*first)
+            self._write()
         except Exception as error:
             self._failure = error
             if self._writer is not None:
@@ -163,8 +158,13 @@ class PublicSink(Sink):
         self._has_ended = isinstance(item, End)
         return item
 
-    def _write(self, frame: Frame, faces: list[Face]) -> None:
-        planes_of_frame = _Planes(frame, self._fps)
+    def _write(self) -> None:
+        item = self._take()
+        while isinstance(item, Beat):
+            item = self._take()
+        if isinstance(item, End):
+            return
+        planes_of_frame = _Planes(item[0], self._fps)
         form = planes_of_frame.form
 
         def begin(path: Path) -> VideoWriter:
@@ -179,9 +179,7 @@ class PublicSink(Sink):
         stream = PublicStream(
             self._writer, self._detectors, self._hiding, keep if self._seal else None, SEARCH_S
         )
-        before, since_s = 0, frame.time_s
-        last: Picture | None = None
-        item: tuple[Frame, list[Face]] | Beat | End = (frame, faces)
+        before, since_s = 0, item[0].time_s
         try:
             while not isinstance(item, End):
                 if isinstance(item, Beat):
@@ -193,9 +191,9 @@ class PublicSink(Sink):
                         self._writer = begin(self._hourly(self._taken(now_s)))
                         before += stream.turn(self._writer)
                         self._done.put(whole)
-                    last = planes_of_frame.picture(item[0], last)
-                    stream.take(last, item[0].image, item[1])
+                    stream.take(planes_of_frame.picture(item[0]), item[0].image, item[1])
                 self.pictures = before + stream.pictures
+                del item  # so that no picture is held while the next one is waited for
                 item = self._take()
         except SealshotError:
             if self._hourly:  # what was written of the file is left, and may be restored
@@ -221,6 +219,8 @@ class _Planes:
     def __init__(self, first: Frame, fps: float | None) -> None:
         rate = Fraction(fps).limit_denominator(1001) if fps else None
         base = Fraction(1, TICKS_A_SECOND)
+        self._ticks: int | None = None
+        """Of the last picture."""
         self._decoded: Decoded | None = None
         if first.decoded is None:
             self.form = _form(first, rate, base)
@@ -233,11 +233,12 @@ class _Planes:
         self._decoded = Decoded(decoded, raw, aspect, base, rate)
         self.form = self._decoded.form
 
-    def picture(self, frame: Frame, last: Picture | None) -> Picture:
+    def picture(self, frame: Frame) -> Picture:
         """Return a frame as planes; where the source changed its size, in that of the first one."""
         ticks = round(frame.time_s * TICKS_A_SECOND)
-        if last is not None:
-            ticks = max(ticks, last.ticks + 1)
+        if self._ticks is not None:
+            ticks = max(ticks, self._ticks + 1)
+        self._ticks = ticks
         if self._decoded is not None and frame.decoded is not None:
             return Picture(self._decoded.planes(frame.decoded), ticks, frame.time_s)
         return Picture(_converted(frame, self.form), ticks, frame.time_s)

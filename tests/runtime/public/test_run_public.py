@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+import weakref
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -111,6 +113,21 @@ def test_what_is_found_late_was_covered_before(tmp_path: Path) -> None:
     assert len(shown) == 60
     assert all(np.ptp(luma[45:85, 65:95]) < 3 for luma in shown)
     assert all(np.ptp(luma[:20, :30]) > 100 for luma in shown[20:])
+
+
+def test_of_what_the_watch_saw_only_the_last_picture_is_held(tmp_path: Path) -> None:
+    sink = PublicSink(tmp_path / "p.mkv", "ffv1", [At(set())])
+    images = list[weakref.ref[Image]]()
+    for index in range(8):
+        image = np.full((128, 160, 3), index, np.uint8)
+        images.append(weakref.ref(image))
+        sink.seen(Seen(Frame(index, index / 25, image), Tracks((), ()), NOBODY, (), 0))
+        del image
+    until = time.monotonic() + 10
+    while [index for index, image in enumerate(images) if image() is not None] != [7]:
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    sink.end(END)
 
 
 def test_after_ctrl_c_the_pictures_whose_future_is_unknown_are_left_out(tmp_path: Path) -> None:
