@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sealshot.benchmarks.accuracy.erc.evaluate import FEW
-from sealshot.benchmarks.accuracy.erc.labels import QUESTIONS, wanted_of
+from sealshot.benchmarks.accuracy.erc.labels import QUESTIONS, in_order, wanted_of
 from sealshot.benchmarks.report.cells import markdown_table, millions, read_result
 
 SCORE_NAMES = {
@@ -220,16 +220,20 @@ def by_hand(results: Path) -> str:
 def by_hand_pairs(results: Path) -> str:
     """What share of the pairs of labelled frames of a track a score puts in order, by hand."""
     found = read_result(results, "erc-tracks")
-    tracks = found["labels"]
-    pairs = {question: sum(t["pairs"][question] for t in tracks) for question in QUESTIONS}
-
-    def row(name: str) -> tuple[str, ...]:
-        right = {q: sum(track["ordered"][name][q] for track in tracks) for q in QUESTIONS}
-        return _score_name(name), *(f"{100 * right[q] / pairs[q]:.0f} %" for q in QUESTIONS)
-
+    tracks, names = found["labels"], [score["score"] for score in found["scores"]]
+    by_question = {
+        q: in_order(
+            [track["pairs"][q] for track in tracks],
+            [[track["ordered"][name][q] for track in tracks] for name in names],
+        )
+        for q in QUESTIONS
+    }
     return markdown_table(
-        ("score", *(f"{q}: {words[0]}, of {pairs[q]}" for q, words in QUESTIONS.items())),
-        (row(score["score"]) for score in found["scores"]),
+        ("score", *(f"{q}: {QUESTIONS[q][0]}, of {of[0].pairs}" for q, of in by_question.items())),
+        (
+            (_score_name(name), *(of[i].cell(" %") for of in by_question.values()))
+            for i, name in enumerate(names)
+        ),
     )
 
 

@@ -14,9 +14,11 @@ from math import inf
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from sealshot.benchmarks.accuracy.erc.choice import Shots
+from sealshot.benchmarks.accuracy.erc.bootstrap import interval
+from sealshot.benchmarks.accuracy.erc.choice import REPLICATES, Shots
+from sealshot.benchmarks.accuracy.erc.curve import Doubles
 from sealshot.benchmarks.data.rows import read_rows
 from sealshot.runtime.cli.terminal import say, table
 from sealshot.runtime.errors import InputError
@@ -93,6 +95,27 @@ def read_labels(file: Path) -> list[Label]:
     return rows
 
 
+@dataclass(frozen=True)
+class Ordered:
+    """What share of the pairs of labelled frames a score puts in order; NaN where there is none."""
+
+    pairs: int
+    share: float
+    ahead: float
+    """What the share is more than that of the first score."""
+    ahead_low: float
+    """The 95 % interval of that, by draws of tracks."""
+    ahead_high: float
+
+    def cell(self, unit: str = "") -> str:
+        """Return the share in a hundred, and how far that is from the share of the first score."""
+        text = f"{100 * self.share:.0f}{unit}"
+        low, high = 100 * self.ahead_low, 100 * self.ahead_high
+        if not (low < 0 or high > 0):  # the first score, one that is alike, or no pair
+            return text
+        return f"{text} ({100 * self.ahead:+.0f} [{low:.0f}, {high:.0f}])"
+
+
 def view(shots: Shots, labels: Sequence[Label]) -> Viewed:
     """Say what a viewer sees in the frames that scores choose of a track.
 
@@ -154,14 +177,29 @@ def count(viewed: Sequence[Viewed], score: int) -> dict[str, tuple[int, int]]:
     }
 
 
-def in_order(viewed: Sequence[Viewed], score: int) -> dict[str, tuple[float, int]]:
-    """Return by question what share of the pairs a score puts in order, and how many there are.
+def in_order(pairs: ArrayLike, right: ArrayLike) -> list[Ordered]:
+    """Say of each score what share of the pairs it puts in order, and what more than the first.
 
-    The pairs of all tracks count alike; the share is NaN where there is none.
+    The pairs of all tracks count alike.
+
+    Args:
+        pairs: ``[tracks]``: how many each has.
+        right: ``[scores, tracks]``: how many of them stand in order.
     """
-    pairs = {q: sum(track.pairs[q] for track in viewed) for q in QUESTIONS}
-    right = {q: sum(track.ordered[score][q] for track in viewed) for q in QUESTIONS}
-    return {q: (right[q] / n if n else float("nan"), n) for q, n in pairs.items()}
+    counts, ordered = np.asarray(pairs), np.asarray(right, float)
+    asked = counts > 0  # a draw of tracks without a pair says nothing
+    counts, ordered = counts[asked], ordered[:, asked]
+    if not counts.size:
+        return [Ordered(0, *[float("nan")] * 4)] * len(ordered)
+
+    def share(tracks: NDArray[np.int64]) -> Doubles:
+        return np.asarray(ordered[:, tracks].sum(axis=-1) / counts[tracks].sum(axis=-1))
+
+    of_all = share(np.arange(len(counts)))
+    draws = share(np.random.default_rng(0).integers(0, len(counts), (REPLICATES, len(counts))))
+    low, high = interval((draws - draws[0]).T)
+    columns = of_all, of_all - of_all[0], low, high
+    return [Ordered(int(counts.sum()), *map(float, row)) for row in zip(*columns, strict=True)]
 
 
 def wanted_of(answers: Mapping[str, str] | None) -> set[str]:
@@ -184,12 +222,16 @@ def print_viewed(names: Sequence[str], viewed: Sequence[Viewed]) -> None:
             for name, chose, missing in zip(names, counts, unknown, strict=True)
         ],
     )
-    shares = [in_order(viewed, i) for i in range(len(names))]
-    say("Share of the pairs of labelled frames of a track that stand in order, %")
+    say("Share of the pairs of labelled frames of a track that stand in order, %, and how far from")
+    say(f"that of {names[0]}, with its 95 % interval by draws of tracks")
+    by_question = {
+        q: in_order(
+            [track.pairs[q] for track in viewed],
+            [[track.ordered[i][q] for track in viewed] for i in range(len(names))],
+        )
+        for q in QUESTIONS
+    }
     table(
-        ["score", *(f">{wanted[q]} (of {pairs})" for q, (_, pairs) in shares[0].items())],
-        [
-            [name, *(f"{100 * share:.0f}" for share, _ in of.values())]
-            for name, of in zip(names, shares, strict=True)
-        ],
+        ["score", *(f">{wanted[q]} (of {of[0].pairs})" for q, of in by_question.items())],
+        [[name, *(of[i].cell() for of in by_question.values())] for i, name in enumerate(names)],
     )

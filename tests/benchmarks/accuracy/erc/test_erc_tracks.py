@@ -127,13 +127,27 @@ def test_pairs_of_labelled_frames():
     quality = np.array([[3, 2, 1, 0, 9], [1, np.nan, 2, 2, 9], [2, 2, 2, 3, 9]], float)
     box = np.tile(np.float32([0, 0, 10, 10]), (5, 1))
     viewed = view(Shots("clip", 1, at(0, 0, 0, 0, 0), quality, np.arange(5), box), labels)
-    by_score = [in_order([viewed, viewed], score) for score in range(3)]
-    assert [said["eyes"] for said in by_score] == [(1, 4), (0, 4), (0.5, 4)]
-    assert [said["gaze"] for said in by_score] == [(1, 4), (0.5, 4), (0.25, 4)]
-    assert [said["sharp"] for said in by_score] == [(1, 8), (0, 8), (0.25, 8)]
-    share, pairs = by_score[0]["mouth"]
-    assert pairs == 0
-    assert np.isnan(share)
+    assert viewed.pairs == {"eyes": 2, "gaze": 2, "mouth": 0, "sharp": 4, "whole": 0, "turned": 0}
+    ordered = [[of[q] for of in viewed.ordered] for q in ("eyes", "gaze", "sharp")]
+    assert ordered == [[2, 0, 1], [2, 1, 0.5], [4, 0, 1]]
+
+
+def test_share_of_the_pairs_in_order():
+    """Four tracks, one without a pair; a score that is as good in each, one that is in some."""
+    first, alike, other = in_order([2, 0, 4, 2], [[1, 0, 2, 1], [1, 0, 2, 1], [2, 0, 4, 0]])
+    assert (first.pairs, first.share, first.ahead) == (8, 0.5, 0)
+    assert alike == first
+    assert (other.pairs, other.share, other.ahead) == (8, 0.75, 0.25)
+    # the draw of the last track alone is behind by a half, all without it are ahead by a half
+    assert (other.ahead_low, other.ahead_high) == (-0.5, 0.5)
+    assert (first.cell(), other.cell(" %")) == ("50", "75 % (+25 [-50, 50])")
+
+
+def test_no_pair_says_nothing():
+    for of in in_order([0, 0], [[0, 0], [0, 0]]):
+        assert of.pairs == 0
+        assert np.isnan([of.share, of.ahead, of.ahead_low, of.ahead_high]).all()
+        assert of.cell() == "nan"
 
 
 @pytest.mark.parametrize("file", FRAMES, ids=[file.stem for file in FRAMES])
