@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
-
-from sealshot.runtime.cli.arguments import run_action
+from sealshot.runtime.cli.arguments import in_modules, run_action
 
 ACTIONS = {
     "throughput": "sealshot.benchmarks.speed.throughput.command",
@@ -61,9 +59,4 @@ examples:
 
 def main(argv: list[str]) -> int:
     """Run the command."""
-
-    def run(module: str, rest: list[str]) -> int:
-        return int(importlib.import_module(module).main(rest))
-
-    actions = {name: lambda rest, m=module: run(m, rest) for name, module in ACTIONS.items()}
-    return run_action("bench", USAGE, actions, argv)
+    return run_action("bench", USAGE, in_modules(ACTIONS), argv)

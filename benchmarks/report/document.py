@@ -16,7 +16,6 @@ from sealshot.runtime.errors import InputError
 
 TITLE = "How fast, at what cost"
 SECTIONS: dict[str, ModuleType] = {"throughput": throughput, "energy": energy}
-HEADINGS = {"throughput": "Throughput", "energy": "Energy"}
 
 HOW_TO_READ = (
     "<p>Medians; the spread is the lowest and the highest of the rounds or windows. All that is "
@@ -57,8 +56,8 @@ def _body(sources: Sequence[Source]) -> Iterator[str]:
     yield f"<h2>What was not measured, and why</h2>{missing or '<p>Nothing was left out.</p>'}"
     for source in sources:
         machine = source.at("/environment/machine")
-        heading = HEADINGS.get(source.kind, source.kind.capitalize())
-        yield f"<h2>{escape(heading)}{f', {escape(machine)}' if machine else ''}</h2>"
+        heading = escape(source.kind.capitalize())
+        yield f"<h2>{heading}{f', {escape(machine)}' if machine else ''}</h2>"
         yield from _module(source).section(source)
         yield from _machine(source)
     yield "<h2>The files</h2>"
@@ -66,7 +65,7 @@ def _body(sources: Sequence[Source]) -> Iterator[str]:
 
 
 def _module(source: Source) -> ModuleType:
-    return SECTIONS.get(source.kind, other)
+    return other if source.at("/why_not") else SECTIONS.get(source.kind, other)
 
 
 def _machine(source: Source) -> Iterator[str]:

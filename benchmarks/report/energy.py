@@ -30,9 +30,6 @@ HEADS = (
 
 def in_short(source: Source) -> Iterator[str]:
     """Give the findings as sentences."""
-    if why_not := source.at("/why_not"):
-        yield f"Energy: <b>not measured</b>. {escape(why_not)}."
-        return
     for p, channel, load in _channels(source):
         if channel["is_total"]:
             text = f"<b>{escape(load['name'])}</b>: {source.number(f'{p}/watts/median', 2)} W"
@@ -43,9 +40,6 @@ def in_short(source: Source) -> Iterator[str]:
 
 def section(source: Source) -> Iterator[str]:
     """Give the parts of the page."""
-    if why_not := source.at("/why_not"):
-        yield f"<p><b>Not measured.</b> {escape(why_not)}.</p>"
-        return
     yield (
         f"<p>{escape(source.at('/meter'))}; {source.number('/windows')} windows of "
         f"{source.number('/seconds', 1)} s each, in turns; medians and spread over windows. Idle "

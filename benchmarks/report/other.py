@@ -1,4 +1,4 @@
-"""Results of any other kind: their numbers as they stand in the file."""
+"""Results of any other kind, their numbers as they stand in the file, and what was not measured."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ MOST_COLUMNS, MOST_ROWS = 12, 60
 def in_short(source: Source) -> Iterator[str]:
     """Give the findings as sentences: only that there are none, where there are none."""
     if why_not := source.at("/why_not"):
-        yield f"{escape(source.kind)}: <b>not measured</b>. {escape(why_not)}."
+        yield f"{escape(source.kind.capitalize())}: <b>not measured</b>. {escape(why_not)}."
 
 
 def section(source: Source) -> Iterator[str]:
     """Give the parts of the page."""
     if why_not := source.at("/why_not"):
         yield f"<p><b>Not measured.</b> {escape(why_not)}.</p>"
+        return
     plain = [
         (key, _cell(source, f"/{key}"))
         for key, value in source.data.items()

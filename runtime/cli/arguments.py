@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import errno
+import importlib
 import itertools
 import os
 import re
@@ -13,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from datetime import datetime, timedelta
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -246,6 +248,15 @@ def run_action(
     arguments.add_argument("action", metavar="ACTION", choices=tuple(actions))
     arguments.parse_args(argv[:1])
     raise AssertionError("unreachable: parse_args raised")
+
+
+def in_modules(modules: Mapping[str, str]) -> dict[str, Callable[[list[str]], int]]:
+    """Return actions for :func:`run_action`, each the ``main`` of a module that it then loads."""
+
+    def run(module: str, argv: list[str]) -> int:
+        return int(importlib.import_module(module).main(argv))
+
+    return {name: partial(run, module) for name, module in modules.items()}
 
 
 def run_module(main: Callable[[list[str]], int]) -> NoReturn:

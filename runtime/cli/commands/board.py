@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterator
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
 from sealshot.boards import Board, Fact, PowerMode, boards, detect
-from sealshot.runtime.cli.arguments import Arguments, run_action
+from sealshot.runtime.cli.arguments import Arguments, in_modules, run_action
 from sealshot.runtime.cli.terminal import note, say, say_json, table
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.sources.board import find_board
@@ -65,14 +64,9 @@ LAZY = {
 
 def main(argv: list[str]) -> int:
     """Run `sealshot board`."""
-    if argv and argv[0] in LAZY:  # a camera has no benchmarks to load
-        return int(importlib.import_module(LAZY[argv[0]]).main(argv[1:]))
     actions = {"list": _list, "show": _show, "detect": _detect}
-    if argv and argv[0] not in actions:
-        arguments = Arguments("board", USAGE)
-        arguments.add_argument("action", metavar="ACTION", choices=(*actions, *LAZY))
-        arguments.parse_args(argv[:1])
-    return run_action("board", USAGE, actions, argv)
+    # a camera has no benchmarks to load
+    return run_action("board", USAGE, actions | in_modules(LAZY), argv)
 
 
 def _list(argv: list[str]) -> int:

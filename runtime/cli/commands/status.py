@@ -50,20 +50,7 @@ def main(argv: list[str]) -> int:
     if given.json:
         say_json({**msgspec.to_builtins(state), "age_s": state.age_s(now), "wrong": wrong})
     else:
-        table(
-            (
-                "camera",
-                "does",
-                "since",
-                ">fps",
-                ">people",
-                ">today",
-                ">dropped",
-                ">shots",
-                ">to send",
-            ),
-            [_row(camera) for camera in state.cameras],
-        )
+        table(COLUMNS, [_row(camera) for camera in state.cameras])
         until = f" until {format_time(state.ended)}" if state.ended else ""
         since = f"since {format_time(state.started)}{until}"
         say(f"sealshot {state.version}, process {state.pid}, {since}")

@@ -242,6 +242,14 @@ def test_it_says_what_was_found_and_what_was_not(tmp_path):
     assert "random weights" in page.text
 
 
+@pytest.mark.parametrize("kind", ["throughput", "energy", "kernels"])
+def test_what_was_not_measured_has_its_place_too(kind, tmp_path):
+    """As `bench all` writes it of a part that failed or was interrupted."""
+    absent = {"kind": kind, "why_not": "interrupted", "environment": ENVIRONMENT}
+    _, page = make(tmp_path, **{kind: absent})
+    assert f"{kind.capitalize()}: not measured. interrupted" in page.text
+
+
 @pytest.mark.parametrize("total", [True, False])
 def test_a_sum_of_rails_is_never_called_a_total(total, tmp_path):
     _, page = make(tmp_path, energy=energy(total=total))

@@ -76,3 +76,9 @@ def test_help(capsys):
         main(["board", "--help"])
     assert caught.value.code == 0
     assert "sealshot board check" in capsys.readouterr().out
+
+
+def test_an_action_that_is_missing_is_one_of_all(capsys):
+    assert main(["board"]) == 2
+    hint = "hint: one of list, show, detect, project, check, flash: "
+    assert hint in capsys.readouterr().err
