@@ -31,11 +31,11 @@ class Camera:
 def watch_many(cameras: Sequence[Camera], stop: Stop | None = None) -> list[Watched]:
     """Watch several sources at once, each to its end, and give what is seen to its own sinks.
 
-    Each has threads of its own, so one that is slow, away or broken holds up no other. Where the
-    processors cannot keep up, a live source gives the newest frame, then its neighbour, and drops
-    and counts (``Source.dropped``) what comes in between; the system shares the processors evenly
-    among those that have work, and a face in view is followed at whatever rate its camera is left
-    with.
+    Each has a thread of its own, so one that is away or broken holds up no other, and they take
+    turns at the processors, see :mod:`sealshot.runtime.pipeline.turns`. Where those cannot keep up,
+    a live source gives the newest frame, then its neighbour, and drops and counts
+    (``Source.dropped``) what comes in between; a face in view is followed at whatever rate its
+    camera is left with.
 
     Args:
         cameras: at least one.

@@ -38,6 +38,8 @@ class Settings:
     """What to run on, and how."""
 
     source: str
+    cameras: int = 1
+    """How many sources are watched at once by this process, this one included."""
     detector: str = "mtcnn"
     tracker: str = "bytetrack"
     score: str = DEFAULT_SCORE

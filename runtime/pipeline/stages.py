@@ -20,6 +20,7 @@ from sealshot.runtime.errors import SealshotError
 from sealshot.runtime.pipeline.select import Selector
 from sealshot.runtime.pipeline.settings import Settings
 from sealshot.runtime.pipeline.sinks import Beat, End, Seen
+from sealshot.runtime.pipeline.turns import one_heap
 from sealshot.runtime.processors import processors
 from sealshot.runtime.sources import Source, open_source
 from sealshot.runtime.sources.mask import Mask
@@ -114,6 +115,8 @@ class Stages:
     selector: Selector
     watcher: Watcher
     stopwatch: Stopwatch
+    alone: bool = True
+    """Whether no other source is watched at once."""
 
 
 def open_watched(settings: Settings) -> Source:
@@ -165,8 +168,11 @@ def open_many(every: Sequence[Settings]) -> list[Stages]:
     Raises:
         InputError: see :func:`open_stages`.
     """
+    alone = all(settings.cameras == 1 for settings in every) and len(every) == 1
     # to look and to find run side by side; several sources share the processors anyhow
-    threads = max(1, processors() // 2) if len(every) == 1 else 1
+    threads = max(1, processors() // 2) if alone else 1
+    if not alone:
+        one_heap()
     # OpenCV's own, which are the process's, take longer to wake than what it does to a frame takes
     cv2.setNumThreads(1)
     detectors: dict[object, Detector] = {}
@@ -182,7 +188,9 @@ def open_many(every: Sequence[Settings]) -> list[Stages]:
             opened = open_for_tracks(score_graph(score), name, precision, threads=threads)
             engines[engine] = shared(opened, named[engine])
     return [
-        _stages(settings, detectors[_detector_of(settings)], engines[_engine_of(settings)].pop())
+        _stages(
+            settings, detectors[_detector_of(settings)], engines[_engine_of(settings)].pop(), alone
+        )
         for settings in every
     ]
 
@@ -195,7 +203,7 @@ def _engine_of(settings: Settings) -> tuple[str, str, str]:
     return settings.score, settings.engine, settings.precision
 
 
-def _stages(settings: Settings, detector: Detector, engine: Scorer) -> Stages:
+def _stages(settings: Settings, detector: Detector, engine: Scorer, alone: bool) -> Stages:
     selector = Selector(
         engine.manifest.percentile,
         settings.emit,
@@ -208,4 +216,4 @@ def _stages(settings: Settings, detector: Detector, engine: Scorer) -> Stages:
     tracker = Stills() if settings.stills else open_tracker(settings.tracker)
     finder = EveryFrame(detector) if settings.stills else open_finder(detector)
     watcher = Watcher(tracker, engine, selector, stopwatch)
-    return Stages(finder, engine, selector, watcher, stopwatch)
+    return Stages(finder, engine, selector, watcher, stopwatch, alone)

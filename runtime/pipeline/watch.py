@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing, nullcontext
 from dataclasses import dataclass, replace
 
 from sealshot.runtime.detect import Finder
@@ -12,11 +13,13 @@ from sealshot.runtime.errors import SealshotError, SourceError
 from sealshot.runtime.pipeline.sinks import Beat, End, Seen, Sink
 from sealshot.runtime.pipeline.stages import Stages, Stopwatch
 from sealshot.runtime.pipeline.stop import Stop
+from sealshot.runtime.pipeline.turns import TURNS, Turn
 from sealshot.runtime.sources import Source, ahead
 from sealshot.runtime.types import Face, Frame, Heartbeat
 
 Rest = Callable[[], list[Face]]
 """What is left of the search for faces in a frame: see :meth:`Finder.look`."""
+Looked = tuple[Frame | Heartbeat, Rest]
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,9 @@ def watch(
     memory. Heartbeats stay in order with the frames. A live source reads in a thread of its own and
     is asked for its newest frame when that can be looked at, no earlier.
 
+    Of several cameras that are watched at once each has one thread for all of that, and takes turns
+    with the others.
+
     Args:
         source: an open source; it stays open.
         stages: opened for it, and used for it alone.
@@ -74,22 +80,25 @@ def watch(
     start = time.perf_counter()
     with stop.heeded():
         try:
-            items: Iterable[Frame | Heartbeat] = until(
-                stages.stopwatch.timed("decode", source), stop_after_s
-            )
-            if not any(sink.wants_decoded for sink in sinks):
-                items = map(bare, items)
-            wake = source.close
+            stopwatch, wake = stages.stopwatch, source.close
+            alone = stages.alone or not source.live
             with ExitStack() as threads:
+                given = stopwatch.timed("decode", source)
+                if not alone:
+                    given = threads.enter_context(closing(in_turn(source, stopwatch, stop)))
+                items: Iterable[Frame | Heartbeat] = until(given, stop_after_s)
+                if not any(sink.wants_decoded for sink in sinks):
+                    items = map(bare, items)
                 if not (source.live or source.apart):
                     read = threads.enter_context(ahead(items, 0, interrupt=wake))
                     items, wake = read, read.close
-                looked = look(items, stages.finder, stages.stopwatch)
-                waiting = 0 if source.live else 1
-                ready = threads.enter_context(
-                    ahead(looked, waiting, interrupt=wake, stop=stop.is_set)
-                )
-                for item, faces in find(ready, stages.stopwatch):
+                ready: Iterable[Looked] = look(items, stages.finder, stopwatch)
+                if alone:
+                    waiting = 0 if source.live else 1
+                    ready = threads.enter_context(
+                        ahead(ready, waiting, interrupt=wake, stop=stop.is_set)
+                    )
+                for item, faces in find(ready, stopwatch):
                     if isinstance(item, Frame):
                         frames += 1
                         fan.give(watcher.step(item, faces))
@@ -115,7 +124,7 @@ def watch(
 
 def look(
     items: Iterable[Frame | Heartbeat], finder: Finder, stopwatch: Stopwatch
-) -> Iterator[tuple[Frame | Heartbeat, Rest]]:
+) -> Iterator[Looked]:
     """Look for faces in each frame, and pass on what is left to be done."""
     for item in items:
         rest: Rest = list
@@ -127,7 +136,7 @@ def look(
 
 
 def find(
-    items: Iterable[tuple[Frame | Heartbeat, Rest]], stopwatch: Stopwatch
+    items: Iterable[Looked], stopwatch: Stopwatch
 ) -> Iterator[tuple[Frame | Heartbeat, list[Face]]]:
     """Find the faces of each frame that was looked at; a heartbeat has none."""
     for item, rest in items:
@@ -136,6 +145,19 @@ def find(
         del rest  # it holds what was made of the picture
         yield item, faces
         del item
+
+
+def in_turn(source: Source, stopwatch: Stopwatch, stop: Stop) -> Generator[Frame | Heartbeat]:
+    """Give what a source does; a picture is asked for, and all is done with it, in turn."""
+    turn = Turn(TURNS)
+    while not stop.is_set():
+        with turn.taken() if source.wait() else nullcontext():
+            with stopwatch.time("decode"):
+                item = None if stop.is_set() else next(source, None)
+            if item is None:
+                return
+            yield item
+            del item  # so that no picture is held while the next one is waited for
 
 
 def bare(item: Frame | Heartbeat) -> Frame | Heartbeat:
@@ -151,11 +173,13 @@ def until(
     Raises:
         SourceError: until then there was no frame.
     """
-    came = False
+    came, limit_s = False, stop_after_s or math.inf
     for item in items:
         came = came or isinstance(item, Frame)
+        over = item.time_s >= limit_s
         yield item
-        if stop_after_s and item.time_s >= stop_after_s:
+        del item  # so that no picture is held while the next one is waited for
+        if over:
             if not came:
                 raise SourceError(
                     f"no picture came in {stop_after_s:g} s", "check the camera and its address"

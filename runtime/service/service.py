@@ -8,17 +8,18 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.files import make_folder
 from sealshot.runtime.pipeline.stop import Stop
-from sealshot.runtime.service.config import Config
+from sealshot.runtime.service.config import Camera, Config
 from sealshot.runtime.service.events import Event
 from sealshot.runtime.service.notify import Notify
 from sealshot.runtime.service.reports import Reports
 from sealshot.runtime.service.state import CameraState
-from sealshot.runtime.service.station import Opener, Station
+from sealshot.runtime.service.station import Opened, Opener, Station
 
 logger = logging.getLogger(__name__)
 
@@ -120,6 +121,12 @@ class Service:
         """Return how they are."""
         return tuple(station.state() for station in self._stations.values())
 
+    def _open(self, camera: Camera) -> Opened:
+        """Open one of as many cameras as there are now."""
+        opened = self._opener(camera)
+        settings = replace(opened.settings, cameras=len(self._config.camera))
+        return replace(opened, settings=settings)
+
     def _apply(self, config: Config) -> None:
         """Start what is new, end what is gone; a camera whose part is the same goes on."""
         self._config = config
@@ -130,7 +137,7 @@ class Service:
         for name, camera in config.camera.items():
             station = kept.get(name)
             if station is None:
-                station = Station(name, camera, self._opener, self._on_person)
+                station = Station(name, camera, self._open, self._on_person)
                 station.start()
             self._stations[name] = station
 

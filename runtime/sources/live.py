@@ -90,6 +90,7 @@ def reconnecting(
                             damaged,
                         )
                     yield picture
+                    del picture  # which may be large
             except NoVideoError as error:
                 why = f": {error.why}"
             finally:
@@ -153,6 +154,7 @@ class Live(Source):
         self._arrivals = Arrivals()
         self._start_s: float | None = None
         self._last_s = 0.0
+        self._given_s = time.monotonic()
         self._changed = threading.Condition()
         self._waiting = Waiting()
         self._handed: Entry | None = None
@@ -228,13 +230,29 @@ class Live(Source):
             self._asked = True
             self._ask(waiting.gap)
 
+    def wait(self) -> bool:
+        """Wait until there is a picture to be had or a heartbeat is due; say which."""
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._waiting.next or self._is_over(), self._until_heartbeat_s()
+            )
+            return self._waiting.next is not None
+
+    def _is_over(self) -> bool:
+        return self._ended or self._closing.is_set()
+
+    def _until_heartbeat_s(self) -> float:
+        """Return how long nothing may come; a picture that is there comes in a moment."""
+        silent_s = 0.0 if self._waiting.next else time.monotonic() - self._given_s
+        return max(0.0, HEARTBEAT_S - silent_s)
+
     def _read(self) -> Frame | Heartbeat | None:
         with self._changed:
             self._hand_over()
             self._changed.wait_for(
-                lambda: self._handed or self._ended or self._closing.is_set(), HEARTBEAT_S
+                lambda: self._handed or self._is_over(), self._until_heartbeat_s()
             )
-            self._awaited = False
+            self._awaited, self._given_s = False, time.monotonic()
             entry, self._handed = self._handed, None
             if self._closing.is_set():
                 return None

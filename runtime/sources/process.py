@@ -16,6 +16,15 @@ from queue import SimpleQueue
 BOOT = "import sys; sys.path += sys.argv[3:]; from sealshot.runtime.sandbox.child import main; "
 BOOT += "main(int(sys.argv[1]), int(sys.argv[2]))"
 
+ALLOCATOR = {
+    # each thread of a decoder would keep memory of its own
+    "MALLOC_ARENA_MAX": "2",
+    # what the C library keeps of each size for the next time would lie between pictures that are
+    # freed, whose places then serve no other: three of 6 MB for a camera of 1080p (glibc < 2.38)
+    "GLIBC_TUNABLES": "glibc.malloc.tcache_count=0",
+}
+"""Variables that the process has for the sake of its memory."""
+
 
 def start(line: int, memory: int, descriptors: tuple[int, ...] = ()) -> subprocess.Popen[bytes]:
     """Start a process that has a socket, shared memory, and nothing else of this one.
@@ -25,7 +34,7 @@ def start(line: int, memory: int, descriptors: tuple[int, ...] = ()) -> subproce
     """
     kept = (line, memory, *descriptors)
     command = [sys.executable, "-ISB", "-c", BOOT, str(line), str(memory), *_packages()]
-    environment = {"MALLOC_ARENA_MAX": "2"}  # each thread of a decoder would keep memory of its own
+    environment = dict(ALLOCATOR)
     libraries = os.environ.get("LD_LIBRARY_PATH")
     if libraries:
         environment["LD_LIBRARY_PATH"] = libraries

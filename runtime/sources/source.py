@@ -80,6 +80,13 @@ class Source(ABC):
             return replace(frame, image=self.mask(frame.image), decoded=None)
         return frame
 
+    def wait(self) -> bool:
+        """Wait until an item is there to be had without delay; say whether it is a picture.
+
+        A recording has the next one at any time.
+        """
+        return True
+
     def _tell_sameness(self) -> None:
         finding = self._sameness.finding(moves=self._moves())
         if finding and not self._sameness_told:

@@ -314,3 +314,25 @@ def test_a_device_that_is_no_camera_is_refused() -> None:
 def test_options_of_recordings_are_refused_for_cameras(reports, option) -> None:
     with pytest.raises(InputError, match="is live"):
         open_source("0", **option)
+
+
+def test_who_waits_learns_of_a_picture_or_that_a_heartbeat_is_due() -> None:
+    shown, over = threading.Semaphore(0), threading.Event()
+
+    class Slow(Camera):
+        def read(self) -> Picture | None:
+            shown.acquire()
+            return None if over.is_set() else super().read()
+
+    with Live(connections([Slow(World(), 9)]), "cam") as live:
+        assert isinstance(next(live), Heartbeat)
+        began_s = time.monotonic()
+        assert not live.wait()
+        assert isinstance(next(live), Heartbeat)
+        assert HEARTBEAT_S * 0.9 < time.monotonic() - began_s < HEARTBEAT_S * 1.9
+        shown.release()
+        while not live.wait():
+            assert isinstance(next(live), Heartbeat)
+        assert next(live).index == 0
+        over.set()
+        shown.release()

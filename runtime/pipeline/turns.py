@@ -1,0 +1,87 @@
+"""Turns at the processors, for cameras that are watched at once in one process.
+
+Left to the system each camera would work whenever it can: as many pictures would be in hand as
+there are threads, and whoever shows a crowd would take the processors from those with little to
+see. So no more of them work at a time than there are processors, and who waits goes on in the order
+of start times (start-time fair queueing; Goyal, Vin and Cheng, SIGCOMM 1996): first that camera
+which has had least, counted from when it last had nothing to do. What is cheap to look at never
+waits long, and what is left over belongs to the dear ones.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from sealshot.runtime.processors import processors
+
+M_ARENA_MAX = -8
+"""mallopt(3)"""
+
+
+class Turns:
+    """Lets so many work at once."""
+
+    def __init__(self, places: int) -> None:
+        """Start with nobody at work."""
+        self.lock = threading.Lock()
+        self.free = places
+        self.waiting: list[Turn] = []
+        self.now_s = 0.0
+        """When the last turn started, in seconds of processor time that one of them could have had
+        by then."""
+
+    def call(self) -> None:
+        """Let the next one begin, if there is a place; the lock is held."""
+        if self.free and self.waiting:
+            first = min(self.waiting, key=lambda turn: turn.start_s)
+            self.waiting.remove(first)
+            self.free -= 1
+            self.now_s = max(self.now_s, first.start_s)
+            first.called.notify()
+
+
+class Turn:
+    """That of one camera, whose thread alone uses it."""
+
+    def __init__(self, turns: Turns) -> None:
+        """Start as one that has had nothing."""
+        self._turns = turns
+        self._end_s = 0.0
+        self.called = threading.Condition(turns.lock)
+        self.start_s = 0.0
+
+    @contextmanager
+    def taken(self) -> Iterator[None]:
+        """Wait for the turn, and give it back after the block."""
+        turns = self._turns
+        with turns.lock:
+            self.start_s = max(self._end_s, turns.now_s)
+            turns.waiting.append(self)
+            turns.call()
+            self.called.wait_for(lambda: self not in turns.waiting)
+        begun_s = time.thread_time()
+        try:
+            yield
+        finally:
+            with turns.lock:
+                self._end_s = self.start_s + time.thread_time() - begun_s
+                turns.free += 1
+                turns.call()
+
+
+def one_heap() -> None:
+    """Let all threads of this process take their memory from one place, from now on.
+
+    The C library gives each thread a place of its own, where room for two pictures and for what
+    is made of them stays when they are gone. Of those who take turns few need it at a time.
+    """
+    with suppress(AttributeError):  # another library than glibc
+        ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
+
+
+TURNS = Turns(processors())
+"""Of this process."""
