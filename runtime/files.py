@@ -54,8 +54,8 @@ def is_full(error: Exception) -> bool:
 def write_atomic(path: Path, data: bytes, *, mode: int = 0o666, time_s: int | None = None) -> None:
     """Write ``data`` to ``path`` through ``path.part``: O_EXCL, fsync, rename, fsync of the folder.
 
-    With ``time_s`` (Unix time) the file says that it was written then. Raises OSError; no ``.part``
-    is left behind, and an existing ``path`` is kept on failure.
+    With ``time_s`` (Unix time) the file says that it was written then. Raises OSError that names a
+    file; no ``.part`` is left behind, and an existing ``path`` is kept on failure.
     """
     part = path.with_name(path.name + PART)
     try:
@@ -71,8 +71,10 @@ def write_atomic(path: Path, data: bytes, *, mode: int = 0o666, time_s: int | No
                 os.utime(out.fileno(), (time_s, time_s))
             os.fsync(out.fileno())
         part.replace(path)
-    except BaseException:
+    except BaseException as error:
         part.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = str(path)
         raise
     fsync_folder(path.parent)
 

@@ -11,15 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from sealshot.runtime.errors import InputError
-from sealshot.runtime.files import write_atomic
+from sealshot.runtime.files import file_error, write_atomic
 
 
 def write_output(path: Path, data: bytes, what: str = "file") -> None:
     """Write a file that a user named, whole or not at all; its folder is made if absent.
 
     Raises:
-        InputError: it cannot be written; the hint is to name another ``what``.
+        InputError: it cannot be written there; the hint is to name another ``what``.
+        SealshotError: the disk is full or broken.
     """
     with writing(path, what):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -31,22 +31,23 @@ def writing(path: Path, what: str) -> Iterator[None]:
     """Tell in one sentence that what a user named with -o cannot be written.
 
     Raises:
-        InputError: an OSError was raised inside; the hint is to name another ``what``.
+        InputError: an OSError of a wrong path was raised inside; the hint is to name another
+            ``what``.
+        SealshotError: another one was.
     """
     try:
         yield
     except OSError as error:
-        raise InputError(
-            f"cannot write {error.filename or path}: {error.strerror}",
-            hint=f"name another {what} with -o",
-        ) from error
+        fact = f"cannot write {error.filename or path}"
+        raise file_error(fact, error, f"name another {what} with -o") from error
 
 
 def write_result(path: Path, fields: Mapping[str, Any], what: str = "file") -> None:
     """Write a result file, as :func:`write_output` does.
 
     Raises:
-        InputError: it cannot be written; the hint is to name another ``what``.
+        InputError: it cannot be written there; the hint is to name another ``what``.
+        SealshotError: the disk is full or broken.
         ValueError: a number is not finite: what is not known is None.
     """
     write_output(path, as_json(fields), what)

@@ -175,12 +175,12 @@ def main(argv: list[str] | None = None) -> int:
         try:
             with printed_log():
                 return dispatch(sys.argv[1:] if argv is None else argv)
-        except OSError as error:  # of a question whether a file is there
-            if error.errno not in UNREACHABLE or error.filename is None:
+        except OSError as error:  # that names a file, and that nobody who knows more has told
+            told = _told(error)
+            if told is None:
                 raise
-            what = f"cannot get at {error.filename}: {error.strerror}"
-            fail(InputError(what, hint="check the path, and who may enter the folders above it"))
-            return InputError.exit_code
+            fail(told)
+            return told.exit_code
         except SealshotError as error:
             fail(error)
             return error.exit_code
@@ -191,6 +191,19 @@ def main(argv: list[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output went away
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+
+
+def _told(error: OSError) -> SealshotError | None:
+    if error.filename is None:
+        return None
+    from sealshot.runtime.files import WRITE_ELSEWHERE, is_full
+
+    if is_full(error):
+        return SealshotError(f"cannot write {error.filename}: {error.strerror}", WRITE_ELSEWHERE)
+    if error.errno in UNREACHABLE:  # of a question whether a file is there
+        what = f"cannot get at {error.filename}: {error.strerror}"
+        return InputError(what, hint="check the path, and who may enter the folders above it")
+    return None
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sealshot.benchmarks.conditions.result_file import as_json, known, write_result, writing
-from sealshot.runtime.errors import InputError
+from sealshot.runtime.errors import InputError, SealshotError
 
 
 def test_what_is_not_finite_is_null():
@@ -27,7 +27,8 @@ def test_what_cannot_be_written_is_told_by_its_name(tmp_path):
         write_result(tmp_path / "file" / "x.json", {}, "folder")
     assert "another folder with -o" in told.value.hint
     with (
-        pytest.raises(InputError, match="cannot write /full: No space left"),
+        pytest.raises(SealshotError, match="cannot write /full: No space left") as told,
         writing(tmp_path, "file"),
     ):
         raise OSError(28, "No space left on device", "/full")
+    assert told.value.exit_code == 1  # it is no wrong input

@@ -16,6 +16,7 @@ from sealshot.benchmarks.conditions.environment import environment
 from sealshot.runtime.cli import main as cli
 from sealshot.runtime.cli.commands import public
 from sealshot.runtime.errors import SealshotError
+from sealshot.runtime.files import write_atomic
 
 
 def call(capsys, *argv):
@@ -319,6 +320,20 @@ def test_a_folder_that_this_user_may_not_enter(capsys, monkeypatch):
         2,
         "error: cannot get at shut/clip.mp4: Permission denied",
     )
+
+
+def test_a_full_disk_that_nobody_told_of_is_told(capsys, tmp_path, monkeypatch):
+    def full(_fd):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    file = tmp_path / "model.onnx"
+    monkeypatch.setattr("os.fsync", full)
+    monkeypatch.setattr(public, "main", lambda _argv: write_atomic(file, b"data"))
+    code, _, err = call(capsys, "public", "read")
+    error, hint = err.splitlines()
+    assert (code, error) == (1, f"error: cannot write {file}: No space left on device")
+    assert hint.startswith("hint: ")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_letter_that_standard_output_lacks(tmp_path, monkeypatch):
