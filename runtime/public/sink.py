@@ -31,7 +31,7 @@ from sealshot.runtime.seal.times import format_hour, utc_now
 from sealshot.runtime.types import Face, Frame
 
 TICKS_A_SECOND = 1000
-FRAMES_AHEAD = 2
+FRAMES_AHEAD = 1
 SEARCH_S = 0.2
 """What the watch does not find is looked for so often: looking back covers what lies between."""
 LEAST_S = 60.0
