@@ -24,6 +24,7 @@ from sealshot.runtime.public.decoded import Decoded
 from sealshot.runtime.public.message import MARK, Message, message_in
 from sealshot.runtime.public.picture import Picture
 from sealshot.runtime.sandbox.shape import Turn
+from sealshot.runtime.sources import NO_VIDEO_HINT, refuse_text
 from sealshot.runtime.sources.media import open_media
 from sealshot.runtime.sources.reader import NoVideoError, Stated
 from sealshot.runtime.sources.stamps import JUMP_S, JUMP_STEPS, LOOK_AHEAD, Queue, settled
@@ -228,12 +229,13 @@ def _jump(step: int, base_s: Fraction) -> float:
 
 
 def check_file(path: Path) -> None:
-    """Raise InputError where there is no file."""
+    """Raise InputError where there is no file, or one of text."""
     if not path.exists():
         raise InputError(f"there is no video file {path}", hint="check the path")
+    refuse_text(path)
 
 
 def not_read(error: NoVideoError, path: Path) -> InputError:
     """Return what a user is told of a file that is no video."""
     what = "is not a video that FFmpeg can read"
-    return error.refusal(str(path), what, "check that it plays elsewhere")
+    return error.refusal(str(path), what, NO_VIDEO_HINT)

@@ -10,6 +10,7 @@ from array import array
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from sealshot.runtime.public.cover import Plane
 from sealshot.runtime.public.lossless import pieces_of
 from sealshot.runtime.public.message import MARK, Message, Part, message_in
 from sealshot.runtime.public.originals import digest, mask_of, put_back
-from sealshot.runtime.public.recording import Recording, Shown, check_file, not_read
+from sealshot.runtime.public.recording import ASSUMED_STEP_S, Recording, Shown, check_file, not_read
 from sealshot.runtime.seal.originals import OpenedOriginals, Piece, object_id
 from sealshot.runtime.sources.contents import packets
 from sealshot.runtime.sources.reader import NoVideoError
@@ -69,7 +70,7 @@ class Survey:
         }
 
 
-def survey(path: Path, *, sandbox: bool = True) -> Survey:
+def survey(path: Path, *, sandbox: bool = True, hidden: bool = False) -> Survey:
     """Read what a public stream says of itself.
 
     Where its user data is lost it is decoded, and each picture asked for what it says itself.
@@ -77,11 +78,13 @@ def survey(path: Path, *, sandbox: bool = True) -> Survey:
     Args:
         path: of the stream.
         sandbox: as of :class:`Recording`.
+        hidden: whether pictures count that an edit list hides.
 
     Raises:
         InputError: it is no video, says nothing, or was put together anew.
     """
-    for read in (messages_in_packets, messages_in_pictures):
+    packets_of = partial(messages_in_packets, hidden=hidden)
+    for read in (packets_of, messages_in_order, messages_in_pictures):
         ids: set[bytes] = set()
         times, numbers, parts, silent = array("d"), array("q"), Counter[Part](), 0
         all_shown = array("q")
@@ -112,14 +115,19 @@ def survey(path: Path, *, sandbox: bool = True) -> Survey:
             f"the pictures of {path} are not in the order in which they were taken",
             hint="somebody put it together anew: ask for the file as it was written",
         )
-    in_pictures = all_shown if read is messages_in_pictures else None
+    in_pictures = None if read is packets_of else all_shown
     return Survey(ids.pop().hex(), len(shown), shown[-1], silent, parts, in_pictures)
 
 
 def messages_in_packets(
-    path: Path, *, sandbox: bool = True
+    path: Path, *, sandbox: bool = True, hidden: bool = False
 ) -> Iterator[tuple[float, Message | None]]:
     """Yield time, in seconds, and message of each encoded picture, as the file has them.
+
+    Args:
+        path: of the file.
+        sandbox: as of :class:`Recording`.
+        hidden: whether to yield those that an edit list hides, too.
 
     Raises:
         InputError: it is no video.
@@ -127,8 +135,29 @@ def messages_in_packets(
     check_file(path)
     try:
         for packet in packets(path, MARK, sandbox=sandbox):
-            timed = packet.stamp is not None
-            yield float(packet.stamp or 0), message_in(packet.user_data) if timed else None
+            if hidden or not packet.hidden:
+                timed = packet.stamp is not None
+                yield float(packet.stamp or 0), message_in(packet.user_data) if timed else None
+    except NoVideoError as error:
+        raise not_read(error, path) from None
+
+
+def messages_in_order(
+    path: Path, *, sandbox: bool = True
+) -> Iterator[tuple[float, Message | None]]:
+    """Yield what :func:`messages_in_packets` does of a stream without times, which is raw.
+
+    It is taken to be of :data:`ASSUMED_STEP_S`, as when it is decoded.
+
+    Raises:
+        InputError: it is no video.
+    """
+    check_file(path)
+    try:
+        for index, packet in enumerate(packets(path, MARK, sandbox=sandbox)):
+            if packet.stamp is not None:
+                return
+            yield float(index * ASSUMED_STEP_S), message_in(packet.user_data)
     except NoVideoError as error:
         raise not_read(error, path) from None
 

@@ -6,6 +6,7 @@ import errno
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -40,6 +41,10 @@ bytes."""
 NEED_EVEN_SIDES = ("h264", "h265")
 AHEAD = 2
 """Pictures that wait for the encoder; each later one waits for the first of them."""
+FINEST_S = Fraction(1, 90_000)
+"""Tick of MP4 and MOV at least: in finer ones a gap is soon more of them than ..."""
+MOST_TICKS = 2**31 - 1
+"""... these: of a longer one FFmpeg writes a single tick, and says so to nobody."""
 
 
 class VideoWriter:
@@ -113,12 +118,15 @@ class VideoWriter:
         even = codec in NEED_EVEN_SIDES and "444" not in form.format
         context.width = form.width // 2 * 2 if even else form.width
         context.height = (form.height // 2 * 2 if even else form.height) + self._below
-        context.time_base = form.time_base_s
+        limited = name in ("mp4", "mov")
+        context.time_base = max(form.time_base_s, FINEST_S) if limited else form.time_base_s
         if form.pixel_aspect:
             context.sample_aspect_ratio = form.pixel_aspect
         context.color_range, context.color_primaries = form.range, form.primaries
         context.color_trc, context.colorspace = form.transfer, form.matrix
-        self._time_base_s = form.time_base_s
+        self._ticks_a_tick = form.time_base_s / context.time_base
+        self._last: int | None = None
+        self._most = MOST_TICKS if limited else None
         try:
             context.open(strict=False)  # what is wrong from here on is not the pictures
         except (ArgumentError, ExternalError):
@@ -171,18 +179,32 @@ class VideoWriter:
 
         Raises:
             SealshotError: the disk is full.
+            InputError: the container cannot say how much later than the last one it is.
         """
         context = self._stream.codec_context
+        ticks = self._own_ticks(ticks)
         frame = (blank or self.blank()).filled(planes)
         if context.pix_fmt != self._format:
             frame = frame.reformat(format=context.pix_fmt)
-        frame.pts, frame.time_base = ticks, self._time_base_s
+        frame.pts, frame.time_base = ticks, context.time_base
 
         def encode() -> None:
             self._messages[ticks] = message
             self._mux(frame)
 
         self._later(encode)
+
+    def _own_ticks(self, ticks: int) -> int:
+        """Return a time of the pictures in ticks of the file."""
+        own, before = round(ticks * self._ticks_a_tick), self._last
+        self._last = own if before is None else max(own, before + 1)
+        if self._most is not None and before is not None and own - before > self._most:
+            gap_s = float((own - before) * self._stream.codec_context.time_base)
+            raise InputError(
+                f"{self._path} cannot have {gap_s:.0f} s between two pictures",
+                hint="let its name end with .mkv",
+            )
+        return self._last
 
     def _later(self, work: Callable[[], None]) -> None:
         """Do what writes in the thread of the encoder, in order."""

@@ -27,9 +27,8 @@ def packets(request: Request) -> Iterator[Parts]:
         for packet in container.demux(video=0):
             if packet.size:
                 base = max(packet.time_base or Fraction(0), Fraction(0))
-                head = PACKET.pack(
-                    packet.pts is not None, packet.pts or 0, base.numerator, base.denominator
-                )
+                timed = packet.is_discard, packet.pts is not None, packet.pts or 0
+                head = PACKET.pack(*timed, base.numerator, base.denominator)
                 data = bytes(packet)
                 at = data.find(mark)
                 yield head, data[at:] if at >= 0 else b""

@@ -28,9 +28,9 @@ ASK, ASK_NEIGHBOUR = b"?", b"&"
 where there is one, and else as soon as it is decoded."""
 ROOM = Struct("<Q")
 """Answers :class:`Need`: bytes of shared memory from now on."""
-PACKET = Struct("<?qII")
-"""Before what is marked in a packet: whether it has a time, ticks, and seconds a tick as numerator
-and denominator."""
+PACKET = Struct("<??qII")
+"""Before what is marked in a packet: whether an edit list hides it, whether it has a time, ticks,
+and seconds a tick as numerator and denominator."""
 PIXELS = Struct("<II")
 """Before the BGR pixels of a picture: its width and height, or zeros where it is none."""
 PLANES = 4

@@ -29,11 +29,22 @@ from sealshot.runtime.sources.source import Source, frames_of
 from sealshot.runtime.sources.tls import SYSTEM, UNVERIFIED, Tls, check_tls
 from sealshot.runtime.sources.video import Video
 
-__all__ = ["Ahead", "Source", "Tls", "ahead", "frames_of", "open_source", "redact"]
+__all__ = [
+    "NO_VIDEO_HINT",
+    "Ahead",
+    "Source",
+    "Tls",
+    "ahead",
+    "frames_of",
+    "open_source",
+    "redact",
+    "refuse_text",
+]
 
 # elements that read a file to its end; any other pipeline is taken for a camera
 RECORDED_PIPELINE = re.compile(r"\b(multi)?filesrc\b")
 FILE = "file://"
+NO_VIDEO_HINT = "check that it plays elsewhere (an mp4 that was cut off lacks its index)"
 V4L2 = re.compile(r"/dev/video[0-9]+")
 V4L2_MAJOR = 81  # Linux, Documentation/admin-guide/devices.txt
 
@@ -139,7 +150,7 @@ def open_source(
     _check_path(path)
     if path.is_dir():
         return recorded(lambda: Folder(path, fps=fps, aspect=aspect, sandbox=sandbox))
-    _refuse_text(path)
+    refuse_text(path)
     # an absolute path, so that FFmpeg does not take `x:clip.mp4` for a protocol
     return video(lambda: media(str(path.absolute())))
 
@@ -171,8 +182,7 @@ def _video(connect: Callable[[], Reader], name: str, fps: float | None) -> Video
         reader = connect()
     except NoVideoError as error:
         what = "gives no video" if " ! " in name else "is not a video that FFmpeg can read"
-        hint = "check that it plays elsewhere (an mp4 that was cut off lacks its index)"
-        raise error.refusal(name, what, hint) from None
+        raise error.refusal(name, what, NO_VIDEO_HINT) from None
     return Video(reader, name, fps=fps)
 
 
@@ -180,7 +190,7 @@ def _text(name: str) -> InputError:
     return InputError(f"{name} is a text file, not a video", hint="name a video file")
 
 
-def _refuse_text(path: Path) -> None:
+def refuse_text(path: Path) -> None:
     """Raise InputError if a file has no byte in its beginning that a text would not have."""
     if not path.is_file():
         return

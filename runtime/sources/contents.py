@@ -21,6 +21,8 @@ class Packet:
     """Its time, s; None where it has none."""
     user_data: bytes
     """What was marked in it, and all behind it; empty where nothing was."""
+    hidden: bool = False
+    """Whether an edit list hides it, as in MP4 that was cut."""
 
 
 def packets(path: Path, mark: bytes, *, sandbox: bool = True) -> Iterator[Packet]:
@@ -38,11 +40,11 @@ def packets(path: Path, mark: bytes, *, sandbox: bool = True) -> Iterator[Packet
     def understood(data: Image) -> Packet:
         if len(data) < PACKET.size:
             raise ValueError
-        timed, ticks, numerator, denominator = PACKET.unpack_from(data.data)
+        hidden, timed, ticks, numerator, denominator = PACKET.unpack_from(data.data)
         if not denominator:
             raise ValueError
         stamp = ticks * Fraction(numerator, denominator) if timed else None
-        return Packet(stamp, data[PACKET.size :].tobytes())
+        return Packet(stamp, data[PACKET.size :].tobytes(), hidden)
 
     return _data_of("packets", path, understood, sandbox, mark)
 

@@ -12,7 +12,12 @@ from sealshot.runtime.cli.terminal import note, say, say_json, table
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.public.attached import attach
 from sealshot.runtime.public.message import Message
-from sealshot.runtime.public.restore import messages_in_packets, messages_in_pictures, survey
+from sealshot.runtime.public.restore import (
+    messages_in_order,
+    messages_in_packets,
+    messages_in_pictures,
+    survey,
+)
 
 USAGE = """
 usage: sealshot public read VIDEO [--no-sandbox] [--json]
@@ -119,7 +124,7 @@ def _attach(argv: list[str]) -> int:
         raise InputError(
             f"{given.output} exists and is not overwritten", hint="choose another file name"
         )
-    wanted = survey(given.video).wanted(frozenset(given.track))
+    wanted = survey(given.video, hidden=True).wanted(frozenset(given.track))
     if not wanted:
         raise InputError(
             f"{given.video} says of no sealed originals"
@@ -137,7 +142,7 @@ def _messages(path: Path, *, sandbox: bool) -> tuple[list[tuple[float, Message]]
     """Return the messages with the times of their pictures, and how many pictures there are."""
     found: list[tuple[float, Message]] = []
     pictures = 0
-    for read in (messages_in_packets, messages_in_pictures):
+    for read in (messages_in_packets, messages_in_order, messages_in_pictures):
         told = list(read(path, sandbox=sandbox))
         pictures = len(told)
         found = [(time_s, message) for time_s, message in told if message is not None]

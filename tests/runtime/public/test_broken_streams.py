@@ -137,7 +137,7 @@ BROKEN: dict[str, tuple[str, Callable[[Told, Path], tuple[Path | None, Path | No
         "says of no sealed originals",
         lambda t, p: (told_otherwise(t, p / "n.mkv", of_nobody), None),
     ),
-    "no video": ("not a video that FFmpeg can read", lambda t, p: (t.folder / "w.json", None)),
+    "no video": ("is a text file, not a video", lambda t, p: (t.folder / "w.json", None)),
     "a container that is missing": ("are not in the vault", lambda t, p: (None, emptied(t, p))),
 }
 

@@ -169,14 +169,23 @@ def test_a_wrong_option_is_one_sentence_and_leaves_nothing(
     assert Path("there.mkv").read_text() == "mine"
 
 
-@pytest.mark.parametrize("content", [b"", b"no video at all\n" * 20, b"\x1aE\xdf\xa3" + bytes(99)])
+@pytest.mark.parametrize(
+    ("content", "what", "hint"),
+    [
+        (b"", "is empty", "name a video file"),
+        (b"no video at all\n" * 20, "is a text file, not a video", "name a video file"),
+        (b"\x1aE\xdf\xa3" + bytes(99), "is not a video that FFmpeg can read: ", "lacks its index"),
+    ],
+)
 def test_what_is_no_video_is_refused(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes, what: str, hint: str
 ) -> None:
     clip = tmp_path / "clip.mkv"
     clip.write_bytes(content)
     assert main(["deidentify", str(clip), "-o", str(tmp_path / "out.mkv")]) == 2
-    assert capsys.readouterr().err.startswith(f"error: {clip} ")
+    fact, told = capsys.readouterr().err.splitlines()
+    assert fact.startswith(f"error: {clip} {what}")
+    assert hint in told
     assert [p.name for p in tmp_path.iterdir()] == ["clip.mkv"]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -85,9 +86,47 @@ def test_a_stream_that_says_nothing_is_told(
 ) -> None:
     assert main(["public", "read", str(make_clip())]) == 2
     assert "says nothing of itself in 10 pictures" in capsys.readouterr().err
-    (tmp_path / "x.mp4").write_bytes(b"no video")
+    (tmp_path / "x.mp4").write_bytes(bytes(99))
     assert main(["public", "read", str(tmp_path / "x.mp4")]) == 2
     assert "is not a video that FFmpeg can read" in capsys.readouterr().err
     for action in (["read"], ["attach", "--vault", str(tmp_path), "-o", str(tmp_path / "o.mkv")]):
         assert main(["public", *action, str(tmp_path / "none.mp4")]) == 2
         assert "there is no video file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("codec", "suffix"), [("h264", ".h264"), ("h265", ".hevc")])
+def test_a_raw_stream_without_times_says_what_it_carries(
+    make_walk: MakeClip,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    codec: str,
+    suffix: str,
+) -> None:
+    out, raw = tmp_path / "out.mkv", tmp_path / f"raw{suffix}"
+    assert main(["deidentify", str(make_walk()), "-o", str(out), "--codec", codec]) == 0
+    copied(out, raw)
+    told = []
+    for path in (out, raw):
+        capsys.readouterr()
+        assert main(["public", "read", str(path), "--json"]) == 0
+        told.append([{**one, "time_s": 0} for one in json.loads(capsys.readouterr().out)])
+    assert told[1] == told[0]
+
+
+def test_what_an_edit_list_hides_is_not_counted(
+    make_clip: MakeClip, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, cut = tmp_path / "out.mp4", tmp_path / "cut.mp4"
+    assert main(["deidentify", str(make_clip()), "-o", str(out)]) == 0
+    with av.open(str(out)) as source, av.open(str(cut), "w") as target:
+        stream = target.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.size:
+                assert packet.time_base
+                four = round(Fraction(4, 25) / packet.time_base)
+                packet.pts, packet.dts = (packet.pts or 0) - four, (packet.dts or 0) - four
+                packet.stream = stream
+                target.mux(packet)
+    capsys.readouterr()
+    assert main(["public", "read", str(cut)]) == 0
+    assert "pictures 4 to 9, 6 of 6 are here" in capsys.readouterr().out

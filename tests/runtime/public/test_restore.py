@@ -87,6 +87,15 @@ def test_a_track_ends_where_two_people_may_change_places(
     assert not tracks[1] & tracks[2]
 
 
+def test_a_raw_stream_which_has_no_times_is_restored_too(told: Told, tmp_path: Path) -> None:
+    raw = ffmpeg(told.stream, tmp_path / "raw.h264", "-c", "copy")
+    assert told.restore("plain") == 0
+    assert told.restore("raw", stream=raw) == 0
+    kept, back = planes(told.folder / "plain.mkv"), planes(told.folder / "raw.mkv")
+    for index, (one, other) in enumerate(zip(kept, back, strict=True)):
+        assert all((a == b).all() for a, b in zip(one, other, strict=True)), index
+
+
 def test_a_cut_stream_is_restored_in_part_where_that_is_asked_for(
     told: Told, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
