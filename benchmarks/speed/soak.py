@@ -16,11 +16,12 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from multiprocessing import active_children
 from pathlib import Path
 from statistics import median
 
 from sealshot.benchmarks.conditions.process import resident_mb, tree
+from sealshot.benchmarks.speed.throughput.players import Player, playing
 from sealshot.runtime.age.x25519 import X25519Identity
 from sealshot.runtime.cli.arguments import Arguments, positive_int, run_module, seconds
 from sealshot.runtime.cli.terminal import note, say
@@ -33,17 +34,13 @@ from sealshot.runtime.pipeline.stages import open_many
 from sealshot.runtime.pipeline.stop import Stop
 from sealshot.runtime.seal.payload import Origin
 from sealshot.runtime.sources.live import Live
-from sealshot.runtime.sources.media import open_media
-from sealshot.runtime.sources.reader import NoVideoError, Picture
-from sealshot.runtime.sources.sandboxed import Sandboxed
+from sealshot.runtime.sources.reader import Coming, NoVideoError, Picture
 from sealshot.runtime.types import Shot
 from sealshot.runtime.vault.keeper import Keeper, Sealing
 
 AWAY_S, EVERY_S = 10.0, 60.0
 PAUSE_S = 4.0
 """Between two rounds; tracks end meanwhile."""
-LATE_S = 1.0
-"""A round that is so late catches up by leaving frames out, as a camera does."""
 QUOTA = 20_000_000
 GROWTH = 1.05
 
@@ -76,11 +73,12 @@ class Round:
 class Played:
     """What a camera plays, over all its connections."""
 
-    def __init__(self, clip: Path, fps: float) -> None:
-        self.clip, self.step_s = clip, 1 / fps
+    def __init__(self, clip: Path, address: str) -> None:
+        self.clip, self._address = clip, address
         self.rounds: list[Round] = []
-        self.count = 0
-        self.away = threading.Event()
+        self._count = 0
+        self._away = False
+        self._connection: Connection | None = None
 
     def connect(self) -> Connection:
         """Open a connection.
@@ -88,53 +86,50 @@ class Played:
         Raises:
             NoVideoError: the camera is away.
         """
-        if self.away.is_set():
+        if self._away:
             raise NoVideoError("it is away")
-        return Connection(self)
+        self._connection = Connection(self._address, self)
+        return self._connection
+
+    def leave(self) -> None:
+        """Cut the line, and take no connection until it is back."""
+        self._away = True
+        if self._connection is not None:
+            self._connection.interrupt()
+
+    def come_back(self) -> None:
+        """Take connections again."""
+        self._away = False
+
+    def note(self, pictures: int, since_s: float | None) -> None:
+        """Note what came.
+
+        Args:
+            pictures: how many, of which the last can be had.
+            since_s: how long after the one before it that was due; None of a new connection.
+        """
+        self._count += pictures
+        if since_s is None or since_s > PAUSE_S / 2:
+            if since_s is not None:
+                self.rounds[-1].whole = True
+            self.rounds.append(Round(self._count - 1))
 
 
-class Connection:
-    """A reader that plays rounds until the camera goes away."""
+class Connection(Player):
+    """Tells whose it is of what comes."""
 
-    def __init__(self, played: Played) -> None:
+    def __init__(self, address: str, played: Played) -> None:
         self._played = played
-        self._media: Sandboxed | None = None
-        self._due_s = 0.0
-        self.fps: float | None = 1 / played.step_s
-        self.frames: int | None = None
-        self.end_s: float | None = None
-        self.created: datetime | None = None
-        self.damaged, self.moves = 0, True
+        super().__init__(address)
 
-    def read(self) -> Picture | None:
-        """Return the next picture when it is due; None where the camera goes away."""
-        played = self._played
-        while not played.away.is_set():
-            if self._media is None:
-                media = open_media(str(played.clip), decoded=False)
-                assert isinstance(media, Sandboxed)
-                self._media, self._due_s = media, time.monotonic()
-                played.rounds.append(Round(played.count))
-            picture = self._media.read()
-            if picture is not None:
-                self._due_s = max(self._due_s + played.step_s, time.monotonic() - LATE_S)
-                if not played.away.wait(max(0.0, self._due_s - time.monotonic())):
-                    played.count += 1
-                    return picture
-            else:
-                played.rounds[-1].whole = True
-                self.close()
-                played.away.wait(PAUSE_S)
-        return None
-
-    def interrupt(self) -> None:
-        """Do nothing: it waits for no longer than a pause."""
-
-    def close(self) -> None:
-        """End the process that decodes."""
-        if self._media is not None:
-            self._media.close()
-        self._media = None
+    def read(self) -> Picture | Coming | None:
+        """Return what is next."""
+        had = len(self.due_s)
+        read = super().read()
+        if len(self.due_s) > had:
+            since_s = self.due_s[-1] - self.due_s[had - 1] if had else None
+            self._played.note(len(self.due_s) - had, since_s)
+        return read
 
 
 class Counter(Sink):
@@ -183,14 +178,20 @@ class _Director(threading.Thread):
         while (left_s := self._end_s - time.monotonic()) > 0 and not self.stop.is_set():
             time.sleep(min(left_s, EVERY_S - AWAY_S))
             who = self._players[minute % len(self._players)]
-            who.away.set()
+            who.leave()
             time.sleep(AWAY_S)
-            who.away.clear()
+            who.come_back()
             minute += 1
-            self.memory_mb.append(resident_mb(tree(os.getpid())))
+            self.memory_mb.append(_memory_mb())
             people = ", ".join(f"{len(c.whole())} of {sum(c.whole())}" for c in self._counters)
             say(f"{minute:4} min  {self.memory_mb[-1]:6.0f} MB  rounds and people: {people}")
         self.stop.set()
+
+
+def _memory_mb() -> float:
+    """Return the memory of this process and all that it started, but for what plays the clips."""
+    players = [one for child in active_children() for one in tree(child.pid or 0)]
+    return resident_mb(set(tree(os.getpid())) - set(players))
 
 
 class _Rounds(threading.Thread):
@@ -229,7 +230,10 @@ def cameras(
 
 def alone(clip: Path, fps: float, rounds: int, folder: Path) -> list[int]:
     """Return whom each of so many rounds shows of a camera that has all for itself."""
-    with cameras([Played(clip, fps)], folder) as (made, (counter,)):
+    with (
+        playing([clip], fps, pause_s=PAUSE_S) as (address,),
+        cameras([Played(clip, address)], folder) as (made, (counter,)),
+    ):
         counting = _Rounds(counter, rounds)
         counting.start()
         for done in watch_many(made, counting.stop):
@@ -242,8 +246,10 @@ def soak(
     clips: Sequence[Path], fps: float, minutes: float, least: Sequence[int], folder: Path
 ) -> int:
     """Watch all, and return 0 where nobody was lost and memory is flat."""
-    players = [Played(clip, fps) for clip in clips]
-    with cameras(players, folder) as (made, counters):
+    with ExitStack() as open_now:
+        addresses = open_now.enter_context(playing(clips, fps, pause_s=PAUSE_S))
+        players = list(map(Played, clips, addresses))
+        made, counters = open_now.enter_context(cameras(players, folder))
         director = _Director(players, counters, time.monotonic() + 60 * minutes)
         director.start()
         done = watch_many(made, director.stop)

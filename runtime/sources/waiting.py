@@ -23,8 +23,9 @@ class Waiting:
 
     Where a machine cannot take all, the newest one each time would leave a gap before each, and to
     look at a picture costs two to four times as much where nothing is known of the moment before.
-    So one that follows a gap is followed by its neighbour, however old that is by then. At the same
-    number of pictures that takes two thirds of the time, and fewer people count twice.
+    So one that follows a gap is followed by its neighbour, however old that is by then. Where there
+    is no gap the newest one is given all the same: who took the next instead would do more, and be
+    behind for as long as there is much to do.
     """
 
     def __init__(self) -> None:

@@ -1,8 +1,8 @@
 """Cameras that are none: clips that another process plays at a steady rate, to who connects.
 
-Each has an address. Like a real camera it waits for nobody, and says for each picture when it is
-due. To play takes a fifth of a millisecond a picture; that process is nobody's child whose cost is
-measured.
+Each has an address, and begins anew for each connection, of which it has one at a time. Like a real
+camera it waits for nobody, and says for each picture when it is due. To play takes a fifth of a
+millisecond a picture; that process is nobody's child whose cost is measured.
 """
 
 from __future__ import annotations
@@ -60,19 +60,20 @@ class Player(Newest):
 
 
 @contextmanager
-def playing(clips: Sequence[Path], fps: float) -> Iterator[list[str]]:
+def playing(clips: Sequence[Path], fps: float, *, pause_s: float = 0.0) -> Iterator[list[str]]:
     """Play clips, each again and again from when somebody connects to its address.
 
     Args:
         clips: one for each camera.
         fps: pictures a second of each.
+        pause_s: between the last picture of a clip and its first.
 
     Raises:
         InputError: a clip cannot be played.
     """
     context = get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=_play, args=(clips, fps, theirs), daemon=True)
+    process = context.Process(target=_play, args=(clips, fps, pause_s, theirs), daemon=True)
     process.start()
     theirs.close()
     try:
@@ -88,14 +89,15 @@ def playing(clips: Sequence[Path], fps: float) -> Iterator[list[str]]:
         process.join()
 
 
-def _play(clips: Sequence[Path], fps: float, asks: Connection) -> None:
+def _play(clips: Sequence[Path], fps: float, pause_s: float, asks: Connection) -> None:
     addresses = []
     try:
         for clip in clips:
             container = av.open(str(clip))
             packets = _packets(container)
             server = socket.create_server(("127.0.0.1", 0))
-            Thread(target=_serve, args=(server, container, packets, fps), daemon=True).start()
+            of = server, container, packets, fps, pause_s
+            Thread(target=_serve, args=of, daemon=True).start()
             addresses.append(f"tcp://127.0.0.1:{server.getsockname()[1]}")
     except (av.FFmpegError, IndexError) as error:
         asks.send(str(error))
@@ -117,23 +119,28 @@ def _packets(container: Any) -> list[tuple[bytes, int, bool]]:
 
 
 def _serve(
-    server: socket.socket, container: Any, packets: list[tuple[bytes, int, bool]], fps: float
+    server: socket.socket,
+    container: Any,
+    packets: list[tuple[bytes, int, bool]],
+    fps: float,
+    pause_s: float,
 ) -> None:
-    line, _ = server.accept()
-    with suppress(OSError, av.FFmpegError), line.makefile("wb", buffering=0) as file:
-        options = {"flush_packets": "1"}
-        with av.open(file, "w", format=FORMAT, options=options) as out:
-            stream = out.add_stream_from_template(container.streams.video[0])
-            start_s = time.monotonic()
-            for number in count():
-                round_, place = divmod(number, len(packets))
-                data, shown, key = packets[place]
-                due_s = start_s + number / fps
-                packet: av.Packet[Any] = av.Packet(data)
-                packet.time_base = Fraction(1, TICKS_A_SECOND)
-                packet.dts = round(due_s * TICKS_A_SECOND)
-                shown_s = start_s + (round_ * len(packets) + shown) / fps
-                packet.pts = round(shown_s * TICKS_A_SECOND)
-                packet.stream, packet.is_keyframe = stream, key
-                time.sleep(max(0.0, due_s - time.monotonic()))
-                out.mux(packet)
+    while True:
+        line, _ = server.accept()
+        with line, suppress(OSError, av.FFmpegError), line.makefile("wb", buffering=0) as file:
+            options = {"flush_packets": "1"}
+            with av.open(file, "w", format=FORMAT, options=options) as out:
+                stream = out.add_stream_from_template(container.streams.video[0])
+                start_s = time.monotonic()
+                for number in count():
+                    round_, place = divmod(number, len(packets))
+                    data, shown, key = packets[place]
+                    begun_s = start_s + round_ * (len(packets) / fps + pause_s)
+                    due_s = begun_s + place / fps
+                    packet: av.Packet[Any] = av.Packet(data)
+                    packet.time_base = Fraction(1, TICKS_A_SECOND)
+                    packet.dts = round(due_s * TICKS_A_SECOND)
+                    packet.pts = round((begun_s + shown / fps) * TICKS_A_SECOND)
+                    packet.stream, packet.is_keyframe = stream, key
+                    time.sleep(max(0.0, due_s - time.monotonic()))
+                    out.mux(packet)
