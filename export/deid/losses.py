@@ -66,7 +66,7 @@ def shared(logits: Tensor, left: Tensor, right: Tensor) -> Tensor:
     """Mean loss of what two pictures share, over identity and labels; both ways weigh alike.
 
     Args:
-        logits: ``[n, traits]``, of :class:`~sealshot.export.nets.deid.PairCritic`.
+        logits: ``[n, traits]``, of :class:`~sealshot.export.nets.deid_judges.PairCritic`.
         left: ``[n, traits]``: the traits of one picture; -1 where nobody knows.
         right: of the other.
     """

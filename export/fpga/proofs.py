@@ -11,8 +11,6 @@ from sealshot.runtime.errors import InputError
 
 PIXEL_TOP = 255
 ACTIVATION_TOP = 2 ** (ACTIVATION_BITS - 1)
-FLOAT32_WHOLE = 2**24
-"""Up to here float32 holds every whole number."""
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from sealshot.kernels.rtl.tools import BuildError
 COLUMNS = (4, 13, 22, 31, 40, 49, 58, 69, 78, 87, 96, 105, 114)
 """Where the blocks of nine tiles begin, each with four block RAMs or four multipliers."""
 RAM_ROWS, RAM_TILES = (22, 46, 70, 82), (0, 2, 4, 6)
-MULTIPLIER_ROWS, MULTIPLIER_TILES = (10, 34, 58), (0, 1, 4, 5)
+MULTIPLIER_TILES = (0, 1, 4, 5)
 TILE_BLOCKS = (
     ((0, 34), (0, 58), (1, 34), (1, 58)),
     ((2, 34), (2, 58), (3, 34), (3, 58)),

@@ -2,8 +2,7 @@
 
 What is left of a region is a function of a few means, one for each cell of a grid whose cells are
 tied to the size of the face and never to the size of the picture: a large face shows no more of
-itself than a small one. ``benchmarks/accuracy/public_stream.py`` measures what a face matcher still
-makes of it.
+itself than a small one. `sealshot bench deid` measures what a face matcher still makes of it.
 """
 
 from __future__ import annotations

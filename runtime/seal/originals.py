@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -95,14 +95,6 @@ class Originals:
     def id(self) -> str:
         """The identifier of the container that holds it."""
         return object_id(self.stream, self.part, self.tracks)
-
-    @property
-    def key_frames(self) -> Iterator[bytes]:
-        """The key frame of each piece, in order (not in format 1)."""
-        at = 0
-        for piece in self.pieces:
-            yield self.coded[at : at + piece.coded_bytes]
-            at += piece.coded_bytes
 
 
 @dataclass(frozen=True, slots=True)
