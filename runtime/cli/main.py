@@ -17,6 +17,8 @@ from sealshot.runtime.errors import InputError, SealshotError
 from sealshot.runtime.seal.memory import disable_core_dumps
 from sealshot.runtime.standard_streams import fill_standard_streams, spell_out
 
+_interrupts: list[int] = []
+"""Signals that asked this program to end, once it ran."""
 UNREACHABLE = (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG)
 """What even asking for a file raises, where its path is wrong."""
 
@@ -165,6 +167,7 @@ def dispatch(argv: list[str]) -> int:
 
 def main(argv: list[str] | None = None) -> int:
     """Entry point: 0 done, 1 something broke, 2 the input was wrong, 130 interrupted."""
+    _interrupts.clear()
     fill_standard_streams()
     spell_out()
     disable_core_dumps()  # any command may hold a key, an answer or a picture
@@ -184,7 +187,11 @@ def main(argv: list[str] | None = None) -> int:
         except SealshotError as error:
             fail(error)
             return error.exit_code
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, ImportError) as error:
+        if (
+            isinstance(error, ImportError) and not _interrupts
+        ):  # some libraries make one of the other
+            raise
         with suppress(OSError):  # a terminal that was closed
             print("interrupted", file=sys.stderr)
         return 130
@@ -217,7 +224,8 @@ def _leaving_at_once() -> Iterator[None]:
             signal.signal(number, _interrupt)
 
 
-def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+def _interrupt(number: int, _frame: FrameType | None) -> None:
+    _interrupts.append(number)
     raise KeyboardInterrupt
 
 

@@ -100,6 +100,31 @@ def test_ctrl_c_while_the_program_is_being_imported_is_no_traceback(module: str)
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "interrupted\n")
 
 
+def test_ctrl_c_of_which_a_library_makes_an_import_error_is_no_traceback() -> None:
+    """As NumPy does, where a command loads it once it runs."""
+    code = (
+        "import signal, sys\n"
+        "from sealshot.runtime.cli import main as program\n"
+        "from sealshot.runtime.cli.commands import show_env\n"
+        "def loading(argv):\n"
+        "    try:\n"
+        "        if argv:\n"
+        "            signal.raise_signal(signal.SIGINT)\n"
+        "    finally:\n"
+        "        raise ImportError('initialization failed')\n"
+        "show_env.main = loading\n"
+        "assert program.main(['show-env', 'x']) == 130\n"
+        "program.main(['show-env'])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    first, *others = done.stderr.splitlines()
+    assert (done.returncode, first, others[-1]) == (
+        1,
+        "interrupted",
+        "ImportError: initialization failed",
+    )
+
+
 def test_nothing_slow_is_imported_before_ctrl_c_is_handled() -> None:
     code = (
         "import os, signal, sys, types, __future__\n"
