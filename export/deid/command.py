@@ -55,7 +55,8 @@ Stop it whenever you like: the same command goes on where it was. What is kept i
   --wasserstein       train D_f with the paper's gradient penalty, not with R1 and R2
   --pairwise          train the paper's critic too, which looks at pairs, and say how well it does
   --critic-steps N    (default 4000)
-  --start FILE        begin with the nets of another operator.ckpt, with critics of as many steps
+  --start FILE        begin with the nets of another operator.ckpt, with critics of as many steps,
+                      and let D_f judge from the first step on
   --steps N           of the net that draws (default 20000)
   --batch N           faces a step of the net that draws (default 32)
   --seed N            of weights, order and noise (default 1)
@@ -122,6 +123,8 @@ def train(argv: list[str]) -> int:
         for name in ("critic_steps", "steps", "batch", "seed", "reversible", "wasserstein")
         if (value := getattr(given, name)) is not None
     }
+    if given.start:
+        chosen["warm_up"] = 0.0  # those nets have met D_f
     plan = replace(Plan(), **chosen, **dict(given.weight))
     faces = load_faces(kept)
     if given.pairwise:

@@ -25,7 +25,7 @@ CODE = 64
 """Numbers that say what of a face its cells and landmarks do not."""
 NOISE = MEANS + CODE
 """Numbers of U(0, 1) that a face is drawn from: the first move the means of its cells."""
-KEPT_ALL, KEPT_INNER, KEPT_OUTER = 0.5, 0.1, 0.2
+KEPT_ALL, KEPT_INNER, KEPT_OUTER = 0.35, 0.05, 0.1
 """How much of what is unusual in the light of a picture, and in the cells within the face and
 around it, is left by noise."""
 RIDGE = 1e-5
@@ -96,7 +96,7 @@ class Release(Drawing):
         sizes = list(zip((DEEP, *widths), widths, strict=False))
         self.ups = nn.ModuleList(_Told(before + beside, after, told) for before, after in sizes)
         self.again = nn.ModuleList(_Told(after, after, told) for _, after in sizes)
-        self.last = nn.Conv2d(widths[-1], 3 * 4, 3, padding=1)
+        self.last = nn.Conv2d(widths[-1], 3, 3, padding=1)
         self.register_buffer("mean", torch.full((MEANS,), 0.5))
         self.register_buffer("by_points", torch.zeros(2 * LANDMARKS, MEANS))
         self.register_buffer("kept", torch.eye(MEANS))
@@ -154,7 +154,9 @@ class Release(Drawing):
             beside = torch.cat([covered, spots(landmarks, size)], 1).to(x.dtype)
             x = again(up(torch.cat([larger, beside], 1), told), told)
         covered = functional.interpolate(cells, size=(SIDE_PX, SIDE_PX), mode="bilinear")
-        return _changed(covered + 0.5, functional.pixel_shuffle(self.last(x), 2))
+        # four outputs a pixel, shuffled, cost as much and draw a grid
+        larger = functional.interpolate(x, scale_factor=2.0, mode="nearest")
+        return _changed(covered + 0.5, self.last(larger))
 
 
 class _Told(nn.Module):

@@ -12,6 +12,8 @@ SCORES = {
     "rp": "reconstruction probability of the variational autoencoder, at the mean latent",
 }
 DEFAULT_SCORE = "quality"
+DRAWING = FOLDER / "faces.onnx"
+"""Draws faces of nobody."""
 
 
 def score_graph(spec: str) -> Path:
@@ -29,3 +31,8 @@ def score_graph(spec: str) -> Path:
             f"there is no score '{spec}'", hint=f"use one of {names}, or a score graph FILE.onnx"
         )
     return path
+
+
+def drawing_net(spec: str) -> Path:
+    """Return the file of a net that draws faces: ``face`` is the one that ships, else a path."""
+    return DRAWING if spec == "face" else Path(spec)

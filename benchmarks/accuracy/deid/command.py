@@ -34,6 +34,7 @@ from sealshot.runtime.cli.terminal import note, say_json, table
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.public.painter import Painter
 from sealshot.runtime.public.undo import Undoer
+from sealshot.runtime.weights import drawing_net
 
 ATTACK_STEPS = 1000
 SEED = {
@@ -66,7 +67,8 @@ bring back: the paper's U_d, and one that an outsider trains with what draws and
 {needs("bench")} --attack needs PyTorch, too.
 
   --recognizer FILE   the matcher, as for `sealshot erc`; it must have had no part in the training
-  --drawn FILE.onnx   measure style face too: faces drawn by this net over the blur
+  --drawn NET         measure style face too: faces drawn over the blur by the net that ships
+                      (face), or by FILE.onnx
   --probe OTHERS      judge labels, too, by what the matcher sees of these labelled people; may be
                       repeated
   --labels FILE       what is known of FACES and OTHERS, as for `sealshot train deid`; may be
@@ -80,7 +82,7 @@ bring back: the paper's U_d, and one that an outsider trains with what draws and
   --json              print them as JSON instead of tables
 
 example:
-  sealshot bench deid celeba-dev/ --recognizer mobilefacenet.onnx --drawn faces.onnx -o deid.json
+  sealshot bench deid celeba-dev/ --recognizer mobilefacenet.onnx --drawn face -o deid.json
 """
 
 
@@ -90,7 +92,7 @@ def main(argv: list[str]) -> int:
     add = arguments.add_argument
     add("faces", type=Path)
     add("--recognizer", type=Path, required=True)
-    add("--drawn", type=Path)
+    add("--drawn", type=drawing_net)
     add("--probe", type=Path, action="append", default=[])
     add("--labels", type=Path, action="append", default=[])
     add("--undo", type=Path)

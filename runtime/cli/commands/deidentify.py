@@ -39,8 +39,8 @@ FILE appears when it is whole. Ctrl-C ends it well: what was looked at so far is
 
   -o FILE             {", ".join(CONTAINERS)}; not overwritten
   --style STYLE       mosaic (default), blur or solid. Blur shows no more than mosaic does; solid
-                      shows nothing. face:FILE.onnx draws faces of nobody over the blur, with a net
-                      of `sealshot train deid`; `sealshot bench deid --drawn` says what it hides.
+                      shows nothing. face draws faces of nobody over the blur, face:FILE.onnx with a
+                      net of `sealshot train deid` (`sealshot bench deid` says what it hides);
                       face:FILE.onnx:Male,-Young keeps the one label of everybody, turns the other
   --codec NAME        {", ".join(CODECS)} (default: h264)
   --keep-audio        copy the sound. A voice tells who speaks: it is left out unless asked for

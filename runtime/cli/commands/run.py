@@ -73,7 +73,7 @@ onvif:// address, or a GStreamer pipeline.
   --public FILE       write the video too, {", ".join(CONTAINERS)}, with every face covered as by
                       `sealshot deidentify`; it appears when the run ends. It is looked at once more
                       for it, for faces from {MIN_FACE_PX} px on, or from --min-face if that is less
-  --style STYLE       of --public: mosaic (default), blur, solid, or face:FILE.onnx (see
+  --style STYLE       of --public: mosaic (default), blur, solid, face or face:FILE.onnx (see
                       `sealshot deidentify --help`)
   --codec NAME        of --public: {", ".join(CODECS)} (default: h264)
   --message CARRIER   of --public: sei (default); strip, qim or lsb say in the picture too which one

@@ -6,11 +6,17 @@ import argparse
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sealshot.runtime.engines.manifest import read_manifest
 from sealshot.runtime.public.carriers import CARRIERS, Carrier
 from sealshot.runtime.public.cover import DEFAULT_STYLE, STYLES, Style
 from sealshot.runtime.public.hiding import MIN_FACE_PX, Hiding
-from sealshot.runtime.public.painter import DRAWN_OVER, Painter
+from sealshot.runtime.public.painter import DRAWN_OVER, DrawingManifest, Painter
+from sealshot.runtime.weights import DRAWING, drawing_net
 
+MEASURED = (
+    "drawn faces are of nobody, and their light and pose the person's: benchmarks/RESULTS.md says "
+    "what two matchers make of them"
+)
 NOT_MEASURED = (
     "drawn faces hide what their net was taught to hide: measure it with `sealshot bench deid "
     "FACES --recognizer FILE --drawn FILE.onnx`"
@@ -41,27 +47,31 @@ class Drawn:
 def style(text: str) -> tuple[Style, Drawn | None]:
     """Read how faces are covered, and with what faces are drawn over that.
 
-    ``face:FILE.onnx``, or ``face:FILE.onnx:Male,-Young``, which keeps the one label of each person
-    and turns the other.
+    ``face`` draws with the net that ships; ``face:FILE.onnx`` with another one, and
+    ``face:FILE.onnx:Male,-Young`` keeps the one label of each person and turns the other.
     """
     kind, _, rest = text.partition(":")
-    file, _, labels = rest.partition(":")
+    file, _, labels = (rest or text).partition(":")
     if kind == "face" and file:
         control = {
             name.removeprefix("-"): -1 if name[0] == "-" else 1
             for name in labels.split(",")
             if name
         }
-        return DRAWN_OVER, Drawn(Path(file), control)
+        return DRAWN_OVER, Drawn(drawing_net(file), control)
     for known in STYLES:
         if text == known:
             return known, None
-    raise argparse.ArgumentTypeError(f"'{text}' is none of {', '.join(STYLES)}, face:FILE.onnx")
+    raise argparse.ArgumentTypeError(
+        f"'{text}' is none of {', '.join(STYLES)}, face, face:FILE.onnx"
+    )
 
 
 def promise(painter: Painter) -> str:
     """Return what is to be said to who lets faces be drawn."""
-    return REVERSIBLE if painter.manifest.reversible else NOT_MEASURED
+    if painter.manifest.reversible:
+        return REVERSIBLE
+    return MEASURED if painter.manifest == read_manifest(DRAWING, DrawingManifest) else NOT_MEASURED
 
 
 def beside_a_watch(
