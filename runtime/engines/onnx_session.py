@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import os
+import threading
 from functools import cache
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 import onnxruntime as ort
 
+from sealshot.runtime.engines.identity import model_sha256
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.processors import processors
+
+_OPEN = WeakValueDictionary[tuple[str, int], ort.InferenceSession]()
+_OPENING = threading.Lock()
 
 
 @cache
@@ -36,7 +42,7 @@ def _own_count() -> int:
 
 
 def open_session(path: Path, *, threads: int = 0) -> ort.InferenceSession:
-    """Open an ONNX file on the CPU.
+    """Open an ONNX file on the CPU; it is open once, and its runs may overlap.
 
     Args:
         path: the ONNX file.
@@ -47,6 +53,15 @@ def open_session(path: Path, *, threads: int = 0) -> ort.InferenceSession:
     """
     if not path.is_file():
         raise InputError(f"there is no model file {path}", hint="check the path")
+    model, threads = model_sha256(path), threads or _own_count()
+    with _OPENING:
+        session = _OPEN.get((model, threads))
+        if session is None:
+            session = _OPEN[model, threads] = _opened(path, threads)
+        return session
+
+
+def _opened(path: Path, threads: int) -> ort.InferenceSession:
     _share_arena()
     options = ort.SessionOptions()
     options.add_session_config_entry("session.use_env_allocators", "1")
@@ -55,7 +70,7 @@ def open_session(path: Path, *, threads: int = 0) -> ort.InferenceSession:
     # x86 without VNNI adds pairs of products in 16 bits, where those of U8S8 saturate; with this
     # ONNX Runtime takes its U8U8 kernels there, which do not, and elsewhere it changes nothing
     options.add_session_config_entry("session.x64quantprecision", "1")
-    options.intra_op_num_threads = threads or _own_count()
+    options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     # shapes differ from call to call, and it would keep a plan of the memory for each of them
     options.enable_mem_pattern = False

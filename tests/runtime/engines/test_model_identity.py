@@ -1,6 +1,7 @@
 """A model's hash covers all that it is made of, in side files too."""
 
 import hashlib
+import weakref
 
 import numpy as np
 import onnx
@@ -84,6 +85,20 @@ def test_other_weights_beside_a_model_give_other_numbers(tmp_path):
     (second,) = open_session(path).run(None, {"x": x})
     assert first.tolist() == list(range(64))
     assert second.tolist() == [7] * 64
+
+
+def test_a_model_is_open_once_for_all_who_use_it_and_closed_by_the_last(tmp_path):
+    path = tmp_path / "m.onnx"
+    onnx.save(graph("m.onnx.data"), path)
+    first = open_session(path, threads=1)
+    assert open_session(path, threads=1) is first
+    assert open_session(path, threads=2) is not first
+    weights = tmp_path / "m.onnx.data"
+    weights.write_bytes(weights.read_bytes()[::-1])
+    assert open_session(path, threads=1) is not first  # a camera that is opened anew takes these
+    closed = weakref.ref(first)
+    del first
+    assert closed() is None
 
 
 def test_a_model_in_one_file_has_the_hash_of_the_file(tmp_path):
