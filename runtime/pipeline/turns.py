@@ -5,7 +5,8 @@ there are threads, and whoever shows a crowd would take the processors from thos
 see. So no more of them work at a time than there are processors, and who waits goes on in the order
 of start times (start-time fair queueing; Goyal, Vin and Cheng, SIGCOMM 1996): first that camera
 which has had least, counted from when it last had nothing to do. What is cheap to look at never
-waits long, and what is left over belongs to the dear ones.
+waits long, and what is left over belongs to the dear ones. A turn ends before sinks are given what
+was seen: they may wait for a disk.
 """
 
 from __future__ import annotations
@@ -50,25 +51,34 @@ class Turn:
     def __init__(self, turns: Turns) -> None:
         """Start as one that has had nothing."""
         self._turns = turns
-        self._end_s = 0.0
+        self._taken = False
+        self._begun_s = self._end_s = 0.0
         self.called = threading.Condition(turns.lock)
         self.start_s = 0.0
 
     @contextmanager
     def taken(self) -> Iterator[None]:
-        """Wait for the turn, and give it back after the block."""
+        """Wait for the turn, and give it back after the block, if not before."""
         turns = self._turns
         with turns.lock:
             self.start_s = max(self._end_s, turns.now_s)
             turns.waiting.append(self)
             turns.call()
             self.called.wait_for(lambda: self not in turns.waiting)
-        begun_s = time.thread_time()
+            self._taken = True
+        self._begun_s = time.thread_time()
         try:
             yield
         finally:
-            with turns.lock:
-                self._end_s = self.start_s + time.thread_time() - begun_s
+            self.give_back()
+
+    def give_back(self) -> None:
+        """Let another one work; nothing where that is done already."""
+        turns = self._turns
+        with turns.lock:
+            if self._taken:
+                self._taken = False
+                self._end_s = self.start_s + time.thread_time() - self._begun_s
                 turns.free += 1
                 turns.call()
 

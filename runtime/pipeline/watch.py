@@ -81,11 +81,11 @@ def watch(
     with stop.heeded():
         try:
             stopwatch, wake = stages.stopwatch, source.close
-            alone = stages.alone or not source.live
+            turn = None if stages.alone or not source.live else Turn(TURNS)
             with ExitStack() as threads:
                 given = stopwatch.timed("decode", source)
-                if not alone:
-                    given = threads.enter_context(closing(in_turn(source, stopwatch, stop)))
+                if turn:
+                    given = threads.enter_context(closing(in_turn(turn, source, stopwatch, stop)))
                 items: Iterable[Frame | Heartbeat] = until(given, stop_after_s)
                 if not any(sink.wants_decoded for sink in sinks):
                     items = map(bare, items)
@@ -93,7 +93,7 @@ def watch(
                     read = threads.enter_context(ahead(items, 0, interrupt=wake))
                     items, wake = read, read.close
                 ready: Iterable[Looked] = look(items, stages.finder, stopwatch)
-                if alone:
+                if not turn:
                     waiting = 0 if source.live else 1
                     ready = threads.enter_context(
                         ahead(ready, waiting, interrupt=wake, stop=stop.is_set)
@@ -101,10 +101,13 @@ def watch(
                 for item, faces in find(ready, stopwatch):
                     if isinstance(item, Frame):
                         frames += 1
-                        fan.give(watcher.step(item, faces))
+                        seen: Seen | Beat = watcher.step(item, faces)
                     else:
-                        fan.give(watcher.beat(item))
-                    del item  # so that no picture is held while the next one is waited for
+                        seen = watcher.beat(item)
+                    if turn:
+                        turn.give_back()  # a sink may wait for a disk
+                    fan.give(seen)
+                    del item, seen  # so that no picture is held while the next one is waited for
         except KeyboardInterrupt:
             if stop.is_set():
                 raise
@@ -147,9 +150,10 @@ def find(
         del item
 
 
-def in_turn(source: Source, stopwatch: Stopwatch, stop: Stop) -> Generator[Frame | Heartbeat]:
-    """Give what a source does; a picture is asked for, and all is done with it, in turn."""
-    turn = Turn(TURNS)
+def in_turn(
+    turn: Turn, source: Source, stopwatch: Stopwatch, stop: Stop
+) -> Generator[Frame | Heartbeat]:
+    """Give what a source does; a picture is asked for, and looked at, in turn."""
     while not stop.is_set():
         with turn.taken() if source.wait() else nullcontext():
             with stopwatch.time("decode"):

@@ -103,6 +103,24 @@ def test_a_camera_that_fails_gives_its_turn_back(script, stages) -> None:
     assert TURNS.free == before
 
 
+def test_who_waits_for_a_disk_holds_up_no_other(script, stages) -> None:
+    done, waited = threading.Event(), list[bool]()
+
+    class Slow(Sink):
+        def seen(self, _) -> None:
+            waited.append(done.wait(20))
+
+    class Quick(Sink):
+        def end(self, _) -> None:
+            done.set()
+
+    sinks: list[Sink] = [*(Slow() for _ in range(TURNS.free)), Quick()]
+    frames = [(n / 10, 1) for n in range(3)]
+    watch_many([Camera(script(*frames), replace(stages(), alone=False), [sink]) for sink in sinks])
+    assert waited
+    assert all(waited)
+
+
 @pytest.mark.parametrize("alone", [True, False])
 def test_no_picture_is_held_while_the_next_is_waited_for(script, stages, alone) -> None:
     pictures, held = list[weakref.ref](), list[int]()
