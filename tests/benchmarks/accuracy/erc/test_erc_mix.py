@@ -58,7 +58,7 @@ def test_the_same_seed_gives_the_same_copy(people, shared_cache, tmp_path):
     ("end", "code", "told"),
     [
         pytest.param(KeyboardInterrupt(), 130, "interrupted", id="Ctrl-C"),
-        pytest.param(OSError(errno.ENOSPC, "No space left on device"), 2, "No space", id="full"),
+        pytest.param(OSError(errno.ENOSPC, "No space left on device"), 1, "No space", id="full"),
     ],
 )
 def test_a_copy_that_ends_half_way_leaves_nothing(
