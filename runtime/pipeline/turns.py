@@ -2,11 +2,12 @@
 
 Left to the system each camera would work whenever it can: as many pictures would be in hand as
 there are threads, and whoever shows a crowd would take the processors from those with little to
-see. So no more of them work at a time than there are processors, and who waits goes on in the order
-of start times (start-time fair queueing; Goyal, Vin and Cheng, SIGCOMM 1996): first that camera
-which has had least, counted from when it last had nothing to do. What is cheap to look at never
-waits long, and what is left over belongs to the dear ones. A turn ends before sinks are given what
-was seen: they may wait for a disk.
+see. So few of them work at a time: one more than there are processors, as who begins waits for its
+picture to be made. Who waits for a turn goes on in the order of start times (start-time fair
+queueing; Goyal, Vin and Cheng, SIGCOMM 1996): first that camera which has had least, counted from
+when it last had nothing to do. What is cheap to look at never waits long, and what is left over
+belongs to the dear ones. A turn ends before sinks are given what was seen: they may wait for a
+disk.
 """
 
 from __future__ import annotations
@@ -93,5 +94,5 @@ def one_heap() -> None:
         ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
 
 
-TURNS = Turns(processors())
+TURNS = Turns(processors() + 1)
 """Of this process."""
