@@ -188,9 +188,8 @@ def main(argv: list[str] | None = None) -> int:
             fail(error)
             return error.exit_code
     except (KeyboardInterrupt, ImportError) as error:
-        if (
-            isinstance(error, ImportError) and not _interrupts
-        ):  # some libraries make one of the other
+        # some libraries make an ImportError of a Ctrl-C while they are imported
+        if isinstance(error, ImportError) and not _interrupts:
             raise
         with suppress(OSError):  # a terminal that was closed
             print("interrupted", file=sys.stderr)

@@ -168,7 +168,7 @@ def open_many(every: Sequence[Settings]) -> list[Stages]:
     Raises:
         InputError: see :func:`open_stages`.
     """
-    alone = all(settings.cameras == 1 for settings in every) and len(every) == 1
+    alone = len(every) == 1 and every[0].cameras == 1
     # to look and to find run side by side; several sources share the processors anyhow
     threads = max(1, processors() // 2) if alone else 1
     if not alone:
