@@ -267,24 +267,38 @@ def _conv_pool(graph: Graph, weight: Array, bias: Array, slope: Array, pool: int
     With s = max y and t = max -y over the window, the maximum of PReLU is
     s + (1 - a) relu(-s) where a >= 0, and s + relu(-a t - s) where a < 0.
     So the activation runs on a quarter of the pixels, and `t` costs a channel where it is needed.
-    The map that comes out is filled up to whole blocks with channels of zeros: one that is not
-    leaves the blocked layout at the next convolution.
+    The channels of `t` have blocks of their own, or fill the last one of `s`. The map that comes
+    out is filled up to whole blocks, with zeros or with `t`, which the next kernel does not read:
+    one that is not leaves the blocked layout there.
     """
     falling = np.flatnonzero(slope < 0)
-    channels, width = len(slope), _blocks(len(slope) + len(falling))
-    s = np.eye(channels, width)  # picks s from the pooled map
-    t = np.zeros((channels, width))
-    t[falling, channels + np.arange(len(falling))] = 1
-    both = (s - t).T  # y and, where it is needed, -y
-    graph.conv(np.tensordot(both, weight, 1), both @ bias)
-    pooled = graph.pool(pool)
-    middle = np.eye(_blocks(channels), channels)
-    graph.mix(middle @ (-slope[:, None] * t - s))
+    image, width, extra = graph.tip, _blocks(len(slope)), len(falling)
+    lowest = -slope[falling] * np.eye(width)[:, falling]  # [width, extra]: from t to its s
+    negative = -np.eye(width)
+    together = len(slope) + extra <= width
+    if together:
+        weight, bias = (np.concatenate([each, -each[falling]]) for each in (weight, bias))
+        negative[:, len(slope) : len(slope) + extra] += lowest
+    graph.conv(*_filled(weight, bias))
+    s = graph.pool(pool)
+    if together:
+        graph.mix(negative)
+    else:
+        graph.scale(np.diag(negative))
+        minus_s, graph.tip = graph.tip, image
+        graph.conv(*_filled(-weight[falling], -bias[falling]))
+        graph.pool(pool)
+        graph.mix(np.pad(lowest, ((0, 0), (0, _blocks(extra) - extra))))
+        graph.add("Add", minus_s)
     graph.add("Relu")
-    rest = graph.mix(middle @ (np.where(slope < 0, 1, 1 - slope)[:, None] * middle.T))
-    graph.tip = pooled
-    graph.mix(middle @ s)
-    graph.add("Add", rest)
+    graph.scale(np.pad(np.where(slope < 0, 1, 1 - slope), (0, width - len(slope))))
+    graph.add("Add", s)
+
+
+def _filled(weight: Array, bias: Array) -> tuple[Array, Array]:
+    """Fill the channels that come out up to whole blocks with channels of zeros."""
+    empty = _blocks(len(bias)) - len(bias)
+    return np.pad(weight, ((0, empty), (0, 0), (0, 0), (0, 0))), np.pad(bias, (0, empty))
 
 
 def _blocks(channels: int) -> int:
