@@ -102,6 +102,7 @@ def train_alike(score: str, groups: Path, data: Sequence[Path], out: Path, seed:
         training_set_sha256=sha256,
         eyes_weight=manifest.eyes_weight,
         smile_weight=manifest.smile_weight,
+        turn_weight=manifest.turn_weight,
     )
     export_score_graph(model, out / path.name, origin, crops)
     copy_eyes(path, manifest, out)

@@ -15,7 +15,7 @@ from sealshot.export.nets.student import Student
 from sealshot.export.nets.vae import SAMPLES, RpScore, Vae
 from sealshot.export.rebuild import load_graph
 from sealshot.export.train.data import pictures_below
-from sealshot.export.train.expression import EYES_WEIGHT, SMILE_WEIGHT
+from sealshot.export.train.expression import EYES_WEIGHT, SMILE_WEIGHT, TURN_WEIGHT
 from sealshot.runtime.cli.terminal import progress
 from sealshot.runtime.crops import CROP_PX, crop_resize_grey
 from sealshot.runtime.detect import open_detector
@@ -108,6 +108,7 @@ def _open_checkpoint(path: Path) -> tuple[nn.Module, ScoreManifest]:
         opset=OPSET,
         eyes_weight=known.eyes_weight if known else EYES_WEIGHT * heeds,
         smile_weight=known.smile_weight if known else SMILE_WEIGHT * heeds,
+        turn_weight=known.turn_weight if known else TURN_WEIGHT * heeds,
     )
 
 

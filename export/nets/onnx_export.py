@@ -42,6 +42,7 @@ class Origin:
     samples: int = 0
     eyes_weight: float = 0.0
     smile_weight: float = 0.0
+    turn_weight: float = 0.0
 
 
 def _crops(count: int) -> tuple[Tensor, ...]:
@@ -82,6 +83,7 @@ def export_score_graph(
         score_quantiles=(0.0,) * 101,
         eyes_weight=origin.eyes_weight,
         smile_weight=origin.smile_weight,
+        turn_weight=origin.turn_weight,
     )
     manifest.write(path)  # the engine wants one, and it gives the distribution
     engine = open_onnxruntime(path)

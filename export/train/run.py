@@ -21,7 +21,7 @@ from sealshot.export.nets.onnx_export import (
 )
 from sealshot.export.nets.vae import SAMPLES, RpPixels, RpScore
 from sealshot.export.train.data import FaceCrops, cut_faces, load_crops, pictures_below
-from sealshot.export.train.expression import EYES_WEIGHT, SMILE_WEIGHT
+from sealshot.export.train.expression import EYES_WEIGHT, SMILE_WEIGHT, TURN_WEIGHT
 from sealshot.export.train.eyes import train_eyes
 from sealshot.export.train.quality import train_quality
 from sealshot.export.train.rp import train_rp
@@ -93,6 +93,7 @@ def train(
         samples=0,
         eyes_weight=EYES_WEIGHT,
         smile_weight=SMILE_WEIGHT,
+        turn_weight=TURN_WEIGHT,
     )
     quality = export_score_graph(student, out / "quality.onnx", origin, crops)
 

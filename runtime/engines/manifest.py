@@ -133,12 +133,15 @@ class ScoreManifest(Manifest):
     smile_weight: float = 0.0
     """What it takes off, then, for a broader mouth than in another frame of the track, in units of
     the score for the way between the eyes (`engines/heedful.py`)."""
+    turn_weight: float = 0.0
+    """What it takes off, then, for a nose farther off the middle than in another frame of the
+    track, in units of the score for the way from the eyes to the mouth (`engines/heedful.py`)."""
 
     def __post_init__(self) -> None:
         margin: object = self.screen_margin  # out of a file: it may be anything
         if not (margin is None or (isinstance(margin, int | float) and _is_margin(margin))):
             raise ValueError(f"screen_margin is {margin!r}, not a number of 0 or more")
-        for name in ("eyes_weight", "smile_weight"):
+        for name in ("eyes_weight", "smile_weight", "turn_weight"):
             weight: object = getattr(self, name)
             if not (isinstance(weight, int | float) and _is_margin(weight)):
                 raise ValueError(f"{name} is {weight!r}, not a number of 0 or more")

@@ -15,7 +15,7 @@ from sealshot.export.nets.student import Student  # noqa: E402
 from sealshot.export.nets.vae import SAMPLES, Vae  # noqa: E402
 from sealshot.export.quantise import precisions  # noqa: E402
 from sealshot.export.quantise.precisions import compare, screen_margin  # noqa: E402
-from sealshot.export.train.expression import EYES_WEIGHT, SMILE_WEIGHT  # noqa: E402
+from sealshot.export.train.expression import EYES_WEIGHT, SMILE_WEIGHT, TURN_WEIGHT  # noqa: E402
 from sealshot.runtime.engines import open_engine, open_onnxruntime  # noqa: E402
 from sealshot.runtime.engines.manifest import load_manifest  # noqa: E402
 from sealshot.runtime.errors import InputError  # noqa: E402
@@ -116,6 +116,7 @@ def test_a_checkpoint_heeds_the_eyes_if_their_network_lies_beside_it(faces, tmp_
     assert main(argv) == 0
     assert load_manifest(out / "quality.onnx").eyes_weight == EYES_WEIGHT
     assert load_manifest(out / "quality.onnx").smile_weight == SMILE_WEIGHT
+    assert load_manifest(out / "quality.onnx").turn_weight == TURN_WEIGHT
     assert (out / "eyes.onnx").read_bytes() == (FOLDER / "eyes.onnx").read_bytes()
     vae = checkpoint(tmp_path / "rp.ckpt", Vae())
     assert main([str(vae), "-o", str(out), "--calibrate", str(faces)]) == 0

@@ -16,7 +16,7 @@ from sealshot.benchmarks.data.cache import file_sha256
 from sealshot.benchmarks.data.faces import View
 from sealshot.runtime.alignment import similarity
 from sealshot.runtime.engines.eyes import BEHIND, ODDS
-from sealshot.runtime.engines.heedful import BROAD, CALM, open_expression
+from sealshot.runtime.engines.heedful import ASIDE, BROAD, CALM, STRAIGHT, open_expression
 from sealshot.runtime.engines.identity import model_sha256
 from sealshot.runtime.engines.manifest import load_manifest, sidecar
 from sealshot.runtime.engines.onnx_session import open_session
@@ -46,6 +46,7 @@ class ScoreGraph:
             eyes = self._expression.eyes.manifest
             self.key += f" eyes {eyes.sha256} {manifest.eyes_weight} {ODDS} {BEHIND}"
             self.key += f" mouth {manifest.smile_weight} {CALM} {BROAD}"
+            self.key += f" turn {manifest.turn_weight} {STRAIGHT} {ASIDE}"
             self.macs = manifest.macs_per_face + eyes.macs_per_face
         shape = self._run(np.zeros((1, 1, 64, 64), np.uint8)).shape
         if shape not in ((1,), (1, 1)):

@@ -1,4 +1,4 @@
-"""Closed eyes and grins: what is made of them, and what that does to a choice."""
+"""Closed eyes, grins and turned heads: what is made of them, and what that does to a choice."""
 
 from __future__ import annotations
 
@@ -39,20 +39,21 @@ def expression():
     return open_expression(QUALITY, load_manifest(QUALITY))
 
 
-def test_a_choice_goes_by_quality_by_the_odds_of_open_eyes_and_by_the_mouth():
+def test_a_choice_goes_by_quality_by_the_odds_of_open_eyes_by_the_mouth_and_by_the_turn():
     image, tracks = side_by_side(CROPS)
     opened = Eyes(FOLDER / EYES).open(cut_eyes(image, [t.face.landmarks for t in tracks.seen]))
     assert ((opened >= 0) & (opened <= 1)).all()
     scorer = open_for_tracks(QUALITY, "onnxruntime", threads=1)
     quality = open_engine(QUALITY, "onnxruntime", threads=1).score(CROPS)
     manifest = load_manifest(QUALITY)
-    assert min(manifest.eyes_weight, manifest.smile_weight) > 0
+    assert min(manifest.eyes_weight, manifest.smile_weight, manifest.turn_weight) > 0
     rated = scorer.rate_frame(image, tracks)
     assert rated.quality == pytest.approx(quality, abs=1e-5)
     odds = np.clip(np.log(opened / (1 - opened)), -4, 5)
     behind = np.minimum(odds - 2, 0) + np.maximum(odds - 2, 0) / 2 - 1.5
     assert rated.components[:, 0] == pytest.approx(manifest.eyes_weight * behind, abs=1e-4)
     assert rated.components[:, 1] == pytest.approx(0)  # 16 px of 20: narrow
+    assert rated.components[:, 2] == pytest.approx(0)  # the nose in the middle
     assert rated.order == pytest.approx(quality + rated.components.sum(axis=1), abs=1e-4)
     assert scorer.rate_frame(image, Tracks((), ())).order.shape == (0,)
     assert not scorer.rate_tracks(CROPS, tracks).components.size  # crops alone show too little
@@ -71,10 +72,26 @@ def test_a_broad_mouth_costs_something_and_pursed_lips_gain_nothing(width, less)
         assert counted[1] == pytest.approx(-weight * less, abs=1e-4)
 
 
+@pytest.mark.parametrize("way", [-1, 1])
+@pytest.mark.parametrize(
+    ("aside", "less"), [(0, 0), (0.09, 0), (0.1, 0), (0.13, 0.03), (0.3, 0.2), (0.4, 0.3), (2, 0.3)]
+)
+def test_a_nose_off_the_middle_costs_something_to_either_side_wherever_it_nods(aside, less, way):
+    weight = load_manifest(QUALITY).turn_weight
+    landmarks = LANDMARKS.copy()  # 22 px from the eyes to the mouth
+    for nod in (28, 35, 44):
+        landmarks[2] = 32 + way * 22 * aside, nod
+        leaning = (landmarks - 32) @ np.float32([[0.8, 0.6], [-0.6, 0.8]])
+        for seen in (landmarks, 3 * landmarks, 100 + 2 * leaning):  # whatever its size and tilt
+            face = Face(np.float32([0, 0, 64, 64]), 1.0, seen)
+            (counted,) = expression().components(np.zeros((64, 64, 3), np.uint8), [face])
+            assert counted[2] == pytest.approx(-weight * less, abs=1e-4)
+
+
 def test_landmarks_in_one_place_count_as_numbers_all_the_same():
     face = Face(np.float32([0, 0, 64, 64]), 1.0, np.zeros((5, 2), np.float32))
     counted = expression().components(np.zeros((64, 64, 3), np.uint8), [face])
-    assert counted.shape == (1, 2)
+    assert counted.shape == (1, 3)
     assert np.isfinite(counted).all()
 
 
@@ -93,25 +110,29 @@ def test_rp_is_the_papers_and_heeds_no_eyes():
     assert scorer.explain(rated.components[0], rated.components[0]) == ""
 
 
-def test_what_won_says_how_open_the_eyes_are_and_how_neutral_the_face():
+def test_what_won_says_how_open_the_eyes_are_how_neutral_the_face_and_how_straight():
     scorer = open_for_tracks(QUALITY, "onnxruntime", threads=1)
     manifest = load_manifest(QUALITY)
-    weights = np.float32([manifest.eyes_weight, manifest.smile_weight])
-    nothing = np.zeros(2, np.float32)
+    weights = np.float32([manifest.eyes_weight, manifest.smile_weight, manifest.turn_weight])
+    nothing = np.zeros(3, np.float32)
     assert scorer.explain(nothing, nothing) == (
         "eyes open: 100 of 100, at most 100 in this track; "
-        "expression neutral: 100 of 100, at most 100 in this track"
+        "expression neutral: 100 of 100, at most 100 in this track; "
+        "yaw frontal alignment: 100 of 100, at most 100 in this track"
     )
     assert scorer.explain(
-        weights * np.float32([-3.75, -0.025]), weights * np.float32([-1.875, 0])
+        weights * np.float32([-3.75, -0.025, -0.3]), weights * np.float32([-1.875, 0, -0.15])
     ) == (
         "eyes open: 50 of 100, at most 75 in this track; "
-        "expression neutral: 75 of 100, at most 100 in this track"
+        "expression neutral: 75 of 100, at most 100 in this track; "
+        "yaw frontal alignment: 0 of 100, at most 50 in this track"
     )
-    assert scorer.explain(weights * np.float32([-7.5, 0]), nothing).startswith(
+    assert scorer.explain(weights * np.float32([-7.5, 0, 0]), nothing).startswith(
         "eyes open: 0 of 100"
     )
-    only_eyes = Expression(Eyes(FOLDER / EYES), replace(manifest, smile_weight=0.0))
+    only_eyes = Expression(
+        Eyes(FOLDER / EYES), replace(manifest, smile_weight=0.0, turn_weight=0.0)
+    )
     assert only_eyes.explain(nothing, nothing) == "eyes open: 100 of 100, at most 100 in this track"
 
 
@@ -170,7 +191,7 @@ def test_int8_screens_with_the_eyes():
     heedful = Heedful(screen, expression())
     assert heedful.estimates
     assert heedful.score(CROPS) == pytest.approx(full.score(CROPS))
-    assert heedful.explain(np.zeros(2), np.zeros(2)).startswith("eyes open")
+    assert heedful.explain(np.zeros(3), np.zeros(3)).startswith("eyes open")
 
 
 def test_sources_that_share_a_screen_heed_eyes_each_for_itself():

@@ -124,7 +124,7 @@ def test_a_manifest_has_a_core_that_all_models_share_and_a_part_of_its_kind(mode
     assert fields["score"].keys() == {
         "macs_per_face", "samples", "seed", "training_set", "training_set_sha256",
         "score_quantiles", "screen_margin", "eyes_weight",
-        "smile_weight",
+        "smile_weight", "turn_weight",
     }  # fmt: skip
     core = read_manifest(model, Manifest)
     assert (core.name, core.sha256, core.precision) == ("rp", MANIFEST.sha256, "fp32")
