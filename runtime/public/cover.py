@@ -82,6 +82,8 @@ def cover(
     for plane, shown in zip(planes, covered, strict=True):
         shown[:] = plane
     height, width = covered[0].shape
+    # how many pixels of the first plane one of each plane stands for: 1 or 2
+    steps = [(round(width / plane.shape[1]), round(height / plane.shape[0])) for plane in covered]
     # the coarsest cells come last, so that they decide where regions overlap
     for region in sorted(regions, key=lambda region: region.face_px):
         rectangle = inside(region, width, height)
@@ -90,9 +92,7 @@ def cover(
         x0, y0, x1, y1 = rectangle
         cell = max(region.face_px / CELLS_A_FACE, 2.0)
         cells = max(1, math.floor((x1 - x0) / cell)), max(1, math.floor((y1 - y0) / cell))
-        for plane in covered:
-            # how many pixels of the first plane one of this plane stands for: 1 or 2
-            step_x, step_y = round(width / plane.shape[1]), round(height / plane.shape[0])
+        for plane, (step_x, step_y) in zip(covered, steps, strict=True):
             part = plane[
                 y0 // step_y : -(-y1 // step_y),
                 x0 // step_x : -(-x1 // step_x),

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -75,15 +76,14 @@ class Legs:
     def at(self, track: int, time_s: float) -> int:
         """Return what a track is called at a time."""
         legs = self._tracks[track]
-        at = max(int(np.searchsorted(legs.starts_s, time_s, "right")) - 1, 0)
-        return legs.ids[at]
+        return legs.ids[max(bisect_right(legs.starts_s, time_s) - 1, 0)]
 
     def forget_before(self, time_s: float) -> None:
         """Forget what nobody at ``time_s`` or later is called."""
         for track in [t for t, legs in self._tracks.items() if legs.seen_s < time_s]:
             del self._tracks[track]
         for legs in self._tracks.values():
-            gone = int(np.searchsorted(legs.starts_s, time_s, "right")) - 1
+            gone = bisect_right(legs.starts_s, time_s) - 1
             if gone > 0:
                 del legs.starts_s[:gone], legs.ids[:gone]
 

@@ -19,6 +19,7 @@ Numbers are big-endian.
 
 from __future__ import annotations
 
+import re
 import struct
 import uuid
 import zlib
@@ -109,14 +110,8 @@ def nal_unit(payload: bytes, codec: Literal["h264", "h265"]) -> bytes:
     """Return user data as a NAL unit with its start code (Annex B), to stand before a picture."""
     size = b"\xff" * (len(payload) // 255) + bytes([len(payload) % 255])
     raw = bytes([USER_DATA_UNREGISTERED]) + size + payload + b"\x80"
-    escaped, zeros = bytearray(), 0
-    for byte in raw:
-        if zeros == 2 and byte <= 3:  # emulation prevention
-            escaped.append(3)
-            zeros = 0
-        escaped.append(byte)
-        zeros = zeros + 1 if byte == 0 else 0
-    return b"\x00\x00\x00\x01" + NAL_HEADERS[codec] + bytes(escaped)
+    escaped = re.sub(rb"\0\0(?=[\0-\3])", b"\0\0\3", raw)  # emulation prevention
+    return b"\x00\x00\x00\x01" + NAL_HEADERS[codec] + escaped
 
 
 def message_in(packet: bytes) -> Message | None:

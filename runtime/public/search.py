@@ -73,8 +73,8 @@ class _Known:
 
     def expected(self, time_s: float) -> Floats:
         """Return the box where it should be."""
-        moved: Floats = self.face.box + np.tile(self.speed, 2) * np.float32(time_s - self.at_s)
-        return moved
+        moved = self.speed * np.float32(time_s - self.at_s)
+        return np.asarray(self.face.box + np.concatenate((moved, moved)), np.float32)
 
 
 class Search:

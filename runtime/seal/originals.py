@@ -16,7 +16,7 @@ import hashlib
 import json
 import struct
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -133,12 +133,13 @@ def pack_originals(originals: Originals, origin: Origin, times: Times) -> bytes:
     Raises:
         SealshotError: :func:`unpack_originals` would refuse the result.
     """
-    fields = asdict(originals)
-    coded = fields.pop("coded")
+    named = _by_name(originals)
+    coded = named.pop("coded")
     metadata = {
         "sealshot": __version__,
         "source": printable(origin.source),
-        **fields,
+        **named,
+        "pieces": [_by_name(piece) for piece in originals.pieces],
         "utc": format_time(times.taken),
         "clock": times.clock,
         "sealed": format_time(times.sealed),
@@ -184,6 +185,11 @@ def unpack_originals(data: bytes) -> OpenedOriginals:
     if wrong := _problem(originals):
         raise _foreign(wrong)
     return OpenedOriginals(originals, values["source"], parse_time(values["utc"]), values["clock"])
+
+
+def _by_name(one: Originals | Piece) -> dict[str, Any]:
+    """Return its fields as they are; to copy what is in them (``asdict``) takes most of packing."""
+    return {field.name: getattr(one, field.name) for field in fields(one)}
 
 
 def _problem(originals: Originals) -> str:
