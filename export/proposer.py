@@ -105,8 +105,6 @@ class Collages:
         self._coded: list[tuple[NDArray[np.uint8], float]] = []
         for folder, share in folders:
             found = pictures_below(folder)
-            if not found:
-                raise InputError(f"there is no picture below {folder}", hint="name another folder")
             self._chance.shuffle(found)
             self._coded += [(np.fromfile(path, np.uint8), share) for path in found[:count]]
         self._open: list[tuple[Image, float]] = []

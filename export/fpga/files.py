@@ -27,8 +27,8 @@ from sealshot.runtime.engines.manifest import ScoreManifest, load_manifest, quan
 from sealshot.runtime.engines.weight_stream import stream_of
 from sealshot.runtime.errors import InputError, SealshotError
 from sealshot.runtime.files import write_atomic
+from sealshot.runtime.weights.forms import OF_HARDWARE
 
-PRECISION = "w8a9"
 FITTED_CROPS = 640
 """As many again of them are made worse."""
 COMPARED = 32
@@ -128,7 +128,7 @@ def _write(
 ) -> tuple[Path, Path]:
     import hashlib
 
-    graph = folder / f"{manifest.name}.{PRECISION}.onnx"
+    graph = folder / f"{manifest.name}.{OF_HARDWARE}.onnx"
     paths = graph, stream_of(graph)
     write_atomic(paths[0], integer_graph(net).SerializeToString())
     out = io.BytesIO()
@@ -144,7 +144,7 @@ def _write(
         replace(
             manifest,
             sha256=model_sha256(path),
-            precision=PRECISION,
+            precision=OF_HARDWARE,
             opset=OPSET,
             versions={"onnx": onnx.__version__, "numpy": np.__version__},
             calibration={

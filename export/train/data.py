@@ -103,11 +103,16 @@ def pictures_below(folder: Path, hint: str = "name a folder of face pictures") -
     """Return the pictures in a folder and the folders in it, sorted.
 
     Raises:
-        InputError: there is no such folder; ``hint`` says what to do.
+        InputError: there is no such folder, or no picture in it; ``hint`` says what to do.
     """
     if not folder.is_dir():
-        raise InputError(f"there is no folder {folder}", hint=hint)
-    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURES)
+        what = f"{folder} is no folder" if folder.exists() else f"there is no folder {folder}"
+        raise InputError(what, hint=hint)
+    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURES)
+    if not found:
+        kinds = ", ".join(sorted(PICTURES))
+        raise InputError(f"there is no picture ({kinds}) in {folder} and below", hint=hint)
+    return found
 
 
 def cut_faces(folder: Path, kept: Path) -> FaceCrops:

@@ -42,11 +42,13 @@ class Arguments(argparse.ArgumentParser):
             prog=f"sealshot {command}", usage=usage, add_help=False, allow_abbrev=False
         )
         self.add_argument("-h", "--help", action=_Help, nargs=0)
+        self._first = ""
 
     def parse_args(  # type: ignore[override]
         self, args: Sequence[str], namespace: None = None
     ) -> argparse.Namespace:
         """Parse them; one that is empty, as an unset variable leaves it, is an error."""
+        self._first = args[0] if args else ""
         if _only_wanted.get():
             raise _ReachedError(self)
         if any(re.fullmatch("(--[^=]*=)?", arg) for arg in args):
@@ -87,11 +89,16 @@ class Arguments(argparse.ArgumentParser):
         return f"`{self.prog} --help` shows the usage"
 
     def _synopsis(self) -> str:
-        """Return the first of the ways to call this command that the usage begins with."""
-        ways, _, _ = (self.usage or "").strip().removeprefix("usage:").partition("\n\n")
-        for way in re.split(r"^ *(?=sealshot )", ways, flags=re.MULTILINE):
-            if f"{way} ".startswith(f"{self.prog} "):
-                return " ".join(way.split())
+        """Return the way to call this command that was begun, or the first that the usage has."""
+        text, _, _ = (self.usage or "").strip().removeprefix("usage:").partition("\n\n")
+        ways = [
+            f"{' '.join(way.split())} "
+            for way in re.split(r"^ *(?=sealshot )", text, flags=re.MULTILINE)
+        ]
+        for begun in (f"{self.prog} {self._first} ", f"{self.prog} "):
+            for way in ways:
+                if way.startswith(begun):
+                    return way.strip()
         return ""
 
 

@@ -276,7 +276,9 @@ def candidates(model: Path, engine: str, precision: str) -> list[tuple[str, Path
             raise InputError(
                 f"{model} has no {precision} form for {' or '.join(names)}, "
                 f"only {', '.join(having)}",
-                hint=f"make it with `sealshot export {full_form(model)} --precision "
+                hint=f"name {full_form(model)}"
+                if precision == "fp32"
+                else f"make it with `sealshot export {full_form(model)} --precision "
                 f"fp32,{precision}{options} -o DIR`",
             )
         files = {n: {p: f for p, f in each.items() if p == precision} for n, each in files.items()}

@@ -31,6 +31,8 @@ class Presence:
         self._steps: deque[float] = deque(maxlen=STEPS_KEPT)
         self._counted_s = 0.0
         """What the newest frame counts for, until the next comes."""
+        self._all_s = 0.0
+        """What all frames count for."""
         self._over = False
 
     def add(self, time_s: float, tracks: Collection[int]) -> None:
@@ -47,13 +49,14 @@ class Presence:
         self._count(self._counted_s)
 
     def _count(self, seconds: float) -> None:
+        self._all_s += seconds
         for track in self._seen_s.keys() & self._newest:  # who has ended since is forgotten
             self._seen_s[track] += seconds
 
     def reached(self, track: int, seconds: float) -> bool:
-        """Say whether a track was in view for so long."""
-        if track in self._newest and not self._steps:  # the first frame of all
-            return seconds <= 0 or self._over
+        """Say whether a track was in view for so long, or for all of a source that is shorter."""
+        if self._over:
+            seconds = min(seconds, self._all_s)
         return self._seen_s.get(track, 0.0) + ROUNDING_S >= seconds
 
     def finish(self) -> None:

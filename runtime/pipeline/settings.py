@@ -48,7 +48,8 @@ class Settings:
     min_face_px: int = MIN_FACE_PX
     min_seen_s: float = 0.2
     """Who is seen for less, by the source's own times, is a false alarm, not a person. Where the
-    frames are further apart than this one detection is enough; see :class:`Presence`."""
+    frames are further apart than this one detection is enough. Of a source that is
+    shorter whoever is in all of it is a person; see :class:`Presence`."""
     stills: bool = False
     """The pictures have nothing to do with each other: each face in each is a person. ``tracker``
     and ``min_seen_s`` mean nothing then."""

@@ -6,8 +6,7 @@ import errno
 import os
 import re
 import stat
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -51,28 +50,17 @@ def verified_entries(
         LogError: an entry was altered, put in, taken out, moved or cut off; it says where.
         SealError: it cannot be read, or is of a newer sealshot.
     """
-    return _verified(partial(lines_in, path), name, key, notes)
-
-
-def verify_log(data: bytes, name: str, key: VerifyKey, notes: Sequence[bytes]) -> Tree:
-    """Verify a log in memory as :func:`verified_entries` does one in a file; return its tree."""
-    return Tree(line for line, _ in _verified(partial(lines_of, data), name, key, notes))
-
-
-def _verified(
-    lines: Callable[[], Iterable[bytes]], name: str, key: VerifyKey, notes: Sequence[bytes]
-) -> Iterator[tuple[bytes, Entry]]:
     checkpoints = [parse_checkpoint(note, key) for note in notes]
     for checkpoint in checkpoints:
         if checkpoint.name != name:
             raise LogError(f"the checkpoint is of the log of {checkpoint.name}, not of {name}")
     signer = Signer(name, key)
     try:
-        yield from _verified_by_roots(lines(), signer, checkpoints)
-        _verify_alone(lines(), name, signer.alone)
+        yield from _verified_by_roots(lines_in(path), signer, checkpoints)
+        _verify_alone(lines_in(path), name, signer.alone)
     except SealshotError:
         signer = Signer(name, key)
-        for index, line in enumerate(lines()):
+        for index, line in enumerate(lines_in(path)):
             signer.verify(line, index)  # says which entry it is
         raise
 

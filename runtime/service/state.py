@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.files import file_error, write_atomic
-from sealshot.runtime.seal.times import utc_now
+from sealshot.runtime.seal.times import format_time, utc_now
 
 FILE = "status.json"
 LATE_S = 15.0
@@ -148,10 +148,11 @@ def wrongs(state: State, now: datetime | None = None) -> list[str]:
     """Return what is wrong, one sentence each; nothing where all is well."""
     age_s = state.age_s(now or utc_now())
     is_late = state.ended is None and age_s > LATE_S
-    late = [f"the service has not told its state for {age_s:.0f} s"] if is_late else []
+    since = f"since {format_time(state.written)}, for {age_s:.0f} s"
+    late = [f"the service has not told its state {since}: it hangs or was killed"]
     cameras = [f"{each.name}: {each.problem}" for each in state.cameras if each.problem]
     return (
-        late
+        (late if is_late else [])
         + cameras
         + [alarm.sentence for alarm in state.alarms if alarm.name != "camera-failing"]
     )

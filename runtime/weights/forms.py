@@ -1,7 +1,7 @@
 """The forms of a model: its precisions, the recipes of int8, and the files that hold them.
 
 ``NAME.onnx`` is fp32. Beside it may lie ``NAME.fp16.onnx``, ``NAME.int8.onnx`` by the recipe `cpu`,
-and ``NAME.int8-RECIPE.onnx`` by another one.
+and ``NAME.int8-RECIPE.onnx`` by another one. ``NAME.w8a9.onnx`` is what an FPGA computes.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from sealshot.runtime.errors import InputError
 
 PRECISIONS = ("fp32", "fp16", "int8")
 """The fullest first."""
+OF_HARDWARE = "w8a9"
+"""Weights of 8 bits, activations of 9: nobody's choice but by the name of its file."""
 GENERAL = "cpu"
 
 
@@ -72,7 +74,7 @@ def forms(model: Path, recipes: Sequence[str] | None = None) -> dict[str, Path]:
             processor.
     """
     own = model.stem.rpartition(".")[2].partition("-")[0]
-    if own in PRECISIONS:
+    if own in (*PRECISIONS, OF_HARDWARE):
         return {own: model}
     files = {"fp32": model}
     lower = [("fp16", GENERAL)]
@@ -86,7 +88,8 @@ def forms(model: Path, recipes: Sequence[str] | None = None) -> dict[str, Path]:
 
 def full_form(model: Path) -> Path:
     """Return the fp32 graph that a form of a model, or a plan of one, belongs to."""
-    return model.with_name(re.split(r"\.(?:fp16|int8|w8a9)\b", model.stem)[0] + ".onnx")
+    lower = "|".join((*PRECISIONS[1:], OF_HARDWARE))
+    return model.with_name(re.split(rf"\.(?:{lower})\b", model.stem)[0] + ".onnx")
 
 
 def check_recipe(model: Path, recipe: str | None, taken: Sequence[str], by: str) -> None:

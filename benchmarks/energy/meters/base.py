@@ -36,10 +36,6 @@ class Reading:
     why_not: str = ""
     """Why nothing was measured; empty where something was."""
 
-    def joules_of(self, name: str) -> float | None:
-        """Return the energy of one channel, None where it was not measured."""
-        return next((rail.joules for rail in self.rails if rail.name == name), None)
-
 
 class Meter(ABC):
     """Measures energy between :meth:`start` and :meth:`stop`.

@@ -239,7 +239,10 @@ def _print(summary: Summary, vault: Path) -> None:
         stages = ", ".join(f"{stage} {ms:.1f}" for stage, ms in summary.stages_ms.items())
         note(f"ms a frame: {stages} (decode and look run beside the rest); {summary.engine}")
     if summary.passing:
-        note(f"too short to be a person: {counted(summary.passing, 'passing detection')}")
+        note(
+            f"too short to be a person: {counted(summary.passing, 'passing detection')} "
+            "(--min-seen says for how many seconds one is in view)"
+        )
     if summary.dropped:
         note(f"dropped to keep up: {counted(summary.dropped, 'frame')} of the camera")
 

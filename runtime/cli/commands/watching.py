@@ -30,7 +30,7 @@ USAGE = f"""\
   --min-face PX       width of the smallest face to look for (default {Settings.min_face_px})
   --tracker NAME      bytetrack (default), or euclidean, the tracker of the paper
   --min-seen S        who is detected for fewer seconds in all is a false alarm, not a person
-                      (default {Settings.min_seen_s})
+                      (default {Settings.min_seen_s}), unless all of the recording is shorter
   --score NAME        {", ".join(SCORES)} (default {Settings.score}); or FILE.onnx, FILE.plan,
                       FILE.fpga
   --engine NAME       {", ".join(ENGINES)}: auto (default) measures what is usable;

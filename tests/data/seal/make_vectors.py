@@ -53,9 +53,9 @@ from sealshot.runtime.seal.epochs import EpochKey
 from sealshot.runtime.seal.evidence import write_evidence
 from sealshot.runtime.seal.keys import PrivateKey
 from sealshot.runtime.seal.log import Log
-from sealshot.runtime.seal.log_lines import entries_of, lines_of, verify_log
+from sealshot.runtime.seal.log_lines import entries_of, lines_of, verified_entries
 from sealshot.runtime.seal.log_signer import certificate_in
-from sealshot.runtime.seal.merkle import hash_leaf
+from sealshot.runtime.seal.merkle import Tree, hash_leaf
 from sealshot.runtime.seal.mldsa import MlDsaSigningKey
 from sealshot.runtime.seal.party import Party
 from sealshot.runtime.seal.policy import Policy, make_policy
@@ -319,8 +319,9 @@ def write_log(folder: Path) -> None:
                 Purged("2026-12-22T00", shots[1], "Größe"),
             )
         data, last = path.read_bytes(), checkpoint_path(path).read_bytes()
-    root = verify_log(data, "cam1", key.verify_key, [early, last]).root
     (folder / "log").write_bytes(data)
+    verified = verified_entries(folder / "log", "cam1", key.verify_key, [early, last])
+    root = Tree(line for line, _ in verified).root
     (folder / "log.checkpoint").write_bytes(last)
     (folder / "log.early-checkpoint").write_bytes(early)
     facts = {"name": "cam1", "verify_key": str(key.verify_key), "size": 5, "root": root.hex()}

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -192,14 +193,20 @@ def test_what_lies_in_place_of_unfinished_faces_is_told(pictures, tmp_path):
         data.cut_faces(pictures, tmp_path / "faces.npz")
 
 
-@pytest.mark.parametrize(("make", "fact"), [(False, "there is no folder"), (True, "no face")])
+@pytest.mark.parametrize(
+    ("make", "fact"),
+    [
+        (lambda path: None, "there is no folder"),
+        (Path.touch, "is no folder"),
+        (Path.mkdir, "there is no picture (.bmp, .jpeg, .jpg, .png, .webp) in "),
+    ],
+)
 def test_data_that_cannot_be_trained_on(tmp_path, capsys, make, fact):
     folder = tmp_path / "data"
-    if make:
-        folder.mkdir()
+    make(folder)
     assert cli.main(["train", str(folder), "-o", str(tmp_path / "out")]) == 2
     assert fact in capsys.readouterr().err
-    assert (tmp_path / "out").exists() == make
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_module_can_be_run_without_a_terminal(pictures, tmp_path):

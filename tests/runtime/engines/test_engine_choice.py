@@ -137,9 +137,17 @@ def test_a_form_that_is_not_there_is_an_error_with_the_command(score_model, prec
 def test_the_command_for_a_form_of_a_form_names_the_trained_graph(score_model):
     for graph in score_model.parent.glob(f"{score_model.stem}.*"):
         graph.rename(graph.with_name(graph.name.replace(score_model.stem, "a.w8a9")))
-    with pytest.raises(InputError, match="has no int8 form") as caught:
+    with pytest.raises(InputError, match=r"has no int8 form for .*, only w8a9$") as caught:
         open_engine(score_model.with_name("a.w8a9.onnx"), "onnxruntime", "int8")
     assert f"`sealshot export {score_model.with_name('a.onnx')} --precision" in caught.value.hint
+
+
+def test_a_form_that_is_asked_for_fp32_names_the_trained_graph(score_model):
+    for graph in score_model.parent.glob(f"{score_model.stem}.*"):
+        graph.rename(graph.with_name(graph.name.replace(score_model.stem, "a.w8a9")))
+    with pytest.raises(InputError, match=r"has no fp32 form for .*, only w8a9$") as caught:
+        open_engine(score_model.with_name("a.w8a9.onnx"), "onnxruntime", "fp32")
+    assert caught.value.hint == f"name {score_model.with_name('a.onnx')}"
 
 
 def test_a_damaged_form_is_an_error_and_no_reason_to_take_another(graph):

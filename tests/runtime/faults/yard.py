@@ -32,7 +32,7 @@ from sealshot.runtime.seal.entries import Alive
 from sealshot.runtime.seal.epochs import KEY_SUFFIX
 from sealshot.runtime.seal.keys import read_identities
 from sealshot.runtime.seal.log import Log, tiles_path
-from sealshot.runtime.seal.log_lines import verify_log
+from sealshot.runtime.seal.log_lines import verified_entries
 from sealshot.runtime.seal.payload import pack, unpack
 from sealshot.runtime.seal.tiles import WIDTH
 from sealshot.runtime.seal.times import format_hour, utc_now
@@ -346,7 +346,9 @@ class Yard:
         if not data.endswith(b"\n"):
             return "its last line is torn", []
         try:
-            verify_log(data, self.sealing.camera.name, self._verify_key, notes)
+            name = self.sealing.camera.name
+            for _ in verified_entries(vault / LOG, name, self._verify_key, notes):
+                pass
         except LogError as error:
             return error.fact, []
         entries = [json.loads(line.rpartition(b" ")[0]) for line in data.splitlines()]

@@ -34,6 +34,10 @@ CASES = {
     "two pictures a second": ([i / 2 for i in range(9)], [4], True),
     "the first of two pictures a second": ([i / 2 for i in range(9)], [0], True),
     "a photograph": ([0.0], [0], True),
+    "all of three frames": ([0, 0.04, 0.08], range(3), True),
+    "all of three frames at a variable rate": (VARIABLE[:3], range(3), True),
+    "two of three frames": ([0, 0.04, 0.08], [0, 1], False),
+    "the last two of three frames": ([0, 0.04, 0.08], [1, 2], False),
     "one frame before an outage": ([0, 0.04, 0.08, 60, 60.04, 60.08], [2], False),
     "one frame after an outage": ([0, 0.04, 0.08, 60, 60.04, 60.08], [3], False),
     "one frame after an outage at the end": ([0, 0.04, 0.08, 60], [3], False),
@@ -53,6 +57,15 @@ def test_the_newest_frame_counts_at_once() -> None:
     for index in range(5):
         presence.add(index / 25, {7})
         assert presence.reached(7, 0.2) is (index == 4)
+
+
+def test_nobody_is_a_person_before_a_short_source_ends() -> None:
+    presence = Presence()
+    for index in range(3):
+        presence.add(index / 25, {7})
+        assert not presence.reached(7, 0.2)
+    presence.finish()
+    assert presence.reached(7, 0.2)
 
 
 def test_who_has_ended_is_forgotten() -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from cryptography.exceptions import InvalidSignature
+from whole_log import verify_log
 
 from sealshot.runtime.errors import SealshotError
 from sealshot.runtime.seal.certificates import Certificate, Today
@@ -25,7 +26,7 @@ from sealshot.runtime.seal.container import HEADER, SIGNATURE, SUMS, read_contai
 from sealshot.runtime.seal.day_keys import DayKeys, enrol
 from sealshot.runtime.seal.entries import Alive, Entry, KeyChanged, Sealed, write_entry
 from sealshot.runtime.seal.log import Log
-from sealshot.runtime.seal.log_lines import entries_of, lines_of, verify_log
+from sealshot.runtime.seal.log_lines import entries_of, lines_of
 from sealshot.runtime.seal.log_signer import certificate_in, key_changed, sign_line
 from sealshot.runtime.seal.merkle import Tree, hash_leaf
 from sealshot.runtime.seal.proof import Proof, parse_proof

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from whole_log import verify_log
 
 from sealshot.runtime.age import age
 from sealshot.runtime.seal.archive import read_zip, write_zip
@@ -25,7 +26,7 @@ from sealshot.runtime.seal.envelope import unseal
 from sealshot.runtime.seal.epochs import parse_epoch_key
 from sealshot.runtime.seal.evidence import check_evidence
 from sealshot.runtime.seal.keys import PrivateKey, parse_identity
-from sealshot.runtime.seal.log_lines import entries_of, lines_of, verify_log
+from sealshot.runtime.seal.log_lines import entries_of, lines_of
 from sealshot.runtime.seal.party import read_party
 from sealshot.runtime.seal.payload import unpack
 from sealshot.runtime.seal.policy import Policy, parse_policy

@@ -8,12 +8,13 @@ import tracemalloc
 from pathlib import Path
 
 import pytest
+from whole_log import verify_log
 
 from sealshot.runtime.seal import log as log_module
 from sealshot.runtime.seal.checkpoint import LogError, checkpoint_path, parse_checkpoint
 from sealshot.runtime.seal.entries import Other, Sealed
 from sealshot.runtime.seal.log import Log, tiles_path
-from sealshot.runtime.seal.log_lines import lines_of, verify_log
+from sealshot.runtime.seal.log_lines import lines_of
 from sealshot.runtime.seal.merkle import Tree, hash_leaf, root_of
 from sealshot.runtime.seal.signing import SigningKey
 from sealshot.runtime.seal.tiles import WIDTH, Tiles

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from whole_log import verify_log
 
 from sealshot.runtime.errors import SealError
 from sealshot.runtime.seal.checkpoint import (
@@ -25,7 +26,7 @@ from sealshot.runtime.seal.checkpoint import (
 )
 from sealshot.runtime.seal.entries import Other, Sealed, Stopped
 from sealshot.runtime.seal.log import Log
-from sealshot.runtime.seal.log_lines import lines_in, verify_log
+from sealshot.runtime.seal.log_lines import lines_in
 from sealshot.runtime.seal.merkle import Tree
 from sealshot.runtime.seal.signing import SigningKey, VerifyKey
 

@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from whole_log import verify_log
 
 from sealshot.runtime.age import age
 from sealshot.runtime.cli.commands.parties import read_signing_key
@@ -31,7 +32,6 @@ from sealshot.runtime.seal.container import HEADER, PAYLOAD, SIGNATURE, SUMS, re
 from sealshot.runtime.seal.documents import Document, canonical
 from sealshot.runtime.seal.epochs import parse_epoch_key
 from sealshot.runtime.seal.keys import parse_identity, read_identities
-from sealshot.runtime.seal.log_lines import verify_log
 from sealshot.runtime.seal.party import read_party
 from sealshot.runtime.seal.payload import unpack
 from sealshot.runtime.seal.policy import parse_policy

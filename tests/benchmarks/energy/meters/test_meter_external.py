@@ -176,7 +176,7 @@ def test_a_file_is_followed_while_work_is_done(tmp_path):
     finally:
         stop.set()
         logger.join()
-    assert reading.joules_of("supply") == pytest.approx(15 * reading.seconds, rel=0.005)
+    assert reading.rails[0].joules == pytest.approx(15 * reading.seconds, rel=0.005)
     assert reading.seconds < 1.5
 
 

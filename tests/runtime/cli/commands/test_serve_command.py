@@ -186,7 +186,7 @@ def test_a_service_that_has_ended_is_told(tmp_path, capsys) -> None:
     assert shown.err.startswith("error: no service runs: this one ended at 2026-11-21T13:00:00Z\n")
     write_state(file, a_state(a_camera()))  # as one that was killed left it
     assert main(["status", "--state", str(file)]) == 1
-    assert "wrong: the service has not told its state for" in capsys.readouterr().out
+    assert "has not told its state since 2026-11-21T12:00:00Z, for " in capsys.readouterr().out
 
 
 def test_a_public_stream_is_written_beside_the_shots(config, tmp_path, capsys) -> None:
