@@ -6,9 +6,11 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
+from cv2.typing import MatLike
 from numpy.typing import NDArray
 
-from sealshot.runtime.types import Floats, Image
+from sealshot.runtime.planes import Planes, warp
+from sealshot.runtime.types import Floats, Pixels
 
 UPRIGHT = np.array([[-0.5, 0], [0.5, 0], [0, 0.6], [-0.43, 1.05], [0.43, 1.05]])
 """Landmarks of a face that is upright, in units of the way between its eyes, from their middle: the
@@ -59,12 +61,12 @@ def upright(landmarks: Floats) -> NDArray[np.float64]:
 
 
 def sample(
-    image: NDArray[np.uint8], to_part: NDArray[np.float64], rows: int, columns: int
+    image: Pixels, to_part: NDArray[np.float64], rows: int, columns: int
 ) -> NDArray[np.uint8]:
     """Return the part of a picture that a map shows, grey; beyond the picture its edge goes on.
 
     Args:
-        image: ``uint8 [h, w, 3]`` BGR, or ``[h, w]`` grey.
+        image: ``uint8 [h, w, 3]`` BGR, planes, or ``[h, w]`` grey.
         to_part: ``[2, 3]``, from pixels of the picture to pixels of the part.
         rows: of the part.
         columns: likewise.
@@ -78,24 +80,23 @@ def sample(
         fine *= 2
     matrix = fine * to_part
     matrix[:, 2] += (fine - 1) / 2  # the middles of pixels
-    part = cv2.warpAffine(
-        image,
-        matrix,
-        (fine * columns, fine * rows),
-        flags=cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
-    grey = part if part.ndim == 2 else cv2.cvtColor(part, cv2.COLOR_BGR2GRAY)
+    part = np.empty((fine * rows, fine * columns, *image.shape[2:]), np.uint8)
+    warp(image, np.asarray(cv2.invertAffineTransform(matrix), np.float64), part)
+    grey: MatLike = part
+    if isinstance(image, Planes):
+        grey = image.grey(part)
+    elif image.ndim == 3:
+        grey = cv2.cvtColor(part, cv2.COLOR_BGR2GRAY)
     if fine > 1:
         grey = cv2.resize(grey, (columns, rows), interpolation=cv2.INTER_AREA)
     return np.asarray(grey, np.uint8)
 
 
-def cut_eyes(image: Image | NDArray[np.uint8], faces: Sequence[Floats]) -> NDArray[np.uint8]:
+def cut_eyes(image: Pixels, faces: Sequence[Floats]) -> NDArray[np.uint8]:
     """Cut the eyes out of a picture: each by itself, upright, all of one size.
 
     Args:
-        image: ``uint8 [h, w, 3]`` BGR, or ``[h, w]`` grey.
+        image: ``uint8 [h, w, 3]`` BGR, planes, or ``[h, w]`` grey.
         faces: the landmarks of each, ``[5, 2]``, as in :class:`~sealshot.runtime.types.Face`.
 
     Returns:

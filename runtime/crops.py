@@ -6,9 +6,11 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
+from cv2.typing import MatLike
 from numpy.typing import NDArray
 
-from sealshot.runtime.types import Floats, Image
+from sealshot.runtime.planes import Planes
+from sealshot.runtime.types import Floats, Pixels
 
 CROP_PX = 64
 
@@ -26,9 +28,9 @@ def square(box: Floats, margin: float = 0.0) -> tuple[int, int, int]:
     return round((x0 + x1 - pixels) / 2), round((y0 + y1 - pixels) / 2), pixels
 
 
-def cut(image: NDArray[np.uint8], x: int, y: int, side: int) -> NDArray[np.uint8]:
+def cut(image: Pixels, x: int, y: int, side: int) -> NDArray[np.uint8]:
     """Cut a square out of an image ``[h, w, ...]``; outside of it the edge pixels are repeated."""
-    h, w = image.shape[:2]
+    h, w, *_ = image.shape
     x0, y0, x1, y1 = max(x, 0), max(y, 0), min(x + side, w), min(y + side, h)
     if x0 < x1 and y0 < y1:
         part = image[y0:y1, x0:x1]
@@ -40,24 +42,25 @@ def cut(image: NDArray[np.uint8], x: int, y: int, side: int) -> NDArray[np.uint8
         return np.asarray(padded, np.uint8)
     rows = np.clip(np.arange(y, y + side), 0, h - 1)
     columns = np.clip(np.arange(x, x + side), 0, w - 1)
-    return image[np.ix_(rows, columns)]
+    edge = image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return edge[np.ix_(rows - rows[0], columns - columns[0])]
 
 
-def cut_inside(image: NDArray[np.uint8], x: int, y: int, side: int) -> NDArray[np.uint8]:
+def cut_inside(image: Pixels, x: int, y: int, side: int) -> NDArray[np.uint8]:
     """Return the part of a square that lies in the image ``[h, w, ...]``: one pixel at least."""
-    h, w = image.shape[:2]
+    h, w, *_ = image.shape
     x0, y0 = min(max(x, 0), w - 1), min(max(y, 0), h - 1)
     return image[y0 : max(y + side, y0 + 1), x0 : max(x + side, x0 + 1)]
 
 
-def crop_resize_grey(image: Image, boxes: Sequence[Floats]) -> NDArray[np.uint8]:
+def crop_resize_grey(image: Pixels, boxes: Sequence[Floats]) -> NDArray[np.uint8]:
     """Cut the input of the score graph out of a frame.
 
     The square around each box, without margin, grey, 64x64: area-resampled when shrinking, bilinear
     when growing.
 
     Args:
-        image: ``uint8 [h, w, 3]`` BGR.
+        image: ``uint8 [h, w, 3]`` BGR, or planes.
         boxes: n boxes ``float32 [4]``.
 
     Returns:
@@ -66,12 +69,16 @@ def crop_resize_grey(image: Image, boxes: Sequence[Floats]) -> NDArray[np.uint8]
     crops = np.empty((len(boxes), 1, CROP_PX, CROP_PX), np.uint8)
     for crop, box in zip(crops, boxes, strict=True):
         x, y, side = square(box)
-        grey = cv2.cvtColor(cut(image, x, y, side), cv2.COLOR_BGR2GRAY)
-        shrink = side > CROP_PX
-        cv2.resize(
-            grey,
-            (CROP_PX, CROP_PX),
-            dst=crop[0],
-            interpolation=cv2.INTER_AREA if shrink else cv2.INTER_LINEAR,
-        )
+        if isinstance(image, Planes):
+            half = x // 2, y // 2, (side + 1) // 2
+            parts = cut(image.luma, x, y, side), cut(image.blue, *half), cut(image.red, *half)
+            crop[0] = image.grey(cv2.merge([_resized(part) for part in parts]))
+        else:
+            crop[0] = _resized(cv2.cvtColor(cut(image, x, y, side), cv2.COLOR_BGR2GRAY))
     return crops
+
+
+def _resized(part: MatLike) -> MatLike:
+    shrink = len(part) > CROP_PX
+    way = cv2.INTER_AREA if shrink else cv2.INTER_LINEAR
+    return cv2.resize(part, (CROP_PX, CROP_PX), interpolation=way)

@@ -1,14 +1,15 @@
 """The data that flows through sealshot, from frames to best shots.
 
 Every stage takes one of these types and gives the next one. All are immutable. Images are
-``uint8`` BGR arrays ``[height, width, 3]``. Boxes are ``float32 [4]``: ``x0, y0, x1, y1`` in pixels
-of the full frame, ``x1`` and ``y1`` exclusive; they may reach outside the frame.
+``uint8`` BGR arrays ``[height, width, 3]``; pixels are that, or planes that BGR is made of. Boxes
+are ``float32 [4]``: ``x0, y0, x1, y1`` in pixels of the full frame, ``x1`` and ``y1`` exclusive;
+they may reach outside the frame.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,10 @@ from sealshot.runtime.sandbox.shape import Turn
 if TYPE_CHECKING:
     import av
 
+    from sealshot.runtime.planes import Planes  # which loads OpenCV
+
 Image = NDArray[np.uint8]
+Pixels: TypeAlias = "Image | Planes"
 Floats = NDArray[np.float32]
 
 
@@ -39,10 +43,15 @@ class Frame:
     """Frames read from the source before this one."""
     time_s: float
     """Seconds since the first frame: presentation time of a file, monotonic clock of a camera."""
-    image: Image
-    """``uint8 [h, w, 3]``, BGR."""
-    decoded: Raw | None = None
-    """None where something else than FFmpeg read it, or nobody wants it."""
+    pixels: Pixels
+    decoded: Raw | Planes | None = None
+    """The very ``pixels`` where those are planes. None where something else than FFmpeg read it, or
+    nobody wants it."""
+
+    @property
+    def image(self) -> Image:
+        """``uint8 [h, w, 3]``, BGR; where ``pixels`` are planes it is made of them once."""
+        return self.pixels if isinstance(self.pixels, np.ndarray) else self.pixels.bgr
 
 
 @dataclass(frozen=True, slots=True)

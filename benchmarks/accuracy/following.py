@@ -21,8 +21,9 @@ from sealshot.benchmarks.accuracy.tracking import SAME_FACE_IOU, Boxes, Followed
 from sealshot.runtime.cli.terminal import progress
 from sealshot.runtime.detect import EveryFrame, Finder, open_detector, open_finder
 from sealshot.runtime.detect.boxes import iou
+from sealshot.runtime.planes import bgr_of
 from sealshot.runtime.sources import frames_of, open_source
-from sealshot.runtime.types import Face, Floats, Frame, Image
+from sealshot.runtime.types import Face, Floats, Frame, Pixels
 
 FULL, DEFAULT, MOVED = "full passes", "the default", "full passes, moved 1 px"
 
@@ -30,9 +31,10 @@ FULL, DEFAULT, MOVED = "full passes", "the default", "full passes, moved 1 px"
 class _Moved(EveryFrame):
     """Full passes over pictures that are moved by one pixel."""
 
-    def look(self, time_s: float, image: Image) -> Callable[[], list[Face]]:
+    def look(self, time_s: float, image: Pixels) -> Callable[[], list[Face]]:
         """See :meth:`Finder.look`."""
-        rest = super().look(time_s, np.pad(image, ((1, 0), (1, 0), (0, 0)), mode="edge"))
+        moved = np.pad(bgr_of(image), ((1, 0), (1, 0), (0, 0)), mode="edge")
+        rest = super().look(time_s, moved)
         return lambda: [shifted(face, -1, -1) for face in rest()]
 
 
@@ -47,7 +49,7 @@ class _Way:
 
     def take(self, frame: Frame) -> None:
         start = time.thread_time()
-        found = self.finder.look(frame.time_s, frame.image)()
+        found = self.finder.look(frame.time_s, frame.pixels)()
         self.cpu_s += time.thread_time() - start
         self.faces.append(found)
         self.followed.update(frame, found, draw=False)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from sealshot.runtime.types import Face, Image
+from sealshot.runtime.types import Face, Pixels
 
 
 class Detector(Protocol):
     """Finds the faces of a picture, and remembers nothing of it."""
 
-    def detect(self, image: Image) -> list[Face]:
-        """Return the faces of ``image`` (uint8 ``[h, w, 3]``, BGR), best score first.
+    def detect(self, image: Pixels) -> list[Face]:
+        """Return the faces of ``image`` (uint8 ``[h, w, 3]``, BGR, or planes), best score first.
 
         The size may change from call to call. Raises InputError if ``image`` is anything else.
         """
@@ -21,12 +21,12 @@ class Detector(Protocol):
 class Finder(Protocol):
     """Finds the faces in the frames of one source; it may remember where they were."""
 
-    def look(self, time_s: float, image: Image) -> Callable[[], list[Face]]:
+    def look(self, time_s: float, image: Pixels) -> Callable[[], list[Face]]:
         """Do what can be done of a frame before the faces of the last one are known.
 
         Args:
             time_s: when, in seconds; later than the last frame.
-            image: ``uint8 [h, w, 3]``, BGR; left as it is until the second half is done.
+            image: ``uint8 [h, w, 3]``, BGR, or planes; left as it is until the second half is done.
 
         Returns:
             The second half: gives the faces, best score first. It is called once, in the order of
@@ -43,6 +43,6 @@ class EveryFrame:
     def __init__(self, detector: Detector) -> None:
         self._detector = detector
 
-    def look(self, time_s: float, image: Image) -> Callable[[], list[Face]]:
+    def look(self, time_s: float, image: Pixels) -> Callable[[], list[Face]]:
         """See :meth:`Finder.look`."""
         return lambda: self._detector.detect(image)

@@ -28,7 +28,7 @@ import numpy as np
 from sealshot.runtime.detect.boxes import iou, nested, scaled, square
 from sealshot.runtime.detect.changes import Changes, Grey, Places, shrunk
 from sealshot.runtime.detect.mtcnn import ONET_OVERLAP, Found, Mtcnn, View
-from sealshot.runtime.types import Face, Floats, Image
+from sealshot.runtime.types import Face, Floats, Pixels
 
 LOOK_EVERY_S = 0.12
 """Who is in view for 0.3 s is seen for what makes a person, see ``Settings.min_seen_s``."""
@@ -104,7 +104,7 @@ class Glances:
         self._known: list[_Known] = []
         self._last_s = -np.inf
 
-    def look(self, time_s: float, image: Image) -> Callable[[], list[Face]]:
+    def look(self, time_s: float, image: Pixels) -> Callable[[], list[Face]]:
         """Start on a frame; see :meth:`sealshot.runtime.detect.Finder.look`."""
         view = self._net.open(image)
         passed = (time_s - self._at_s) / LOOK_EVERY_S

@@ -5,15 +5,18 @@ from __future__ import annotations
 import numpy as np
 
 from sealshot.runtime.errors import InputError
-from sealshot.runtime.types import Image
+from sealshot.runtime.planes import Planes
+from sealshot.runtime.types import Pixels
 
 
-def checked(image: Image) -> Image:
+def checked(image: Pixels) -> Pixels:
     """Return ``image`` with its rows in one piece of memory.
 
     Raises:
         InputError: it is not uint8 ``[h, w, 3]``, or has no pixel.
     """
+    if isinstance(image, Planes):
+        return image
     if not isinstance(image, np.ndarray) or image.ndim != 3 or image.shape[2] != 3:
         shape = list(image.shape) if isinstance(image, np.ndarray) else type(image).__name__
         raise InputError(

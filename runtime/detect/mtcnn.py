@@ -31,7 +31,7 @@ from sealshot.runtime.detect.sampling import MeanSampler, MipSampler, Sampler
 from sealshot.runtime.engines.onnxruntime import OnnxRuntimeRunner
 from sealshot.runtime.engines.runner import Arrays, Runner
 from sealshot.runtime.errors import InputError
-from sealshot.runtime.types import Face, Floats, Image
+from sealshot.runtime.types import Face, Floats, Pixels
 from sealshot.runtime.weights import FOLDER
 
 PNET_PX = WINDOW_PX + 2 * STRIDE_PX  # a window, and a step around
@@ -63,7 +63,7 @@ class Settings:
     """Whether a face is the mean of all boxes that the O-net gave for it, or the best of them."""
     together_px: int = 0
     """Parts of levels with fewer pixels share a call."""
-    sampler: Callable[[Image], Sampler] = MeanSampler
+    sampler: Callable[[Pixels], Sampler] = MeanSampler
     """How the image is shrunk to the levels and cut to crops."""
     glances: bool = False
     """Whether it is enough to follow known faces between two looks at the whole picture."""
@@ -142,7 +142,7 @@ class Mtcnn:
         self._glimpse, fine, coarse, self._rnet, self._onet = networks
         self._pnets: dict[int, Runner] = {COARSE_STRIDE_PX: coarse, STRIDE_PX: fine}
 
-    def detect(self, image: Image) -> list[Face]:
+    def detect(self, image: Pixels) -> list[Face]:
         """Return the faces of ``image`` (uint8 ``[h, w, 3]``, BGR), best score first.
 
         Raises InputError if ``image`` is anything else.
@@ -151,7 +151,7 @@ class Mtcnn:
         found = self.judge(view, self.refine(view, self.propose(view)))
         return self.merge(found.over(self.settings.thresholds[2]))
 
-    def open(self, image: Image) -> View:
+    def open(self, image: Pixels) -> View:
         """Make an image ready to be looked at.
 
         Raises InputError if ``image`` is not uint8 ``[h, w, 3]``.

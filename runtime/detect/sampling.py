@@ -13,7 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sealshot.runtime.types import Floats, Image
+from sealshot.runtime.planes import Planes, bgr_of, warp
+from sealshot.runtime.types import Floats, Image, Pixels
 
 GREY = (127, 127, 127)  # what the networks' normalisation takes to zero
 ALL = slice(None)
@@ -42,7 +43,8 @@ class MeanSampler:
     does. Every mean is four look-ups in the table of sums over all rectangles from the corner.
     """
 
-    def __init__(self, image: Image) -> None:
+    def __init__(self, pixels: Pixels) -> None:
+        image = bgr_of(pixels)
         self._height, self._width = image.shape[:2]
         self._sums = cv2.integral(image)  # int32 [h + 1, w + 1, 3]; a wrap cancels out
 
@@ -73,21 +75,28 @@ class MipSampler:
 
     Regions are cut with sub-pixel precision; what is outside the image is grey. So faces that the
     edge of the image cuts are found more often than when the rest of them is stretched.
+
+    Of planes, luma and colours are sampled, and then converted: most pixels are never looked at.
     """
 
-    def __init__(self, image: Image) -> None:
-        self._mips = [image]
+    def __init__(self, pixels: Pixels) -> None:
+        self._pixels = pixels
+        self._planes = pixels if isinstance(pixels, Planes) else None
+        self._grey = self._planes.shade(GREY[0]) if self._planes else GREY
+        self._halves: list[Image] = []
 
     def level(self, width: int, height: int, rows: slice = ALL, columns: slice = ALL) -> Image:
         """See :meth:`Sampler.level`."""
-        whole = self._mips[0].shape
+        whole = self._pixels.shape
         least = min(whole[1] / width, whole[0] / height)
-        source = self._mip(int(_halvings(np.asarray(least))))
+        halvings = int(_halvings(np.asarray(least)))
+        source = self._mip(halvings)
         first_row, last_row, top, bottom = _cut(rows, height, source.shape[0])
         first, last, left, right = _cut(columns, width, source.shape[1])
         part = last - first, last_row - first_row
-        level = cv2.resize(source[top:bottom, left:right], part, interpolation=cv2.INTER_LINEAR)
-        return np.asarray(level, np.uint8)
+        sampled = cv2.resize(source[top:bottom, left:right], part, interpolation=cv2.INTER_LINEAR)
+        level = np.asarray(sampled, np.uint8)
+        return self._planes.converted(level) if self._planes and halvings else level
 
     def crops(self, regions: Floats, side: int) -> Floats:
         """Return each region as float32 ``[n, side, side, 3]``; it touches the image."""
@@ -100,24 +109,20 @@ class MipSampler:
         affine[:, :, 2] -= 0.5  # OpenCV counts from the centre of the first pixel
         crops = np.empty((len(regions), side, side, 3), np.uint8)
         for crop, matrix, count in zip(crops, affine, halvings.tolist(), strict=True):
-            cv2.warpAffine(
-                self._mip(count),
-                matrix,
-                (side, side),
-                dst=crop,
-                flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-                borderValue=GREY,
-            )
-        return crops.astype(np.float32)
+            warp(self._mip(count), matrix, crop, self._grey)
+        return (self._planes.converted(crops) if self._planes else crops).astype(np.float32)
 
-    def _mip(self, halvings: int) -> Image:
-        while len(self._mips) <= halvings:
-            last = self._mips[-1]
+    def _mip(self, halvings: int) -> Pixels:
+        """Return the image halved so often: luma, blue and red of planes."""
+        if not self._halves and halvings and self._planes:
+            self._halves.append(self._planes.half)
+        while len(self._halves) < halvings:
+            last = self._halves[-1] if self._halves else bgr_of(self._pixels)
             height, width = last.shape[0] // 2, last.shape[1] // 2
             even = last[: 2 * height, : 2 * width]  # exact halves have a fast path in OpenCV
             half = cv2.resize(even, (width, height), interpolation=cv2.INTER_AREA)
-            self._mips.append(np.asarray(half, np.uint8))
-        return self._mips[halvings]
+            self._halves.append(np.asarray(half, np.uint8))
+        return self._halves[halvings - 1] if halvings else self._pixels
 
 
 def _cut(part: slice, size: int, source: int) -> tuple[int, int, int, int]:

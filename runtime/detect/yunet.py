@@ -18,7 +18,8 @@ from sealshot.runtime.detect.image import checked
 from sealshot.runtime.engines.onnxruntime import OnnxRuntimeRunner
 from sealshot.runtime.engines.runner import Arrays
 from sealshot.runtime.errors import InputError
-from sealshot.runtime.types import Face, Floats, Image
+from sealshot.runtime.planes import bgr_of
+from sealshot.runtime.types import Face, Floats, Image, Pixels
 
 STRIDES_PX = (8, 16, 32)
 KINDS = {"cls": 1, "obj": 1, "bbox": 4, "kps": 10}
@@ -64,12 +65,12 @@ class YuNet:
         self._input = takes[0].name
         self._fixed = takes[0].shape[2:]
 
-    def detect(self, image: Image) -> list[Face]:
+    def detect(self, image: Pixels) -> list[Face]:
         """Return the faces of ``image`` (uint8 ``[h, w, 3]``, BGR), best score first.
 
         Raises InputError if ``image`` is anything else.
         """
-        image = checked(image)
+        image = bgr_of(checked(image))
         height, width = image.shape[:2]
         size = self._size(width, height)
         shown = cv2.resize(image, size, interpolation=cv2.INTER_AREA)

@@ -10,7 +10,8 @@ from sealshot.runtime.crops import square
 from sealshot.runtime.engines.chain import open_chain
 from sealshot.runtime.engines.scorer import GraphScorer
 from sealshot.runtime.engines.tensorrt import TensorRtRunner, device_errors
-from sealshot.runtime.types import Floats, Image, Ratings, Tracks
+from sealshot.runtime.planes import bgr_of
+from sealshot.runtime.types import Floats, Pixels, Ratings, Tracks
 
 WORTH_A_FRAME = 1 / 8
 """Share of a frame that its faces must cover to be cut on the GPU. A frame that was decoded on the
@@ -34,7 +35,9 @@ class DeviceScorer(GraphScorer):
             self._chain = open_chain(runner, 0, record=runner.recorded)
         self._frame: DeviceArray | None = None
 
-    def rate_frame(self, image: Image, tracks: Tracks, components: Floats | None = None) -> Ratings:
+    def rate_frame(
+        self, image: Pixels, tracks: Tracks, components: Floats | None = None
+    ) -> Ratings:
         """See :meth:`Scorer.rate_frame`; a crop may differ from the CPU's by one grey level."""
         boxes = np.array([t.face.box for t in tracks.seen], np.float32).reshape(-1, 4)
         covered = sum(side * side for _, _, side in map(square, boxes))
@@ -45,6 +48,6 @@ class DeviceScorer(GraphScorer):
             if self._frame is None or self._frame.shape != image.shape:
                 self._chain.close()  # what was recorded reads the frame that is given up
                 self._frame = DeviceArray.empty(image.shape, np.uint8)
-            self._frame.set(np.ascontiguousarray(image))
+            self._frame.set(np.ascontiguousarray(bgr_of(image)))
             scores = self._chain.score(DeviceFrame.of(self._frame), boxes)
             return Ratings.of(scores, components)

@@ -17,7 +17,7 @@ from sealshot.runtime.alignment import cut_eyes
 from sealshot.runtime.engines.eyes import BEHIND, EYES, Eyes
 from sealshot.runtime.engines.manifest import ScoreManifest
 from sealshot.runtime.engines.scorer import Scorer
-from sealshot.runtime.types import Face, Floats, Image, Ratings, Tracks
+from sealshot.runtime.types import Face, Floats, Pixels, Ratings, Tracks
 
 CALM, BROAD = np.float32(0.9), np.float32(1.0)
 """Width of the mouth over the way between the eyes: narrower and broader ones count as these. Of
@@ -41,11 +41,11 @@ class Expression:
         self._weights = np.array(weights, np.float32)
         self._spans = self._weights * np.array([-BEHIND[0], BROAD - CALM, ASIDE - STRAIGHT])
 
-    def components(self, image: Image, faces: Sequence[Face]) -> Floats:
+    def components(self, image: Pixels, faces: Sequence[Face]) -> Floats:
         """Return ``float32 [n, 3]``, see :attr:`Ratings.components`: of eyes, mouth, turn.
 
         Args:
-            image: ``uint8 [h, w, 3]`` BGR.
+            image: ``uint8 [h, w, 3]`` BGR, or planes.
             faces: n faces in it.
         """
         landmarks = [face.landmarks for face in faces]
@@ -126,7 +126,9 @@ class Heedful(Scorer):
         """See :meth:`Scorer.rate_tracks`: in crops alone it looks at no expression."""
         return self.engine.rate_tracks(crops, tracks, components)
 
-    def rate_frame(self, image: Image, tracks: Tracks, components: Floats | None = None) -> Ratings:
+    def rate_frame(
+        self, image: Pixels, tracks: Tracks, components: Floats | None = None
+    ) -> Ratings:
         """See :meth:`Scorer.rate_frame`."""
         if components is None:
             components = self.expression.components(image, [t.face for t in tracks.seen])

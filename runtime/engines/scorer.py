@@ -11,7 +11,7 @@ from sealshot.runtime.crops import CROP_PX, crop_resize_grey
 from sealshot.runtime.engines.manifest import ScoreManifest
 from sealshot.runtime.engines.runner import Runner, Tensor
 from sealshot.runtime.errors import InputError
-from sealshot.runtime.types import Floats, Image, Ratings, Tracks
+from sealshot.runtime.types import Floats, Pixels, Ratings, Tracks
 
 INPUT = Tensor("crops", np.dtype(np.uint8), (None, 1, CROP_PX, CROP_PX))
 MOST_DECODES = 20
@@ -60,11 +60,13 @@ class Scorer(ABC):
         """
         return Ratings.of(self.score(crops), components)
 
-    def rate_frame(self, image: Image, tracks: Tracks, components: Floats | None = None) -> Ratings:
+    def rate_frame(
+        self, image: Pixels, tracks: Tracks, components: Floats | None = None
+    ) -> Ratings:
         """Cut the faces out of a frame, and return :meth:`rate_tracks` of them.
 
         Args:
-            image: ``uint8 [h, w, 3]`` BGR.
+            image: ``uint8 [h, w, 3]`` BGR, or planes.
             tracks: of this frame.
             components: as there; a scorer that heeds any looks itself where it is None.
         """

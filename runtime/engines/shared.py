@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sealshot.runtime.engines.heedful import Heedful
 from sealshot.runtime.engines.scorer import Scorer
 from sealshot.runtime.engines.screen import Screen
-from sealshot.runtime.types import Floats, Image, Ratings, Tracks
+from sealshot.runtime.types import Floats, Pixels, Ratings, Tracks
 
 
 class Shared(Scorer):
@@ -26,7 +26,9 @@ class Shared(Scorer):
         with self._asked:
             return self._engine.score(crops)
 
-    def rate_frame(self, image: Image, tracks: Tracks, components: Floats | None = None) -> Ratings:
+    def rate_frame(
+        self, image: Pixels, tracks: Tracks, components: Floats | None = None
+    ) -> Ratings:
         """See :meth:`Scorer.rate_frame`."""
         with self._asked:
             return self._engine.rate_frame(image, tracks, components)

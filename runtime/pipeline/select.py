@@ -168,12 +168,12 @@ class Selector:
             x0, y0, x1, y1 = (float(v) for v in track.face.box)
             best.box = (x0, y0, x1, y1)
             region = square(track.face.box, self._choice.margin)
-            best.image = cut_inside(frame.image, *region).copy()
+            best.image = cut_inside(frame.pixels, *region).copy()
         if self._choice.clip_s:
             self._film(best, frame, track, won)
 
     def _film(self, best: _Best, frame: Frame, track: Track, won: bool) -> None:
-        picture = cut(frame.image, *square(track.face.box, self._choice.margin))
+        picture = cut(frame.pixels, *square(track.face.box, self._choice.margin))
         picture = np.asarray(
             cv2.resize(picture, (CLIP_PX, CLIP_PX), interpolation=cv2.INTER_AREA), np.uint8
         )

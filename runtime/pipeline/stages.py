@@ -81,7 +81,7 @@ class Watcher:
         with self._stopwatch.time("track"):
             tracks = self._tracker.update(frame.time_s, faces)
         with self._stopwatch.time("score"):
-            ratings = self._engine.rate_frame(frame.image, tracks)
+            ratings = self._engine.rate_frame(frame.pixels, tracks)
         if not np.isfinite(ratings.order).all():
             raise SealshotError(
                 f"the engine gave a score that is no number in frame {frame.index}",

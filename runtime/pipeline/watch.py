@@ -133,7 +133,7 @@ def look(
         rest: Rest = list
         if isinstance(item, Frame):
             with stopwatch.time("look"):
-                rest = finder.look(item.time_s, item.image)
+                rest = finder.look(item.time_s, item.pixels)
         yield item, rest
         del item, rest  # so that no picture is held while the next one is waited for
 

@@ -8,16 +8,18 @@ from typing import Protocol
 import av
 from av.video.reformatter import VideoReformatter
 
+from sealshot.runtime.planes import Planes
 from sealshot.runtime.public.cover import Plane
 from sealshot.runtime.public.picture import (
     FULL_RANGE,
     LIMITED_RANGE,
     PLANAR,
+    UNSPECIFIED,
     Form,
     frame_of,
     planes_of,
 )
-from sealshot.runtime.sandbox.show import BT601, BT709, HD_WIDTH, SD_HEIGHT
+from sealshot.runtime.sandbox.shape import GIVEN, matrix_of
 from sealshot.runtime.sources.turned import turned
 from sealshot.runtime.types import Raw
 
@@ -49,7 +51,7 @@ class Decoded:
 
     def __init__(
         self,
-        raw: Raw,
+        raw: Raw | Planes,
         colours: Colours,
         pixel_aspect: Fraction,
         time_base_s: Fraction,
@@ -64,9 +66,9 @@ class Decoded:
             time_base_s: as :attr:`Form.time_base_s`.
             fps: frames per second; left out where it is absurd.
         """
+        raw = as_raw(raw)
         self._reformatter, first = VideoReformatter(), raw.frame
-        width, height = first.width, first.height
-        large = width >= HD_WIDTH or height > SD_HEIGHT
+        width, height = size = first.width, first.height
         on_side, aspect = raw.turn.transposed, pixel_aspect
         if on_side:
             width, height, aspect = height, width, 1 / aspect if aspect else aspect
@@ -82,11 +84,14 @@ class Decoded:
             range=LIMITED_RANGE if rgb else FULL_RANGE if full else colours.color_range,
             primaries=colours.color_primaries,
             transfer=colours.color_trc,
-            matrix=(BT709 if large else BT601) if rgb else colours.colorspace,
+            matrix=matrix_of(UNSPECIFIED, *size) if rgb else colours.colorspace,
         )
 
-    def planes(self, raw: Raw) -> tuple[Plane, ...]:
+    def planes(self, raw: Raw | Planes) -> tuple[Plane, ...]:
         """Return the planes of a frame: as they were decoded, if it is in the form of the first."""
+        if isinstance(raw, Planes) and self._is_in_form(raw):
+            return raw.luma, raw.blue, raw.red
+        raw = as_raw(raw)
         on_side, format = raw.turn.transposed, self.form.format
         size = self.form.width, self.form.height
         # the first one was not on its side where chroma is of half the width alone
@@ -97,12 +102,24 @@ class Decoded:
             return planes
         return planes_of(self._worked(frame_of(planes, worked), size, format))
 
+    def _is_in_form(self, planes: Planes) -> bool:
+        form = self.form
+        return (form.format, form.height, form.width, 3) == (GIVEN[0], *planes.shape)
+
     def _worked(self, frame: av.VideoFrame, size: tuple[int, int], format: str) -> av.VideoFrame:
         same = frame.format.name.replace("yuvj", "yuv") == format
         if same and (frame.width, frame.height) == size:
             return frame
         matrix = self.form.matrix if frame.format.is_rgb else None
         return self._reformatter.reformat(frame, *size, format, dst_colorspace=matrix)
+
+
+def as_raw(decoded: Raw | Planes) -> Raw:
+    """Return a picture as a frame of FFmpeg."""
+    if isinstance(decoded, Raw):
+        return decoded
+    form = GIVEN[decoded.colours.color_range == FULL_RANGE]
+    return Raw(frame_of((decoded.luma, decoded.blue, decoded.red), form))
 
 
 def _working(frame: av.VideoFrame, on_side: bool) -> str:

@@ -19,6 +19,7 @@ import av
 from av.error import FFmpegError
 
 from sealshot.runtime.errors import InputError
+from sealshot.runtime.planes import Planes, bgr_of
 from sealshot.runtime.public.cover import Plane
 from sealshot.runtime.public.decoded import Decoded
 from sealshot.runtime.public.message import MARK, Message, message_in
@@ -28,13 +29,13 @@ from sealshot.runtime.sources import NO_VIDEO_HINT, refuse_text
 from sealshot.runtime.sources.media import open_media
 from sealshot.runtime.sources.reader import NoVideoError, Stated
 from sealshot.runtime.sources.stamps import JUMP_S, JUMP_STEPS, LOOK_AHEAD, Queue, settled
-from sealshot.runtime.types import Image, Raw
+from sealshot.runtime.types import Image, Pixels, Raw
 
 logger = logging.getLogger(__name__)
 
 ASSUMED_STEP_S = Fraction(1, 25)
 
-Read: TypeAlias = tuple[Image, Raw, Stated]
+Read: TypeAlias = tuple[Pixels, Raw | Planes, Stated]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,7 +110,7 @@ class Recording:
             self._reader.rate,
         )
         self.form = self._decoded.form
-        self.turned = raw.turn != Turn()
+        self.turned = _is_turned(raw)
         """Whether a display matrix turned the last picture that was given, at first the first."""
 
     def __iter__(self) -> Iterator[Shown | av.Packet[Any]]:
@@ -144,7 +145,7 @@ class Recording:
             if read is None:
                 return None
             if read.decoded is not None and read.stated is not None:
-                return read.image, read.decoded, read.stated
+                return read.pixels, read.decoded, read.stated
             self._unfit += 1
 
     def _sounds(self, *, held: int) -> Iterator[av.Packet[Any]]:
@@ -171,14 +172,15 @@ class Recording:
         return sound
 
     def _shown(self, read: Read) -> Shown | None:
-        image, raw, stated = read
-        self.turned = raw.turn != Turn()
+        pixels, raw, stated = read
+        self.turned = _is_turned(raw)
         try:
             planes = self._decoded.planes(raw)
         except FFmpegError:  # damage may give a frame a form that cannot be shown
             self._unfit += 1
             return None
-        return Shown(self._timed(planes, stated.stamp), image, message_in(stated.user_data))
+        timed = self._timed(planes, stated.stamp)
+        return Shown(timed, bgr_of(pixels), message_in(stated.user_data))
 
     def _timed(self, planes: tuple[Plane, ...], stamp_s: Fraction | None) -> Picture:
         base = self.form.time_base_s
@@ -193,6 +195,10 @@ class Recording:
         if self._first_ticks is None:
             self._first_ticks = ticks
         return Picture(planes, ticks, float((ticks - self._first_ticks) * base))
+
+
+def _is_turned(decoded: Raw | Planes) -> bool:
+    return isinstance(decoded, Raw) and decoded.turn != Turn()
 
 
 class _Clock:

@@ -17,6 +17,7 @@ from sealshot.runtime.detect import Detector
 from sealshot.runtime.errors import SealshotError
 from sealshot.runtime.pipeline.run import Seal
 from sealshot.runtime.pipeline.sinks import Beat, End, Seen, Sink
+from sealshot.runtime.planes import Planes
 from sealshot.runtime.public.containers import Codec
 from sealshot.runtime.public.cover import Plane
 from sealshot.runtime.public.decoded import Decoded
@@ -25,7 +26,7 @@ from sealshot.runtime.public.originals import OriginalsWriter
 from sealshot.runtime.public.picture import LIMITED_RANGE, UNSPECIFIED, Form, Picture, planes_of
 from sealshot.runtime.public.stream import PublicStream
 from sealshot.runtime.public.writer import VideoWriter
-from sealshot.runtime.sandbox.show import BT601, BT709, HD_WIDTH, SD_HEIGHT
+from sealshot.runtime.sandbox.shape import matrix_of
 from sealshot.runtime.seal.originals import Originals
 from sealshot.runtime.seal.times import format_hour, utc_now
 from sealshot.runtime.types import Face, Frame
@@ -225,12 +226,15 @@ class _Planes:
         if first.decoded is None:
             self.form = _form(first, rate, base)
             return
-        (high, wide), decoded = first.image.shape[:2], first.decoded
-        if decoded.turn.transposed:
-            high, wide = wide, high
-        raw = decoded.frame
-        aspect = Fraction(wide * raw.height, high * raw.width)
-        self._decoded = Decoded(decoded, raw, aspect, base, rate)
+        (high, wide, _), decoded = first.pixels.shape, first.decoded
+        if isinstance(decoded, Planes):
+            self._decoded = Decoded(decoded, decoded.colours, Fraction(1), base, rate)
+        else:
+            if decoded.turn.transposed:
+                high, wide = wide, high
+            raw = decoded.frame
+            aspect = Fraction(wide * raw.height, high * raw.width)
+            self._decoded = Decoded(decoded, raw, aspect, base, rate)
         self.form = self._decoded.form
 
     def picture(self, frame: Frame) -> Picture:
@@ -245,7 +249,7 @@ class _Planes:
 
 
 def _form(frame: Frame, fps: Fraction | None, time_base_s: Fraction) -> Form:
-    height, width = frame.image.shape[:2]
+    height, width, _ = frame.pixels.shape
     return Form(
         width=width,
         height=height,
@@ -256,7 +260,7 @@ def _form(frame: Frame, fps: Fraction | None, time_base_s: Fraction) -> Form:
         range=LIMITED_RANGE,
         primaries=UNSPECIFIED,
         transfer=UNSPECIFIED,
-        matrix=BT709 if width >= HD_WIDTH or height > SD_HEIGHT else BT601,
+        matrix=matrix_of(UNSPECIFIED, width, height),
     )
 
 

@@ -156,17 +156,19 @@ def _give(
     parent: socket.socket, room: _Room, stream: Stream, picture: Decoded, *, raw: bool
 ) -> bool:
     """Give a picture; say whether it could be shown."""
-    bgr = stream.show(picture)
-    if bgr is None:
+    shown = stream.show(picture)
+    if shown is None:
         return False
-    said, planes = _raw(picture.raw) if raw else (Raw(), [])
-    room.write([memoryview(bgr.planes[0]), *planes, memoryview(picture.user_data)])
-    parent.send(pack(_shown(picture, bgr, said, stream)))
+    own = shown is picture.raw
+    said, planes = _raw(picture.raw) if own or raw else (Raw(), [])
+    bgr = [] if own else [memoryview(shown.planes[0])]
+    room.write([*bgr, *planes, memoryview(picture.user_data)])
+    parent.send(pack(_shown(picture, shown, said, stream)))
     return True
 
 
 class _Newest:
-    """Decodes all, and gives a picture when it is asked for; of no other BGR is made."""
+    """Decodes all, and gives a picture when it is asked for; no other is."""
 
     def __init__(self, parent: socket.socket, room: _Room, stream: Stream, *, raw: bool) -> None:
         self._parent, self._room, self._stream, self._raw = parent, room, stream, raw
@@ -311,13 +313,13 @@ def _opened(stream: Stream) -> Opened:
     )
 
 
-def _shown(picture: Decoded, bgr: av.VideoFrame, raw: Raw, stream: Stream) -> Shown:
+def _shown(picture: Decoded, shown: av.VideoFrame, raw: Raw, stream: Stream) -> Shown:
     turn, matrix = picture.turn, stream.strange_matrix
     aspect = picture.pixel_aspect
     return Shown(
-        bgr.width,
-        bgr.height,
-        bgr.planes[0].line_size,
+        shown.width,
+        shown.height,
+        0 if shown is picture.raw else shown.planes[0].line_size,
         turn.transposed | turn.right_to_left << 1 | turn.upside_down << 2,
         *_stamp(picture),
         stream.damaged,

@@ -100,10 +100,10 @@ class Stream(Facts, Protocol):
         """Leave pictures out from now on, or no more, that no other one refers to."""
 
     def show(self, picture: Decoded) -> av.VideoFrame | None:
-        """Return a picture as BGR with square pixels; it is to be turned yet.
+        """Return a picture as BGR with square pixels, to be turned yet, or its own planes.
 
-        None, and it counts as damaged, where damage gave it a form that cannot be shown. Another
-        thread may read meanwhile.
+        See :meth:`Shower.show`. None, and it counts as damaged, where damage gave it a form that
+        cannot be shown. Another thread may read meanwhile.
         """
 
     def close(self) -> None:
@@ -255,9 +255,9 @@ class Media:
             del frame  # its memory is for the next one
 
     def show(self, picture: Decoded) -> av.VideoFrame | None:
-        """Return a picture as BGR; None where it cannot be shown."""
+        """See :meth:`Stream.show`."""
         try:
-            return self._shower.show(picture.raw, picture.shown_aspect)
+            return self._shower.show(picture.raw, picture.shown_aspect, picture.turn)
         except FFmpegError:
             self._frames.damaged += 1
             return None
@@ -342,7 +342,7 @@ class Again:
         """Do nothing: each picture is asked for."""
 
     def show(self, picture: Decoded) -> av.VideoFrame | None:
-        """Return the picture that was read last as BGR; None where it cannot be shown."""
+        """See :meth:`Stream.show`; it is the picture that was read last."""
         assert self._media is not None
         shown = self._media.show(picture)
         self.strange_matrix = self._media.strange_matrix

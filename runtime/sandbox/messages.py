@@ -16,7 +16,7 @@ from itertools import islice
 from struct import Struct
 from typing import Any, NamedTuple, TypeAlias
 
-PROTOCOL = 5
+PROTOCOL = 6
 """Raised with each change of what is said, :class:`Refused` excepted: who starts a process may run
 since before an update."""
 CREDIT = b"+"
@@ -58,7 +58,7 @@ class Request:
     verified: bool = False
     """Whether TLS must verify who answers; of lists of segments FFmpeg does not."""
     raw: bool = False
-    """Whether the pictures as they were decoded are wanted, too."""
+    """Whether pictures as they were decoded are wanted where that is not how they are shown."""
     mark: str = ""
     """Where it is in a packet, in hexadecimal, that is wanted from there on, as user data."""
     sound: bool = False
@@ -185,6 +185,8 @@ class Ready(NamedTuple):
 class Shown(NamedTuple):
     """A picture lies in shared memory: its BGR rows, the planes of ``raw``, and the user data.
 
+    Without a stride there are no BGR rows: the planes are the picture.
+
     Where it was asked for it is the one that was :class:`Ready` last, or the first one that was so
     since another was shown.
     """
@@ -192,7 +194,7 @@ class Shown(NamedTuple):
     width: int
     height: int
     stride: int
-    """Bytes of a row; below 0 where the rows come from below upwards."""
+    """Bytes of a row of BGR; below 0 where the rows come from below upwards, and 0 without BGR."""
     turn: int
     """Bits: transposed, right to left, upside down."""
     ticks: int = 0

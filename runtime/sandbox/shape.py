@@ -1,4 +1,7 @@
-"""How a decoded picture becomes the one that a player shows: its shape, and how it is turned."""
+"""How a decoded picture becomes the one that a player shows: its shape, its turn and its colours.
+
+Numbers of colours are those of ITU-T H.273.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,32 @@ from fractions import Fraction
 
 MOST_OBLONG = 4
 """A pixel more oblong than this is a mistake of whoever wrote the file."""
+
+GIVEN = "yuv420p", "yuvj420p"
+"""FFmpeg's names of what is given on as planes; the second is of full range."""
+FULL_RANGE = 2
+BT709, BT601 = 1, 5
+MATRICES = {
+    BT709: (0.2126, 0.0722),
+    4: (0.30, 0.11),
+    BT601: (0.299, 0.114),
+    6: (0.299, 0.114),
+    7: (0.212, 0.087),
+    9: (0.2627, 0.0593),
+}
+"""Matrix coefficients that swscale can convert, others end in EOPNOTSUPP: what red and blue count
+in luma."""
+HD_WIDTH, SD_HEIGHT = 1280, 576
+
+
+def matrix_of(said: int, width: int, height: int) -> int:
+    """Return the matrix of a picture: what is said, where that is one of :data:`MATRICES`.
+
+    Else it is BT.709 from 1280 pixels of width or 577 of height on and BT.601 below, as players do.
+    """
+    if said in MATRICES:
+        return said
+    return BT709 if width >= HD_WIDTH or height > SD_HEIGHT else BT601
 
 
 def squared(width: int, height: int, pixel_aspect: Fraction) -> tuple[int, int]:

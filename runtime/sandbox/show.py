@@ -1,4 +1,4 @@
-"""From a decoded frame to the picture that a player shows: colours and square pixels."""
+"""From a decoded frame to the picture that a player shows: square pixels, and colours."""
 
 from __future__ import annotations
 
@@ -9,13 +9,9 @@ import av
 from av.sidedata.sidedata import SideData
 from av.video.reformatter import VideoReformatter
 
-from sealshot.runtime.sandbox.shape import Turn, squared
+from sealshot.runtime.sandbox.shape import GIVEN, MATRICES, Turn, matrix_of, squared
 
-BT709, BT601 = 1, 5  # as PyAV and swscale number them
-MATRICES = frozenset({BT709, 4, BT601, 6, 7, 9})
-"""ITU-T H.273 matrix coefficients that swscale can convert; others end in EOPNOTSUPP."""
 RGB, UNSPECIFIED = 0, 2
-HD_WIDTH, SD_HEIGHT = 1280, 576
 
 
 class Shower:
@@ -28,16 +24,19 @@ class Shower:
         self.strange_matrix: int | None = None
         """The first matrix of H.273 that was named and cannot be converted: colours are wrong."""
 
-    def show(self, frame: av.VideoFrame, pixel_aspect: Fraction) -> av.VideoFrame:
+    def show(self, frame: av.VideoFrame, pixel_aspect: Fraction, turn: Turn) -> av.VideoFrame:
         """Return a frame as BGR with square pixels; it is not turned yet.
 
+        Where its planes can be taken for that as they are, it is the frame itself.
+
         Matrix and range are those of the stream. Where it names no matrix, or one that FFmpeg
-        cannot convert (YCgCo, ICtCp), it is BT.709 from 1280 pixels of width or 577 of height on
-        and BT.601 below, as players do; where it names no range, the limited one.
+        cannot convert (YCgCo, ICtCp), see :func:`matrix_of`; where it names no range, it is the
+        limited one.
 
         Args:
             frame: as it was decoded.
             pixel_aspect: width over height of its pixels.
+            turn: what makes it upright.
 
         Raises:
             FFmpegError: FFmpeg cannot convert it.
@@ -45,10 +44,11 @@ class Shower:
         width, height = squared(frame.width, frame.height, pixel_aspect)
         matrix = None
         if frame.colorspace not in MATRICES and not frame.format.is_rgb:
-            large = frame.width >= HD_WIDTH or frame.height > SD_HEIGHT
-            matrix = BT709 if large else BT601
+            matrix = matrix_of(frame.colorspace, frame.width, frame.height)
             if frame.colorspace not in (RGB, UNSPECIFIED) and self.strange_matrix is None:
                 self.strange_matrix = frame.colorspace
+        if (width, height, turn) == (frame.width, frame.height, Turn()) and _is_plain(frame):
+            return frame
         return self._reformatter.reformat(
             frame, width, height, "bgr24", src_colorspace=matrix, dst_colorspace=matrix, threads=1
         )  # more threads wait for each other longer than they work
@@ -60,6 +60,14 @@ class Shower:
         if key != self._turn_key:
             self._turn_key, self._turn = key, turn_of(frame)
         return self._turn
+
+
+def _is_plain(frame: av.VideoFrame) -> bool:
+    """Whether planes are of the one form that is given on as it is, and whole."""
+    even = frame.width % 2 == frame.height % 2 == 0
+    return (
+        even and frame.format.name in GIVEN and all(plane.line_size > 0 for plane in frame.planes)
+    )
 
 
 def turn_of(frame: av.VideoFrame) -> Turn:

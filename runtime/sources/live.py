@@ -266,7 +266,7 @@ class Live(Source):
             self._last_s = time_s = max(now_s - self._start_s, self._last_s)
         if entry is None or entry.picture is None:
             return Heartbeat(time_s)
-        return Frame(entry.index, time_s, entry.picture.image, entry.picture.decoded)
+        return Frame(entry.index, time_s, entry.picture.pixels, entry.picture.decoded)
 
     def close(self) -> None:
         """Stop reading.

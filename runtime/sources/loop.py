@@ -34,7 +34,7 @@ class Loop(Source):
                 frame = next(self._frames)
             self._index += 1
             self._time_s = self._start_s + frame.time_s
-            return Frame(self._index, self._time_s, frame.image, frame.decoded)
+            return Frame(self._index, self._time_s, frame.pixels, frame.decoded)
 
     def close(self) -> None:
         """Close the recording."""

@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sealshot.runtime.types import Image
+from sealshot.runtime.planes import Planes
+from sealshot.runtime.types import Image, Pixels
 
 Polygon = Sequence[tuple[float, float]]
 """Corners: shares of the width, from the left, and of the height, from the top."""
@@ -17,7 +18,8 @@ Polygon = Sequence[tuple[float, float]]
 class Mask:
     """Blackens parts of each picture of a source, whatever its size.
 
-    Corners are rounded to the next pixel. The edge of a mask is black, that of a zone is not.
+    Corners are rounded to the next pixel. The edge of a mask is black, that of a zone is not; of
+    planes a pixel beside what is black may be grey.
 
     Args:
         masks: polygons that are black.
@@ -28,15 +30,14 @@ class Mask:
         self._masks, self._zones = masks, zones
         self._covered: NDArray[np.bool_] = np.empty((0, 0), np.bool_)
 
-    def __call__(self, image: Image) -> Image:
-        """Return the picture with the polygons black; the one that is given stays as it is.
-
-        Args:
-            image: ``uint8 [h, w, 3]``.
-        """
-        if self._covered.shape != image.shape[:2]:  # a camera may change its size
-            self._covered = self._draw(*image.shape[:2])
-        masked: Image = image.copy()
+    def __call__(self, pixels: Pixels) -> Pixels:
+        """Return the picture with the polygons black; the one that is given stays as it is."""
+        height, width, _ = pixels.shape
+        if self._covered.shape != (height, width):  # a camera may change its size
+            self._covered = self._draw(height, width)
+        if isinstance(pixels, Planes):
+            return pixels.blackened(self._covered)
+        masked: Image = pixels.copy()
         masked[self._covered] = 0
         return masked
 

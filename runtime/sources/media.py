@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
+from sealshot.runtime.planes import Planes
 from sealshot.runtime.processors import processors
 from sealshot.runtime.sandbox import OPTIONS
 from sealshot.runtime.sandbox.messages import Request
@@ -22,9 +23,11 @@ from sealshot.runtime.sources.reader import NoVideoError, Picture, Stated
 from sealshot.runtime.sources.sandboxed import Sandboxed, tell_of_matrix
 from sealshot.runtime.sources.tls import SYSTEM, Tls, distrust, ffmpeg_options, is_tls
 from sealshot.runtime.sources.turned import turned
-from sealshot.runtime.types import Raw
+from sealshot.runtime.types import Pixels, Raw
 
 if TYPE_CHECKING:
+    import av
+
     from sealshot.runtime.sandbox.media import Decoded, Hear
 
 logger = logging.getLogger(__name__)
@@ -123,21 +126,27 @@ class Inside:
         return shown
 
     def _shown(self, picture: Decoded) -> Picture | None:
-        bgr = self._stream.show(picture)
-        if bgr is None:
+        shown = self._stream.show(picture)
+        if shown is None:
             return None
         if self._stream.strange_matrix is not None and not self._told:
             self._told = True
             tell_of_matrix(self._stream.strange_matrix)
         if self._stream.in_software:
             _tell_of_software(self._device, self.codec)
-        image = turned(np.asarray(bgr.to_ndarray(), np.uint8), picture.turn)
         stamp = None if picture.stamp is None else picture.stamp.ticks * picture.stamp.base_s
-        raw, stated = None, None
-        if self._decoded:
+        pixels: Pixels
+        raw: Raw | Planes
+        if shown is picture.raw:
+            pixels = raw = _planes_of(shown)
+        else:
+            pixels = turned(np.asarray(shown.to_ndarray(), np.uint8), picture.turn)
             raw = Raw(picture.raw, picture.turn)
-            stated = Stated(stamp, picture.pixel_aspect, *picture.colours, picture.user_data)
-        return Picture(image, None if stamp is None else float(stamp), raw, stated)
+        stamp_s = None if stamp is None else float(stamp)
+        if not self._decoded:
+            return Picture(pixels, stamp_s)
+        stated = Stated(stamp, picture.pixel_aspect, *picture.colours, picture.user_data)
+        return Picture(pixels, stamp_s, raw, stated)
 
     def interrupt(self) -> None:
         """Do nothing: FFmpeg gives up on an address by itself, and on a file never."""
@@ -145,6 +154,16 @@ class Inside:
     def close(self) -> None:
         """Close the file or the connection."""
         self._stream.close()
+
+
+def _planes_of(frame: av.VideoFrame) -> Planes:
+    """Copy the planes of a frame, whose own memory a decoder may look at again."""
+    planes = [
+        np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, -1)[:, : plane.width]
+        for plane in frame.planes
+    ]
+    colours = frame.colorspace, frame.color_primaries, frame.color_trc
+    return Planes.of(frame.format.name, planes, frame.color_range, *colours)
 
 
 @cache

@@ -8,8 +8,9 @@ from fractions import Fraction
 from typing import Protocol
 
 from sealshot.runtime.errors import InputError
+from sealshot.runtime.planes import Planes
 from sealshot.runtime.sandbox.facts import Facts
-from sealshot.runtime.types import Image, Raw
+from sealshot.runtime.types import Pixels, Raw
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,11 +33,10 @@ class Stated:
 class Picture:
     """One picture, as a player shows it: upright, its pixels square."""
 
-    image: Image
-    """``uint8 [h, w, 3]``, BGR."""
+    pixels: Pixels
     stamp_s: float | None
     """The time that its container gives, from wherever that counts; None where it gives none."""
-    decoded: Raw | None = None
+    decoded: Raw | Planes | None = None
     """As :attr:`sealshot.runtime.types.Frame.decoded`."""
     stated: Stated | None = None
     """Where ``decoded`` is."""

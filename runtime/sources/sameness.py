@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sealshot.runtime.types import Image
+from sealshot.runtime.types import Image, Pixels
 
 ENOUGH = 100
 """Frames after which a source that does not end is judged."""
@@ -24,12 +24,12 @@ class Sameness:
         self._black = self._same = True
         self._first: Image | None = None
 
-    def add(self, image: Image) -> bool:
+    def add(self, pixels: Pixels) -> bool:
         """Look at a frame; return True once, when there are enough to judge by."""
         if not (self._black or self._same) or self._frames == ENOUGH:
             return False
         self._frames += 1
-        sample = image[::SAMPLED, ::SAMPLED]
+        sample = pixels[::SAMPLED, ::SAMPLED]
         if self._first is None:
             self._first = sample.copy()
         self._black = self._black and int(sample.max()) <= BLACK

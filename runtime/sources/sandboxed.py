@@ -8,6 +8,7 @@ from fractions import Fraction
 
 import numpy as np
 
+from sealshot.runtime.planes import Planes
 from sealshot.runtime.sandbox.messages import (
     ASK,
     ASK_NEIGHBOUR,
@@ -23,11 +24,11 @@ from sealshot.runtime.sandbox.messages import (
     Shown,
     text,
 )
-from sealshot.runtime.sandbox.shape import Turn
+from sealshot.runtime.sandbox.shape import GIVEN, Turn
 from sealshot.runtime.sources.apart import Apart, refusal
 from sealshot.runtime.sources.reader import Coming, Picture, Stated
 from sealshot.runtime.sources.turned import turned
-from sealshot.runtime.types import Image
+from sealshot.runtime.types import Image, Pixels, Raw
 
 logger = logging.getLogger(__name__)
 
@@ -55,6 +56,7 @@ class Sandboxed(Apart):
         """
         self.damaged, self.moves = 0, False
         self._told = self._over = False
+        self._decoded = request.raw
         super().__init__(request, descriptors)
 
     def _ask(self, request: Request) -> None:
@@ -120,30 +122,65 @@ class Sandboxed(Apart):
 
     def _take(self, said: Shown) -> Picture:
         """Copy a picture out; what the process writes there from now on changes nothing."""
-        taken = said.height * abs(said.stride)
-        if not (said.width and said.height and 3 * said.width <= abs(said.stride)):
+        own, taken = not said.stride, said.height * abs(said.stride)
+        if not (said.width and said.height and (own or 3 * said.width <= abs(said.stride))):
             raise self.nonsense()
         behind = taken + sum(size for size, _ in said.raw.planes)
         if behind + said.user > len(self._pixels):
             raise self.nonsense()
         turn = Turn(bool(said.turn & 1), bool(said.turn & 2), bool(said.turn & 4))
-        stamp, raw, stated = _stamp(said), None, None
-        if text(said.raw.format):
-            from sealshot.runtime.sources.raw import raw_of  # it loads FFmpeg
-
-            try:
-                raw = raw_of(said.raw, self._pixels[taken:behind], turn)
-            except ValueError:
-                raise self.nonsense() from None
+        pixels: Pixels
+        raw: Raw | Planes | None
+        try:
+            if own:
+                pixels = planes_of(said, self._pixels[:behind])
+                raw = pixels if self._decoded else None
+            else:
+                pixels = _copied(self._pixels[:taken], said, turn)
+                raw = self._raw(said, self._pixels[taken:behind], turn) if self._decoded else None
+        except ValueError:
+            raise self.nonsense() from None
+        stamp, stated = _stamp(said), None
+        if raw is not None:
             user = self._pixels[behind : behind + said.user].tobytes()
             stated = Stated(stamp, _fraction(said.aspect), *said.colours, user)
-        image = _copied(self._pixels[:taken], said, turn)
         self._say(CREDIT)
         self.damaged, self.moves = said.damaged, said.moves
         if said.strange_matrix >= 0 and not self._told:
             self._told = True
             tell_of_matrix(said.strange_matrix)
-        return Picture(image, _float(stamp), raw, stated)
+        return Picture(pixels, _float(stamp), raw, stated)
+
+    def _raw(self, said: Shown, planes: Image, turn: Turn) -> Raw | None:
+        if not text(said.raw.format):
+            return None
+        from sealshot.runtime.sources.raw import raw_of  # it loads FFmpeg
+
+        return raw_of(said.raw, planes, turn)
+
+
+def planes_of(said: Shown, data: Image) -> Planes:
+    """Copy a picture out of shared memory whose planes are as it is shown.
+
+    Args:
+        said: its form; not believed.
+        data: ``uint8 [n]``: where its planes lie.
+
+    Raises:
+        ValueError: it cannot be so.
+    """
+    raw, width, height = said.raw, said.width, said.height
+    form, planes, at = text(raw.format), list[Image](), 0
+    turned = said.turn or (raw.width, raw.height) != (width, height)
+    if form not in GIVEN or turned or width % 2 or height % 2 or len(raw.planes) != 3:
+        raise ValueError("it is not what is given on as planes")
+    sizes = (height, width), (height // 2, width // 2), (height // 2, width // 2)
+    for (size, row), (high, wide) in zip(raw.planes, sizes, strict=True):
+        if not wide <= row or high * row > size:
+            raise ValueError("its planes are too small")
+        planes.append(data[at : at + high * row].reshape(high, row)[:, :wide])
+        at += size
+    return Planes.of(form, planes, raw.range, raw.matrix, raw.primaries, raw.transfer)
 
 
 def _copied(rows: Image, said: Shown, turn: Turn) -> Image:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
 
+from sealshot.runtime.planes import Planes
 from sealshot.runtime.sources.mask import Mask
 from sealshot.runtime.sources.sameness import Sameness
 from sealshot.runtime.types import Frame, Heartbeat
@@ -67,17 +68,20 @@ class Source(ABC):
             raise StopIteration
         if isinstance(frame, Heartbeat):
             return frame
-        size = frame.image.shape[1::-1]
+        size = frame.pixels.shape[1::-1]
         if self._size not in (None, size) and not self._size_reported:
             self._size_reported = True
             was, now = (f"{w}x{h}" for w, h in (self._size or (), size))
             logger.warning("%s: the frames change size, from %s to %s pixels", self.name, was, now)
         self._size = size
-        if self._sameness.add(frame.image):
+        if self._sameness.add(frame.pixels):
             self._tell_sameness()
         if self.mask is not None:
+            masked = self.mask(frame.pixels)
             # as it was decoded it shows what nothing may look at
-            return replace(frame, image=self.mask(frame.image), decoded=None)
+            if frame.decoded is not None and isinstance(masked, Planes):
+                return replace(frame, pixels=masked, decoded=masked)
+            return replace(frame, pixels=masked, decoded=None)
         return frame
 
     def wait(self) -> bool:

@@ -113,7 +113,7 @@ def timed(
         if index and now - time_s < jump:
             steps.append(now - time_s)
         time_s = now
-        yield Frame(index, time_s, picture.image, picture.decoded)
+        yield Frame(index, time_s, picture.pixels, picture.decoded)
         index += 1
 
 

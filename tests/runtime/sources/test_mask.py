@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
+from sealshot.runtime.planes import Colours, Planes
 from sealshot.runtime.sources import open_source
 from sealshot.runtime.sources.mask import Mask
 
@@ -55,12 +56,13 @@ def test_each_picture_of_a_source_is_masked(tmp_path) -> None:
     assert all(not f.image[:, :30].any() and f.image[:, 40:].all() for f in frames)
 
 
-def test_what_was_decoded_does_not_go_round_the_mask(tmp_path) -> None:
+@pytest.mark.parametrize("pixels", ["yuv420p", "yuv444p"])
+def test_what_was_decoded_does_not_go_round_the_mask(tmp_path, pixels) -> None:
     path = tmp_path / "clip.mkv"
     with av.open(str(path), "w") as container:
         stream = container.add_stream("ffv1", rate=25)
         assert isinstance(stream, av.VideoStream)
-        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        stream.width, stream.height, stream.pix_fmt = 64, 48, pixels
         picture = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 200, np.uint8), "bgr24")
         container.mux(stream.encode(picture))
         container.mux(stream.encode(None))
@@ -68,4 +70,19 @@ def test_what_was_decoded_does_not_go_round_the_mask(tmp_path) -> None:
         assert next(source).decoded is not None
     with open_source(str(path)) as source:
         source.mask = Mask([LEFT_HALF])
-        assert next(source).decoded is None
+        frame = next(source)
+        assert not frame.image[:, :32].any()
+        assert frame.decoded is (frame.pixels if pixels == "yuv420p" else None)
+
+
+def test_of_planes_no_colour_of_what_is_hidden_is_left() -> None:
+    rng = np.random.default_rng(0)
+    luma, blue, red = (rng.integers(0, 256, size, np.uint8) for size in ((8, 8), (4, 4), (4, 4)))
+    picture = Planes(luma, blue, red, Colours(0, 1, 2, 2))
+    masked = Mask([((0, 0), (0.25, 0), (0.25, 1), (0, 1))])(picture)  # three columns, with its edge
+    assert not masked[:, :3].any()
+    fourth = masked[:, 3:4].astype(int)
+    assert (fourth.max(axis=2) - fourth.min(axis=2)).max() <= 1
+    assert (masked[:, 4:] == picture[:, 4:]).all()
+    assert (picture.luma == luma).all()
+    assert (picture.blue == blue).all()

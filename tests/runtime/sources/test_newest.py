@@ -15,6 +15,7 @@ from test_source_live import Camera as Fake
 from test_source_live import World, until
 
 from sealshot.benchmarks.speed.throughput.players import playing
+from sealshot.runtime.planes import bgr_of
 from sealshot.runtime.sources import frames_of, open_source
 from sealshot.runtime.sources.live import Live
 from sealshot.runtime.sources.media import open_media
@@ -32,7 +33,7 @@ def newest(camera: Camera) -> Newest:
 
 def is_picture(picture: Picture, number: int) -> bool:
     """Whether it is that picture of the camera, by its grey."""
-    return abs(float(picture.image.mean()) - number) < 1
+    return abs(float(bgr_of(picture.pixels).mean()) - number) < 1
 
 
 def test_what_nobody_asks_for_is_only_told_of(camera) -> None:
@@ -130,7 +131,7 @@ class Asked(Fake):
         self.next.put(Coming(None, ask))
 
     def gives(self, level: int) -> None:
-        image = Fake(World(), level - 50 + 1).read().image
+        image = Fake(World(), level - 50 + 1).read().pixels
         self.next.put(Picture(image, None))
 
 

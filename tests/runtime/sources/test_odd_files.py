@@ -22,6 +22,7 @@ from sealshot.runtime.demo.clip import FPS
 from sealshot.runtime.pipeline.settings import Settings
 from sealshot.runtime.pipeline.stages import open_stages
 from sealshot.runtime.pipeline.watch import watch
+from sealshot.runtime.public.decoded import as_raw
 from sealshot.runtime.public.picture import PLANAR, planes_of
 from sealshot.runtime.sources import frames_of, open_source
 from sealshot.runtime.types import Frame
@@ -219,8 +220,8 @@ def read(path: Path, *, sandbox: bool = True) -> list[Frame]:
 
 def contents(frame: Frame) -> tuple[object, ...]:
     """All that a frame holds."""
-    raw = frame.decoded
-    assert raw is not None
+    assert frame.decoded is not None
+    raw = as_raw(frame.decoded)
     size, form = (raw.frame.width, raw.frame.height), raw.frame.format.name
     planes = planes_of(raw.frame) if form.replace("yuvj", "yuv") in PLANAR else ()
     pictures = tuple((a.shape, a.tobytes()) for a in (frame.image, *planes))

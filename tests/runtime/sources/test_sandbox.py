@@ -8,7 +8,6 @@ import mmap
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import textwrap
@@ -20,6 +19,7 @@ import numpy as np
 import pytest
 from processes import memory_of
 
+from sealshot.runtime.public.decoded import as_raw
 from sealshot.runtime.sandbox.messages import (
     PROTOCOL,
     Ended,
@@ -28,18 +28,15 @@ from sealshot.runtime.sandbox.messages import (
     Need,
     Opened,
     Raw,
-    Ready,
     Refused,
     Request,
     Shown,
     pack,
     unpack,
 )
-from sealshot.runtime.sandbox.shape import Turn
 from sealshot.runtime.sources import apart, frames_of, open_source
 from sealshot.runtime.sources.live import Live
 from sealshot.runtime.sources.media import open_media
-from sealshot.runtime.sources.raw import raw_of
 from sealshot.runtime.sources.reader import NoVideoError
 from sealshot.runtime.sources.sandboxed import Sandboxed
 from sealshot.runtime.types import Frame
@@ -226,61 +223,6 @@ def test_it_lives_on_where_the_thread_that_opened_it_ends(make_video) -> None:
         assert len(list(source)) == 60
 
 
-SHOWN = Shown(4, 3, 12, 0, base=(1, 25))
-LIES = {
-    "a larger picture": [Need(64), SHOWN._replace(height=10**6)],
-    "rows that are too short": [Need(64), SHOWN._replace(stride=11)],
-    "no pixel": [Need(64), SHOWN._replace(width=0)],
-    "no room": [SHOWN],
-    "a terabyte": [Need(1 << 40)],
-    "another format": [Need(64), SHOWN._replace(raw=Raw(b"nonsense", 4, 3))],
-    "planes that are too large": [
-        Need(64),
-        SHOWN._replace(raw=Raw(b"gray", 4, 3, planes=((1 << 20, 4),))),
-    ],
-    "planes that are too many": [
-        Need(64),
-        SHOWN._replace(raw=Raw(b"gray", 4, 3, planes=((12, 4), (12, 4)))),
-    ],
-    "a second answer": [Opened(True, False, b"", 25.0, 1.0, 1, 0.0)],
-    "a picture to be asked for": [Ready(0, (1, 25), 0, moves=True)],
-    "bytes": [b"\x07" * 40],
-    "nothing": [b"\x03"],
-}
-
-
-@pytest.mark.parametrize("lie", LIES.values(), ids=LIES)
-def test_what_cannot_be_is_not_believed(monkeypatch, lie) -> None:
-    """A process that was taken over says what it likes: it is stopped, and nothing is given out."""
-
-    def start(line: int, memory: int, _: object) -> subprocess.Popen[bytes]:
-        end = socket.socket(fileno=os.dup(line))
-        messages = [Guards(True, True), Opened(True, False, b"x", 25.0, 1.0, 1, 0.0), *lie]
-
-        def say() -> None:
-            for one in messages:
-                end.send(one if isinstance(one, bytes) else pack(one))
-            end.recv(8), end.recv(8)
-
-        threading.Thread(target=say, daemon=True).start()
-        return subprocess.Popen(["sleep", "60"])
-
-    monkeypatch.setattr(apart, "start", start)
-    reader = open_media("/no/such/file")
-    with pytest.raises(NoVideoError, match=r"says what cannot be|one of its pictures takes"):
-        reader.read()
-    reader.close()
-    assert reader._process.returncode == -signal.SIGKILL
-
-
-def test_no_number_of_a_colour_is_one_that_a_frame_cannot_take() -> None:
-    """A negative one is an error that nobody waits for."""
-    said = unpack(pack(SHOWN)[:1] + b"\xff" * (len(pack(SHOWN)) - 1))
-    assert isinstance(said, Shown)
-    raw = said.raw._replace(format=b"gray", width=4, height=3, planes=((12, 4),))
-    assert raw_of(raw, np.zeros(12, np.uint8), Turn()).frame.width == 4
-
-
 def test_the_memory_cannot_be_taken_away_under_who_reads_it(make_video) -> None:
     with open_source(str(make_video())) as source:
         memory = source._reader._memory
@@ -362,7 +304,7 @@ def test_no_memory_and_no_descriptor_is_no_defect(make_video) -> None:
         Opened(True, False, b"h264".ljust(32, b"\0"), 25.0, 1.5, -1, 0.0),
         Refused(True, False, b"x".ljust(200, b"\0"), b"".ljust(200, b"\0")),
         Need(77),
-        SHOWN._replace(raw=Raw(b"gray".ljust(16, b"\0"), 4, 3, 1, 2, 3, 4, ((12, 4),))),
+        Shown(4, 3, 12, 0, raw=Raw(b"gray".ljust(16, b"\0"), 4, 3, 1, 2, 3, 4, ((12, 4),))),
         Ended(3, True),
     ],
 )
@@ -383,8 +325,9 @@ def test_frames_are_those_of_a_decoder_in_this_process(make_video) -> None:
             assert np.array_equal(one.image, other.image)
             assert one.decoded is not None
             assert other.decoded is not None
-            assert one.decoded.turn == other.decoded.turn
-            assert np.array_equal(one.decoded.frame.to_ndarray(), other.decoded.frame.to_ndarray())
+            ours, theirs = (as_raw(frame.decoded) for frame in (one, other))
+            assert ours.turn == theirs.turn
+            assert np.array_equal(ours.frame.to_ndarray(), theirs.frame.to_ndarray())
 
 
 def test_frames_hold_what_was_decoded_only_where_it_is_wanted(make_video) -> None:

@@ -201,7 +201,7 @@ class Stalled(Camera):
         if picture is None:
             return None
         time.sleep(0.5 if self.left == 5 else 0.005)
-        return Picture(picture.image, 0.1 * (10 - self.left))
+        return Picture(picture.pixels, 0.1 * (10 - self.left))
 
 
 def test_frames_that_come_at_once_after_a_stall_keep_their_distance(reports) -> None:
