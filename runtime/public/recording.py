@@ -43,10 +43,15 @@ class Shown:
     """A picture, and what a detector looks at."""
 
     picture: Picture
-    image: Image
-    """``uint8 [h, w, 3]`` BGR, upright, with square pixels."""
+    pixels: Pixels
+    """Upright, and square."""
     message: Message | None
     """What a picture of a public stream says of itself."""
+
+    @property
+    def image(self) -> Image:
+        """``uint8 [h, w, 3]``, BGR; where ``pixels`` are planes it is made of them once."""
+        return bgr_of(self.pixels)
 
 
 class Recording:
@@ -179,8 +184,7 @@ class Recording:
         except FFmpegError:  # damage may give a frame a form that cannot be shown
             self._unfit += 1
             return None
-        timed = self._timed(planes, stated.stamp)
-        return Shown(timed, bgr_of(pixels), message_in(stated.user_data))
+        return Shown(self._timed(planes, stated.stamp), pixels, message_in(stated.user_data))
 
     def _timed(self, planes: tuple[Plane, ...], stamp_s: Fraction | None) -> Picture:
         base = self.form.time_base_s

@@ -112,7 +112,7 @@ def survey(path: Path, *, sandbox: bool = True, hidden: bool = False) -> Survey:
     shown = [number for _, number in sorted(zip(times, numbers, strict=True))]
     if any(after <= before for before, after in pairwise(shown)):
         raise InputError(
-            f"the pictures of {path} are not in the order in which they were taken",
+            f"the pictures of {path} are not in the order in which they were taken, each once",
             hint="somebody put it together anew: ask for the file as it was written",
         )
     in_pictures = None if read is packets_of else all_shown

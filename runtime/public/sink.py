@@ -192,7 +192,7 @@ class PublicSink(Sink):
                         self._writer = begin(self._hourly(self._taken(now_s)))
                         before += stream.turn(self._writer)
                         self._done.put(whole)
-                    stream.take(planes_of_frame.picture(item[0]), item[0].image, item[1])
+                    stream.take(planes_of_frame.picture(item[0]), item[0].pixels, item[1])
                 self.pictures = before + stream.pictures
                 del item  # so that no picture is held while the next one is waited for
                 item = self._take()

@@ -68,8 +68,10 @@ With --track only that track comes back; where its blocks of 16x16 pixels touch 
 somebody else they stay covered. A track ends wherever two people may have changed places in it, so
 one person may be several: `sealshot public read STREAM` lists them.
 
-What does not fit is refused, and nothing is written: a stream that was cut, encoded again or
-scaled, a container that is missing, or is another than the stream says.
+What does not fit is refused, and nothing is written: a stream that was cut, scaled or cropped, or
+encoded again so that it says nothing of itself, a container that is missing, or is another than the
+stream says. Where a stream was encoded again and still says which pictures it has, people come back
+as they were; what is around them is as whoever encoded it wanted it.
 
 With --learned no warrant and no key is needed, and nothing is exact: a net guesses at the faces
 under those that were drawn (style face, with the net that UNDO.onnx was trained to undo). Whoever
@@ -292,7 +294,7 @@ def _form_of(originals: Originals, recording: Recording) -> Form:
     if (form.width, form.height) not in ((width, height), (width, height + strip)):
         raise InputError(
             f"the pictures are {form.width}x{form.height}, and were {width}x{height} when they "
-            "were covered: the stream was scaled",
+            "were covered: the stream was scaled or cropped",
             hint="give the file that `run --public` wrote, or a copy of it (-c copy)",
         )
     return replace(form, width=width, height=height, format=originals.pixels)

@@ -92,6 +92,10 @@ def of_another_order(message: Message) -> Message:
     return replace(message, picture=FRAMES - 1 - message.picture)
 
 
+def of_each_twice(message: Message) -> Message:
+    return replace(message, picture=message.picture // 2)
+
+
 def of_another_stream(message: Message) -> Message:
     return replace(message, stream=bytes(16))
 
@@ -124,6 +128,10 @@ BROKEN: dict[str, tuple[str, Callable[[Told, Path], tuple[Path | None, Path | No
     "in another order": (
         "not in the order in which they were taken",
         lambda t, p: (told_otherwise(t, p / "order.mkv", of_another_order), None),
+    ),
+    "with each picture twice": (
+        "not in the order in which they were taken, each once",
+        lambda t, p: (told_otherwise(t, p / "twice.mkv", of_each_twice), None),
     ),
     "containers of another stream": (
         "containers is in",
@@ -189,9 +197,19 @@ def torn(told: Told, folder: Path) -> Path:
     return path
 
 
+def cropped(told: Told, folder: Path) -> Path:
+    """A copy of a stream that says it is smaller: each picture is as it was encoded."""
+    crop = "h264_metadata=crop_left=32:crop_top=16"
+    return ffmpeg(told.stream, folder / "cropped.mkv", "-c", "copy", "-bsf:v", crop)
+
+
 WITH_ANSWERS: dict[str, tuple[str, Callable[[Told, Path], tuple[Path | None, Path | None]]]] = {
     "containers in which a byte is another": ("", lambda t, p: (None, damaged(t, p))),
     "a stream that was torn": ("was cut", lambda t, p: (torn(t, p), None)),
+    "a stream whose edges were cut off": (
+        "was scaled or cropped",
+        lambda t, p: (cropped(t, p), None),
+    ),
 }
 
 
