@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import resource
+import os
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -14,24 +13,21 @@ from statistics import median
 
 from sealshot.benchmarks.conditions.environment import Environment, environment
 from sealshot.benchmarks.conditions.machine import Conditions, conditions
+from sealshot.benchmarks.conditions.process import Most, cpu_s, tree
 from sealshot.benchmarks.conditions.result_file import write_result
 from sealshot.benchmarks.speed.throughput.frames import Clip, describe_clip
 from sealshot.runtime.cli.arguments import Arguments, output_file, positive_int
 from sealshot.runtime.cli.terminal import printed_log, progress, say, say_json, table
 from sealshot.runtime.pipeline.settings import Settings
-from sealshot.runtime.pipeline.sinks import Seen, Sink
 from sealshot.runtime.pipeline.stages import open_stages
 from sealshot.runtime.pipeline.watch import watch
 from sealshot.runtime.sources import open_source
 
-LOOK_EVERY = 10  # frames
-
-USAGE = f"""
+USAGE = """
 usage: sealshot bench sandbox CLIP... [options]
 
 Watch CLIPs as `sealshot run` does, with FFmpeg in its sandbox and without, in turns, each time in a
-new process. Processor time is that of both processes. Memory is the proportional set size (PSS) of
-both: what they share counts once. It is looked at every {LOOK_EVERY} frames; only root may.
+new process. Processor time and memory are those of both processes; what they share counts once.
 
   --turns N           of each (default 5)
   -o, --output FILE   write the figures as JSON
@@ -49,8 +45,8 @@ class Once:
     fps: float
     first_ms: float
     """From the call to the first frame."""
-    pss_mb: float | None
-    """The most that was seen; None where it may not be looked at."""
+    once_mb: float
+    """The most that was seen of both, each page counted once."""
 
 
 @dataclass(frozen=True)
@@ -75,51 +71,16 @@ class Result:
     environment: Environment
 
 
-class _Memory(Sink):
-    """Looks at the memory of this process and its children."""
-
-    def __init__(self) -> None:
-        self.most_mb: float | None = None
-        self._count = 0
-
-    def seen(self, seen: Seen) -> None:
-        self._count += 1
-        if self._count % LOOK_EVERY == 0:
-            with suppress(OSError):
-                self.most_mb = max(self.most_mb or 0.0, _pss_mb())
-
-
-def _pss_mb() -> float:
-    own = Path("/proc/self")
-    tasks = (task / "children" for task in (own / "task").iterdir())
-    children = [pid for task in tasks for pid in task.read_text().split()]
-    total_kb = 0
-    for folder in (own, *(Path("/proc") / pid for pid in children)):
-        lines = (folder / "smaps_rollup").read_text().splitlines()
-        total_kb += next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
-    return total_kb / 1024
-
-
 def run_once(clip: Path, sandbox: bool) -> Once:
     """Watch a clip in this process, which should be a fresh one."""
-    stages, memory = open_stages(Settings(source=str(clip))), _Memory()
-    before_s, start_s = _cpu_s(), time.perf_counter()
+    stages, own = open_stages(Settings(source=str(clip))), os.getpid()
+    before_s, start_s = cpu_s(tree(own)), time.perf_counter()
     with printed_log(), open_source(str(clip), sandbox=sandbox, decoded=False) as source:
         first_ms = 1e3 * (time.perf_counter() - start_s)  # it is opened with its first frame
-        done = watch(source, stages, [memory])
-    return Once(
-        done.frames,
-        1e3 * (_cpu_s() - before_s) / done.frames,
-        done.fps,
-        first_ms,
-        memory.most_mb,
-    )
-
-
-def _cpu_s() -> float:
-    """Return the processor time of this process and of its children that have ended."""
-    usages = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
+        with Most() as most:
+            done = watch(source, stages, [])
+    cpu_ms = 1e3 * (cpu_s(tree(own)) - before_s) / done.frames
+    return Once(done.frames, cpu_ms, done.fps, first_ms, most.mb)
 
 
 def measure(clips: Sequence[Path], turns: int) -> Result:
@@ -146,23 +107,22 @@ def measure(clips: Sequence[Path], turns: int) -> Result:
 
 
 def _median(turns: Sequence[Once]) -> Once:
-    seen = [one.pss_mb for one in turns if one.pss_mb is not None]
     return Once(
         turns[0].frames,
         median(one.cpu_ms for one in turns),
         median(one.fps for one in turns),
         median(one.first_ms for one in turns),
-        median(seen) if seen else None,
+        median(one.once_mb for one in turns),
     )
 
 
 def show(result: Result) -> None:
     """Print a table."""
-    heads = ("clip", "FFmpeg reads", ">CPU ms a frame", ">first frame ms", ">PSS MB")
+    heads = ("clip", "FFmpeg reads", ">CPU ms a frame", ">first frame ms", ">MB")
     lines = []
     for row in result.rows:
         for where, one in (("in the process", row.inside), ("in its sandbox", row.sandbox)):
-            memory = "" if one.pss_mb is None else f"{one.pss_mb:.0f}"
+            memory = f"{one.once_mb:.0f}"
             lines.append((row.clip.name, where, f"{one.cpu_ms:.2f}", f"{one.first_ms:.0f}", memory))
     table(heads, lines)
     for row in result.rows:
