@@ -51,9 +51,11 @@ def verify(arguments: Arguments, argv: list[str]) -> int:
     rules = _rules(given)
     kept = [read_file(path, "checkpoint", CHECKPOINT_LIMIT) for path in given.checkpoint]
     log: Path = given.log or given.vault / LOG
-    sealed = any(found.id.endswith(SEALED) for found in objects)
+    of_a_camera = any((rules.cameras, rules.policy, kept, given.log, log.exists())) or any(
+        found.id.endswith(SEALED) for found in objects
+    )
     logged = None
-    if not given.no_log and (given.log or log.exists() or sealed):
+    if of_a_camera and not given.no_log:
         need_cameras(rules.cameras, log)
         erasures = read_erasures(given.vault, rules.policy)[0] if rules.policy else None
         there = {found.id for found in objects}

@@ -270,6 +270,24 @@ def test_a_vault_whose_log_is_gone_needs_a_word(vault: Path, verify, parties) ->
     assert verify("--no-log", "--camera", parties.camera_pub)[0] == 0
 
 
+@pytest.mark.parametrize("option", ["camera_policy", "policy", "camera_pub", "checkpoint"])
+def test_a_vault_of_which_all_is_gone_is_not_all_right(
+    vault: Path, verify, parties, tmp_path: Path, option: str
+) -> None:
+    kept = checkpoint_path(vault / LOG).rename(tmp_path / "kept")
+    shutil.rmtree(vault)
+    vault.mkdir()
+    given = {
+        "camera_policy": ("--policy", parties.camera_policy),
+        "policy": ("--policy", parties.policy),
+        "camera_pub": ("--camera", parties.camera_pub),
+        "checkpoint": ("--checkpoint", kept),
+    }[option]
+    code, _, err = verify(*given)
+    assert code == 2
+    assert "what is missing cannot be known" in err
+
+
 def test_another_cameras_pub_is_not_taken_for_the_log(
     vault: Path, verify, classical_parties
 ) -> None:
