@@ -28,6 +28,7 @@ import numpy as np
 from sealshot.runtime.detect.boxes import iou, nested, scaled, square
 from sealshot.runtime.detect.changes import Changes, Grey, Places, shrunk
 from sealshot.runtime.detect.mtcnn import ONET_OVERLAP, Found, Mtcnn, View
+from sealshot.runtime.detect.pyramid import NOWHERE, Spots
 from sealshot.runtime.types import Face, Floats, Pixels
 
 LOOK_EVERY_S = 0.12
@@ -52,7 +53,7 @@ CUT_LEVELS = 18.0
 """Mean difference of two frames shrunk to ``GIST`` that is a cut: they are above 25, crowds at 5
 and people who fill the picture at 12."""
 SAME_IOU, MOVED_IOU = 0.4, 0.2
-NOWHERE = np.empty((0, 4), np.float32)
+NOBODY = np.empty((0, 4), np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,8 +80,8 @@ class _Looked:
 
     proposed: Floats
     """The P-net's boxes, ``[n, 4]``."""
-    glimpsed: Floats
-    """Where it is to look yet, ``[m, 4]``."""
+    glimpsed: Spots
+    """Where it is to look yet."""
     changed: Places
     """Since the last frame; everywhere where there is none, or nothing is where it was."""
     everywhere: bool
@@ -127,7 +128,7 @@ class Glances:
         if self._changes is None or cut or (slow and end >= WHOLE_LOOK_EVERY):
             # what is looked at quickly now is looked at closely next
             self._changes, self._looked, self._everywhere = Changes(cells, 0.0), float(slow), slow
-            proposed = net.propose(view) if slow else NOWHERE
+            proposed = net.propose(view) if slow else NOBODY
             glimpsed = NOWHERE if slow else net.glimpse(view)
             return _Looked(proposed, glimpsed, self._changes.after(-1.0), True, cut)
         # the place that was looked at longest ago was so then
@@ -138,14 +139,14 @@ class Glances:
         if slow:
             proposed = net.propose(view, where=self._changes.after(since))
             return _Looked(proposed, NOWHERE, changed, True, cut)
-        boxes, windows = [NOWHERE], [NOWHERE]
+        boxes, spots = [NOBODY], [NOWHERE]
         for part in due(start, end):
             if part.since is None:
                 boxes.append(net.propose(view, part.first, part.last))
             else:
                 where = self._changes.after(part.since)
-                windows.append(net.glimpse(view, part.first, part.last, where=where))
-        return _Looked(np.concatenate(boxes), np.concatenate(windows), changed, False, cut)
+                spots.append(net.glimpse(view, part.first, part.last, where=where))
+        return _Looked(np.concatenate(boxes), Spots.join(spots), changed, False, cut)
 
     def _find(self, time_s: float, view: View, looked: _Looked) -> list[Face]:
         """Find the faces of a frame among the P-net's boxes and where known faces should be."""
@@ -177,13 +178,13 @@ class Glances:
         if 2 * (there & ~held).sum() > there.sum():
             proposed = net.propose(view, where=looked.changed)
         else:
-            closer = net.closer(view, _beside(looked.glimpsed, sure))
+            closer = net.closer(view, looked.glimpsed.of(_beside(looked.glimpsed.boxes, sure)))
             proposed = np.concatenate([looked.proposed, closer])
         unsure = expected[there & (followed.score < SURE_SCORE)]
         again = square(scaled(unsure, AGAIN))
         elsewhere = iou(proposed, followed.boxes[held]).max(axis=1, initial=0) < SAME_IOU
-        new = net.refine(view, _beside(proposed[elsewhere], sure))
-        judged = net.judge(view, np.concatenate([again, _beside(new, sure)]))
+        new = net.refine(view, proposed[elsewhere & _beside(proposed, sure)])
+        judged = net.judge(view, np.concatenate([again, new[_beside(new, sure)]]))
         return Found.join([followed, judged]).over(least)
 
     def _remember(
@@ -232,9 +233,9 @@ def due(start: float, end: float) -> list[Part]:
     return parts
 
 
-def _beside(boxes: Floats, sure: Floats) -> Floats:
-    """Leave out what lies in a sure face or around it, for which it would be left out anyhow."""
-    beside: Floats = boxes[nested(boxes, sure).max(axis=1, initial=0) <= ONET_OVERLAP]
+def _beside(boxes: Floats, sure: Floats) -> Places:
+    """Tell which boxes are not in a sure face or around it, for which they would be left out."""
+    beside: Places = nested(boxes, sure).max(axis=1, initial=0) <= ONET_OVERLAP
     return beside
 
 

@@ -9,7 +9,7 @@ too: boxes count pixels from 1 and include both ends. To look quickly, a smaller
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +23,9 @@ from sealshot.runtime.detect.pyramid import (
     STRIDE_PX,
     WINDOW_PX,
     Part,
+    Spots,
+    boxes_at,
+    glimpse,
     levels,
     parts,
     slide,
@@ -34,9 +37,8 @@ from sealshot.runtime.errors import InputError
 from sealshot.runtime.types import Face, Floats, Pixels
 from sealshot.runtime.weights import FOLDER
 
-PNET_PX = WINDOW_PX + 2 * STRIDE_PX  # a window, and a step around
 RNET_PX, ONET_PX = 24, 48  # what the networks look at
-PNET_CHUNK, RNET_CHUNK, ONET_CHUNK = 64, 16, 4  # larger ones are no faster and take more memory
+PNET_CHUNK, RNET_CHUNK, ONET_CHUNK = 64, 16, 8  # larger ones are no faster and take more memory
 PNET_OVERLAP, RNET_OVERLAP, ONET_OVERLAP = 0.7, 0.7, 0.7
 SAME_FACE_IOU = 0.5
 NETS = "proposer", "mtcnn_pnet", "mtcnn_pnet_stride4", "mtcnn_rnet", "mtcnn_onet"
@@ -193,8 +195,8 @@ class Mtcnn:
         *,
         where: Places | None = None,
         least: float = GLIMPSED_SCORE,
-    ) -> Floats:
-        """Smaller network over the pyramid: the windows [n, 4] where the P-net should look.
+    ) -> Spots:
+        """Smaller network over the pyramid: the windows where the P-net should look.
 
         Args:
             view: the image.
@@ -205,34 +207,35 @@ class Mtcnn:
         """
         looked_at = self._parts(view, ALL_LEVELS, start, end, where)
         together_px = self.settings.together_px
-        return slide(self._glimpse, view.sampler, looked_at, least, together_px)[:, :4]
+        return glimpse(self._glimpse, view.sampler, looked_at, least, together_px)
 
-    def closer(self, view: View, windows: Floats, least: float = CLEAR_SCORE) -> Floats:
+    def closer(self, view: View, spots: Spots, least: float = CLEAR_SCORE) -> Floats:
         """P-net at windows, and a step around each: of each its best one, where that passes.
 
         Args:
             view: the image.
-            windows: as of :meth:`glimpse`.
+            spots: the windows.
             least: the score from which on a box passes.
 
         Returns:
             As :meth:`propose`.
         """
-        if not len(windows):
-            return windows
-        pixel: Floats = (windows[:, 2:3] - windows[:, :1] + 1) / np.float32(WINDOW_PX)
-        outward = np.asarray([-1, -1, 1, 1], np.float32) * STRIDE_PX
-        regions: Floats = _regions(windows) + outward * pixel
-        seen = _run(self._pnets[STRIDE_PX], PNET_CHUNK, view.sampler, regions, PNET_PX, planes=True)
-        score = seen["score"].reshape(len(windows), -1)
+        if not len(spots):
+            return spots.boxes
+        planes = spots.pixels.transpose(0, 3, 1, 2)
+        some = (planes[i : i + PNET_CHUNK] for i in range(0, len(planes), PNET_CHUNK))
+        seen = _run(
+            self._pnets[STRIDE_PX], (np.ascontiguousarray(part, np.float32) for part in some)
+        )
+        score = seen["score"].reshape(len(spots), -1)
         best = score.argmax(axis=1)
-        at = np.stack(np.divmod(best, seen["score"].shape[2])[::-1], axis=1) * STRIDE_PX * pixel
-        each = np.arange(len(windows))
-        boxes = np.empty((len(windows), 9), np.float32)
-        boxes[:, :2] = regions[:, :2] + at + 1
-        boxes[:, 2:4] = regions[:, :2] + at + WINDOW_PX * pixel
+        row, column = np.divmod(best, seen["score"].shape[2])
+        left, top, scale = spots.corners.T
+        each = np.arange(len(spots))
+        boxes = np.empty((len(spots), 9), np.float32)
+        boxes[:, :4] = boxes_at(left + STRIDE_PX * column, top + STRIDE_PX * row, scale)
         boxes[:, 4] = score[each, best]
-        boxes[:, 5:] = seen["box"].reshape(len(windows), 4, -1)[each, :, best]
+        boxes[:, 5:] = seen["box"].reshape(len(spots), 4, -1)[each, :, best]
         return _proposed(view, boxes[boxes[:, 4] >= least])
 
     def _parts(
@@ -252,7 +255,7 @@ class Mtcnn:
         """R-net: the boxes that may be faces, moved and squared [m, 4]."""
         if not len(boxes):
             return boxes
-        given = _run(self._rnet, RNET_CHUNK, view.sampler, _regions(boxes), RNET_PX)
+        given = _run(self._rnet, _crops(view, _regions(boxes), RNET_PX, RNET_CHUNK))
         score, offsets = given["score"], given["box"]
         passed = np.flatnonzero(score > self.settings.thresholds[1])
         passed = passed[suppress(boxes[passed], score[passed], RNET_OVERLAP)]
@@ -263,7 +266,7 @@ class Mtcnn:
         if not len(boxes):
             return NOTHING
         regions = _regions(boxes)
-        given = _run(self._onet, ONET_CHUNK, view.sampler, regions, ONET_PX)
+        given = _run(self._onet, _crops(view, regions, ONET_PX, ONET_CHUNK))
         score, offsets, points = given["score"], given["box"], given["landmarks"]
         low, high = regions[:, None, :2], regions[:, None, 2:]
         return Found(_move(boxes, offsets, 1), score, low + points * (high - low))
@@ -292,23 +295,17 @@ def _proposed(view: View, found: Floats) -> Floats:
     return _touching(square(_move(found[:, :4], found[:, 5:], 0)), view.size)
 
 
-def _run(
-    runner: Runner,
-    chunk: int,
-    sampler: Sampler,
-    regions: Floats,
-    side: int,
-    *,
-    planes: bool = False,
-) -> Arrays:
-    """Run a network on all regions, so many at a time as its maps stay in the processor's cache;
-    it takes colours side by side, or each by itself in ``planes``."""
-    given = list[Arrays]()
-    for start in range(0, len(regions), chunk):
-        crops = sampler.crops(regions[start : start + chunk], side)
-        crops = np.ascontiguousarray(crops.transpose(0, 3, 1, 2)) if planes else crops
-        given.append(runner.run({"image": crops}))
+def _run(runner: Runner, pictures: Iterable[Floats]) -> Arrays:
+    """Run a network on all pictures, of which some come at a time: a cache holds their maps."""
+    given = [runner.run({"image": some}) for some in pictures]
+    if len(given) == 1:
+        return given[0]
     return {name: np.concatenate([part[name] for part in given]) for name in given[0]}
+
+
+def _crops(view: View, regions: Floats, side: int, most: int) -> Iterator[Floats]:
+    for start in range(0, len(regions), most):
+        yield view.sampler.crops(regions[start : start + most], side)
 
 
 def _move(boxes: Floats, offsets: Floats, extra: float) -> Floats:

@@ -12,6 +12,7 @@ from functools import lru_cache
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from sealshot.runtime.detect.boxes import suppress
 from sealshot.runtime.detect.changes import Places, rectangles, windows
@@ -21,6 +22,7 @@ from sealshot.runtime.types import Floats, Image
 
 WINDOW_PX = 12  # what the network looks at
 STRIDE_PX, COARSE_STRIDE_PX = 2, 4
+AROUND_PX = WINDOW_PX + 2 * STRIDE_PX  # a window, and a step around
 CHUNK_PX = 40_000  # larger ones are no faster and take more memory
 ONE_GO_PX = 10_000
 """A smaller level is looked at in one go, when its last rows are due: what bands of it have in
@@ -28,6 +30,7 @@ common would cost as much again."""
 LEAST_GAP_PX = 2 * WINDOW_PX  # between parts of a level: nearer ones cost less as one
 LEVEL_OVERLAP = 0.5
 NOTHING = np.empty((0, 7), np.float32)
+Shown = Floats | Image
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ class Level:
     width: int
     height: int
     stride: int
-    """Pixels from a window to the next."""
+    """Shown from a window to the next."""
 
     @property
     def rows(self) -> int:
@@ -60,12 +63,58 @@ class Part:
     rows: slice
     columns: slice
 
-    def seen(self, sampler: Sampler) -> Floats | Image:
+    def seen(self, sampler: Sampler) -> Shown:
         """Return the pixels that they see, ``[h, w, 3]``."""
         level = self.level
         rows = _pixels(self.rows, level.rows, level.stride)
         columns = _pixels(self.columns, level.columns, level.stride)
         return sampler.level(level.width, level.height, rows, columns)
+
+
+@dataclass(frozen=True, eq=False)
+class _Passed:
+    """Windows of a part that passed."""
+
+    part: Part
+    seen: Shown
+    """The pixels that the network saw of it, ``[h, w, 3]``."""
+    windows: Floats
+    """Column, row, score and offsets, ``[n, 7]``."""
+
+
+@dataclass(frozen=True, eq=False)
+class Spots:
+    """Where ``n`` windows are in the image, and what they show."""
+
+    boxes: Floats
+    """``[n, 4]``"""
+    pixels: Shown
+    """Of the level, with a step around the window, where the part has one: ``[n, 16, 16, 3]``."""
+    corners: Floats
+    """Column and row of the first of them, and the scale of the level, ``[n, 3]``."""
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self.boxes)
+
+    def of(self, chosen: Places) -> Spots:
+        """Return those that are chosen, bool ``[n]``."""
+        return Spots(self.boxes[chosen], self.pixels[chosen], self.corners[chosen])
+
+    @staticmethod
+    def join(some: Sequence[Spots]) -> Spots:
+        """Return all of several."""
+        if len(some) == 1:
+            return some[0]
+        columns = zip(*((spots.boxes, spots.pixels, spots.corners) for spots in some), strict=True)
+        return Spots(*map(np.concatenate, columns))
+
+
+NOWHERE = Spots(
+    np.empty((0, 4), np.float32),
+    np.empty((0, AROUND_PX, AROUND_PX, 3), np.uint8),
+    np.empty((0, 3), np.float32),
+)
 
 
 @lru_cache(maxsize=64)
@@ -129,7 +178,46 @@ def slide(
         Of the windows that pass, level by level without those that a better one of the same level
         covers: box, score and offsets, float32 ``[n, 9]``.
     """
-    small, found = list[tuple[Part, Floats | Image]](), list[tuple[Level, Floats]]()
+    boxes, _ = _best(_slide(pnet, sampler, looked_at, least, together_px))
+    return boxes
+
+
+def glimpse(
+    pnet: Runner, sampler: Sampler, looked_at: Sequence[Part], least: float, together_px: int
+) -> Spots:
+    """Look at parts as :func:`slide` does, and return where windows pass and what they show."""
+    found = _slide(pnet, sampler, looked_at, least, together_px)
+    boxes, best = _best(found)
+    if not len(best):
+        return NOWHERE
+    firsts = np.cumsum([0, *(len(passed.windows) for passed in found)])
+    of = np.searchsorted(firsts, best, side="right") - 1
+    pixels = np.empty((len(best), AROUND_PX, AROUND_PX, 3), found[0].seen.dtype)
+    corners = np.empty((len(best), 3), np.float32)
+    for i, (number, at) in enumerate(zip((best - firsts[of]).tolist(), of.tolist(), strict=True)):
+        part, seen = found[at].part, _wide(found[at].seen)
+        column, row = map(int, found[at].windows[number, :2])
+        first, top = part.columns.start * part.level.stride, part.rows.start * part.level.stride
+        x = _before(column * part.level.stride - first, seen.shape[1])
+        y = _before(row * part.level.stride - top, seen.shape[0])
+        pixels[i] = seen[y : y + AROUND_PX, x : x + AROUND_PX]
+        corners[i] = first + x, top + y, part.level.scale
+    return Spots(boxes[:, :4], pixels, corners)
+
+
+def boxes_at(left: Floats, top: Floats, scale: Floats) -> Floats:
+    """Return the boxes [n, 4] of windows that begin at those pixels of levels of a scale."""
+    corners = np.empty((len(scale), 4), np.float32)
+    corners[:, 0], corners[:, 1] = left + 1, top + 1
+    corners[:, 2], corners[:, 3] = left + WINDOW_PX, top + WINDOW_PX
+    boxes: Floats = np.floor(corners / scale[:, None])
+    return boxes
+
+
+def _slide(
+    pnet: Runner, sampler: Sampler, looked_at: Sequence[Part], least: float, together_px: int
+) -> list[_Passed]:
+    small, found = list[tuple[Part, Shown]](), list[_Passed]()
     for part in looked_at:
         seen = part.seen(sampler)
         if seen.shape[0] * seen.shape[1] < together_px:
@@ -137,33 +225,44 @@ def slide(
         else:
             found += _alone(pnet, part, seen, least)
     found += _together(pnet, small, least)
-    return _best(found)
+    return found
 
 
-def _best(found: Sequence[tuple[Level, Floats]]) -> Floats:
+def _best(found: Sequence[_Passed]) -> tuple[Floats, NDArray[np.intp]]:
     """Return boxes of what passed, without those that a better one of the same level covers.
 
-    Args:
-        found: of each part of a level its windows: column, row, score and offsets ``[n, 7]``.
+    Also returned: the number of each among all that passed.
     """
-    windows = np.concatenate([NOTHING, *(rows for _, rows in found)])
+    windows = np.concatenate([NOTHING, *(passed.windows for passed in found)])
     if not len(windows):
-        return np.empty((0, 9), np.float32)
-    levels = list(dict.fromkeys(level for level, _ in found))
-    of = np.repeat([levels.index(level) for level, _ in found], [len(rows) for _, rows in found])
+        return np.empty((0, 9), np.float32), np.empty(0, np.intp)
+    levels = list(dict.fromkeys(passed.part.level for passed in found))
+    count = [len(passed.windows) for passed in found]
+    of = np.repeat([levels.index(passed.part.level) for passed in found], count)
     stride, scale = np.array([(level.stride, level.scale) for level in levels], np.float32)[of].T
     boxes = np.empty((len(windows), 9), np.float32)
-    boxes[:, :2] = windows[:, :2] * stride[:, None]
-    boxes[:, 2:4] = boxes[:, :2] + WINDOW_PX
-    boxes[:, :2] += 1
-    boxes[:, :4] = np.floor(boxes[:, :4] / scale[:, None])
+    boxes[:, :4] = boxes_at(windows[:, 0] * stride, windows[:, 1] * stride, scale)
     boxes[:, 4:] = windows[:, 2:]
-    return boxes[suppress(boxes[:, :4], boxes[:, 4], LEVEL_OVERLAP, of)]
+    best = suppress(boxes[:, :4], boxes[:, 4], LEVEL_OVERLAP, of)
+    return boxes[best], best
 
 
-def _alone(
-    pnet: Runner, part: Part, seen: Floats | Image, least: float
-) -> Iterator[tuple[Level, Floats]]:
+def _before(start: int, size: int) -> int:
+    """Return where a window and a step around it begin, an even way before it, within a side."""
+    return max(0, min(start - STRIDE_PX, (size - AROUND_PX) // STRIDE_PX * STRIDE_PX))
+
+
+def _wide(seen: Shown) -> Shown:
+    """Repeat the last row and column of what has no room for a step around a window."""
+    down, right = (max(0, AROUND_PX - side) for side in seen.shape[:2])
+    if not (down or right):
+        return seen
+    wide: Shown = np.empty((len(seen) + down, seen.shape[1] + right, 3), seen.dtype)
+    wide[:] = np.pad(seen, ((0, down), (0, right), (0, 0)), "edge")
+    return wide
+
+
+def _alone(pnet: Runner, part: Part, seen: Shown, least: float) -> Iterator[_Passed]:
     """Look at a part, so much at a time as its maps stay in the processor's cache."""
     level, rows = part.level, part.rows
     step = max(1, CHUNK_PX // seen.shape[1] // level.stride)
@@ -172,18 +271,17 @@ def _alone(
         end = start + (step - 1) * level.stride + WINDOW_PX
         last = top + step >= rows.stop
         given = pnet.run({"image": planes(seen[start : None if last else end])})
-        yield level, _passed(part, top, given["score"][0], given["box"][0], least)
+        windows = _passed(part, top, given["score"][0], given["box"][0], least)
+        yield _Passed(part, seen, windows)
 
 
-def _together(
-    pnet: Runner, small: Sequence[tuple[Part, Floats | Image]], least: float
-) -> Iterator[tuple[Level, Floats]]:
+def _together(pnet: Runner, small: Sequence[tuple[Part, Shown]], least: float) -> Iterator[_Passed]:
     """Look at parts that lie beside each other on shelves of one picture."""
     if not small:
         return
     stride = small[0][0].level.stride
     width = max(_even(seen.shape[1]) for _, seen in small)
-    placed, left, top, bottom = list[tuple[Part, Floats | Image, int, int]](), 0, 0, 0
+    placed, left, top, bottom = list[tuple[Part, Shown, int, int]](), 0, 0, 0
     for part, seen in sorted(small, key=lambda each: -len(each[1])):
         height, wide = map(_even, seen.shape[:2])
         if left + wide > width:
@@ -203,10 +301,11 @@ def _together(
         height, wide = map(_even, seen.shape[:2])
         rows, columns = _windows(top, height, stride), _windows(left, wide, stride)
         score, offsets = given["score"][0, rows, columns], given["box"][0, :, rows, columns]
-        yield part.level, _passed(part, part.rows.start, score, offsets, least)
+        shown = shelves[top : top + height, left : left + wide]
+        yield _Passed(part, shown, _passed(part, part.rows.start, score, offsets, least))
 
 
-def planes(image: Floats | Image) -> Floats:
+def planes(image: Shown) -> Floats:
     """Return the channels of ``[h, w, 3]`` each by itself, as the network takes them."""
     taken = np.empty((1, 3, *image.shape[:2]), np.float32)
     for plane, channel in zip(taken[0], cv2.split(image), strict=True):

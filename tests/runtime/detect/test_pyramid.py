@@ -8,9 +8,16 @@ import numpy as np
 import pytest
 
 from sealshot.runtime.demo.clip import PORTRAIT
-from sealshot.runtime.detect.boxes import iou
 from sealshot.runtime.detect.mtcnn import FAST, GLIMPSED_SCORE, Mtcnn
-from sealshot.runtime.detect.pyramid import ONE_GO_PX, Part, levels, parts, slide
+from sealshot.runtime.detect.pyramid import (
+    NOWHERE,
+    ONE_GO_PX,
+    Part,
+    Spots,
+    levels,
+    parts,
+    slide,
+)
 from sealshot.runtime.detect.sampling import MipSampler
 
 ALONE, TOGETHER = 0, 10**9
@@ -96,16 +103,40 @@ def test_few_calls_are_made(detector, wall, monkeypatch):
     assert len(calls) <= 2
 
 
-def test_who_is_glimpsed_is_looked_at_by_the_p_net(detector, wall):
-    """The smaller network alone decides on nothing: what it sends on is told by the P-net's score,
-    and lies where a whole look of that has it."""
+def test_who_is_glimpsed_is_looked_at_by_the_p_net(detector, wall, monkeypatch):
+    """The smaller network alone decides on nothing: what it sends on is told by the P-net, which
+    says of each window that it takes what it says of that in a look at everything."""
+    for overlap in ("mtcnn.PNET_OVERLAP", "pyramid.LEVEL_OVERLAP"):
+        monkeypatch.setattr(f"sealshot.runtime.detect.{overlap}", 1.0)
     view = detector.open(wall)
     fine = Mtcnn(threads=1, settings=replace(FAST, coarse_levels=0, thresholds=(0.6, 0.7, 0.7)))
-    near = fine.propose(view)
+    everything = fine.propose(view)
     for least in (GLIMPSED_SCORE, 0.0):
         boxes = detector.closer(view, detector.glimpse(view, least=least))
         assert len(boxes) >= 3
-        assert (iou(boxes, near).max(axis=1) > 0.3).all()
+        away = np.abs(boxes[:, None] - everything[None]).max(axis=2).min(axis=1)
+        assert away.max() < 0.01
+
+
+@pytest.mark.parametrize("size", [(36, 36), (40, 43), (36, 300), (50, 37), (173, 149)])
+def test_each_spot_shows_its_window_and_what_is_around(detector, size):
+    image = np.random.default_rng(3).integers(0, 256, (*size, 3), np.uint8)
+    view = detector.open(image)
+    spots = detector.glimpse(view, 0.0, 0.6, least=0.0)
+    spots = Spots.join([spots, detector.glimpse(view, 0.6, 1.0, least=0.0), NOWHERE])
+    assert len(spots)
+    for box, pixels, (left, top, scale) in zip(
+        spots.boxes, spots.pixels, spots.corners, strict=True
+    ):
+        x, y = np.round((box[:2] + 0.5) * scale) - 1 - (left, top)
+        assert 0 <= min(x, y) <= max(x, y) <= 4  # of the nine, two pixels apart, that are shown
+        width, height = (int(side * scale + 1) for side in (size[1], size[0]))
+        level = MipSampler(image).level(width, height)
+        there = level[int(top) : int(top) + 16, int(left) : int(left) + 16].astype(int)
+        shown = pixels[: there.shape[0], : there.shape[1]].astype(int)
+        assert np.abs(shown - there).mean() < 12  # bands are half a pixel off, and this is noise
+    assert len(spots.of(spots.boxes[:, 0] < 0)) == 0
+    detector.closer(view, spots)
 
 
 def test_a_wall_is_nobody_however_much_is_glimpsed(detector):
