@@ -161,7 +161,8 @@ def _wrong(table: Mapping[str, Any], kind: Any, where: Where) -> Iterator[tuple[
             yield from _wrong_value(value, known[key].type, here)
     for key, field in known.items():
         if field.required and key not in table:
-            yield (*where, key), f"{name + ': ' if name else ''}'{key}' is missing", ""
+            fact = f"{name + ': ' if name else ''}'{key}' is missing"
+            yield (*where, key), fact, "`sealshot serve --example` shows where it goes"
 
 
 def _wrong_value(value: Any, kind: Any, here: Where) -> Iterator[tuple[Any, ...]]:

@@ -137,7 +137,9 @@ def read_state(file: Path) -> State:
             hint="start `sealshot serve`; --state names the file of another one",
         ) from None
     except OSError as error:
-        raise InputError(f"cannot read {file}: {error.strerror}", hint="check its rights") from None
+        raise InputError(
+            f"cannot read {file}: {error.strerror}", hint="check path and rights"
+        ) from None
     except msgspec.MsgspecError:
         raise InputError(
             f"{file} is no state of a service of this version", hint="restart the service"

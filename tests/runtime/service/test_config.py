@@ -24,7 +24,7 @@ vault = "v"
 WRONG = {
     "a key that is misspelt": (GOOD + 'quoata = "1G"', 5, "no 'quoata'", "did you mean quota?"),
     "a table that is misspelt": ("[camra.a]", 1, "no 'camra'", "did you mean camera?"),
-    "a missing key": ('\n[camera.b]\nsource = "x"', 2, "'vault' is missing", ""),
+    "a missing key": ('\n[camera.b]\nsource = "x"', 2, "'vault' is missing", "--example`"),
     "a rate that keeps nobody": (
         GOOD + "rate = 0",
         5,
@@ -57,7 +57,7 @@ WRONG = {
     "several tables for one": (GOOD + "[[page]]", 5, "page: it takes a table", ""),
     "several that are none": ("[[camera]]", 1, "as [camera.north]", ""),
     "no TOML": (GOOD + "\nquota = ", 6, "this is no TOML", ""),
-    "no cameras": ("", 1, "'camera' is missing", ""),
+    "no cameras": ("", 1, "'camera' is missing", "--example`"),
     "a camera that is none": ("camera = 3", 1, "a table for each camera", ""),
     "a control character": (GOOD + 'upload_file = "a\\u0000b"', 5, "text of one line", ""),
     "a second line": (GOOD + 'quota = "1G\\n"', 5, "text of one line", ""),
