@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from sealshot.export.deid.faces import ROOM_PX, DeidFaces
+from sealshot.export.deid.pose import pose
 from sealshot.runtime.public.placing import SIDE_PX
 
 HELD_OUT = 0.1
@@ -84,13 +85,16 @@ class Sampler:
         both = (there > 0) & (missing > 0)
         return torch.where(both, torch.log(there / missing), 0)
 
-    def cells(self, count: int) -> tuple[Tensor, Tensor]:
+    def cells(self, count: int) -> tuple[Tensor, Tensor, Tensor]:
         """Return the means of ``count`` x ``count`` cells of all faces that are trained on,
-        ``[n, 3, count, count]`` of 1, and their landmarks; of mirror images too."""
+        ``[n, 3, count, count]`` of 1, their landmarks, and their poses, ``[n, 3]``; of mirror
+        images too."""
         batch = self.plain(self.train)
         means = functional.avg_pool2d(batch.faces, SIDE_PX // count)
         both = torch.cat([means, means.flip(3)])
-        return both, torch.cat([batch.landmarks, _mirrored(batch.landmarks)])
+        landmarks = torch.cat([batch.landmarks, _mirrored(batch.landmarks)])
+        poses = np.array([pose(points) for points in landmarks.cpu().numpy()])
+        return both, landmarks, torch.from_numpy(poses).to(self.device)
 
     def _draw(self, kind: int, step: int) -> np.random.Generator:
         return np.random.default_rng((self._seed, kind, step))

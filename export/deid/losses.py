@@ -103,7 +103,7 @@ def colours(made: Tensor, crops: Tensor) -> Tensor:
 
 
 def realer(logits: Tensor, than: Tensor) -> Tensor:
-    """That one picture looks more real than another of the same landmarks (Jolicoeur-Martineau
+    """That one picture looks more real than another of the same pose (Jolicoeur-Martineau
     2018): of real than of made for D_f, the other way round for what draws."""
     return functional.softplus(than - logits).mean()
 

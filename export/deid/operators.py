@@ -20,10 +20,11 @@ from sealshot.export.deid.plan import Plan
 from sealshot.export.deid.precision import quick
 from sealshot.export.nets.deid import (
     CELLS,
-    MEANS,
     NOISE,
+    OF_CODE,
     Drawing,
     Encoder,
+    Given,
     Release,
     Reversible,
     Undo,
@@ -39,7 +40,7 @@ STEEP_EACH, STEEP_WEIGHT = 7, 0.5
 HEEDED = 0.05
 """Share of the steps in which D_f comes to weigh what it is to."""
 PENALTY_WEIGHT = 10.0
-TOLD, KEPT = 0.6, 0.7
+ASKED, KEPT = 0.6, 0.7
 """Share of the faces of which labels are asked for, and of their labels; the rest is left to
 chance, as it is where nobody asks."""
 
@@ -50,13 +51,22 @@ class _Asked:
 
     batch: Batch
     z: Tensor
-    """``[2, n, 112]``: noise of two tracks."""
+    """``[2, n, 122]``: noise of two tracks."""
     known: Tensor
     """``[n, attributes]``: 1 and -1, 0 where it is left to chance; what nobody knows is taken from
     the reader, as it is where faces are drawn."""
     turned: Tensor
     """The same with all labels of some faces turned."""
     generator: torch.Generator
+
+
+@dataclass(frozen=True, eq=False)
+class _Drawn:
+    """Drawn faces."""
+
+    faces: Tensor
+    given: Given
+    """What they were drawn from."""
 
 
 class Operators:
@@ -133,20 +143,22 @@ class Operators:
         if not warm:
             set_rate(self._optimizer, RATE, number / plan.steps)
         if isinstance(self._beside, Encoder) and (warm or number % 2):
-            made, loss = self._like(self._beside, asked, number)
+            drawn, loss = self._like(self._beside, asked, number)
         else:
-            made, loss = self._of_nobody(asked, number)
+            drawn, loss = self._of_nobody(asked, number)
         if number >= plan.warm_up * plan.steps / 2:  # D_f learns before anybody heeds it
-            self._critique(asked.batch, made.detach(), number)
+            self._critique(asked.batch, drawn, number)
         if not warm:
             heed = heeded(number / plan.steps, plan.warm_up)
-            loss = loss + plan.adversarial * heed * self._betrayed(asked.batch, made)
+            loss = loss + plan.adversarial * heed * self._betrayed(asked.batch, drawn)
         descend(self._optimizer, loss)
         with torch.no_grad():
             share = max(1 - AVERAGING, 9 / (10 + number))  # first steps soon count no more
             pairs = zip(self._averaged.parameters(), self._trained.parameters(), strict=True)
             for kept, new in pairs:
                 kept.lerp_(new, share)
+            for kept, new in zip(self._averaged.buffers(), self._trained.buffers(), strict=True):
+                kept.copy_(new)
         return f"loss {loss.item():.3f}"
 
     def _asked(self, number: int) -> _Asked:
@@ -155,7 +167,7 @@ class Operators:
         generator = torch.Generator().manual_seed(plan.seed * 1_000_003 + number)
         z = latent(torch.rand(2, plan.batch, NOISE, generator=generator)).to(on)
         asked = torch.rand(batch.labels.shape, generator=generator) < KEPT
-        asked &= torch.rand(plan.batch, 1, generator=generator) < TOLD
+        asked &= torch.rand(plan.batch, 1, generator=generator) < ASKED
         with torch.no_grad():
             read = torch.sign(quick(self.drawing.reader)(batch.faces)[1])
         signs = torch.where(batch.labels == UNKNOWN, read, 2.0 * batch.labels - 1)
@@ -163,29 +175,33 @@ class Operators:
         turn = torch.rand(plan.batch, 1, generator=generator).to(on) < (1 - KEPT)
         return _Asked(batch, z, known, torch.where(turn, -known, known), generator)
 
-    def _like(self, encoder: Encoder, asked: _Asked, number: int) -> tuple[Tensor, Tensor]:
+    def _like(self, encoder: Encoder, asked: _Asked, number: int) -> tuple[_Drawn, Tensor]:
         """Draw each face from its own code: it is to become that face."""
         plan, batch = self._plan, asked.batch
         mean, log_variance = quick(encoder)(batch.faces)
-        code = mean + asked.z[0, :, MEANS:] * (log_variance / 2).exp()
+        code = mean + asked.z[0, :, OF_CODE] * (log_variance / 2).exp()
         made = quick(self.drawing.draw)(batch.faces, batch.landmarks, code, asked.known)
         critic = self._critics[number // 2 % len(self._critics)]
         loss = plan.likeness * nn.functional.l1_loss(made, batch.faces)
         loss = loss + plan.perceived * losses.perceived(critic, made, batch.faces)
-        return made, loss + plan.code * losses.code(mean, log_variance)
+        if isinstance(self.drawing, Release):
+            self.drawing.heed(mean.detach(), log_variance.detach())
+        drawn = _Drawn(made, Given(batch.faces, batch.landmarks, code))
+        return drawn, loss + plan.code * losses.code(mean, log_variance)
 
-    def _of_nobody(self, asked: _Asked, number: int) -> tuple[Tensor, Tensor]:
+    def _of_nobody(self, asked: _Asked, number: int) -> tuple[_Drawn, Tensor]:
         """Draw from noise; each second time ask for one person in a track, or for two."""
         plan, batch, half = self._plan, asked.batch, number // 2
         within = half % 2 == 0
         critic = self._critics[half // 2 % len(self._critics)]
-        made, given = self._drawn(batch.faces, batch.landmarks, asked.z[0], asked.turned)
+        drawn = self._drawn(batch.faces, batch.landmarks, asked.z[0], asked.turned)
+        made = drawn.faces
         some = slice(0, -(-plan.batch // 2))  # each step asks of half of them how they go on
         faces, landmarks, z = batch.faces[some], batch.landmarks[some], asked.z[1, some]
         if within:  # the same photo a little later: moved
             faces, z = faces.roll((1, 2), (2, 3)), asked.z[0, some]
             landmarks = landmarks + landmarks.new_tensor([2, 1])
-        again, _ = self._drawn(faces, landmarks, z, asked.turned[some])
+        again = self._drawn(faces, landmarks, z, asked.turned[some]).faces
         with torch.no_grad():
             plain = quick(critic)(batch.faces)[0]
         seen, logits, points = quick(critic)(torch.cat([made, again]))
@@ -193,8 +209,8 @@ class Operators:
         wanted = torch.where(asked.turned == 0, UNKNOWN, (asked.turned > 0).int())
         loss = plan.anonymity * losses.other(critic, plain, seen)
         loss = loss + plan.attributes * losses.attributes(logits[: len(made)], wanted)
-        loss = loss + plan.points * losses.placed(points[: len(made)], batch.landmarks)
-        loss = loss + plan.colours * losses.colours(made, given)
+        loss = loss + plan.points * losses.placed(points[: len(made)], drawn.given.landmarks)
+        loss = loss + plan.colours * losses.colours(made, drawn.given.faces)
         how, weight = (losses.same, plan.track) if within else (losses.other, plan.diversity)
         loss = loss + weight * how(critic, seen[some], seen_later)
         if isinstance(self._beside, Undo):
@@ -203,38 +219,38 @@ class Operators:
             carried = coded(shown(made, batch.faces), step.to(made.device))
             undone = quick(self._beside.undo)(carried)
             loss = loss + plan.reconstruction * nn.functional.l1_loss(undone, batch.faces)
-        return made, loss
+        return drawn, loss
 
-    def _drawn(
-        self, faces: Tensor, landmarks: Tensor, z: Tensor, wanted: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Draw faces from noise; return them, and what they were drawn from."""
+    def _drawn(self, faces: Tensor, landmarks: Tensor, z: Tensor, wanted: Tensor) -> _Drawn:
+        """Draw faces from noise."""
         given = self.drawing.given(faces, landmarks, z)
-        return quick(self.drawing.draw)(given, landmarks, z[:, MEANS:], wanted), given
+        return _Drawn(quick(self.drawing.draw)(*given, wanted), given)
 
-    def _betrayed(self, batch: Batch, made: Tensor) -> Tensor:
+    def _betrayed(self, batch: Batch, drawn: _Drawn) -> Tensor:
         """How far what is made is from looking real to D_f."""
         patches = quick(self._patches)
-        seen: Tensor = patches(made, batch.landmarks)
+        seen: Tensor = patches(drawn.faces, drawn.given.landmarks)
         if self._plan.wasserstein:
             return -seen.mean()
         with torch.no_grad():
             real = patches(batch.faces, batch.landmarks)
         return losses.realer(seen, real)
 
-    def _critique(self, batch: Batch, made: Tensor, number: int) -> None:
+    def _critique(self, batch: Batch, drawn: _Drawn, number: int) -> None:
         """Let D_f learn from one batch."""
         patches, faces, landmarks = quick(self._patches), batch.faces, batch.landmarks
-        real, seen = patches(faces, landmarks), patches(made, landmarks)
+        made, placed = drawn.faces.detach(), drawn.given.landmarks
+        real, seen = patches(faces, landmarks), patches(made, placed)
         if self._plan.wasserstein:
-            penalty = losses.gradient_penalty(self._patches, faces, made, landmarks)
+            penalty = losses.gradient_penalty(self._patches, faces, made, (landmarks + placed) / 2)
             loss = seen.mean() - real.mean() + PENALTY_WEIGHT * penalty
         else:
             loss = losses.realer(real, seen)
             if number % STEEP_EACH == 0:
                 half = len(faces) // 2  # R1 of one half, R2 of the other
                 both = torch.cat([faces[:half], made[half:]])
-                penalty = losses.steep(self._patches, both, landmarks)
+                where = torch.cat([landmarks[:half], placed[half:]])
+                penalty = losses.steep(self._patches, both, where)
                 loss = loss + STEEP_WEIGHT * STEEP_EACH * penalty
         descend(self._of_patches, loss)
 

@@ -11,6 +11,8 @@ What judges them in training is in ``export/nets/deid_judges.py``.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -23,17 +25,35 @@ MEANS = 3 * CELLS**2
 """Of the cells: Y, U, V of each."""
 CODE = 64
 """Numbers that say what of a face its cells and landmarks do not."""
-NOISE = MEANS + CODE
-"""Numbers of U(0, 1) that a face is drawn from: the first move the means of its cells."""
+NOISE = MEANS + CODE + 2 * LANDMARKS
+"""Numbers of U(0, 1) that a face is drawn from: the first move the means of its cells, the last its
+landmarks."""
+OF_CODE = slice(MEANS, MEANS + CODE)
+"""Those that its code is drawn from."""
 KEPT_ALL, KEPT_INNER, KEPT_OUTER = 0.35, 0.05, 0.1
 """How much of what is unusual in the light of a picture, and in the cells within the face and
 around it, is left by noise."""
+WIDE = 1.4
+"""How much further out codes are drawn than those of real faces lie, that two tracks differ."""
+NEW_CODES = 0.005
+"""Share of the newest faces in what is known of codes."""
 RIDGE = 1e-5
-"""Of the regression of cells on landmarks, of which -1 to 1 span the square."""
+"""Of regressions on landmarks, of which -1 to 1 span the square."""
 DEEP = 96
 """Channels of :class:`Release` where it is narrowest."""
 LOGISTIC = 3**0.5 / torch.pi
 """Scale of the logistic distribution whose variance is 1."""
+
+
+class Given(NamedTuple):
+    """What a face is drawn from."""
+
+    faces: Tensor
+    """``float [n, 3, 64, 64]``, 0 to 1."""
+    landmarks: Tensor
+    """``float [n, 5, 2]``, pixels."""
+    code: Tensor
+    """``float [n, 64]``."""
 
 
 class Drawing(nn.Module):
@@ -50,17 +70,16 @@ class Drawing(nn.Module):
         Args:
             crops: ``uint8 [n, 3, 64, 64]``: Y, U, V.
             landmarks: ``float [n, 5, 2]``, pixels of the crop.
-            noise: ``float [n, 112]``, U(0, 1).
+            noise: ``float [n, 122]``, U(0, 1).
             control: ``float [n, attributes]``: 1 keeps a label, -1 turns it, 0 leaves it to chance.
         """
         faces, z = crops.to(landmarks.dtype) / 255, latent(noise)
         wanted = torch.sign(self.reader(faces)[1]) * control
-        given = self.given(faces, landmarks, z)
-        return to_bytes(self.draw(given, landmarks, z[:, MEANS:], wanted))
+        return to_bytes(self.draw(*self.given(faces, landmarks, z), wanted))
 
-    def given(self, faces: Tensor, landmarks: Tensor, z: Tensor) -> Tensor:
-        """Return what a track is drawn from, as faces; ``z`` is ``[n, 112]``."""
-        return faces
+    def given(self, faces: Tensor, landmarks: Tensor, z: Tensor) -> Given:
+        """Return what a track is drawn from; ``z`` is ``[n, 122]``, of mean 0 and variance 1."""
+        return Given(faces, landmarks, z[:, OF_CODE])
 
     def draw(self, faces: Tensor, landmarks: Tensor, code: Tensor, wanted: Tensor) -> Tensor:
         """Return faces ``float [n, 3, 64, 64]``, 0 to 1.
@@ -68,7 +87,7 @@ class Drawing(nn.Module):
         Args:
             faces: ``float [n, 3, 64, 64]``, 0 to 1.
             landmarks: ``float [n, 5, 2]``, pixels.
-            code: ``float [n, 64]``, of mean 0 and variance 1.
+            code: ``float [n, 64]``.
             wanted: ``float [n, attributes]``: 1 and -1 ask for a label and for its absence.
         """
         raise NotImplementedError
@@ -77,11 +96,20 @@ class Drawing(nn.Module):
 class Release(Drawing):
     """Draws from means of cells; there is no way round them.
 
-    The means decide most of a drawing, so two tracks of one face would be alike whatever else their
-    noise says: it moves the means first, as means of real faces go with each other (:meth:`learn`),
-    so that what a face is drawn from is spread as before.
+    Means and landmarks decide most of a drawing, so two tracks of one face would be alike whatever
+    else their noise says. It moves both first, as those of real faces are spread and go with each
+    other (:meth:`learn`): the means but for a part, the landmarks where that leaves yaw, pitch and
+    roll as they are. Codes are spread as an :class:`Encoder`'s are: what is drawn from others looks
+    painted.
     """
 
+    code_mean: Tensor
+    code_covariance: Tensor
+    code_root: Tensor
+
+    of_one: Tensor
+    points_moved: Tensor
+    usual: Tensor
     mean: Tensor
     by_points: Tensor
     kept: Tensor
@@ -97,27 +125,34 @@ class Release(Drawing):
         self.ups = nn.ModuleList(_Told(before + beside, after, told) for before, after in sizes)
         self.again = nn.ModuleList(_Told(after, after, told) for _, after in sizes)
         self.last = nn.Conv2d(widths[-1], 3, 3, padding=1)
+        self.register_buffer("code_mean", torch.zeros(CODE))
+        self.register_buffer("code_covariance", torch.eye(CODE))
+        self.register_buffer("code_root", torch.eye(CODE))
+        self.register_buffer("usual", torch.zeros(2 * LANDMARKS))
+        self.register_buffer("of_one", torch.zeros(2 * LANDMARKS, 2 * LANDMARKS))
+        self.register_buffer("points_moved", torch.zeros(2 * LANDMARKS, 2 * LANDMARKS))
         self.register_buffer("mean", torch.full((MEANS,), 0.5))
         self.register_buffer("by_points", torch.zeros(2 * LANDMARKS, MEANS))
         self.register_buffer("kept", torch.eye(MEANS))
         self.register_buffer("moved", torch.zeros(MEANS, MEANS))
 
-    def learn(self, cells: Tensor, landmarks: Tensor) -> None:
-        """Learn how the means of cells of real faces go with landmarks and with each other.
+    def learn(self, cells: Tensor, landmarks: Tensor, turned: Tensor) -> None:
+        """Learn how means of cells and landmarks of real faces go with each other and the pose.
 
         Of a face's cells :data:`KEPT_ALL`, :data:`KEPT_INNER` and :data:`KEPT_OUTER` are kept of
-        what the landmarks do not explain; noise adds what then is missing in its covariance.
+        what the landmarks do not explain, of the landmarks what goes with the pose; noise adds what
+        then is missing in their covariance.
 
         Args:
             cells: ``float [n, 3, 4, 4]``, 0 to 1.
             landmarks: ``float [n, 5, 2]``.
+            turned: ``float [n, 3]``: yaw, pitch and roll.
         """
+        landmarks, cells, turned = landmarks.cpu(), cells.cpu(), turned.cpu()
         x, y = _centred(landmarks).double(), cells.flatten(1).double()
         x_mean, y_mean = x.mean(0), y.mean(0)
         x, y = x - x_mean, y - y_mean
-        # aligned landmarks do not move in all ways, and say nothing of the others
-        ridge = RIDGE * len(x) * torch.eye(x.shape[1], dtype=x.dtype)
-        line = torch.linalg.solve(x.T @ x + ridge, x.T @ y)
+        line = _line(x, y)
         left = y - x @ line
         covariance = left.T @ left / len(left)
         inner = torch.zeros(3, CELLS, CELLS, dtype=torch.float64)
@@ -126,20 +161,39 @@ class Release(Drawing):
         same = torch.full((CELLS**2, CELLS**2), 1 / CELLS**2, dtype=torch.float64)
         overall = torch.kron(torch.eye(3, dtype=torch.float64), same)  # mean over all cells
         kept = KEPT_ALL * overall + share[:, None] * (torch.eye(MEANS) - overall)
-        missing, basis = torch.linalg.eigh(covariance - kept @ covariance @ kept.T)
-        moved = basis * missing.clamp(min=0).sqrt()
         self.mean.copy_(y_mean - x_mean @ line)
         self.by_points.copy_(line)
         self.kept.copy_(kept)
-        self.moved.copy_(moved)
+        self.moved.copy_(_root(covariance - kept @ covariance @ kept.T))
+        to_pose = _line(x, turned.double() - turned.double().mean(0))
+        pose = x @ to_pose
+        of_one = torch.eye(2 * LANDMARKS) - to_pose @ torch.linalg.lstsq(pose, x).solution
+        own = x @ of_one
+        self.usual.copy_(x_mean)
+        self.of_one.copy_(_line(x, own))  # of what aligned landmarks never do, nothing
+        self.points_moved.copy_(_root(own.T @ own / len(own)))
 
-    def given(self, faces: Tensor, landmarks: Tensor, z: Tensor) -> Tensor:
+    def heed(self, mean: Tensor, log_variance: Tensor) -> None:
+        """Learn from some faces how codes are spread; both are ``[n, 64]``."""
+        away = mean - self.code_mean
+        spread = away.T @ away / len(mean) + torch.diag(log_variance.exp().mean(0))
+        self.code_mean.lerp_(mean.mean(0), NEW_CODES)
+        self.code_covariance.lerp_(spread, NEW_CODES)
+        self.code_root.copy_(_root(self.code_covariance))
+
+    def given(self, faces: Tensor, landmarks: Tensor, z: Tensor) -> Given:
         """See :meth:`Drawing.given`."""
+        points = _centred(landmarks)
+        noise = z[:, OF_CODE.stop :] @ self.points_moved.T
+        placed = points - (points - self.usual) @ self.of_one + noise
         cells = functional.avg_pool2d(faces, SIDE_PX // CELLS).flatten(1)
-        usual = self.mean + _centred(landmarks) @ self.by_points
-        cells = usual + (cells - usual) @ self.kept.T + z[:, :MEANS] @ self.moved.T
+        unusual = cells - self.mean - points @ self.by_points
+        cells = self.mean + placed @ self.by_points + unusual @ self.kept.T
+        cells = cells + z[:, :MEANS] @ self.moved.T
         cells = cells.clamp(0, 1).reshape(-1, 3, CELLS, CELLS)
-        return functional.interpolate(cells, scale_factor=float(SIDE_PX // CELLS), mode="nearest")
+        shown = functional.interpolate(cells, scale_factor=float(SIDE_PX // CELLS), mode="nearest")
+        code = self.code_mean + WIDE * z[:, OF_CODE] @ self.code_root.T
+        return Given(shown, (placed.reshape(-1, LANDMARKS, 2) + 1) * SIDE_PX / 2, code)
 
     def draw(self, faces: Tensor, landmarks: Tensor, code: Tensor, wanted: Tensor) -> Tensor:
         """See :meth:`Drawing.draw`."""
@@ -267,6 +321,18 @@ def latent(noise: Tensor) -> Tensor:
 def _centred(landmarks: Tensor) -> Tensor:
     """Return landmarks, -1 to 1 over the square, ``[n, 10]``."""
     return (landmarks * 2 / SIDE_PX - 1).flatten(1)
+
+
+def _line(x: Tensor, y: Tensor) -> Tensor:
+    """Return the regression of ``y`` on centred landmarks, which move in some ways alone."""
+    ridge = RIDGE * len(x) * torch.eye(x.shape[1], dtype=x.dtype)
+    return torch.linalg.solve(x.T @ x + ridge, x.T @ y)
+
+
+def _root(covariance: Tensor) -> Tensor:
+    """Return the matrix that makes noise of variance 1 have a covariance."""
+    variance, basis = torch.linalg.eigh(covariance)
+    return basis * variance.clamp(min=0).sqrt()
 
 
 def to_bytes(faces: Tensor) -> Tensor:

@@ -2,9 +2,9 @@
 
 A face is drawn where one was found for sure; all else, and what lies around a face, stays covered
 as it was. The drawing net (U_e of UU-Net, ``export/nets/deid.py``) that is meant for release gets
-the means of a few cells of the face, where eyes, nose and mouth are, and the labels that are to be
-kept; and noise that is one for each track: within it a person looks the same, and two tracks share
-none, as its key is drawn anew for each stream.
+the means of a few cells of the face, where eyes, nose and mouth are (as far as that is the pose),
+and the labels that are to be kept; and noise that is one for each track: within it a person looks
+the same, and two tracks share none, as its key is drawn anew for each stream.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from sealshot.runtime.public.square import squares
 from sealshot.runtime.types import Face, Floats
 
 DRAWN_OVER: Style = "blur"
-NOISE = 112
+NOISE = 122
 SURE_SCORE = 0.9
 """Least confidence in a face for one to be drawn."""
 
@@ -99,7 +99,7 @@ class Painter:
         self._key = secrets.token_bytes(32)
 
     def noise(self, track: int) -> Floats:
-        """Return the noise of a track, ``float32 [112]`` of 0 to 1: a keyed PRF of its number."""
+        """Return the noise of a track, ``float32 [122]`` of 0 to 1: a keyed PRF of its number."""
         told = hashlib.shake_256(self._key + track.to_bytes(8, "big")).digest(NOISE)
         return np.asarray(np.frombuffer(told, np.uint8) / 255, np.float32)
 

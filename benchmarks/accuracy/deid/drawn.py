@@ -24,13 +24,13 @@ from sealshot.benchmarks.accuracy.deid.pictures import (
     look,
     scaled,
 )
-from sealshot.benchmarks.accuracy.deid.pose import pose
 from sealshot.benchmarks.accuracy.deid.recognition import Judge, d_prime, distances
 from sealshot.benchmarks.data.cache import Cache
 from sealshot.benchmarks.data.dataset import read_folder
 from sealshot.benchmarks.data.faces import MIN_FACE_PX, Faces, embed_faces, find_faces
 from sealshot.benchmarks.data.matcher import Matcher
 from sealshot.export.deid.labels import ATTRIBUTES, labels_of, read_labels
+from sealshot.export.deid.pose import pose
 from sealshot.runtime.cli.terminal import progress
 from sealshot.runtime.detect import Detector, open_detector
 from sealshot.runtime.public.painter import DRAWN_OVER, Painter

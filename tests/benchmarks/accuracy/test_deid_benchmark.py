@@ -15,8 +15,8 @@ from sealshot.benchmarks.accuracy.deid.command import main
 from sealshot.benchmarks.accuracy.deid.drawn import fit, hits
 from sealshot.benchmarks.accuracy.deid.learned import coded
 from sealshot.benchmarks.accuracy.deid.pictures import image_of, planes_of
-from sealshot.benchmarks.accuracy.deid.pose import HEAD_MM, pose
 from sealshot.benchmarks.accuracy.deid.recognition import auc, average_precision, d_prime, pearson
+from sealshot.export.deid.pose import HEAD_MM, pose
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.types import Face
 

@@ -22,11 +22,13 @@ from sealshot.export.deid.faces import DeidFaces  # noqa: E402
 from sealshot.export.deid.labels import ATTRIBUTES, UNKNOWN, labels_of  # noqa: E402
 from sealshot.export.deid.operators import heeded  # noqa: E402
 from sealshot.export.deid.plan import Plan  # noqa: E402
+from sealshot.export.deid.pose import HEAD_MM, pose  # noqa: E402
 from sealshot.export.deid.precision import quick  # noqa: E402
 from sealshot.export.deid.training import Trained, papers_critic, train  # noqa: E402
 from sealshot.export.nets.deid import (  # noqa: E402
-    MEANS,
+    CODE,
     NOISE,
+    WIDE,
     Drawing,
     Release,
     Reversible,
@@ -36,7 +38,7 @@ from sealshot.export.nets.deid_judges import Critic, PairCritic, spots  # noqa: 
 from sealshot.export.nets.onnx_export import count_macs  # noqa: E402
 from sealshot.runtime.errors import InputError  # noqa: E402
 from sealshot.runtime.public.painter import Painter  # noqa: E402
-from sealshot.runtime.public.placing import WANTED  # noqa: E402
+from sealshot.runtime.public.placing import WANTED, placing  # noqa: E402
 from sealshot.runtime.public.undo import Undoer  # noqa: E402
 
 PLAN = Plan(critic_steps=2, people=4, warm_up=0.25, steps=4, batch=2)
@@ -109,56 +111,110 @@ def test_the_release_sees_only_means_of_cells_and_what_is_asked_for() -> None:
     assert not torch.equal(drawn(crops, asked), drawn(crops, nothing))
     assert not torch.equal(drawn(crops, asked), drawn(crops, -asked))
     z = latent(noise)
-    given = net.draw(net.given(crops / 255, points, z), points, z[:, MEANS:], signs)
+    given = net.draw(*net.given(crops / 255, points, z), signs)
     assert (drawn(crops, asked) - given * 255).abs().max() <= 1  # a label passes as its sign alone
     other = net(crops, points, torch.rand(1, NOISE), nothing).int()
     assert not torch.equal(other, drawn(crops, nothing))
 
 
+def _heads(count: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return aligned landmarks of heads that are turned, each of a shape of its own, and poses."""
+    draw = np.random.default_rng(0)
+    yaw, pitch = draw.normal(0, 0.3, count), draw.normal(0, 0.15, count)
+    heads = HEAD_MM + draw.normal(0, 2, (count, 5, 3))
+    zero, one = np.zeros(count), np.ones(count)
+    y = [np.cos(yaw), zero, np.sin(yaw), zero, one, zero, -np.sin(yaw), zero, np.cos(yaw)]
+    p = [one, zero, zero, zero, np.cos(pitch), -np.sin(pitch), zero, np.sin(pitch), np.cos(pitch)]
+    turn = np.stack(p, 1).reshape(-1, 3, 3) @ np.stack(y, 1).reshape(-1, 3, 3)
+    points = (heads @ turn.transpose(0, 2, 1))[..., :2]
+    aligned = [np.c_[head, np.ones(5)] @ placing(head).T for head in points]
+    poses = torch.tensor(np.array([pose(head) for head in aligned]))
+    return torch.tensor(np.array(aligned), dtype=torch.float32), poses
+
+
 def test_two_tracks_of_one_face_are_drawn_from_other_means_spread_as_those_of_faces() -> None:
     torch.manual_seed(0)
     n, net = 4000, Release(A)
-    turned = torch.randn(n, 1, 1)
-    points = torch.tensor(WANTED, dtype=torch.float32) + turned
-    bright = 0.05 * torch.randn(n, 1, 1, 1) + 0.02 * turned[..., None]
+    points, poses = _heads(n)
+    turned = poses[:, :1].float()
+    bright = 0.05 * torch.randn(n, 1, 1, 1) + 0.2 * turned[..., None, None]
     cells = 0.5 + bright + 0.03 * torch.randn(n, 3, 4, 4)
-    net.learn(cells, points)
+    net.learn(cells, points, poses)
     faces = cells.repeat_interleave(16, 2).repeat_interleave(16, 3)
     z = latent(torch.rand(n, NOISE))
     given = net.given(faces, points, z)
-    assert torch.equal(given, net.given(faces, points, z))  # the same within a track
-    made = given[:, :, 8::16, 8::16]
-    assert torch.equal(made.repeat_interleave(16, 2).repeat_interleave(16, 3), given)
+    again = net.given(faces, points, z)
+    assert all(map(torch.equal, given, again))  # the same within a track
+    made = given.faces[:, :, 8::16, 8::16]
+    assert torch.equal(made.repeat_interleave(16, 2).repeat_interleave(16, 3), given.faces)
 
     def spread(cells: torch.Tensor) -> torch.Tensor:
-        return torch.cov(torch.cat([cells.flatten(1), points.flatten(1)[:, :1]], 1).T)
+        return torch.cov(torch.cat([cells.flatten(1), turned], 1).T)
 
     assert (spread(made) - spread(cells)).norm() < 0.1 * spread(cells).norm()
-    by_turn = torch.cov(torch.cat([cells.flatten(1), turned[:, 0]], 1).T)[-1, :-1]
-    usual = cells.mean(0) + by_turn.reshape(3, 4, 4) * turned[..., None]
+    by_turn = torch.cov(torch.cat([cells.flatten(1), turned], 1).T)[-1, :-1] / turned.var()
+    usual = cells.mean(0) + by_turn.reshape(3, 4, 4) * turned[..., None, None]
     of_cells, of_made = (cells - usual).flatten(1), (made - usual).flatten(1)
     kept = (of_cells * of_made).sum(0) / of_cells.square().sum(0)
     assert kept.max() < 0.9  # the rest is the noise's
     other = net.given(faces, points, latent(torch.rand(n, NOISE)))
-    assert (other - given).abs().mean() > 0.02
+    assert (other.faces - given.faces).abs().mean() > 0.02
     reversible = Reversible(A)
-    assert torch.equal(reversible.given(faces, points, z), faces)  # it is to be undone
+    assert torch.equal(reversible.given(faces, points, z).faces, faces)  # it is to be undone
 
 
-def test_what_aligned_landmarks_never_do_moves_no_cell_far() -> None:
+def test_of_landmarks_the_pose_stays_and_the_shape_of_the_head_does_not() -> None:
     torch.manual_seed(0)
-    wanted = torch.tensor(WANTED)
-    turned = torch.stack([-wanted[:, 1], wanted[:, 0]], 1)
-    still = torch.stack([wanted, turned, *torch.eye(2).double()[:, None].expand(-1, 5, -1)])
-    basis = torch.linalg.qr(still.flatten(1).T).Q  # size, turn, place: alignment takes them away
-    free = torch.randn(2000, 10).double()
-    free -= free @ basis @ basis.T
-    points = (wanted + free.reshape(-1, 5, 2)).float()
+    points, poses = _heads(4000)
+    net = Release(A)
+    net.learn(torch.rand(4000, 3, 4, 4), points, poses)
+    faces = torch.full((4000, 3, 64, 64), 0.5)
+    one, other = (net.given(faces, points, latent(torch.rand(4000, NOISE))) for _ in range(2))
+    drawn = torch.tensor(np.array([pose(head) for head in one.landmarks.numpy()]))
+    assert (drawn - poses).abs().mean(0).max() < 0.06
+    assert torch.corrcoef(torch.stack([drawn[:, 0], poses[:, 0]]))[0, 1] > 0.97
+
+    def shape(landmarks: torch.Tensor) -> torch.Tensor:
+        """What no line of the pose explains."""
+        x, y = poses.float() - poses.float().mean(0), landmarks.flatten(1)
+        y = y - y.mean(0)
+        return y - x @ torch.linalg.lstsq(x, y).solution
+
+    own, here, there = (shape(given) for given in (points, one.landmarks, other.landmarks))
+    assert abs(here.norm() / own.norm() - 1) < 0.1  # spread as those of faces
+    for left, right in ((own, here), (here, there)):
+        assert abs((left * right).sum() / left.norm() / right.norm()) < 0.2
+    reversible = Reversible(A)
+    z = latent(torch.rand(4000, NOISE))
+    assert torch.equal(reversible.given(faces, points, z).landmarks, points)
+
+
+def test_codes_of_nobody_are_spread_as_those_of_faces() -> None:
+    torch.manual_seed(0)
+    net = Release(A)
+    basis = torch.randn(CODE, CODE) / 8
+    for _ in range(1500):
+        net.heed(0.3 + torch.randn(64, CODE) @ basis.T, torch.full((64, CODE), -2.0))
+    z = latent(torch.rand(4000, NOISE))
+    code = net.given(torch.rand(1, 3, 64, 64), torch.tensor(WANTED).float()[None], z[:1]).code
+    assert code.shape == (1, CODE)
+    faces = torch.full((4000, 3, 64, 64), 0.5)
+    code = net.given(faces, torch.tensor(WANTED).float().expand(4000, 5, 2), z).code
+    assert (code.mean(0) - 0.3).abs().max() < 0.2
+    wanted = WIDE**2 * (basis @ basis.T + np.exp(-2.0) * torch.eye(CODE))
+    assert (torch.cov(code.T) - wanted).norm() < 0.15 * wanted.norm()
+
+
+def test_what_aligned_landmarks_never_do_moves_no_cell_far_and_is_kept() -> None:
+    torch.manual_seed(0)
+    points, poses = _heads(2000)
     cells, net = 0.5 + 0.1 * torch.randn(2000, 3, 4, 4), Release(A)
-    net.learn(cells, points)
+    net.learn(cells, points, poses)
     faces, z = cells.repeat_interleave(16, 2).repeat_interleave(16, 3), torch.zeros(2000, NOISE)
-    shifted = net.given(faces, points + torch.tensor([3.0, -3.0]), z)  # as the training does
-    assert (shifted - net.given(faces, points, z)).abs().max() < 0.05
+    shift = torch.tensor([3.0, -3.0])
+    plain, shifted = net.given(faces, points, z), net.given(faces, points + shift, z)
+    assert (shifted.faces - plain.faces).abs().max() < 0.05  # as the training does
+    assert (shifted.landmarks - plain.landmarks - shift).abs().max() < 0.3
 
 
 def test_nets_compute_in_bfloat16_where_that_is_faster_and_give_float32(
