@@ -157,8 +157,9 @@ class Operators:
             pairs = zip(self._averaged.parameters(), self._trained.parameters(), strict=True)
             for kept, new in pairs:
                 kept.lerp_(new, share)
-            for kept, new in zip(self._averaged.buffers(), self._trained.buffers(), strict=True):
-                kept.copy_(new)
+            buffers = zip(self._averaged.buffers(), self._trained.buffers(), strict=True)
+            for old, now in buffers:
+                old.copy_(now)
         return f"loss {loss.item():.3f}"
 
     def _asked(self, number: int) -> _Asked:

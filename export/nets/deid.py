@@ -326,13 +326,15 @@ def _centred(landmarks: Tensor) -> Tensor:
 def _line(x: Tensor, y: Tensor) -> Tensor:
     """Return the regression of ``y`` on centred landmarks, which move in some ways alone."""
     ridge = RIDGE * len(x) * torch.eye(x.shape[1], dtype=x.dtype)
-    return torch.linalg.solve(x.T @ x + ridge, x.T @ y)
+    line: Tensor = torch.linalg.solve(x.T @ x + ridge, x.T @ y)
+    return line
 
 
 def _root(covariance: Tensor) -> Tensor:
     """Return the matrix that makes noise of variance 1 have a covariance."""
     variance, basis = torch.linalg.eigh(covariance)
-    return basis * variance.clamp(min=0).sqrt()
+    root: Tensor = basis * variance.clamp(min=0).sqrt()
+    return root
 
 
 def to_bytes(faces: Tensor) -> Tensor:
