@@ -186,22 +186,27 @@ def glimpse(
     pnet: Runner, sampler: Sampler, looked_at: Sequence[Part], least: float, together_px: int
 ) -> Spots:
     """Look at parts as :func:`slide` does, and return where windows pass and what they show."""
-    found = _slide(pnet, sampler, looked_at, least, together_px)
+    some = _slide(pnet, sampler, looked_at, least, together_px)
+    found = [passed for passed in some if len(passed.windows)]
     boxes, best = _best(found)
-    if not len(best):
+    if not found:
         return NOWHERE
-    firsts = np.cumsum([0, *(len(passed.windows) for passed in found)])
-    of = np.searchsorted(firsts, best, side="right") - 1
-    pixels = np.empty((len(best), AROUND_PX, AROUND_PX, 3), found[0].seen.dtype)
+    of = np.repeat(np.arange(len(found)), [len(passed.windows) for passed in found])[best]
+    shown = [_wide(passed.seen) for passed in found]
+    levels = [passed.part.level for passed in found]
+    starts = [(passed.part.columns.start, passed.part.rows.start) for passed in found]
+    start, size = np.array(starts)[of], np.array([seen.shape[1::-1] for seen in shown])[of]
+    stride = np.array([level.stride for level in levels])[of, None]
+    windows = np.concatenate([passed.windows[:, :2] for passed in found])[best].astype(np.intp)
+    # an even way before the window, and within what was seen
+    corner = (windows - start) * stride - STRIDE_PX
+    corner = np.minimum(corner, (size - AROUND_PX) // STRIDE_PX * STRIDE_PX).clip(0)
+    pixels = np.empty((len(best), AROUND_PX, AROUND_PX, 3), shown[0].dtype)
+    for each, at, (x, y) in zip(pixels, of.tolist(), corner.tolist(), strict=True):
+        each[:] = shown[at][y : y + AROUND_PX, x : x + AROUND_PX]
     corners = np.empty((len(best), 3), np.float32)
-    for i, (number, at) in enumerate(zip((best - firsts[of]).tolist(), of.tolist(), strict=True)):
-        part, seen = found[at].part, _wide(found[at].seen)
-        column, row = map(int, found[at].windows[number, :2])
-        first, top = part.columns.start * part.level.stride, part.rows.start * part.level.stride
-        x = _before(column * part.level.stride - first, seen.shape[1])
-        y = _before(row * part.level.stride - top, seen.shape[0])
-        pixels[i] = seen[y : y + AROUND_PX, x : x + AROUND_PX]
-        corners[i] = first + x, top + y, part.level.scale
+    corners[:, :2] = start * stride + corner
+    corners[:, 2] = np.array([level.scale for level in levels])[of]
     return Spots(boxes[:, :4], pixels, corners)
 
 
@@ -245,11 +250,6 @@ def _best(found: Sequence[_Passed]) -> tuple[Floats, NDArray[np.intp]]:
     boxes[:, 4:] = windows[:, 2:]
     best = suppress(boxes[:, :4], boxes[:, 4], LEVEL_OVERLAP, of)
     return boxes[best], best
-
-
-def _before(start: int, size: int) -> int:
-    """Return where a window and a step around it begin, an even way before it, within a side."""
-    return max(0, min(start - STRIDE_PX, (size - AROUND_PX) // STRIDE_PX * STRIDE_PX))
 
 
 def _wide(seen: Shown) -> Shown:
