@@ -189,7 +189,7 @@ def detected(frames: Iterable[Frame], detector: Detector) -> Iterator[tuple[Fram
     """Yield frames and their faces."""
     finder = open_finder(detector)
     for frame in frames:
-        yield frame, finder.look(frame.time_s, frame.image)()
+        yield frame, finder.look(frame.time_s, frame.pixels)()
 
 
 def read_truth(path: Path) -> dict[int, Boxes]:

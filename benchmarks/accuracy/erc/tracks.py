@@ -177,7 +177,7 @@ def follow(
     source = open_source(clip)
     with source, progress(Path(clip).name, source.frames) as bar:
         for frame in frames_of(source):
-            seen = following.update(frame.time_s, finder.look(frame.time_s, frame.image)()).seen
+            seen = following.update(frame.time_s, finder.look(frame.time_s, frame.pixels)()).seen
             bar.update(frame.index + 1, f"{len(found)} tracks")
             if not seen:
                 continue

@@ -109,9 +109,9 @@ def follow(clip: str) -> Footage:
     frames = []
     with open_source(clip) as source:
         for frame in frames_of(source):
-            tracks = tracker.update(frame.time_s, finder.look(frame.time_s, frame.image)())
+            tracks = tracker.update(frame.time_s, finder.look(frame.time_s, frame.pixels)())
             frames.append(
-                (crop_resize_grey(frame.image, [t.face.box for t in tracks.seen]), tracks)
+                (crop_resize_grey(frame.pixels, [t.face.box for t in tracks.seen]), tracks)
             )
     no_crops = np.empty((0, 1, CROP_PX, CROP_PX), np.uint8)
     frames.append((no_crops, Tracks((), tracker.flush())))
