@@ -184,7 +184,8 @@ class Recording:
         except FFmpegError:  # damage may give a frame a form that cannot be shown
             self._unfit += 1
             return None
-        return Shown(self._timed(planes, stated.stamp), pixels, message_in(stated.user_data))
+        timed = self._timed(planes, stated.stamp)
+        return Shown(timed, self._decoded.image(pixels), message_in(stated.user_data))
 
     def _timed(self, planes: tuple[Plane, ...], stamp_s: Fraction | None) -> Picture:
         base = self.form.time_base_s

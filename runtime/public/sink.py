@@ -29,7 +29,7 @@ from sealshot.runtime.public.writer import VideoWriter
 from sealshot.runtime.sandbox.shape import matrix_of
 from sealshot.runtime.seal.originals import Originals
 from sealshot.runtime.seal.times import format_hour, utc_now
-from sealshot.runtime.types import Face, Frame
+from sealshot.runtime.types import Face, Frame, Image
 
 TICKS_A_SECOND = 1000
 FRAMES_AHEAD = 1
@@ -192,7 +192,9 @@ class PublicSink(Sink):
                         self._writer = begin(self._hourly(self._taken(now_s)))
                         before += stream.turn(self._writer)
                         self._done.put(whole)
-                    stream.take(planes_of_frame.picture(item[0]), item[0].pixels, item[1])
+                    image = planes_of_frame.image(item[0])
+                    stream.take(planes_of_frame.picture(item[0]), image, item[1])
+                    del image
                 self.pictures = before + stream.pictures
                 del item  # so that no picture is held while the next one is waited for
                 item = self._take()
@@ -246,6 +248,10 @@ class _Planes:
         if self._decoded is not None and frame.decoded is not None:
             return Picture(self._decoded.planes(frame.decoded), ticks, frame.time_s)
         return Picture(_converted(frame, self.form), ticks, frame.time_s)
+
+    def image(self, frame: Frame) -> Image:
+        """Return a frame as BGR, to look for faces in."""
+        return frame.image if self._decoded is None else self._decoded.image(frame.pixels)
 
 
 def _form(frame: Frame, fps: Fraction | None, time_base_s: Fraction) -> Form:

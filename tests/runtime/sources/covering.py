@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from sealshot.runtime.public.recording import Recording, Shown
@@ -21,7 +22,13 @@ def same(frames: list[Frame], covered: list[Shown]) -> bool:
     assert [one.picture.time_s for one in covered] == pytest.approx(
         [frame.time_s for frame in frames], abs=2e-3
     )
-    return [one.image.tobytes() for one in covered] == [frame.image.tobytes() for frame in frames]
+    if [one.image.shape for one in covered] != [frame.image.shape for frame in frames]:
+        return False
+    apart = (
+        np.abs(one.image.astype(int) - frame.image).max()
+        for one, frame in zip(covered, frames, strict=True)
+    )
+    return all(levels <= 3 for levels in apart)  # FFmpeg converts what the public stream looks at
 
 
 def whole(shown: Shown) -> tuple[object, ...]:
