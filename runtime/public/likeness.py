@@ -5,8 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from sealshot.runtime.planes import Planes
-from sealshot.runtime.types import Floats, Image, Pixels
+from sealshot.runtime.types import Floats, Image
 
 SIDE_PX = 16
 """Of a face, as it is compared."""
@@ -19,19 +18,19 @@ LEAST = 0.6
 class Likeness:
     """A face as it was when it was found."""
 
-    def __init__(self, pixels: Pixels, box: Floats) -> None:
-        """Take it from a picture and its box in it, ``[4]``."""
-        self._looked = _grey(pixels, box, 0.0)
+    def __init__(self, image: Image, box: Floats) -> None:
+        """Take it from a picture, ``uint8 [h, w, 3]``, and its box in it, ``[4]``."""
+        self._looked = _grey(image, box, 0.0)
 
-    def find(self, pixels: Pixels, box: Floats) -> Floats | None:
+    def find(self, image: Image, box: Floats) -> Floats | None:
         """Return the box where it is now; None where nothing looks like it.
 
         Args:
-            pixels: a later picture.
+            image: a later picture, ``uint8 [h, w, 3]``.
             box: where it is expected, ``[4]``.
         """
         # normalised cross-correlation (Lewis 1995), which light that changes does not disturb
-        alike = cv2.matchTemplate(_grey(pixels, box, REACH), self._looked, cv2.TM_CCOEFF_NORMED)
+        alike = cv2.matchTemplate(_grey(image, box, REACH), self._looked, cv2.TM_CCOEFF_NORMED)
         _, best, _, place = cv2.minMaxLoc(alike)
         if not best >= LEAST:  # a face of one grey is like nothing
             return None
@@ -39,18 +38,17 @@ class Likeness:
         return np.asarray(box + np.tile(by, 2), np.float32)
 
 
-def _grey(pixels: Pixels, box: Floats, reach: float) -> Image:
+def _grey(image: Image, box: Floats, reach: float) -> Image:
     """Return a box and what is around it, grey, a face being ``SIDE_PX`` wide and high."""
     by, side = reach * (box[2:] - box[:2]), round((1 + 2 * reach) * SIDE_PX)
     left, top = np.floor(box[:2] - by).astype(int).tolist()
     right, bottom = np.ceil(box[2:] + by).astype(int).tolist()
-    height, width, _ = pixels.shape
-    rows, columns = slice(max(top, 0), max(bottom, 0)), slice(max(left, 0), max(right, 0))
-    inside = pixels.luma[rows, columns] if isinstance(pixels, Planes) else pixels[rows, columns]
+    height, width = image.shape[:2]
+    inside = image[max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)]
     if not inside.size:
         return np.zeros((side, side), np.uint8)
     grey = cv2.copyMakeBorder(
-        inside if inside.ndim == 2 else cv2.cvtColor(inside, cv2.COLOR_BGR2GRAY),
+        cv2.cvtColor(inside, cv2.COLOR_BGR2GRAY),
         max(-top, 0),
         max(bottom - height, 0),
         max(-left, 0),

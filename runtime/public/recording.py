@@ -19,7 +19,7 @@ import av
 from av.error import FFmpegError
 
 from sealshot.runtime.errors import InputError
-from sealshot.runtime.planes import Planes, bgr_of
+from sealshot.runtime.planes import Planes
 from sealshot.runtime.public.cover import Plane
 from sealshot.runtime.public.decoded import Decoded
 from sealshot.runtime.public.message import MARK, Message, message_in
@@ -43,15 +43,10 @@ class Shown:
     """A picture, and what a detector looks at."""
 
     picture: Picture
-    pixels: Pixels
-    """Upright, and square."""
+    image: Image
+    """``uint8 [h, w, 3]`` BGR, upright, with square pixels."""
     message: Message | None
     """What a picture of a public stream says of itself."""
-
-    @property
-    def image(self) -> Image:
-        """``uint8 [h, w, 3]``, BGR; where ``pixels`` are planes it is made of them once."""
-        return bgr_of(self.pixels)
 
 
 class Recording:

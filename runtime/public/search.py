@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import cv2
 import numpy as np
@@ -30,7 +31,7 @@ from sealshot.runtime.detect.boxes import iou, square
 from sealshot.runtime.detect.changes import MOST, Places, shrunk
 from sealshot.runtime.detect.mtcnn import Found, Mtcnn, View
 from sealshot.runtime.public.likeness import Likeness
-from sealshot.runtime.types import Face, Floats, Image, Pixels
+from sealshot.runtime.types import Face, Floats, Image
 
 GLANCE_S = 0.12
 """Least time from one band to the next: to open a picture costs much beside a thin band of it."""
@@ -52,17 +53,8 @@ CONTRAST, TILES = 4.0, 8
 DARK_LEVELS, COLUMNS = 50, 64
 """Mean luma below which a place is dark, and places from one side of a picture to the other."""
 
-
-@dataclass(frozen=True, eq=False)
-class _Look:
-    """What is looked at."""
-
-    whole: View
-    """In BGR, for the P-net: with levels of planes for crops of planes, one more was shown."""
-    crops: View
-    """The same, for the networks after it."""
-    where: Places | None
-    """None: everywhere."""
+Look: TypeAlias = "tuple[View, Places | None]"
+"""A picture, and where it is looked at; None: everywhere."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +95,7 @@ class Search:
     def find(
         self,
         time_s: float,
-        pixels: Pixels,
+        image: Image,
         known: Sequence[Face],
         *,
         cut: bool,
@@ -113,25 +105,25 @@ class Search:
 
         Args:
             time_s: when, in seconds; later than the last frame.
-            pixels: the frame.
+            image: ``uint8 [h, w, 3]``, BGR.
             known: faces that are known; they may be found all the same.
             cut: whether the frame shows another scene than the one before.
             last: whether it is the last one of its scene: in none after it more can be found.
         """
         net = self._detector
         if not isinstance(net, Mtcnn):
-            return net.detect(pixels)
-        new = cut or pixels.shape[:2] != self._size
-        self._size = pixels.shape[:2]
+            return net.detect(image)
+        new = cut or image.shape[:2] != self._size
+        self._size = image.shape[:2]
         before = [k for k in self._known if not new and time_s - k.found_s <= FOLLOWED_S]
         expected = _boxes([k.expected(time_s) for k in before])
         there = _boxes([face.box for face in known])
         away = iou(expected, there).max(axis=1, initial=0) < KNOWN_IOU
         sure = np.array([k.sure for k in before], bool)
-        plain = net.open(pixels)
+        plain = net.open(image)
         again = net.judge(plain, _nested(expected[away & ~sure])).over(DOUBTED_SCORE)
         seen, doubted = self._look(
-            net, time_s, pixels, plain, there, expected[away & sure], twice=new or last
+            net, time_s, image, plain, there, expected[away & sure], twice=new or last
         )
         found = [*net.merge(again), *seen]
         found = [face for face in found if _is_apart(face.box, there, KNOWN_IOU)]
@@ -140,10 +132,10 @@ class Search:
             overlap = iou(face.box[None], expected)[0]
             same = overlap.max(initial=0) > SAME_IOU
             speed = _speed(face, before[int(overlap.argmax())] if same else None, time_s)
-            now.append(_Known(face, speed, time_s, time_s, Likeness(pixels, face.box)))
+            now.append(_Known(face, speed, time_s, time_s, Likeness(image, face.box)))
         boxes = _boxes([k.face.box for k in now])
         for one, box in zip(before, expected, strict=True):
-            moved = one.likeness.find(pixels, box) if _is_apart(box, boxes, SAME_IOU) else None
+            moved = one.likeness.find(image, box) if _is_apart(box, boxes, SAME_IOU) else None
             if moved is not None and _is_apart(moved, boxes, SAME_IOU):
                 points = one.face.landmarks + (moved - one.face.box)[:2]
                 face = Face(moved, one.face.score, points)
@@ -152,7 +144,7 @@ class Search:
         boxes, still = _boxes([k.face.box for k in now]), np.zeros(2, np.float32)
         for face in doubted:
             if _is_apart(face.box, boxes, SAME_IOU):
-                likeness = Likeness(pixels, face.box)
+                likeness = Likeness(image, face.box)
                 now.append(_Known(face, still, time_s, time_s, likeness, sure=False))
         self._known = now
         return [k.face for k in now[len(known) :] if k.sure]
@@ -161,7 +153,7 @@ class Search:
         self,
         net: Mtcnn,
         time_s: float,
-        pixels: Pixels,
+        image: Image,
         plain: View,
         there: Floats,
         expected: Floats,
@@ -176,18 +168,17 @@ class Search:
         start, left = self._looked, since_s / self._look_s if self._look_s else 1.0
         if twice or left > NEARLY_ALL:
             start, left = 0.0, 2.0 if twice else 1.0
-        middle = (expected[:, 1] + expected[:, 3]) / 2 / pixels.shape[0]
-        image = pixels[:, :]
-        looks_at = {False: [_Look(net.open(image), plain, None)]}
+        middle = (expected[:, 1] + expected[:, 3]) / 2 / len(image)
+        looks_at: dict[bool, list[Look]] = {False: [(plain, None)]}
         faces, doubted = list[Face](), list[Face]()
         while left > LEAST:
             end = min(start + left, 1.0)
             if self._even not in looks_at:
-                looks_at[True] = _lit(net, image, looks_at[False][0])
+                looks_at[True] = _lit(net, image, plain)
             looks = looks_at[self._even]
-            found = Found.join([_band(net, look, there, start, end) for look in looks])
+            found = Found.join([_band(net, *look, there, start, end) for look in looks])
             asked = expected[(start <= middle) & (middle < end)]
-            again = net.judge(looks[0].crops, square(asked)).over(EXPECTED_SCORE)
+            again = net.judge(looks[0][0], square(asked)).over(EXPECTED_SCORE)
             faces += net.merge(Found.join([found.over(net.settings.thresholds[2]), again]))
             doubted += net.merge(found.over(DOUBT))
             left -= end - start
@@ -197,11 +188,13 @@ class Search:
         return faces, doubted
 
 
-def _band(net: Mtcnn, look: _Look, there: Floats, start: float, end: float) -> Found:
+def _band(
+    net: Mtcnn, view: View, where: Places | None, there: Floats, start: float, end: float
+) -> Found:
     """Look at a band of a frame, or at some places of it, but not where faces are known."""
-    proposed = net.propose(look.whole, start, end, where=look.where)
+    proposed = net.propose(view, start, end, where=where)
     elsewhere = iou(proposed, there).max(axis=1, initial=0) < KNOWN_IOU
-    return net.judge(look.crops, net.refine(look.crops, proposed[elsewhere]))
+    return net.judge(view, net.refine(view, proposed[elsewhere]))
 
 
 def _nested(boxes: Floats) -> Floats:
@@ -212,20 +205,19 @@ def _nested(boxes: Floats) -> Floats:
     return np.concatenate([whole, smaller])
 
 
-def _lit(net: Mtcnn, image: Image, plain: _Look) -> list[_Look]:
+def _lit(net: Mtcnn, image: Image, plain: View) -> list[Look]:
     """Return what a look is at that evens out what is dark: a picture and its dark places.
 
     Where most of it is dark all of it is evened out, and it is not looked at as it is.
     """
-    width, height = plain.crops.size.tolist()
-    cells = shrunk(plain.crops.sampler, width, height, width / COLUMNS)
+    width, height = plain.size.tolist()
+    cells = shrunk(plain.sampler, width, height, width / COLUMNS)
     dark: Places = np.asarray(cv2.blur(cells, (3, 3)) < DARK_LEVELS)
     if not dark.any():
-        return [plain]
-    some = bool(dark.mean() < MOST)
-    evened = net.open(_evened(image, dark if some else np.ones_like(dark)))
-    lit = _Look(evened, evened, dark if some else None)
-    return [plain, lit] if some else [lit]
+        return [(plain, None)]
+    if dark.mean() < MOST:
+        return [(plain, None), (net.open(_evened(image, dark)), dark)]
+    return [(net.open(_evened(image, np.ones_like(dark))), None)]
 
 
 def _evened(image: Image, dark: Places) -> Image:

@@ -24,12 +24,12 @@ from sealshot.runtime.public.room import Room
 from sealshot.runtime.public.search import Search
 from sealshot.runtime.public.writer import VideoWriter
 from sealshot.runtime.track.likelihood import LikelihoodTracker
-from sealshot.runtime.types import Face, Pixels, Track
+from sealshot.runtime.types import Face, Image, Track
 
 Keep = Callable[[bytes], OriginalsWriter]
 Held = tuple[Picture, tuple[Track, ...]]
 """A picture and who was found in it."""
-Given = tuple[Picture, Pixels, Sequence[Face], bool]
+Given = tuple[Picture, Image, Sequence[Face], bool]
 """A picture, the same as a detector sees it, faces that are known in that, and whether it is of
 another scene than the one before."""
 
@@ -90,30 +90,30 @@ class PublicStream:
         self.pictures = 0
         """Given to this writer so far."""
 
-    def take(self, picture: Picture, pixels: Pixels, known: Sequence[Face] = ()) -> None:
+    def take(self, picture: Picture, image: Image, known: Sequence[Face] = ()) -> None:
         """Take the next picture.
 
         Args:
             picture: what is written.
-            pixels: the same as a detector sees it; may have another size.
-            known: faces that somebody else found in ``pixels``.
+            image: the same as a detector sees it; may have another size.
+            known: faces that somebody else found in ``image``.
         """
         cut = self._cuts.is_cut(picture.planes[0])
         picture = replace(picture, planes=self._room.keep(picture.planes))
-        before, self._next = self._next, (picture, pixels, known, cut)
+        before, self._next = self._next, (picture, image, known, cut)
         if before is not None:
             self._look(*before, last=cut)
 
     def _look(
-        self, picture: Picture, pixels: Pixels, known: Sequence[Face], cut: bool, *, last: bool
+        self, picture: Picture, image: Image, known: Sequence[Face], cut: bool, *, last: bool
     ) -> None:
         """Find the faces of a picture; write the pictures that have waited enough."""
         faces = list(known)
         for search in self._searches:
-            found = search.find(picture.time_s, pixels, known, cut=cut, last=last)
+            found = search.find(picture.time_s, image, known, cut=cut, last=last)
             faces += [face for face in found if not _is_among(face, faces)]
         height, width = picture.planes[0].shape
-        scale = np.asarray([width / pixels.shape[1], height / pixels.shape[0]], np.float32)
+        scale = np.asarray([width / image.shape[1], height / image.shape[0]], np.float32)
         scaled = [
             Face(face.box * np.tile(scale, 2), face.score, face.landmarks * scale) for face in faces
         ]

@@ -108,7 +108,7 @@ def main(argv: list[str]) -> int:
                 if isinstance(item, av.Packet):
                     writer.copy(item)
                 else:
-                    stream.take(item.picture, item.pixels)
+                    stream.take(item.picture, item.image)
                     taken += 1
                     fps = taken / (time.perf_counter() - start_s)
                     bar.update(taken, f"{fps:.1f} fps", recording.frames)
