@@ -20,6 +20,7 @@ from sealshot.benchmarks.accuracy.tracking import (
 )
 from sealshot.runtime.detect import open_detector
 from sealshot.runtime.errors import InputError
+from sealshot.runtime.planes import bgr_of
 from sealshot.runtime.types import Face, Image
 
 TRUTH = Path(__file__).parents[2] / "data" / "tracks"
@@ -95,7 +96,9 @@ class Drawn:
 
     def detect(self, image: Image) -> list[Face]:
         contours, _ = cv2.findContours(
-            (image[..., 0] > 128).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE
+            (bgr_of(image)[..., 0] > 128).astype(np.uint8),
+            cv2.RETR_EXTERNAL,
+            cv2.CHAIN_APPROX_SIMPLE,
         )
         faces = []
         for x, y, w, h in map(cv2.boundingRect, contours):
