@@ -222,23 +222,31 @@ def repeated(clip: Path, frames: int, folder: Path) -> Path:
         with av.open(str(clip)) as source, av.open(str(target), "w") as out:
             stream = source.streams.video[0]
             to = out.add_stream_from_template(stream)
-            written, shift, end = 0, 0, 0
+            written, shift = 0, 0
             while written < frames:
                 source.seek(0)
-                before, first = written, None
+                before, begins, ends = written, float("inf"), 0
+                waiting: list[av.Packet[Any]] = []  # Matroska has no dts for the first of a clip
                 for packet in source.demux(stream):
-                    if packet.dts is None or packet.pts is None:
+                    if packet.pts is None:
                         continue
-                    first = packet.dts if first is None else first
-                    packet.dts += shift - first
-                    packet.pts += shift - first
-                    end = max(end, packet.dts + (packet.duration or 1))
-                    packet.stream = to
-                    out.mux(packet)
-                    written += 1
+                    waiting.append(packet)
+                    if packet.dts is None:
+                        continue
+                    oldest = packet.dts + 1 - len(waiting)
+                    if not written:
+                        shift = -oldest
+                    for dts, one in enumerate(waiting, oldest):
+                        one.dts, one.pts = dts + shift, (one.pts or 0) + shift
+                        begins = min(begins, one.pts)
+                        ends = max(ends, one.pts + (one.duration or 1))
+                        one.stream = to
+                        out.mux(one)
+                    written += len(waiting)
+                    waiting.clear()
                 if written == before:
                     raise InputError(f"{clip} holds no video", hint="name a video file")
-                shift = end
+                shift += ends - int(begins)
     except (av.FFmpegError, IndexError, ValueError) as error:
         raise InputError(
             f"{clip} cannot be repeated: {error}", hint="leave --frames out, or give another clip"

@@ -7,6 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
 
 from sealshot.benchmarks.speed.throughput import against
@@ -132,6 +133,22 @@ def test_a_clip_is_repeated_as_it_is(demo, tmp_path):
     steps = [b - a for a, b in pairwise(times)]
     assert min(steps) > 0
     assert max(steps) < 2 * (once[1] - once[0])
+
+
+def test_a_clip_whose_first_packets_have_no_dts_is_repeated_whole(tmp_path):
+    clip = tmp_path / "reordered.mkv"
+    with av.open(str(clip), "w") as out:
+        stream = out.add_stream("libx264", 25, options={"bf": "2"})
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for level in range(12):
+            picture = np.full((48, 64, 3), 20 * level, np.uint8)
+            out.mux(stream.encode(av.VideoFrame.from_ndarray(picture, "bgr24")))
+        out.mux(stream.encode())
+    with av.open(str(clip)) as made:
+        assert next(made.demux(video=0)).dts is None
+    times = times_of(repeated(clip, 13, tmp_path))
+    assert len(times) == 24
+    assert min(b - a for a, b in pairwise(times)) > 0
 
 
 def test_what_is_no_video_is_not_repeated(tmp_path):
