@@ -134,8 +134,8 @@ class Shot:
     box: tuple[float, float, float, float]
     """The face, pixels of the frame."""
     score: float
-    """Quality score (log RP, or what the score graph's manifest names), less what its eyes
-    and its mouth are behind the best of the track so far. Higher is better."""
+    """Quality score (log RP, or what the score graph's manifest names), less what its eyes, its
+    mouth and the turn of its head are behind the best of the track so far. Higher is better."""
     percentile: float
     """Share of the score graph's training set with a lower score, 0 to 100."""
     frames_seen: int

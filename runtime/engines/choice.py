@@ -158,8 +158,8 @@ def open_for_tracks(
 ) -> Scorer:
     """Open a score graph to find the best face of each track.
 
-    As :func:`open_engine`, but heedful of eyes and mouth where the score is to be, and int8 screens
-    for the fp32 form that lies beside it. Where it cannot it is opened all the same, and
+    As :func:`open_engine`, but heedful of eyes, mouth and turn where the score is to be, and int8
+    screens for the fp32 form that lies beside it. Where it cannot it is opened all the same, and
     :attr:`Scorer.why` says why.
 
     Raises:

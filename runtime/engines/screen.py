@@ -9,7 +9,7 @@ fp32 where it may be the best of its track:
 A crop and the best so far are compared in the same precision, so that what int8 gets wrong in both,
 such as a face darker than all that it was calibrated with, falls out. If for no crop of a track
 ``(fp32 - int8)(crop) - (fp32 - int8)(best so far) > margin``, the best is that of fp32, exactly.
-What eyes and mouth count is added to both, and is the same in both.
+What eyes, mouth and turn count is added to both, and is the same in both.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`sealshot vault`: lists without a key."""
+"""`sealshot vault`: lists and counts without a key."""
 
 from __future__ import annotations
 
@@ -28,6 +28,17 @@ def test_list_for_people_and_machines(tmp_path: Path, capsys: pytest.CaptureFixt
 def test_an_empty_vault(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["vault", "list", str(tmp_path), "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == []
+
+
+def test_stats_of_an_empty_and_an_absent_vault(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["vault", "stats", str(tmp_path), "--json"]) == 0
+    stats = json.loads(capsys.readouterr().out)
+    assert (stats["shots"], stats["oldest"], stats["quota_share"]) == (0, None, None)
+    assert main(["vault", "stats", str(tmp_path / "absent")]) == 2
+    assert main(["vault", "verify", str(tmp_path / "absent")]) == 2
+    assert capsys.readouterr().err.count("cannot read the vault") == 2
 
 
 @pytest.mark.parametrize(

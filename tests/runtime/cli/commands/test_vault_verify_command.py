@@ -348,17 +348,6 @@ def test_stats_for_people_and_machines(
         assert word in out
 
 
-def test_stats_of_an_empty_and_an_absent_vault(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["vault", "stats", str(tmp_path), "--json"]) == 0
-    stats = json.loads(capsys.readouterr().out)
-    assert (stats["shots"], stats["oldest"], stats["quota_share"]) == (0, None, None)
-    assert main(["vault", "stats", str(tmp_path / "absent")]) == 2
-    assert main(["vault", "verify", str(tmp_path / "absent")]) == 2
-    assert capsys.readouterr().err.count("cannot read the vault") == 2
-
-
 FALSE_REASONS = {
     "a better shot that is not there": (BETTER, "has none in its place"),
     "an age before its end": ("retention", "its time is over at"),
