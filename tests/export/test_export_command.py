@@ -152,7 +152,7 @@ def test_a_checkpoint_without_faces_is_refused(tmp_path):
         (["quality", "-o", "{tmp}", "--calibrate", "{tmp}/junk.npz"], "no face crops"),
         (["quality", "-o", "{tmp}", "--calibrate", "{tmp}/flat.npz"], "float64"),
         (["quality", "-o", "{tmp}", "--calibrate", "{tmp}/few.npz"], "too few"),
-        (["quality", "-o", "{tmp}", "--calibrate", "{tmp}/empty"], "too few"),
+        (["quality", "-o", "{tmp}", "--calibrate", "{tmp}/empty"], "there is no picture"),
         (["quality", "-o", "{tmp}", "--calibrate", "{tmp}/black.npz"], "fewer than 16 show"),
         (["quality", "-o", "{tmp}", "--calibrate", "{tmp}/grey.npz"], "fewer than 16 show"),
         (["quality", "-o", "{tmp}", "--calibrate", "{tmp}/same.npz"], "are not the same"),

@@ -76,7 +76,7 @@ def test_a_folder_needs_the_share_of_its_faces(folder, tmp_path):
 
 @pytest.mark.parametrize(
     ("files", "fact"),
-    [([], "no picture below"), ([b"", b"no picture"], "none of the pictures can be read")],
+    [([], "there is no picture"), ([b"", b"no picture"], "none of the pictures can be read")],
 )
 def test_a_folder_needs_pictures(files, fact, tmp_path):
     for i, data in enumerate(files):

@@ -12,6 +12,7 @@ import pytest
 from sealshot.benchmarks.speed.throughput.cameras import main
 from sealshot.benchmarks.speed.throughput.players import Player, playing
 from sealshot.runtime.errors import InputError
+from sealshot.runtime.planes import bgr_of
 from sealshot.runtime.sources.reader import Coming
 
 
@@ -39,7 +40,7 @@ def test_a_clip_is_played_again_and_again_at_its_rate(clip):
             if isinstance(read, Coming):
                 read.ask(False)
             else:
-                levels.append((len(reader.due_s) - 1, int(read.image.mean()) // 50))
+                levels.append((len(reader.due_s) - 1, int(bgr_of(read.pixels).mean()) // 50))
         reader.close()
     assert len(reader.due_s) >= 7
     assert np.diff(reader.due_s) == pytest.approx(0.1, abs=0.01)
@@ -78,7 +79,7 @@ def test_each_number_of_cameras_is_a_row_and_each_camera_is_told(clip, tmp_path,
             assert camera["clip"] == "grey.avi"
             assert camera["people"] == 0
             assert camera["failure"] is None
-            assert 0 < camera["fps"] < 16
+            assert 0 < camera["fps"] < 18  # 15 are given, and the first may come at once
     assert "CPU ms a frame" in capsys.readouterr().out
 
 
