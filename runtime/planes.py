@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
-from typing import NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import cv2
 import numpy as np
@@ -17,6 +17,9 @@ from cv2.typing import MatLike
 from numpy.typing import NDArray
 
 from sealshot.runtime.sandbox.shape import FULL_RANGE, GIVEN, MATRICES, matrix_of
+
+if TYPE_CHECKING:
+    from av.video.plane import VideoPlane
 
 Plane: TypeAlias = NDArray[np.uint8]
 Image: TypeAlias = NDArray[np.uint8]
@@ -167,6 +170,11 @@ class Planes:
     @property
     def _is_full(self) -> bool:
         return self.colours.color_range == FULL_RANGE
+
+
+def rows_of(plane: VideoPlane, dtype: type[np.generic]) -> NDArray[Any]:
+    """Return the pixels of a plane of FFmpeg, ``[h, w]``: its own memory."""
+    return np.frombuffer(memoryview(plane), dtype).reshape(plane.height, -1)[:, : plane.width]
 
 
 def bgr_of(pixels: Image | Planes) -> Image:

@@ -42,7 +42,7 @@ class Level:
     width: int
     height: int
     stride: int
-    """Shown from a window to the next."""
+    """Pixels from a window to the next."""
 
     @property
     def rows(self) -> int:

@@ -11,16 +11,15 @@ from av.video.reformatter import VideoReformatter
 
 from sealshot.runtime.planes import Planes
 from sealshot.runtime.public.cover import Plane
-from sealshot.runtime.public.picture import (
+from sealshot.runtime.public.picture import PLANAR, Form, frame_of, planes_of
+from sealshot.runtime.sandbox.shape import (
     FULL_RANGE,
+    GIVEN,
     LIMITED_RANGE,
-    PLANAR,
     UNSPECIFIED,
-    Form,
-    frame_of,
-    planes_of,
+    matrix_of,
 )
-from sealshot.runtime.sandbox.shape import GIVEN, matrix_of
+from sealshot.runtime.sandbox.show import Shower
 from sealshot.runtime.sources.turned import turned
 from sealshot.runtime.types import Image, Pixels, Raw
 
@@ -68,7 +67,7 @@ class Decoded:
             fps: frames per second; left out where it is absurd.
         """
         raw = as_raw(raw)
-        self._reformatter, self._shower, first = VideoReformatter(), VideoReformatter(), raw.frame
+        self._reformatter, self._shower, first = VideoReformatter(), Shower(), raw.frame
         width, height = size = first.width, first.height
         on_side, aspect = raw.turn.transposed, pixel_aspect
         if on_side:
@@ -113,9 +112,7 @@ class Decoded:
             return pixels
         frame, (height, width, _) = as_raw(pixels).frame, pixels.shape
         matrix = matrix_of(pixels.colours.colorspace, width, height)
-        shown = self._shower.reformat(
-            frame, format="bgr24", src_colorspace=matrix, dst_colorspace=matrix, threads=1
-        )
+        shown = self._shower.bgr(frame, width, height, matrix)
         return np.asarray(shown.to_ndarray(), np.uint8)
 
     def _is_in_form(self, planes: Planes) -> bool:

@@ -10,6 +10,7 @@ import av
 import numpy as np
 from av.video.plane import VideoPlane
 
+from sealshot.runtime.planes import rows_of
 from sealshot.runtime.public.cover import Plane
 
 PLANAR = (
@@ -22,9 +23,6 @@ PLANAR = (
 )
 """FFmpeg's names of the formats that are kept as they are; any other becomes 4:2:0."""
 TEN_BITS = "10le"
-LIMITED_RANGE, FULL_RANGE = 1, 2
-UNSPECIFIED = 2
-"""A colour that a stream does not name."""
 
 
 @dataclass(frozen=True)
@@ -100,4 +98,4 @@ def frame_of(planes: Sequence[Plane], format: str) -> av.VideoFrame:
 
 def _rows(plane: VideoPlane, format: str) -> Plane:
     dtype = np.uint16 if format.endswith(TEN_BITS) else np.uint8
-    return np.frombuffer(memoryview(plane), dtype).reshape(plane.height, -1)[:, : plane.width]
+    return rows_of(plane, dtype)

@@ -23,10 +23,10 @@ from sealshot.runtime.public.cover import Plane
 from sealshot.runtime.public.decoded import Decoded
 from sealshot.runtime.public.hiding import Hiding
 from sealshot.runtime.public.originals import OriginalsWriter
-from sealshot.runtime.public.picture import LIMITED_RANGE, UNSPECIFIED, Form, Picture, planes_of
+from sealshot.runtime.public.picture import Form, Picture, planes_of
 from sealshot.runtime.public.stream import PublicStream
 from sealshot.runtime.public.writer import VideoWriter
-from sealshot.runtime.sandbox.shape import matrix_of
+from sealshot.runtime.sandbox.shape import LIMITED_RANGE, UNSPECIFIED, matrix_of
 from sealshot.runtime.seal.originals import Originals
 from sealshot.runtime.seal.times import format_hour, utc_now
 from sealshot.runtime.types import Face, Frame, Image

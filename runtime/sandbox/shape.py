@@ -13,7 +13,9 @@ MOST_OBLONG = 4
 
 GIVEN = "yuv420p", "yuvj420p"
 """FFmpeg's names of what is given on as planes; the second is of full range."""
-FULL_RANGE = 2
+LIMITED_RANGE, FULL_RANGE = 1, 2
+RGB, UNSPECIFIED = 0, 2
+"""Matrices; primaries and transfer that a stream does not name are 2, too."""
 BT709, BT601 = 1, 5
 MATRICES = {
     BT709: (0.2126, 0.0722),

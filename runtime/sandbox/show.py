@@ -9,9 +9,15 @@ import av
 from av.sidedata.sidedata import SideData
 from av.video.reformatter import VideoReformatter
 
-from sealshot.runtime.sandbox.shape import GIVEN, MATRICES, Turn, matrix_of, squared
-
-RGB, UNSPECIFIED = 0, 2
+from sealshot.runtime.sandbox.shape import (
+    GIVEN,
+    MATRICES,
+    RGB,
+    UNSPECIFIED,
+    Turn,
+    matrix_of,
+    squared,
+)
 
 
 class Shower:
@@ -49,6 +55,16 @@ class Shower:
                 self.strange_matrix = frame.colorspace
         if (width, height, turn) == (frame.width, frame.height, Turn()) and _is_plain(frame):
             return frame
+        return self.bgr(frame, width, height, matrix)
+
+    def bgr(
+        self, frame: av.VideoFrame, width: int, height: int, matrix: int | None
+    ) -> av.VideoFrame:
+        """Return a frame as BGR of a size, by the matrix of colours that is named, or by its own.
+
+        Raises:
+            FFmpegError: FFmpeg cannot convert it.
+        """
         return self._reformatter.reformat(
             frame, width, height, "bgr24", src_colorspace=matrix, dst_colorspace=matrix, threads=1
         )  # more threads wait for each other longer than they work

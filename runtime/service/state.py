@@ -149,12 +149,13 @@ def read_state(file: Path) -> State:
 def wrongs(state: State, now: datetime | None = None) -> list[str]:
     """Return what is wrong, one sentence each; nothing where all is well."""
     age_s = state.age_s(now or utc_now())
-    is_late = state.ended is None and age_s > LATE_S
-    since = f"since {format_time(state.written)}, for {age_s:.0f} s"
-    late = [f"the service has not told its state {since}: it hangs or was killed"]
+    late = []
+    if state.ended is None and age_s > LATE_S:
+        since = f"since {format_time(state.written)}, for {age_s:.0f} s"
+        late = [f"the service has not told its state {since}: it hangs or was killed"]
     cameras = [f"{each.name}: {each.problem}" for each in state.cameras if each.problem]
     return (
-        (late if is_late else [])
+        late
         + cameras
         + [alarm.sentence for alarm in state.alarms if alarm.name != "camera-failing"]
     )

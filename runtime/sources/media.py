@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
-from sealshot.runtime.planes import Planes
+from sealshot.runtime.planes import Planes, rows_of
 from sealshot.runtime.processors import processors
 from sealshot.runtime.sandbox import OPTIONS
 from sealshot.runtime.sandbox.messages import Request
@@ -158,10 +158,7 @@ class Inside:
 
 def _planes_of(frame: av.VideoFrame) -> Planes:
     """Copy the planes of a frame, whose own memory a decoder may look at again."""
-    planes = [
-        np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, -1)[:, : plane.width]
-        for plane in frame.planes
-    ]
+    planes = [rows_of(plane, np.uint8) for plane in frame.planes]
     colours = frame.colorspace, frame.color_primaries, frame.color_trc
     return Planes.of(frame.format.name, planes, frame.color_range, *colours)
 

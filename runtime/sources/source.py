@@ -79,9 +79,8 @@ class Source(ABC):
         if self.mask is not None:
             masked = self.mask(frame.pixels)
             # as it was decoded it shows what nothing may look at
-            if frame.decoded is not None and isinstance(masked, Planes):
-                return replace(frame, pixels=masked, decoded=masked)
-            return replace(frame, pixels=masked, decoded=None)
+            decoded = masked if frame.decoded is not None and isinstance(masked, Planes) else None
+            return replace(frame, pixels=masked, decoded=decoded)
         return frame
 
     def wait(self) -> bool:

@@ -69,7 +69,7 @@ def test_what_is_late_counts_from_when_a_picture_could_be_shown(tmp_path):
 
 def test_each_number_of_cameras_is_a_row_and_each_camera_is_told(clip, tmp_path, capsys):
     target = tmp_path / "cameras.json"
-    assert main([str(clip), "--counts", "1,2", "--seconds", "1", "-o", str(target)]) == 0
+    assert main([str(clip), "--counts", "1,2", "--seconds", "2", "-o", str(target)]) == 0
     result = json.loads(target.read_text())
     assert [len(row["cameras"]) for row in result["rows"]] == [1, 2]
     for row in result["rows"]:
@@ -79,7 +79,7 @@ def test_each_number_of_cameras_is_a_row_and_each_camera_is_told(clip, tmp_path,
             assert camera["clip"] == "grey.avi"
             assert camera["people"] == 0
             assert camera["failure"] is None
-            assert 0 < camera["fps"] < 18  # 15 are given, and the first may come at once
+            assert 0 < camera["fps"] < 16
     assert "CPU ms a frame" in capsys.readouterr().out
 
 

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from sealshot.runtime.errors import InputError
-from sealshot.runtime.public.picture import LIMITED_RANGE, UNSPECIFIED, Form
+from sealshot.runtime.public.picture import Form
 from sealshot.runtime.public.writer import VideoWriter
+from sealshot.runtime.sandbox.shape import LIMITED_RANGE, UNSPECIFIED
 
 SIZE = 64, 48
 STEP_S = Fraction(1, 25)
