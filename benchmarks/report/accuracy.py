@@ -139,8 +139,9 @@ def shots(results: Path) -> str:
             (
                 _score_name(name),
                 *(
-                    f"{100 * row['gained']:.0f} % [{100 * row['gained_low']:.0f}, "
-                    f"{100 * row['gained_high']:.0f}]"
+                    "{} % [{}, {}]".format(
+                        *(round(100 * row[key]) for key in ("gained", "gained_low", "gained_high"))
+                    )
                     for row in (by_score[name] for by_score in rows.values())
                 ),
             )
@@ -201,8 +202,11 @@ def eyes(results: Path) -> str:
 
 
 def by_hand(results: Path) -> str:
-    """In how many tracks a score chose a frame that has what a viewer wants, by hand."""
-    found = read_result(results, "erc-tracks")
+    """In how many tracks a score chose a frame that has what a viewer wants, by hand.
+
+    Of the newest result in which somebody labelled each frame that a score chose.
+    """
+    found = read_result(results, "erc-tracks-labelled")
     tracks = found["labels"]
     could = {what: sum(t["possible"][what] for t in tracks) for what in tracks[0]["possible"]}
 

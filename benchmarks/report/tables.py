@@ -1,4 +1,4 @@
-"""`sealshot bench tables`: the tables of RESULTS.md and MODELS.md, made from the result files.
+"""`sealshot bench tables`: the tables of the pages of measurements, made from the result files.
 
 A table stands between ``<!-- table: NAME -->`` and ``<!-- end of table -->``, each on a line of its
 own; what is between is overwritten.
@@ -30,6 +30,7 @@ from sealshot.runtime.errors import InputError
 BENCHMARKS = Path(__file__).parent.parent
 RESULTS = BENCHMARKS / "results"
 PAGE = BENCHMARKS / "RESULTS.md"
+TRIED = BENCHMARKS / "TRIED.md"
 CARD = BENCHMARKS.parent / "runtime" / "weights" / "MODELS.md"
 END = "<!-- end of table -->"
 MARKS = re.compile(r"<!-- table: ([a-z-]+) -->\n(.*?)" + re.escape(END), re.DOTALL)
@@ -37,8 +38,9 @@ MARKS = re.compile(r"<!-- table: ([a-z-]+) -->\n(.*?)" + re.escape(END), re.DOTA
 USAGE = """
 usage: sealshot bench tables [PAGE.md] [--check]
 
-Write the tables of a page, benchmarks/RESULTS.md or runtime/weights/MODELS.md, from the files in
-benchmarks/results. It needs a checkout: an installed package has neither.
+Write the tables of a page, benchmarks/RESULTS.md, benchmarks/TRIED.md or
+runtime/weights/MODELS.md, from the files in benchmarks/results. It needs a checkout: an installed
+package has neither.
 
   --check   write nothing; exit 1 where a table differs from the results
 

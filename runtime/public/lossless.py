@@ -2,7 +2,7 @@
 
 A piece is one key frame of FFV1, version 1 (RFC 9043), which says its format and needs nothing but
 its size beside it: what was seen of one track tells nothing of another, and nothing around a piece
-is coded with it. The codec was chosen by measuring: ``benchmarks/RESULTS.md``.
+is coded with it. The codec was chosen by measuring: ``benchmarks/TRIED.md``.
 """
 
 from __future__ import annotations

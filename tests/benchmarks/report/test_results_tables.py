@@ -1,4 +1,4 @@
-"""RESULTS.md and the model card say what the results say."""
+"""RESULTS.md, TRIED.md and the model card say what the results say."""
 
 import json
 import re
@@ -6,13 +6,13 @@ import shutil
 
 import pytest
 
-from sealshot.benchmarks.report.tables import CARD, PAGE, RESULTS, TABLES, main, update
+from sealshot.benchmarks.report.tables import CARD, PAGE, RESULTS, TABLES, TRIED, main, update
 from sealshot.runtime.errors import InputError
 
 MARKED = "# x\n\n<!-- table: {name} -->\nold\n<!-- end of table -->\n\nrest\n"
 
 
-@pytest.mark.parametrize("page", [PAGE, CARD], ids=["results", "model card"])
+@pytest.mark.parametrize("page", [PAGE, TRIED, CARD], ids=["results", "tried", "model card"])
 def test_the_page_agrees_with_the_results(page):
     text = page.read_text()
     assert "<!-- table: " in text
