@@ -151,6 +151,9 @@ def dispatch(argv: list[str]) -> int:
             f"there is no command '{name}'",
             hint=f"did you mean '{near[0]}'?" if near else "`sealshot --help` lists the commands",
         )
+    if COMMANDS[name][0].startswith("sealshot.runtime."):
+        # what it would start for matrices larger than any here takes 0.2 s to fall asleep
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         with _leaving_at_once():
             module = importlib.import_module(COMMANDS[name][0])

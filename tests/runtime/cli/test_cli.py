@@ -343,3 +343,15 @@ def test_a_letter_that_standard_output_lacks(tmp_path, monkeypatch):
     assert cli.main(["authority", "new", str(tmp_path / "J\xfcrg" / "judge.key")]) == 0
     sys.stdout.flush()
     assert into.getvalue().endswith(b"/J\\xfcrg/judge.pub\n")
+
+
+def test_no_thread_waits_for_matrices_that_never_come():
+    program = (
+        "import os\n"
+        "from sealshot.runtime.cli import main\n"
+        "main.main(['run', 'nothing.mp4'])\n"
+        "import numpy, cv2\n"
+        "print(len(os.listdir('/proc/self/task')))"
+    )
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert said.stdout == "1\n", said.stderr
