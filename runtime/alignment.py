@@ -35,15 +35,26 @@ def similarity(source: Floats, target: NDArray[np.float64]) -> NDArray[np.float6
     Returns:
         ``float64 [2, 3]``, as ``cv2.warpAffine`` takes it.
     """
-    # plain numbers: of so few points NumPy's calls would take most of the time
-    z, w = ([complex(*point) for point in points.tolist()] for points in (source, target))
-    middle = sum(z) / len(z)
-    centred = [(each - middle).conjugate() for each in z]
-    spread = sum(abs(each) ** 2 for each in centred)
-    turned = sum(each * to for each, to in zip(centred, w, strict=True))
-    a = turned / spread if spread > 0 else complex(1)
-    b = sum(w) / len(w) - a * middle
+    z, w = _complex(source), _complex(target)
+    a = complex(_turns(z[None], w)[0])
+    b = complex(w.mean() - a * z.mean())
     return np.array([[a.real, -a.imag, b.real], [a.imag, a.real, b.imag]])
+
+
+def _complex(points: NDArray[np.floating]) -> NDArray[np.complex128]:
+    """Return points ``[..., 2]`` as complex numbers."""
+    return np.ascontiguousarray(points, np.float64).view(np.complex128)[..., 0]
+
+
+def _turns(z: NDArray[np.complex128], w: NDArray[np.complex128]) -> NDArray[np.complex128]:
+    """Return turn and scale of the similarities from points ``[n, k]`` to points ``[k]``: ``[n]``.
+
+    1 where all of the points are in one place.
+    """
+    centred = (z - z.mean(axis=1, keepdims=True)).conj()
+    spread = (centred.real**2 + centred.imag**2).sum(axis=1)
+    turns = np.where(spread > 0, centred @ w, 1) / np.where(spread > 0, spread, 1)
+    return np.asarray(turns, np.complex128)
 
 
 def upright(landmarks: Floats) -> NDArray[np.float64]:
@@ -74,22 +85,48 @@ def sample(
     Returns:
         ``uint8 [rows, columns]``; each pixel is the mean of what it covers.
     """
-    scale = float(np.hypot(to_part[0, 0], to_part[1, 0]))
+    fine = _fine(float(np.hypot(to_part[0, 0], to_part[1, 0])))
+    matrix = fine * to_part
+    matrix[:, 2] += (fine - 1) / 2  # the middles of pixels
+    to_picture = np.asarray(cv2.invertAffineTransform(matrix), np.float64)
+    return _sampled(image, to_picture[None], fine, rows, columns).reshape(rows, columns)
+
+
+def _fine(scale: float) -> int:
+    """Return how often a pixel is sampled in each direction where parts are of that scale."""
     fine = 1
     while fine * scale < 0.75 and fine < FINEST:
         fine *= 2
-    matrix = fine * to_part
-    matrix[:, 2] += (fine - 1) / 2  # the middles of pixels
-    part = np.empty((fine * rows, fine * columns, *image.shape[2:]), np.uint8)
-    warp(image, np.asarray(cv2.invertAffineTransform(matrix), np.float64), part)
-    grey: MatLike = part
+    return fine
+
+
+def _sampled(
+    image: Pixels, to_picture: NDArray[np.float64], fine: int, rows: int, columns: int
+) -> NDArray[np.uint8]:
+    """Return parts of a picture, each pixel the mean of ``fine`` times as many each way.
+
+    Args:
+        image: see :func:`sample`.
+        to_picture: ``[n, 2, 3]``, from those many pixels to pixels of the picture.
+        fine: see above.
+        rows: of a part.
+        columns: likewise.
+
+    Returns:
+        ``uint8 [n, rows, columns]``.
+    """
+    count = len(to_picture)
+    parts = np.empty((count, fine * rows, fine * columns, *image.shape[2:]), np.uint8)
+    warp(image, to_picture, parts)
+    # below each other, as one picture
+    grey: MatLike = parts.reshape(-1, *parts.shape[2:])
     if isinstance(image, Planes):
-        grey = image.grey(part)
+        grey = image.grey(grey)
     elif image.ndim == 3:
-        grey = cv2.cvtColor(part, cv2.COLOR_BGR2GRAY)
+        grey = cv2.cvtColor(grey, cv2.COLOR_BGR2GRAY)
     if fine > 1:
-        grey = cv2.resize(grey, (columns, rows), interpolation=cv2.INTER_AREA)
-    return np.asarray(grey, np.uint8)
+        grey = cv2.resize(grey, (columns, count * rows), interpolation=cv2.INTER_AREA)
+    return np.asarray(grey, np.uint8).reshape(count, rows, columns)
 
 
 def cut_eyes(image: Pixels, faces: Sequence[Floats]) -> NDArray[np.uint8]:
@@ -104,13 +141,21 @@ def cut_eyes(image: Pixels, faces: Sequence[Floats]) -> NDArray[np.uint8]:
         mirrored, so that the nose is on the right of both.
     """
     rows, columns = EYE_PX
-    middle = np.array([(columns - 1) / 2, (rows - 1) / 2])
     eyes = np.empty((len(faces), 2, rows, columns), np.uint8)
-    for face, landmarks in zip(eyes, faces, strict=True):
-        to_eye = upright(landmarks)
-        for side, at in enumerate(landmarks[:2]):
-            to_eye[:, 2] = middle - to_eye[:, :2] @ at
-            if side:
-                to_eye[0] = (0, 0, columns - 1) - to_eye[0]
-            face[side] = sample(image, to_eye, rows, columns)
+    landmarks = np.array(faces, np.float32).reshape(-1, 5, 2)
+    turns = _turns(_complex(landmarks), _complex(EYES_APART_PX * UPRIGHT))
+    every = np.array([_fine(scale) for scale in np.abs(turns).tolist()])
+    for fine in set(every.tolist()):
+        which = every == fine
+        back = 1 / (fine * turns[which])  # from a pixel of a part, [k]
+        to_picture = np.empty((len(back), 2, 2, 3))  # k faces, two eyes
+        to_picture[:, 0, 0, 0], to_picture[:, 0, 1, 0] = back.real, back.imag
+        to_picture[:, 1, :, 0] = -to_picture[:, 0, :, 0]
+        to_picture[:, :, 0, 1], to_picture[:, :, 1, 1] = -back.imag[:, None], back.real[:, None]
+        middle = (fine * columns - 1) / 2, (fine * rows - 1) / 2
+        to_picture[..., 2] = landmarks[which, :2]
+        to_picture[..., 2] -= to_picture[..., :2] @ middle  # which is where the eye is
+        eyes[which] = _sampled(image, to_picture.reshape(-1, 2, 3), fine, rows, columns).reshape(
+            -1, 2, rows, columns
+        )
     return eyes

@@ -66,19 +66,23 @@ def crop_resize_grey(image: Pixels, boxes: Sequence[Floats]) -> NDArray[np.uint8
     Returns:
         ``uint8 [n, 1, 64, 64]``.
     """
-    crops = np.empty((len(boxes), 1, CROP_PX, CROP_PX), np.uint8)
-    for crop, box in zip(crops, boxes, strict=True):
-        x, y, side = square(box)
-        if isinstance(image, Planes):
+    squares = [square(box) for box in boxes]
+    if isinstance(image, Planes):
+        planes = image.luma, image.blue, image.red
+        parts = np.empty((3, len(boxes), CROP_PX, CROP_PX), np.uint8)
+        for at, (x, y, side) in enumerate(squares):
             half = x // 2, y // 2, (side + 1) // 2
-            parts = cut(image.luma, x, y, side), cut(image.blue, *half), cut(image.red, *half)
-            crop[0] = image.grey(cv2.merge([_resized(part) for part in parts]))
-        else:
-            crop[0] = _resized(cv2.cvtColor(cut(image, x, y, side), cv2.COLOR_BGR2GRAY))
+            for part, plane, where in zip(parts, planes, ((x, y, side), half, half), strict=True):
+                _resize(cut(plane, *where), part[at])
+        # below each other, as one picture
+        grey = image.grey(cv2.merge([*parts.reshape(3, -1, CROP_PX)])) if squares else parts[0]
+        return grey.reshape(-1, 1, CROP_PX, CROP_PX)
+    crops = np.empty((len(boxes), 1, CROP_PX, CROP_PX), np.uint8)
+    for crop, where in zip(crops, squares, strict=True):
+        _resize(cv2.cvtColor(cut(image, *where), cv2.COLOR_BGR2GRAY), crop[0])
     return crops
 
 
-def _resized(part: MatLike) -> MatLike:
-    shrink = len(part) > CROP_PX
-    way = cv2.INTER_AREA if shrink else cv2.INTER_LINEAR
-    return cv2.resize(part, (CROP_PX, CROP_PX), interpolation=way)
+def _resize(part: MatLike, into: MatLike) -> None:
+    way = cv2.INTER_AREA if len(part) > CROP_PX else cv2.INTER_LINEAR
+    cv2.resize(part, (CROP_PX, CROP_PX), into, interpolation=way)

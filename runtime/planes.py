@@ -184,34 +184,31 @@ def bgr_of(pixels: Image | Planes) -> Image:
 
 def warp(
     pixels: Image | Planes,
-    matrix: NDArray[np.float64],
+    matrices: NDArray[np.float64],
     into: Image,
     outside: tuple[int, ...] | None = None,
 ) -> None:
-    """Sample a picture between its pixels; of planes that gives luma, blue and red.
+    """Sample parts of a picture between its pixels; of planes that gives luma, blue and red.
 
     Args:
         pixels: ``uint8 [h, w, ...]``, or planes.
-        matrix: ``[2, 3]``, from a pixel of ``into`` to one of the picture; whole numbers are the
+        matrices: ``[n, 2, 3]``, from a pixel of a part to one of the picture; whole numbers are the
             middles of pixels.
-        into: is filled.
+        into: ``[n, rows, columns, ...]``, is filled.
         outside: what is beyond the edge; None: the edge goes on.
     """
     if isinstance(pixels, Planes):
-        warp(pixels.half, matrix / 2 - [0, 0, 0.25], into, outside)
-        luma = np.empty(into.shape[:2], np.uint8)
-        warp(pixels.luma, matrix, luma, outside and outside[:1])
-        into[:, :, 0] = luma
+        halves = matrices / 2
+        halves[:, :, 2] -= 0.25
+        warp(pixels.half, halves, into, outside)
+        luma = np.empty(into.shape[:3], np.uint8)
+        warp(pixels.luma, matrices, luma, outside and outside[:1])
+        into[..., 0] = luma
         return
-    cv2.warpAffine(
-        pixels,
-        matrix,
-        into.shape[1::-1],
-        dst=into,
-        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-        borderMode=cv2.BORDER_REPLICATE if outside is None else cv2.BORDER_CONSTANT,
-        borderValue=outside or (),
-    )
+    size, how = into.shape[2:0:-1], cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    edge = cv2.BORDER_REPLICATE if outside is None else cv2.BORDER_CONSTANT
+    for part, matrix in zip(into, matrices, strict=True):
+        cv2.warpAffine(pixels, matrix, size, part, how, edge, outside or ())
 
 
 @cache

@@ -108,8 +108,11 @@ class MipSampler:
         affine /= (1 << halvings)[:, None, None]
         affine[:, :, 2] -= 0.5  # OpenCV counts from the centre of the first pixel
         crops = np.empty((len(regions), side, side, 3), np.uint8)
-        for crop, matrix, count in zip(crops, affine, halvings.tolist(), strict=True):
-            warp(self._mip(count), matrix, crop, self._grey)
+        for count in set(halvings.tolist()):
+            which = halvings == count
+            some = np.empty((np.count_nonzero(which), side, side, 3), np.uint8)
+            warp(self._mip(count), affine[which], some, self._grey)
+            crops[which] = some
         return (self._planes.converted(crops) if self._planes else crops).astype(np.float32)
 
     def _mip(self, halvings: int) -> Pixels:

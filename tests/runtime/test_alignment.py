@@ -45,6 +45,14 @@ def test_eyes_are_cut_upright_and_of_one_size(apart, turn_deg):
         assert bright - dark == pytest.approx([0, -0.3 * EYES_APART_PX], abs=1)
 
 
+def test_faces_of_all_sizes_keep_their_order():
+    rng = np.random.default_rng(1)
+    image = cv2.blur(rng.integers(0, 256, (600, 700, 3), np.uint8), (9, 9))
+    faces = [placed(a, 9 * a, 330, 240) for a in (150, 20, 60, 250, 21)]
+    alone = [cut_eyes(image, [face])[0] for face in faces]
+    assert np.array_equal(cut_eyes(image, faces), alone)
+
+
 def test_a_profile_is_sized_by_all_five_landmarks():
     landmarks = np.float32([[50, 50], [51, 50], [62, 60], [52, 72], [54, 72]])
     turn = upright(landmarks)[:, :2]

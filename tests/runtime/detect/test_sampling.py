@@ -121,6 +121,14 @@ def test_odd_sizes_do_not_drift(size):
     assert crop[13:23, 2:11].max() < 50
 
 
+def test_regions_of_all_sizes_keep_their_order():
+    sampler = MipSampler(noise(300, 400))
+    sides = np.array([200, 30, 60, 240, 31, 110], np.float32)
+    regions = np.stack([sides, sides / 2, 2 * sides, 1.5 * sides], axis=1)
+    alone = [sampler.crops(region[None], 24)[0] for region in regions]
+    assert np.array_equal(sampler.crops(regions, 24), alone)
+
+
 @pytest.mark.parametrize("sampler", [MeanSampler, MipSampler])
 def test_no_region_gives_no_crop(sampler):
     crops = sampler(noise(50, 50)).crops(np.empty((0, 4), np.float32), 24)
