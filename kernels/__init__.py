@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sealshot.kernels import cpu, gpu
+from sealshot.kernels import cpu
 from sealshot.kernels.errors import DeviceError
 
 __all__ = [
@@ -42,6 +42,8 @@ class Backend:
 @cache
 def backend() -> Backend:
     """Choose where the kernels run: once, at the first use."""
+    from sealshot.kernels import gpu
+
     try:
         device = gpu.kernels().device
     except DeviceError as error:

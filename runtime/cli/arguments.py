@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import errno
 import importlib
 import itertools
@@ -56,6 +55,8 @@ class Arguments(argparse.ArgumentParser):
         for arg in itertools.takewhile(lambda arg: arg != "--", args):
             option = arg.partition("=")[0]
             if option.startswith("--") and option not in self._option_string_actions:
+                import difflib
+
                 near = difflib.get_close_matches(option, self._option_string_actions, n=1)
                 raise InputError(
                     f"unrecognized arguments: {arg}",

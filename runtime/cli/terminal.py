@@ -6,6 +6,8 @@ Rules:
 - An error is ``error: FACT`` and, on the next line, ``hint: FIX``. No traceback, no colour codes
   in a pipe.
 - On a terminal long work shows a bar; in a log it writes one line now and then, ever more rarely.
+
+Tables, and what a terminal is shown, are rich's; it is loaded for those: a camera needs it not.
 """
 
 from __future__ import annotations
@@ -18,15 +20,16 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
-from typing import Any
-
-from rich.console import Console
-from rich.measure import Measurement
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from typing import TYPE_CHECKING, Any
 
 from sealshot.runtime.errors import SealshotError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
+    from rich.table import Table
 
 FIRST_LOG_S, LONGEST_LOG_S = 10.0, 3600.0
 """Between two lines on progress in a log, which grow rarer: each wait is twice the last one."""
@@ -38,7 +41,6 @@ ERROR, WARNING, INFO = 3, 4, 6
 """Levels of syslog."""
 
 _TERMINAL = Path("/dev/tty")
-_err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 @contextmanager
@@ -99,7 +101,18 @@ def _tell(text: str, level: int, style: str | None = None) -> None:
     if _in_journal():
         text = "\n".join(f"<{level}>{line}" for line in text.splitlines())
     with suppress(OSError):  # a terminal that was closed: there is nobody to tell
-        _err.print(text, markup=False, style=style)
+        if sys.stderr.isatty():
+            _console().print(text, markup=False, style=style)
+        else:
+            print(text, file=sys.stderr)
+
+
+@cache
+def _console() -> Console:
+    """Return the terminal; a bar on it stays below what is printed."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def _in_journal() -> bool:
@@ -166,6 +179,10 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], title: str = ""
 
     On a terminal that would have to cut words, each row is a list: a line for each column.
     """
+    from rich.console import Console
+    from rich.measure import Measurement
+    from rich.table import Table
+
     rows = [[printable(cell) for cell in row] for row in rows]
     grid = Table(title=title or None, title_justify="left", box=None, pad_edge=False)
     for column in columns:
@@ -186,11 +203,11 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], title: str = ""
         for number, row in enumerate(rows):
             if number:
                 out.print()
-            out.print(_as_list([column.lstrip(">") for column in columns], row))
+            lines = Table.grid("", "", padding=(0, 2, 0, 0))
+            out.print(_as_list(lines, [column.lstrip(">") for column in columns], row))
 
 
-def _as_list(heads: Sequence[str], row: Sequence[str]) -> Table:
-    lines = Table.grid("", "", padding=(0, 2, 0, 0))
+def _as_list(lines: Table, heads: Sequence[str], row: Sequence[str]) -> Table:
     lines.columns[1].overflow = "fold"
     for head, cell in zip(heads, row, strict=True):
         if cell:
@@ -206,18 +223,8 @@ class Bar:
         self._done = 0
         self._wait_s = FIRST_LOG_S
         self._next_log = time.monotonic() + self._wait_s
-        self._rich: Progress | None = None
-        if _err.is_terminal:
-            self._rich = Progress(
-                SpinnerColumn(),
-                TextColumn("{task.description}"),
-                BarColumn(),
-                TextColumn("{task.fields[count]}"),
-                TimeElapsedColumn(),
-                TextColumn("{task.fields[text]}"),
-                console=_err,
-                transient=True,
-            )
+        self._rich = _drawn() if sys.stderr.isatty() else None
+        if self._rich:
             self._task = self._rich.add_task(label, total=total, text="", count="")
             self._rich.start()
 
@@ -241,6 +248,21 @@ class Bar:
         if self._rich:
             with suppress(OSError):
                 self._rich.stop()
+
+
+def _drawn() -> Progress:
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[count]}"),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[text]}"),
+        console=_console(),
+        transient=True,
+    )
 
 
 @contextmanager

@@ -171,8 +171,7 @@ def open_many(every: Sequence[Settings]) -> list[Stages]:
     alone = len(every) == 1 and every[0].cameras == 1
     # to look and to find run side by side; several sources share the processors anyhow
     threads = max(1, processors() // 2) if alone else 1
-    if not alone:
-        one_heap()
+    one_heap()
     # OpenCV's own, which are the process's, take longer to wake than what it does to a frame takes
     cv2.setNumThreads(1)
     detectors: dict[object, Detector] = {}

@@ -87,8 +87,8 @@ class Turn:
 def one_heap() -> None:
     """Let all threads of this process take their memory from one place, from now on.
 
-    The C library gives each thread a place of its own, where room for two pictures and for what
-    is made of them stays when they are gone. Of those who take turns few need it at a time.
+    The C library gives each thread a place of its own, where room for pictures and for what is made
+    of them stays when they are gone. Few threads need it at a time.
     """
     with suppress(AttributeError):  # another library than glibc
         ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
-import platform
+import os
 from collections.abc import Iterator
 from struct import pack
 
@@ -84,7 +84,7 @@ def refuse_calls(families: tuple[int, ...]) -> bool:
     Returns:
         Whether it is so: False on another architecture, or where the kernel has no seccomp.
     """
-    known = _ARCHITECTURES.get(platform.machine())
+    known = _ARCHITECTURES.get(os.uname().machine)
     if known is None:
         return False
     code = b"".join(_program(*known, families))

@@ -6,10 +6,8 @@ asks, and is left to itself at the deadline; its address is not asked again befo
 
 from __future__ import annotations
 
-import http.client
 import threading
 import time
-import urllib.request
 from pathlib import Path
 
 from sealshot.runtime.errors import SealError
@@ -57,6 +55,9 @@ def fetch(where: str, base: Path, name: str, limit: int) -> bytes | None:
 
 
 def _ask(address: str, limit: int, deadline: float, answers: list[bytes]) -> None:
+    import http.client  # what only few need takes 3 MB
+    import urllib.request
+
     data = bytearray()
     try:
         with urllib.request.urlopen(address, timeout=SILENCE_S) as answer:

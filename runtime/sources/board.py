@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
-from sealshot.boards import Board, ProfileError, boards, detect
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.sources.redact import redact
+
+if TYPE_CHECKING:
+    from sealshot.boards import Board
 
 CSI = "csi:"
 """Before the number of a camera on the board's CSI connector."""
@@ -21,6 +24,8 @@ def find_board(name: str) -> Board:
     Raises:
         InputError: there is no such board, or none is recognised.
     """
+    from sealshot.boards import ProfileError, boards, detect
+
     try:
         known = boards()
     except ProfileError as error:

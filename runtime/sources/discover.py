@@ -11,8 +11,6 @@ import select
 import socket
 import struct
 import time
-import uuid
-import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
@@ -98,6 +96,8 @@ def _sockets() -> list[socket.socket]:
 
 
 def _ask(asked: list[socket.socket], group: tuple[str, int]) -> None:
+    import uuid
+
     sent, why = 0, "it has no interface"
     for one in asked:
         for space, kind in TYPES:
@@ -115,6 +115,8 @@ def _ask(asked: list[socket.socket], group: tuple[str, int]) -> None:
 
 def _devices(answer: bytes, host: str) -> Iterator[Device]:
     """Yield what an answer tells; nothing where it is none."""
+    import xml.etree.ElementTree as ElementTree
+
     try:
         text = answer.decode()
         if "<!" in text:  # entities, which nobody needs here

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import os
 import socket
-import ssl
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from sealshot.runtime.errors import InputError
+
+if TYPE_CHECKING:
+    import ssl
 
 PORTS = {"https": 443, "rtsps": 322, "rtmps": 443, "tls": 443}
 """Addresses whose stream comes over TLS, and their ports."""
@@ -86,6 +89,8 @@ def distrust(address: str, tls: Tls) -> str:
     """Ask a server for its certificate, and return what is wrong with it, or nothing."""
     if not is_tls(address) or not tls.verify:
         return ""
+    import ssl
+
     try:
         parts = urlsplit(address)
         host, port = parts.hostname or "", parts.port or PORTS[_scheme(address)]
@@ -106,6 +111,8 @@ def _scheme(address: str) -> str:
 
 
 def _context(tls: Tls) -> ssl.SSLContext:
+    import ssl
+
     store = _store(tls)
     try:
         return ssl.create_default_context(cafile=store)

@@ -23,13 +23,16 @@ from contextvars import copy_context
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sealshot.runtime.errors import SealshotError, VaultError
 from sealshot.runtime.files import PART, fsync_folder, read_regular
 from sealshot.runtime.seal.checkpoint import CHECKPOINT_LIMIT, checkpoint_path
 from sealshot.runtime.vault.record import LOG
 from sealshot.runtime.vault.store import OBJECT_ID, OBJECT_LIMIT, Vault, VaultObject
-from sealshot.runtime.vault.targets import Target
+
+if TYPE_CHECKING:
+    from sealshot.runtime.vault.targets import Target
 
 logger = logging.getLogger(__name__)
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from sealshot.runtime.cli.commands.camera import read_camera, read_keys
 from sealshot.runtime.seal.keys import parse_recipients
 from sealshot.runtime.vault.keeper import Sealing
-from sealshot.runtime.vault.targets import open_target
 from sealshot.runtime.vault.upload import Delivery
 
 
@@ -20,8 +19,12 @@ def open_delivery(url: str | None, after_upload: str | None) -> Delivery | None:
     Raises:
         InputError: there is no sending to such an address.
     """
+    if not url:
+        return None
+    from sealshot.runtime.vault.targets import open_target  # it loads HTTP and TLS
+
     delete = after_upload == "delete"
-    return Delivery(open_target(url, prove=delete), delete=delete) if url else None
+    return Delivery(open_target(url, prove=delete), delete=delete)
 
 
 def sealing_for(

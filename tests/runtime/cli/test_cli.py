@@ -226,13 +226,21 @@ def test_the_runtime_never_imports_torch():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_a_run_loads_no_pyav_in_the_process_that_holds_the_keys():
+def test_a_run_loads_only_what_it_needs():
     import subprocess
 
+    # nor PyAV, in the process that holds the keys
     code = (
         "import sys\n"
-        "import sealshot.runtime.cli.commands.run, sealshot.runtime.pipeline.run\n"
-        "assert 'av' not in sys.modules\n"
+        "from sealshot.runtime.cli.main import main\n"
+        "assert main(['run', '--help']) == 0\n"
+        "from sealshot.runtime.pipeline.stages import open_stages\n"
+        "from sealshot.runtime.pipeline.settings import Settings\n"
+        "open_stages(Settings(source='a.mp4'))\n"
+        "dear = ('av', 'rich', 'ssl', '_hashlib', 'http.client', 'email', 'xml', 'scipy',\n"
+        "        'sealshot.boards', 'sealshot.kernels.gpu')\n"
+        "loaded = [name for name in dear if sys.modules.get(name)]\n"
+        "assert not loaded, loaded\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 

@@ -45,7 +45,7 @@ def test_a_table_that_a_terminal_is_too_narrow_for_is_a_list(monkeypatch, capsys
     printed = {}
     for width in (40, 20):
         console = partial(Console, force_terminal=True, color_system=None, width=width)
-        monkeypatch.setattr(terminal, "Console", console)
+        monkeypatch.setattr("rich.console.Console", console)
         terminal.table(columns, rows)
         printed[width] = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
     assert printed[40] == ["camera    sealed  ended", "cam1    12345678  yes", "cam2           7"]
