@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 from sealshot.runtime.types import Floats
 
+TINY = np.finfo(np.float32).tiny
+
 
 def iou(boxes: Floats, others: Floats) -> Floats:
     """Intersection over union [n, m] of each of ``boxes`` [n, 4] and ``others`` [m, 4]."""
@@ -71,7 +73,7 @@ def scaled(boxes: Floats, size: float) -> Floats:
 
 
 def _area(boxes: Floats) -> Floats:
-    area: Floats = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
+    area: Floats = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
     return area
 
 
@@ -84,6 +86,6 @@ def _shared(boxes: Floats, others: Floats) -> Floats:
 
 
 def _share(part: Floats, whole: Floats) -> Floats:
-    """Return ``part`` over ``whole``; 0 where there is no whole."""
-    share: Floats = np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
+    """Return ``part`` over ``whole``; where there is no whole there is no part."""
+    share: Floats = part / np.maximum(whole, TINY)
     return share

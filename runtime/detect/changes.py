@@ -47,8 +47,8 @@ class Changes:
     def add(self, cells: Grey, at: float) -> None:
         """Take the next picture, of the same size; ``at`` is no earlier than for the last."""
         changed = cv2.absdiff(cells, self._then) > CHANGED_LEVELS
-        self._then = np.where(changed, cells, self._then)
-        self._at = np.maximum(self._at, at * changed)
+        cv2.copyTo(cells, changed.view(np.uint8), self._then)
+        np.maximum(self._at, at * changed, out=self._at)
 
     def after(self, at: float) -> Places:
         """Return the places that changed later than that."""

@@ -307,15 +307,16 @@ def _together(pnet: Runner, small: Sequence[tuple[Part, Shown]], least: float) -
 
 def planes(image: Shown) -> Floats:
     """Return the channels of ``[h, w, 3]`` each by itself, as the network takes them."""
-    taken = np.empty((1, 3, *image.shape[:2]), np.float32)
-    for plane, channel in zip(taken[0], cv2.split(image), strict=True):
-        plane[:] = channel
-    return taken
+    channels = np.empty((1, 3, *image.shape[:2]), image.dtype)
+    cv2.split(image, [*channels[0]])
+    return channels.astype(np.float32, copy=False)
 
 
 def _passed(part: Part, top: int, score: Floats, offsets: Floats, least: float) -> Floats:
     """Return column, row, score, offsets of windows that pass, ``top`` being the first row."""
-    passed = np.flatnonzero(score >= least)
+    (passed,) = (score >= least).ravel().nonzero()
+    if not len(passed):
+        return NOTHING
     y, x = np.divmod(passed, score.shape[1])
     found = np.empty((len(passed), 7), np.float32)
     found[:, 0], found[:, 1] = x + part.columns.start, y + top

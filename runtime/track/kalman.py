@@ -66,11 +66,8 @@ def start(box: Array) -> State:
 
 def stack(states: Sequence[State]) -> State:
     """Return ``n`` filters as one State."""
-    return State(
-        np.stack([s.at for s in states]),
-        np.stack([s.speed for s in states]),
-        np.stack([s.cov for s in states]),
-    )
+    parts = zip(*((state.at, state.speed, state.cov) for state in states), strict=True)
+    return State(*map(np.array, parts))
 
 
 def unstack(state: State) -> list[State]:
@@ -135,8 +132,9 @@ def surprise(expected: State, boxes: Array) -> Array:
     the face could be. So of two tracks that a face would fit, it goes to the one that knew better;
     and the longer a face was away, the nearer it must come to its place to be taken for the same.
     """
-    distance = np.sum(offsets(expected, boxes) ** 2 / _variance(expected)[:, None], axis=2)
-    return np.asarray(distance + volume(expected)[:, None], np.float64)
+    variance = _variance(expected)
+    distance = np.sum(offsets(expected, boxes) ** 2 / variance[:, None], axis=2)
+    return np.asarray(distance + np.log(variance).sum(axis=1, keepdims=True), np.float64)
 
 
 def offsets(expected: State, boxes: Array) -> Array:

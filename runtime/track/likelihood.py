@@ -64,6 +64,8 @@ class LikelihoodTracker(BoxTracker[kalman.State]):
         left[[track for track, _ in pairs]] = False
         pairs += self._assign(surprise, left, ~sure)
         new[[face for _, face in pairs]] = False
+        if known.all() or not new.any():
+            return pairs
         off = np.abs(kalman.offsets(expected, boxes)) / SAME_PLACE
         return pairs + self._assign(off.max(axis=2) - 1, ~known, new)
 
@@ -82,9 +84,9 @@ class LikelihoodTracker(BoxTracker[kalman.State]):
     def _assign(
         self, surprise: kalman.Array, of_tracks: NDArray[np.bool_], of_faces: NDArray[np.bool_]
     ) -> Pairs:
-        tracks, faces = np.flatnonzero(of_tracks).tolist(), np.flatnonzero(of_faces).tolist()
-        if not (tracks and faces):
+        if not (of_tracks.any() and of_faces.any()):
             return []
+        tracks, faces = np.flatnonzero(of_tracks).tolist(), np.flatnonzero(of_faces).tolist()
         pairs = assign(surprise[np.ix_(tracks, faces)], 0.0)
         return [(tracks[row], faces[column]) for row, column in pairs]
 

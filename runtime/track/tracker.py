@@ -79,8 +79,9 @@ class BoxTracker(ABC, Generic[Motion]):
         if self._time_s > -math.inf:
             self._steps.append(time_s - self._time_s)
             self._step_s = min(median(self._steps), SLOWEST_STEP_S)
-        ended = tuple(track.id for track in self._open if self._is_over(track, time_s))
-        self._open = [track for track in self._open if not self._is_over(track, time_s)]
+        over = [self._is_over(track, time_s) for track in self._open]
+        ended = tuple(track.id for track, ends in zip(self._open, over, strict=True) if ends)
+        self._open = [track for track, ends in zip(self._open, over, strict=True) if not ends]
         self._time_s = time_s
         faces = sorted(filter(_has_area, faces), key=_order)
         pairs = self._match(time_s, self._open, faces) if self._open and faces else []
@@ -155,10 +156,10 @@ def boxes_of(faces: Sequence[Face]) -> NDArray[np.float64]:
 
 
 def _has_area(face: Face) -> bool:
-    x0, y0, x1, y1 = map(float, face.box)
+    x0, y0, x1, y1 = face.box.tolist()
     return math.isfinite(x0 + y0 + x1 + y1) and x1 > x0 and y1 > y0
 
 
 def _order(face: Face) -> tuple[float, ...]:
     """Sort key that leaves no two different faces in an order that the caller chose."""
-    return *map(float, face.box), face.score, *map(float, face.landmarks.ravel())
+    return *face.box.tolist(), face.score, *face.landmarks.ravel().tolist()
