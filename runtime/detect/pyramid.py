@@ -222,13 +222,18 @@ def boxes_at(left: Floats, top: Floats, scale: Floats) -> Floats:
 def _slide(
     pnet: Runner, sampler: Sampler, looked_at: Sequence[Part], least: float, together_px: int
 ) -> list[_Passed]:
-    small, found = list[tuple[Part, Shown]](), list[_Passed]()
+    small, found, waiting_px = list[tuple[Part, Shown]](), list[_Passed](), 0
     for part in looked_at:
         seen = part.seen(sampler)
-        if seen.shape[0] * seen.shape[1] < together_px:
-            small.append((part, seen))
-        else:
+        px = seen.shape[0] * seen.shape[1]
+        if px >= together_px:
             found += _alone(pnet, part, seen, least)
+            continue
+        if waiting_px + px > CHUNK_PX:
+            found += _together(pnet, small, least)
+            small, waiting_px = [], 0
+        small.append((part, seen))
+        waiting_px += px
     found += _together(pnet, small, least)
     return found
 

@@ -6,12 +6,12 @@ from fractions import Fraction
 from typing import Protocol
 
 import av
-import numpy as np
 from av.video.reformatter import VideoReformatter
 
-from sealshot.runtime.planes import Planes
+from sealshot.runtime.planes import STRIP_PX, Planes
 from sealshot.runtime.public.cover import Plane
 from sealshot.runtime.public.picture import PLANAR, Form, frame_of, planes_of
+from sealshot.runtime.public.room import Spare
 from sealshot.runtime.sandbox.shape import (
     FULL_RANGE,
     GIVEN,
@@ -68,6 +68,7 @@ class Decoded:
         """
         raw = as_raw(raw)
         self._reformatter, self._shower, first = VideoReformatter(), Shower(), raw.frame
+        self._spare = Spare()
         width, height = size = first.width, first.height
         on_side, aspect = raw.turn.transposed, pixel_aspect
         if on_side:
@@ -107,13 +108,19 @@ class Decoded:
 
         FFmpeg makes it of planes. It is a level or two darker than :attr:`Planes.bgr`, and with
         what it makes the search was measured: of who is barely found some are only found in that.
+        A strip of whole rows of colours is what it would be in all of it.
         """
         if not isinstance(pixels, Planes):
             return pixels
-        frame, (height, width, _) = as_raw(pixels).frame, pixels.shape
+        height, width, _ = pixels.shape
         matrix = matrix_of(pixels.colours.colorspace, width, height)
-        shown = self._shower.bgr(frame, width, height, matrix)
-        return np.asarray(shown.to_ndarray(), np.uint8)
+        image, step = self._spare.of(pixels.shape), max(2, STRIP_PX // width // 2 * 2)
+        for top in range(0, height, step):
+            rows, half = slice(top, top + step), slice(top // 2, (top + step) // 2)
+            strip = pixels.luma[rows], pixels.blue[half], pixels.red[half]
+            frame = frame_of(strip, _form_of(pixels))
+            image[rows] = self._shower.bgr(frame, width, frame.height, matrix).to_ndarray()
+        return image
 
     def _is_in_form(self, planes: Planes) -> bool:
         form = self.form
@@ -131,8 +138,12 @@ def as_raw(decoded: Raw | Planes) -> Raw:
     """Return a picture as a frame of FFmpeg."""
     if isinstance(decoded, Raw):
         return decoded
-    form = GIVEN[decoded.colours.color_range == FULL_RANGE]
-    return Raw(frame_of((decoded.luma, decoded.blue, decoded.red), form))
+    return Raw(frame_of((decoded.luma, decoded.blue, decoded.red), _form_of(decoded)))
+
+
+def _form_of(planes: Planes) -> str:
+    """Return FFmpeg's name of the form of planes."""
+    return GIVEN[planes.colours.color_range == FULL_RANGE]
 
 
 def _working(frame: av.VideoFrame, on_side: bool) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import cv2
@@ -26,6 +26,8 @@ ALL_BYTES = 8 * 1024 * 1024
 """Of all open parts together; above it the largest is closed."""
 SPARE_BLOCKS = 24
 """Empty blocks in a piece cost no more than a piece."""
+MOST_BLOCKS = 256
+"""In the rectangle of a piece: to code it FFmpeg takes 157 bytes a pixel, and fills them with 0."""
 IDLE_S = 2.0
 """A part whose track was not seen for so long is closed."""
 
@@ -215,17 +217,41 @@ class OriginalsWriter:
 
 def pieces_in(mask: Mask) -> list[tuple[Box, Mask]]:
     """Return blocks as a few rectangles with all of them, the largest first."""
-    there = np.flatnonzero(mask.any(axis=0)), np.flatnonzero(mask.any(axis=1))
-    x, y = (int(at[0]) for at in there)
-    part = mask[y : int(there[1][-1]) + 1, x : int(there[0][-1]) + 1]  # most of it is empty
-    if part.all():  # as most are
-        return [((x, y, part.shape[1], part.shape[0]), part)]
-    _, _, stats, _ = cv2.connectedComponentsWithStats(part.astype(np.uint8))
-    found = [
-        ((left + x, top + y, width, height), mask[y:, x:][top : top + height, left : left + width])
-        for left, top, width, height in _together([tuple(row[:4]) for row in stats[1:].tolist()])
-    ]
+    whole = x, y, width, height = _there(mask)
+    part = mask[y : y + height, x : x + width]  # most of it is empty
+    boxes = [whole]
+    if not part.all():  # as most are
+        _, _, stats, _ = cv2.connectedComponentsWithStats(part.astype(np.uint8))
+        boxes = [
+            (x + left, y + top, width, height)
+            for left, top, width, height in _together(
+                [tuple(row[:4]) for row in stats[1:].tolist()]
+            )
+        ]
+    found = [piece for box in boxes for piece in _small(mask, box)]
     return sorted(found, key=lambda piece: -piece[0][2] * piece[0][3])
+
+
+def _there(mask: Mask) -> Box:
+    """Return the rectangle around what is there of a mask."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    x, y = int(columns[0]), int(rows[0])
+    return x, y, int(columns[-1]) + 1 - x, int(rows[-1]) + 1 - y
+
+
+def _small(mask: Mask, box: Box) -> Iterator[tuple[Box, Mask]]:
+    """Yield a rectangle of a mask, or halves of it, and of them, as small as a piece is to be."""
+    left, top, width, height = box
+    part = mask[top : top + height, left : left + width]
+    if part.size <= MOST_BLOCKS:
+        yield box, part
+        return
+    half, across = max(width, height) // 2, width > height
+    for begin, cut in enumerate(np.split(part, [half], axis=int(across))):
+        if cut.any():
+            x, y, wide, high = _there(cut)
+            x, y = x + left + begin * half * across, y + top + begin * half * (not across)
+            yield from _small(mask, (x, y, wide, high))
 
 
 def _together(boxes: list[Box]) -> list[Box]:

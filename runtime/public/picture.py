@@ -68,8 +68,16 @@ class Blank:
     @staticmethod
     def of(width: int, height: int, format: str) -> Blank:
         """Return a frame with anything in it, of one of the :data:`PLANAR` formats."""
-        frame = av.VideoFrame(width, height, format)
-        return Blank(frame, tuple(_rows(plane, format) for plane in frame.planes))
+        return Blank._with(av.VideoFrame(width, height, format))
+
+    @staticmethod
+    def _with(frame: av.VideoFrame) -> Blank:
+        return Blank(frame, tuple(_rows(plane, frame.format.name) for plane in frame.planes))
+
+    def again(self) -> Blank:
+        """Return the frame to be filled once more; what an encoder holds of it is not touched."""
+        self.frame.make_writable()  # which copies it where its memory is held
+        return Blank._with(self.frame)
 
     def filled(self, planes: Sequence[Plane]) -> av.VideoFrame:
         """Return the frame with planes, of which its own are there already."""

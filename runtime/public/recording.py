@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -43,10 +44,15 @@ class Shown:
     """A picture, and what a detector looks at."""
 
     picture: Picture
-    image: Image
-    """``uint8 [h, w, 3]`` BGR, upright, with square pixels."""
+    see: Callable[[], Image]
+    """Makes :attr:`image`."""
     message: Message | None
     """What a picture of a public stream says of itself."""
+
+    @property
+    def image(self) -> Image:
+        """``uint8 [h, w, 3]`` BGR, upright, with square pixels."""
+        return self.see()
 
 
 class Recording:
@@ -180,7 +186,8 @@ class Recording:
             self._unfit += 1
             return None
         timed = self._timed(planes, stated.stamp)
-        return Shown(timed, self._decoded.image(pixels), message_in(stated.user_data))
+        see = partial(self._decoded.image, pixels)
+        return Shown(timed, see, message_in(stated.user_data))
 
     def _timed(self, planes: tuple[Plane, ...], stamp_s: Fraction | None) -> Picture:
         base = self.form.time_base_s

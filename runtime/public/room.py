@@ -1,22 +1,24 @@
-"""Room for pictures that wait: taken once, and used again for those that come after them."""
+"""Room for pictures: taken once, and used again for those that come after them.
+
+Pictures that wait for a second among others that are gone at once would leave gaps as large as they
+are, which glibc's allocator keeps; to give each one's memory back to the system leaves none, but to
+get it anew takes longer than to copy the picture.
+"""
 
 from __future__ import annotations
 
+import sys
 from collections import deque
 from collections.abc import Sequence
 
 import numpy as np
 
 from sealshot.runtime.public.cover import Plane
+from sealshot.runtime.types import Image
 
 
 class Room:
-    """Holds copies of pictures. Threads may share it.
-
-    Pictures that wait for a second among others that are gone at once would leave gaps as large as
-    they are, which glibc's allocator keeps; to give each one's memory back to the system leaves
-    none, but to get it anew takes longer than to copy the picture.
-    """
+    """Holds copies of pictures that wait. Threads may share it."""
 
     def __init__(self) -> None:
         self._free: deque[tuple[Plane, ...]] = deque()
@@ -37,3 +39,19 @@ class Room:
     def leave(self, kept: tuple[Plane, ...]) -> None:
         """Take that nobody looks at what :meth:`keep` returned any more."""
         self._free.append(kept)
+
+
+class Spare:
+    """Memory for one picture at a time, used again once nobody holds the picture before."""
+
+    UNHELD = 2
+    """What ``sys.getrefcount`` counts then: ours, and its own; a view holds what it is a view of"""
+
+    def __init__(self) -> None:
+        self._memory: Image = np.empty((0, 0, 3), np.uint8)
+
+    def of(self, shape: tuple[int, ...]) -> Image:
+        """Return ``uint8`` memory of a shape with anything in it, which nobody else has."""
+        if self._memory.shape != shape or sys.getrefcount(self._memory) > self.UNHELD:
+            self._memory = np.empty(shape, np.uint8)
+        return self._memory

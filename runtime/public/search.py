@@ -31,6 +31,7 @@ from sealshot.runtime.detect.boxes import iou, square
 from sealshot.runtime.detect.changes import MOST, Places, shrunk
 from sealshot.runtime.detect.mtcnn import Found, Mtcnn, View
 from sealshot.runtime.public.likeness import Likeness
+from sealshot.runtime.public.room import Spare
 from sealshot.runtime.types import Face, Floats, Image
 
 GLANCE_S = 0.12
@@ -50,6 +51,8 @@ FOLLOWED_S = 0.4
 """How long a face is followed by its likeness after a net has found it."""
 CONTRAST, TILES = 4.0, 8
 """Of the evening out: its limit, and tiles from one side of a picture to the other."""
+STRIP_ROWS = 64
+"""Converted at once."""
 DARK_LEVELS, COLUMNS = 50, 64
 """Mean luma below which a place is dark, and places from one side of a picture to the other."""
 
@@ -91,6 +94,7 @@ class Search:
         self._at_s, self._size = -np.inf, (0, 0)
         self._looked, self._even = 0.0, False
         self._known: list[_Known] = []
+        self._spare = Spare()
 
     def find(
         self,
@@ -174,7 +178,7 @@ class Search:
         while left > LEAST:
             end = min(start + left, 1.0)
             if self._even not in looks_at:
-                looks_at[True] = _lit(net, image, plain)
+                looks_at[True] = _lit(net, image, plain, self._spare)
             looks = looks_at[self._even]
             found = Found.join([_band(net, *look, there, start, end) for look in looks])
             asked = expected[(start <= middle) & (middle < end)]
@@ -205,10 +209,11 @@ def _nested(boxes: Floats) -> Floats:
     return np.concatenate([whole, smaller])
 
 
-def _lit(net: Mtcnn, image: Image, plain: View) -> list[Look]:
+def _lit(net: Mtcnn, image: Image, plain: View, spare: Spare) -> list[Look]:
     """Return what a look is at that evens out what is dark: a picture and its dark places.
 
-    Where most of it is dark all of it is evened out, and it is not looked at as it is.
+    Where most of it is dark all of it is evened out, and it is not looked at as it is. That one is
+    in memory of ``spare``.
     """
     width, height = plain.size.tolist()
     cells = shrunk(plain.sampler, width, height, width / COLUMNS)
@@ -216,23 +221,28 @@ def _lit(net: Mtcnn, image: Image, plain: View) -> list[Look]:
     if not dark.any():
         return [(plain, None)]
     if dark.mean() < MOST:
-        return [(plain, None), (net.open(_evened(image, dark)), dark)]
-    return [(net.open(_evened(image, np.ones_like(dark))), None)]
+        return [(plain, None), (net.open(_evened(image, dark, spare.of(image.shape))), dark)]
+    return [(net.open(_evened(image, np.ones_like(dark), spare.of(image.shape))), None)]
 
 
-def _evened(image: Image, dark: Places) -> Image:
+def _evened(image: Image, dark: Places, into: Image) -> Image:
     """Return a picture with the contrast evened out around its dark places; they look the same as
     if all of it were."""
     if image.shape[0] % TILES or image.shape[1] % TILES:  # tiles would be of another size
         dark = np.ones_like(dark)
     (rows, down), (columns, across) = (_tiles(dark, axis, image.shape[axis]) for axis in (0, 1))
-    evened: Image = image.copy()
-    part = evened[rows, columns]
-    shown = cv2.cvtColor(part, cv2.COLOR_BGR2YUV)
-    luma = cv2.extractChannel(shown, 0)
-    cv2.insertChannel(cv2.createCLAHE(CONTRAST, (across, down)).apply(luma, luma), shown, 0)
-    cv2.cvtColor(shown, cv2.COLOR_YUV2BGR, part)
-    return evened
+    into[:] = image
+    part = into[rows, columns]
+    luma = np.empty(part.shape[:2], np.uint8)
+    strips = [slice(top, top + STRIP_ROWS) for top in range(0, len(part), STRIP_ROWS)]
+    for strip in strips:
+        cv2.extractChannel(cv2.cvtColor(part[strip], cv2.COLOR_BGR2YUV), 0, luma[strip])
+    cv2.createCLAHE(CONTRAST, (across, down)).apply(luma, luma)
+    for strip in strips:  # to convert once more costs less than to hold all of it
+        shown = cv2.cvtColor(part[strip], cv2.COLOR_BGR2YUV)
+        cv2.insertChannel(luma[strip], shown, 0)
+        cv2.cvtColor(shown, cv2.COLOR_YUV2BGR, part[strip])
+    return into
 
 
 def _tiles(dark: Places, axis: int, size: int) -> tuple[slice, int]:

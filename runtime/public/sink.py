@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from queue import Queue, SimpleQueue
 from threading import Thread
@@ -17,7 +19,7 @@ from sealshot.runtime.detect import Detector
 from sealshot.runtime.errors import SealshotError
 from sealshot.runtime.pipeline.run import Seal
 from sealshot.runtime.pipeline.sinks import Beat, End, Seen, Sink
-from sealshot.runtime.planes import Planes
+from sealshot.runtime.planes import Planes, bgr_of
 from sealshot.runtime.public.containers import Codec
 from sealshot.runtime.public.cover import Plane
 from sealshot.runtime.public.decoded import Decoded
@@ -29,7 +31,7 @@ from sealshot.runtime.public.writer import VideoWriter
 from sealshot.runtime.sandbox.shape import LIMITED_RANGE, UNSPECIFIED, matrix_of
 from sealshot.runtime.seal.originals import Originals
 from sealshot.runtime.seal.times import format_hour, utc_now
-from sealshot.runtime.types import Face, Frame, Image
+from sealshot.runtime.types import Face, Frame, Image, Pixels
 
 TICKS_A_SECOND = 1000
 FRAMES_AHEAD = 1
@@ -95,7 +97,7 @@ class PublicSink(Sink):
     def seen(self, seen: Seen) -> None:
         """Take a frame; raise what went wrong with one before it."""
         self._began = utc_now() - timedelta(seconds=seen.frame.time_s)
-        self._give((seen.frame, [track.face for track in seen.tracks.seen]))
+        self._give((_anew(seen.frame), [track.face for track in seen.tracks.seen]))
 
     def beat(self, beat: Beat) -> None:
         """Let go what has waited enough."""
@@ -192,9 +194,9 @@ class PublicSink(Sink):
                         self._writer = begin(self._hourly(self._taken(now_s)))
                         before += stream.turn(self._writer)
                         self._done.put(whole)
-                    image = planes_of_frame.image(item[0])
-                    stream.take(planes_of_frame.picture(item[0]), image, item[1])
-                    del image
+                    see = partial(planes_of_frame.image, item[0].pixels)
+                    stream.take(planes_of_frame.picture(item[0]), see, item[1])
+                    del see
                 self.pictures = before + stream.pictures
                 del item  # so that no picture is held while the next one is waited for
                 item = self._take()
@@ -214,6 +216,14 @@ class PublicSink(Sink):
 
     def _hour_of(self, time_s: float) -> str:
         return format_hour(self._taken(time_s))
+
+
+def _anew(frame: Frame) -> Frame:
+    """Return a frame without what the watch made of its planes, which would wait with it."""
+    if not isinstance(frame.pixels, Planes):
+        return frame
+    pixels = replace(frame.pixels)
+    return replace(frame, pixels=pixels, decoded=frame.decoded and pixels)
 
 
 class _Planes:
@@ -249,9 +259,9 @@ class _Planes:
             return Picture(self._decoded.planes(frame.decoded), ticks, frame.time_s)
         return Picture(_converted(frame, self.form), ticks, frame.time_s)
 
-    def image(self, frame: Frame) -> Image:
-        """Return a frame as BGR, to look for faces in."""
-        return frame.image if self._decoded is None else self._decoded.image(frame.pixels)
+    def image(self, pixels: Pixels) -> Image:
+        """Return a frame's pixels as BGR, to look for faces in."""
+        return bgr_of(pixels) if self._decoded is None else self._decoded.image(pixels)
 
 
 def _form(frame: Frame, fps: Fraction | None, time_base_s: Fraction) -> Form:

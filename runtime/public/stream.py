@@ -29,9 +29,9 @@ from sealshot.runtime.types import Face, Image, Track
 Keep = Callable[[bytes], OriginalsWriter]
 Held = tuple[Picture, tuple[Track, ...]]
 """A picture and who was found in it."""
-Given = tuple[Picture, Image, Sequence[Face], bool]
-"""A picture, the same as a detector sees it, faces that are known in that, and whether it is of
-another scene than the one before."""
+Given = tuple[Picture, Callable[[], Image], Sequence[Face], bool]
+"""A picture, what makes the same as a detector sees it, faces that are known in that, and whether
+it is of another scene than the one before."""
 
 SAME_IOU = 0.3
 AHEAD = 2
@@ -90,28 +90,35 @@ class PublicStream:
         self.pictures = 0
         """Given to this writer so far."""
 
-    def take(self, picture: Picture, image: Image, known: Sequence[Face] = ()) -> None:
+    def take(self, picture: Picture, see: Callable[[], Image], known: Sequence[Face] = ()) -> None:
         """Take the next picture.
 
         Args:
             picture: what is written.
-            image: the same as a detector sees it; may have another size.
-            known: faces that somebody else found in ``image``.
+            see: makes the same as a detector sees it, which may have another size, when it is
+                looked at: that has twice the bytes. Called once, by the thread that calls this.
+            known: faces that somebody else found in that.
         """
         cut = self._cuts.is_cut(picture.planes[0])
-        picture = replace(picture, planes=self._room.keep(picture.planes))
-        before, self._next = self._next, (picture, image, known, cut)
+        before, self._next = self._next, (picture, see, known, cut)
         if before is not None:
             self._look(*before, last=cut)
 
     def _look(
-        self, picture: Picture, image: Image, known: Sequence[Face], cut: bool, *, last: bool
+        self,
+        picture: Picture,
+        see: Callable[[], Image],
+        known: Sequence[Face],
+        cut: bool,
+        *,
+        last: bool,
     ) -> None:
         """Find the faces of a picture; write the pictures that have waited enough."""
-        faces = list(known)
+        faces, image = list(known), see()
         for search in self._searches:
             found = search.find(picture.time_s, image, known, cut=cut, last=last)
             faces += [face for face in found if not _is_among(face, faces)]
+        picture = replace(picture, planes=self._room.keep(picture.planes))
         height, width = picture.planes[0].shape
         scale = np.asarray([width / image.shape[1], height / image.shape[0]], np.float32)
         scaled = [

@@ -38,6 +38,8 @@ FAST = {"preset": "ultrafast", "qp": "25", "x264-params": LOOKS_NOT_AHEAD}
 other rate control looks at half of each picture first, which is a third of the time; of noise that
 reaches what is flat, such as covered faces, it leaves as little as one that adapts (aq) with more
 bytes."""
+MUXERS = {"matroska": {"cluster_size_limit": "500000"}}
+"""Bytes that are held before they are written; by itself it would hold ten times as many."""
 NEED_EVEN_SIDES = ("h264", "h265")
 AHEAD = 2
 """Pictures that wait for the encoder; each later one waits for the first of them."""
@@ -89,6 +91,8 @@ class VideoWriter:
         self._messages: dict[int, bytes] = {}
         self._encoding = ThreadPoolExecutor(1, "encoder")
         self._ahead: deque[Future[None]] = deque()
+        self._blanks: deque[Blank] = deque()
+        """Encoded, and to be used again: see :mod:`sealshot.runtime.public.room`."""
         self._file = self._do(lambda: OutputFile(self._part, 0o600 if private else 0o666))
         try:
             self._do(lambda: self._open(form, codec, audio, fast))
@@ -101,7 +105,7 @@ class VideoWriter:
         encoder, options = ENCODERS[codec]
         if fast and codec == "h264":
             options = FAST
-        self._container = av.open(self._file, "w", format=name)
+        self._container = av.open(self._file, "w", format=name, options=MUXERS.get(name, {}))
         stream = self._container.add_stream(encoder, rate=form.fps or 25, options=dict(options))
         assert isinstance(stream, av.VideoStream)
         self._stream, self._audio = stream, None
@@ -159,6 +163,8 @@ class VideoWriter:
 
     def blank(self) -> Blank:
         """Return what is to be filled and given to :meth:`write`: a picture, the rows below too."""
+        if self._blanks:
+            return self._blanks.pop().again()
         context = self._stream.codec_context
         return Blank.of(context.width, context.height, self._format)
 
@@ -183,7 +189,8 @@ class VideoWriter:
         """
         context = self._stream.codec_context
         ticks = self._own_ticks(ticks)
-        frame = (blank or self.blank()).filled(planes)
+        blank = blank or self.blank()
+        frame = blank.filled(planes)
         if context.pix_fmt != self._format:
             frame = frame.reformat(format=context.pix_fmt)
         frame.pts, frame.time_base = ticks, context.time_base
@@ -191,6 +198,7 @@ class VideoWriter:
         def encode() -> None:
             self._messages[ticks] = message
             self._mux(frame)
+            self._blanks.append(blank)
 
         self._later(encode)
 

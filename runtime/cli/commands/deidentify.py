@@ -108,7 +108,7 @@ def main(argv: list[str]) -> int:
                 if isinstance(item, av.Packet):
                     writer.copy(item)
                 else:
-                    stream.take(item.picture, item.image)
+                    stream.take(item.picture, item.see)
                     taken += 1
                     fps = taken / (time.perf_counter() - start_s)
                     bar.update(taken, f"{fps:.1f} fps", recording.frames)

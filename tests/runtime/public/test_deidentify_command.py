@@ -243,7 +243,7 @@ def test_a_file_without_a_picture_is_not_kept(make_clip: MakeClip, tmp_path: Pat
     ):
         stream = PublicStream(writer, [])
         for item in recording:
-            stream.take(item.picture, item.image)
+            stream.take(item.picture, item.see)
         stream.finish(whole=False)  # 0.4 s: not one had waited for a second
     assert not stream.pictures
     assert [p.name for p in tmp_path.iterdir()] == [clip.name]

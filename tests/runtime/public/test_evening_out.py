@@ -42,7 +42,7 @@ def test_what_is_dark_looks_as_if_all_were_evened_out(
     places: Places = np.zeros((size[0] // CELL_PX, size[1] // CELL_PX), bool)
     places[dark] = True
     given = image.copy()
-    evened, wanted = _evened(image, places), whole(image)
+    evened, wanted = _evened(image, places, np.empty_like(image)), whole(image)
     assert np.array_equal(image, given)
     inside = places.repeat(CELL_PX, axis=0).repeat(CELL_PX, axis=1)
     off = np.abs(evened[inside].astype(int) - wanted[inside])

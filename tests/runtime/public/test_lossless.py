@@ -10,7 +10,7 @@ import pytest
 
 from sealshot.runtime.public.cover import Plane
 from sealshot.runtime.public.lossless import coded, pieces_of
-from sealshot.runtime.public.originals import cut_out, digest, pieces_in, put_back
+from sealshot.runtime.public.originals import MOST_BLOCKS, cut_out, digest, pieces_in, put_back
 from sealshot.runtime.public.picture import PLANAR, TEN_BITS, frame_of
 from sealshot.runtime.seal.originals import FORMAT, FORMAT_OF_VIDEO, Originals, Piece
 
@@ -99,5 +99,6 @@ def test_no_block_is_left_out_of_the_pieces_and_none_is_added(share: float) -> N
         if blocks.any():
             got = np.zeros_like(blocks)
             for (x, y, width, height), mask in pieces_in(blocks):
+                assert width * height == mask.size <= MOST_BLOCKS
                 got[y : y + height, x : x + width] |= mask
             assert np.array_equal(got, blocks)

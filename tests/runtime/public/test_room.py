@@ -1,11 +1,12 @@
-"""What waits is a copy, and its memory is used again."""
+"""What waits is a copy, and memory is used again, but never where somebody looks at it."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from sealshot.runtime.public.room import Room
+from sealshot.runtime.public.picture import Blank
+from sealshot.runtime.public.room import Room, Spare
 
 SHAPES = ((8, 12), (4, 6), (4, 6))
 
@@ -34,3 +35,28 @@ def test_a_picture_of_another_form_gets_room_of_its_own(other: tuple[np.ndarray,
     assert [(p.shape, p.dtype, int(p.min())) for p in kept] == [
         (p.shape, p.dtype, 1) for p in other
     ]
+
+
+def test_memory_is_used_again_once_nobody_holds_a_part_of_it() -> None:
+    spare = Spare()
+    image = spare.of((8, 12, 3))
+    part = image[2:4, ::2]
+    part[:] = 7
+    del image
+    assert not np.shares_memory(spare.of((8, 12, 3)), part)
+    held = spare.of((8, 12, 3))
+    where = held.ctypes.data
+    assert spare.of((8, 12, 3)).ctypes.data != where
+    last = spare.of((8, 12, 3)).ctypes.data
+    assert spare.of((8, 12, 3)).ctypes.data == last
+    assert spare.of((4, 12, 3)).shape == (4, 12, 3)
+
+
+def test_a_frame_is_filled_again_in_the_same_memory() -> None:
+    first = Blank.of(16, 8, "yuv420p")
+    for level, plane in enumerate(first.planes):
+        plane[:] = level
+    there = first.planes[0].ctypes.data
+    second = first.again()
+    assert second.planes[0].ctypes.data == there
+    assert [int(plane.max()) for plane in second.planes] == [0, 1, 2]

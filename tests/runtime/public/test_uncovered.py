@@ -74,7 +74,7 @@ def test_no_eye_is_shown(data: Path, clip: str, first: int, last: int) -> None:
                 break
             if index >= first:
                 before[index] = item.picture.planes[0].copy() if index in eyes else None
-                stream.take(item.picture, item.image)
+                stream.take(item.picture, item.see)
     stream.finish(whole=True)
     shown = []
     for index, places in eyes.items():
