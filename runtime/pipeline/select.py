@@ -16,6 +16,7 @@ from datetime import datetime, timedelta, timezone
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from sealshot.runtime.crops import cut, cut_inside, square
 from sealshot.runtime.pipeline.presence import Presence
@@ -35,7 +36,7 @@ class _Best:
     first_s: float
     components: Floats
     most: Floats
-    """The highest of each component in any frame so far."""
+    """The highest of each component in any frame so far that was not rated roughly."""
     order: float = -np.inf
     frame: int = -1
     time_s: float = 0.0
@@ -112,6 +113,11 @@ class Selector:
     def _is_person(self, id: int) -> bool:
         return self._presence.reached(id, self._min_seen_s)
 
+    def ahead(self, tracks: Tracks, ratings: Ratings) -> NDArray[np.bool_]:
+        """Say which faces of a frame seem better than all of their tracks before, ``bool [n]``."""
+        best = [self._tracks[t.id].order if t.id in self._tracks else -np.inf for t in tracks.seen]
+        return ratings.order > np.array(best)
+
     def update(self, frame: Frame, tracks: Tracks, ratings: Ratings) -> list[Shot]:
         """Take the ratings of one frame's tracks and return the shots that are due.
 
@@ -120,9 +126,9 @@ class Selector:
             tracks: its tracks; ``tracks.ended`` are closed and their memory is freed.
             ratings: one for each of ``tracks.seen``.
         """
-        orders = ratings.order.tolist()
-        for track, order, components in zip(tracks.seen, orders, ratings.components, strict=True):
-            self._see(frame, track, order, components)
+        rated = zip(ratings.order.tolist(), ratings.components, ratings.rough, strict=True)
+        for track, (order, components, rough) in zip(tracks.seen, rated, strict=True):
+            self._see(frame, track, order, components, rough)
         self._presence.add(frame.time_s, {track.id for track in tracks.seen})
         return self.advance(frame.time_s, tracks.ended)
 
@@ -155,11 +161,14 @@ class Selector:
         self._presence.finish()
         return self.close(tuple(self._tracks))
 
-    def _see(self, frame: Frame, track: Track, order: float, components: Floats) -> None:
+    def _see(
+        self, frame: Frame, track: Track, order: float, components: Floats, rough: bool
+    ) -> None:
         best = self._tracks.setdefault(track.id, _Best(frame.time_s, components, components))
         best.hits = track.hits
         best.worst = min(best.worst, order)
-        best.most = np.maximum(best.most, components)
+        if not rough:
+            best.most = np.maximum(best.most, components)
         won = order > best.order
         if won:
             best.order, best.components = order, components

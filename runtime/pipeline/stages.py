@@ -82,6 +82,8 @@ class Watcher:
             tracks = self._tracker.update(frame.time_s, faces)
         with self._stopwatch.time("score"):
             ratings = self._engine.rate_frame(frame.pixels, tracks)
+            ahead = self._selector.ahead(tracks, ratings)
+            ratings = self._engine.rate_again(frame.pixels, tracks, ratings, ahead)
         if not np.isfinite(ratings.order).all():
             raise SealshotError(
                 f"the engine gave a score that is no number in frame {frame.index}",
