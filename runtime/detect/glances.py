@@ -7,7 +7,7 @@ between two frames that are near in time
   band of each level of the pyramid, such that every place is looked at once in ``LOOK_EVERY_S``, if
   it changed since it was last;
 - each known face goes to the O-net as the box where it should be by its last two places, and once
-  more, a little smaller, where the O-net is not sure;
+  more where the O-net is not sure, a little smaller, or saw it at the side of that box;
 - where more than half of the known faces are lost at once, the whole picture is looked at again;
 - after a cut the whole picture is looked at, quickly, and closely in the frames after it.
 
@@ -44,6 +44,8 @@ SURE_SCORE = 0.9
 """Of the O-net: below it a known face is looked at again, and so is what lies in it or around."""
 AGAIN = 0.85
 """Size of the window for that, over the size of the face."""
+BESIDE = 0.15
+"""Of its width: a face that lies further from where it should be is looked at again there."""
 REMEMBERED_S = 0.16
 """How long a lost face is still looked for where it would be."""
 FOLLOWED_S = 0.3
@@ -172,7 +174,7 @@ class Glances:
     def _follow(self, view: View, looked: _Looked, expected: Floats, there: Places) -> Found:
         """Find known faces where they should be, and new ones elsewhere."""
         net, least = self._net, self._net.settings.thresholds[2]
-        followed = net.judge(view, square(expected))
+        followed = self._centred(view, net.judge(view, square(expected)), expected)
         held = followed.score > least
         sure = followed.boxes[followed.score >= SURE_SCORE]
         if 2 * (there & ~held).sum() > there.sum():
@@ -186,6 +188,22 @@ class Glances:
         new = net.refine(view, proposed[elsewhere & _beside(proposed, sure)])
         judged = net.judge(view, np.concatenate([again, new[_beside(new, sure)]]))
         return Found.join([followed, judged]).over(least)
+
+    def _centred(self, view: View, found: Found, expected: Floats) -> Found:
+        """Look again, as the box that was found, at faces that lie beside where they should be.
+
+        The O-net tells the box of a face at the side of its window well enough, but may tell
+        landmarks of another one: a profile was seen to have those of a face to the camera.
+        """
+        way = (found.boxes[:, :2] + found.boxes[:, 2:] - expected[:, :2] - expected[:, 2:]) / 2
+        beside = np.abs(way).max(axis=1) > BESIDE * (expected[:, 2] - expected[:, 0])
+        (at,) = np.nonzero(beside & (found.score > self._net.settings.thresholds[2]))
+        again = self._net.judge(view, square(found.boxes[at]))
+        surer = again.score > found.score[at]
+        found.boxes[at[surer]] = again.boxes[surer]
+        found.score[at[surer]] = again.score[surer]
+        found.points[at[surer]] = again.points[surer]
+        return found
 
     def _remember(
         self, time_s: float, known: Sequence[_Known], expected: Floats, faces: Sequence[Face]
