@@ -87,6 +87,15 @@ def test_a_face_that_moves_is_found_in_every_frame(detector, portrait):
         assert found(faces, box), i
 
 
+@pytest.mark.parametrize("way", [(18, 0), (-22, 0), (0, 18), (-16, 16)])
+def test_the_landmarks_of_a_face_that_starts_to_move_fast_are_its_own(detector, portrait, way):
+    """By a third of its width from one frame to the next, when nobody could expect it."""
+    views = [scene(portrait, spot)[0] for spot in ((300, 200), (300 + way[0], 200 + way[1]))]
+    (before,), (after,) = watched(open_finder(detector), 25, views)
+    astray = after.landmarks - before.landmarks - np.float32(way)
+    assert np.abs(astray).mean() < 0.5  # of a face of 52 px
+
+
 @pytest.mark.parametrize("fps", [15, 25, 30])
 @pytest.mark.parametrize("y", [0, 530])
 def test_who_comes_is_found_soon_and_who_goes_is_lost_at_once(detector, portrait, fps, y):
