@@ -138,6 +138,9 @@ class Heedful(Scorer):
     to face the camera, cost nobody anything: a person is compared with no one else. Which of two
     frames is the better does not depend on the best of a component, for both are compared with it:
     a frame that was the best stays so until a better one comes, however far eyes open later.
+
+    What is told of one picture hangs on how its box and landmarks happen to lie, so that of many
+    frames the luckiest would win. Who seems to be the best is therefore looked at more closely.
     """
 
     def __init__(self, engine: Scorer, expression: Expression) -> None:

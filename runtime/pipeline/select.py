@@ -3,7 +3,8 @@
 A score is the quality, less what each component is behind the best of the track so far, such as
 the most open eyes. What frames are compared by, their :attr:`Ratings.order`, leaves that best out:
 it is one number for all frames of a track, so that the best frame stays the best when it changes.
-Only what is told of a shot takes it in.
+Only what is told of a shot takes it in. A face that seems the best of its track is looked at
+closely (:meth:`~sealshot.runtime.engines.scorer.Scorer.rate_again`) before it is compared.
 """
 
 from __future__ import annotations
