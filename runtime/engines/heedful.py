@@ -59,7 +59,7 @@ class Expression:
         """
         points = np.array([face.landmarks for face in faces], np.float32).reshape(-1, 5, 2)
         looks = _nudged(points) if closely else points[:, None]
-        opened = self.eyes.openness(cut_eyes(image, looks.reshape(-1, 5, 2)))
+        opened = self.eyes.openness(cut_eyes(image, list(looks.reshape(-1, 5, 2))))
         opened = opened.reshape(looks.shape[:2]).mean(axis=1)
         behind = [opened, CALM - _broad(points), STRAIGHT - _aside(points)]
         weighed: Floats = self._weights * np.stack(behind, axis=1)
@@ -87,8 +87,9 @@ def closely(image: Pixels, faces: Sequence[Face]) -> NDArray[np.uint8]:
     """
     boxes = np.array([face.box for face in faces], np.float32).reshape(-1, 1, 4)
     low, high = boxes[..., :2], boxes[..., 2:]
-    more = (high - low) * (np.float32(SIZES)[:, None] - 1) / 2
-    return crop_resize_grey(image, np.concatenate([low - more, high + more], 2).reshape(-1, 4))
+    more = (high - low) * (np.array(SIZES, np.float32)[:, None] - 1) / 2
+    grown: Floats = np.concatenate([low - more, high + more], axis=2)
+    return crop_resize_grey(image, list(grown.reshape(-1, 4)))
 
 
 def _nudged(points: Floats) -> Floats:
