@@ -14,6 +14,12 @@ from sealshot.runtime.engines.identity import model_sha256
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.processors import processors
 
+POOL_BYTES = 32 << 20
+"""Asked for at once, of which what was never written to takes no memory. In a pool that grows by
+what is asked for next each piece is a little larger than those before, which lie unused."""
+LEFT_OVER_BYTES = 64 << 10
+"""Of a place that is given away; what is more serves another."""
+
 _OPEN = WeakValueDictionary[tuple[str, int], ort.InferenceSession]()
 _OPENING = threading.Lock()
 
@@ -24,15 +30,15 @@ def _share_arena() -> None:
     memory = ort.OrtMemoryInfo(
         "Cpu", ort.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, ort.OrtMemType.DEFAULT
     )
-    as_needed = ort.OrtArenaCfg(
+    in_one_piece = ort.OrtArenaCfg(
         {
             "max_mem": 0,
-            "arena_extend_strategy": 1,  # grow by what is asked for, not to the next power of two
-            "initial_chunk_size_bytes": -1,
-            "max_dead_bytes_per_chunk": -1,
+            "arena_extend_strategy": 0,  # twice as much as before
+            "initial_chunk_size_bytes": POOL_BYTES,
+            "max_dead_bytes_per_chunk": LEFT_OVER_BYTES,
         }
     )
-    ort.create_and_register_allocator(memory, as_needed)
+    ort.create_and_register_allocator(memory, in_one_piece)
 
 
 def _own_count() -> int:

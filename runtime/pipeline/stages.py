@@ -127,6 +127,7 @@ def open_watched(settings: Settings) -> Source:
     Raises:
         InputError: there is nothing there that sealshot can read.
     """
+    one_heap()  # before the thread of a camera has one of its own
     if not settings.sandbox:
         logger.warning(
             "FFmpeg reads in the process that holds the keys: who makes a stream that breaks it "
