@@ -69,7 +69,7 @@ def watch_recording(recording: Recording, work: Work) -> Done:
 
 def _watch(recording: Recording, path: str, work: Work) -> Done:
     collected = _Collector()
-    settings = replace(work.settings, source=path)
+    settings = replace(work.settings, source=path, rests=True)
     with open_watched(settings) as source:
         if source.live:
             raise InputError("it is no recording", hint="`sealshot run` watches a camera")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -85,7 +85,7 @@ def run(
     """
     disable_core_dumps()
     with open_watched(settings) as source:
-        stages = open_stages(settings)
+        stages = open_stages(replace(settings, rests=True))
         engine, stopwatch = stages.engine, stages.stopwatch
         began, clock = _began(source, settings.start_time)
         origin = Origin(

@@ -53,6 +53,9 @@ class Settings:
     stills: bool = False
     """The pictures have nothing to do with each other: each face in each is a person. ``tracker``
     and ``min_seen_s`` mean nothing then."""
+    rests: bool = False
+    """Whether a face that is far from its best need not be rated in each frame: it costs less where
+    nobody asks for more than the best; see :mod:`sealshot.runtime.pipeline.resting`."""
     emit: Emit = Emit()
     choice: Choice = Choice()
     masks: tuple[Polygon, ...] = ()

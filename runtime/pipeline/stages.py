@@ -17,6 +17,7 @@ from sealshot.runtime.detect import Detector, EveryFrame, Finder, open_detector,
 from sealshot.runtime.engines import Scorer, open_for_tracks
 from sealshot.runtime.engines.shared import shared
 from sealshot.runtime.errors import SealshotError
+from sealshot.runtime.pipeline.resting import Resting
 from sealshot.runtime.pipeline.select import Selector
 from sealshot.runtime.pipeline.settings import Settings
 from sealshot.runtime.pipeline.sinks import Beat, End, Seen
@@ -67,10 +68,24 @@ class Watcher:
     """Follows, scores and selects: takes the faces of a frame, gives the shots that are due."""
 
     def __init__(
-        self, tracker: Tracker, engine: Scorer, selector: Selector, stopwatch: Stopwatch
+        self,
+        tracker: Tracker,
+        engine: Scorer,
+        selector: Selector,
+        stopwatch: Stopwatch,
+        resting: Resting | None = None,
     ) -> None:
+        """Start before the first frame.
+
+        Args:
+            tracker: follows faces.
+            engine: rates them.
+            selector: keeps the best of each.
+            stopwatch: is told how long that took.
+            resting: lets some not be rated; None: each face of each frame is.
+        """
         self._tracker, self._engine, self._selector = tracker, engine, selector
-        self._stopwatch = stopwatch
+        self._stopwatch, self._resting = stopwatch, resting
 
     def step(self, frame: Frame, faces: list[Face]) -> Seen:
         """Take one frame.
@@ -81,9 +96,12 @@ class Watcher:
         with self._stopwatch.time("track"):
             tracks = self._tracker.update(frame.time_s, faces)
         with self._stopwatch.time("score"):
-            ratings = self._engine.rate_frame(frame.pixels, tracks)
-            ahead = self._selector.ahead(tracks, ratings)
-            ratings = self._engine.rate_again(frame.pixels, tracks, ratings, ahead)
+            awake = self._resting.awake(frame.time_s, tracks) if self._resting else tracks
+            ratings = self._engine.rate_frame(frame.pixels, awake)
+            ahead = self._selector.ahead(awake, ratings)
+            ratings = self._engine.rate_again(frame.pixels, awake, ratings, ahead)
+            if self._resting:
+                ratings = self._resting.complete(frame.time_s, tracks, awake, ratings)
         if not np.isfinite(ratings.order).all():
             raise SealshotError(
                 f"the engine gave a score that is no number in frame {frame.index}",
@@ -98,6 +116,8 @@ class Watcher:
         ended = self._tracker.advance(beat.time_s)
         if ended:
             self._engine.rate_tracks(NO_CROPS, Tracks((), ended))  # it may remember each track
+            if self._resting:
+                self._resting.forget(ended)
         due = self._selector.advance(beat.time_s, ended)
         return Beat(beat.time_s, ended, tuple(due), self._selector.people_seen)
 
@@ -211,11 +231,12 @@ def _stages(settings: Settings, detector: Detector, engine: Scorer, alone: bool)
         settings.emit,
         settings.choice,
         0.0 if settings.stills else settings.min_seen_s,
-        engine.estimates,
+        settings.rests or engine.estimates,
         engine.explain,
     )
     stopwatch = Stopwatch()
     tracker = Stills() if settings.stills else open_tracker(settings.tracker)
     finder = EveryFrame(detector) if settings.stills else open_finder(detector)
-    watcher = Watcher(tracker, engine, selector, stopwatch)
+    resting = Resting() if settings.rests else None
+    watcher = Watcher(tracker, engine, selector, stopwatch, resting)
     return Stages(finder, engine, selector, watcher, stopwatch, alone)
