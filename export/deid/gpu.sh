@@ -6,8 +6,13 @@
 #
 # usage: export/deid/gpu.sh FACES LABELS.csv DEV-FACES DEV-LABELS.csv MATCHER.onnx OUT [DEVICE
 #        [TRAINING OPTIONS]]
+#   FACES: folders of pictures; LABELS.csv says who is who. DEV-FACES: a folder a person
 set -euo pipefail
 faces=$1 labels=$2 dev=$3 dev_labels=$4 matcher=$5 out=$6 device=${7:-cuda} options=("${@:8}")
+
+for folder in "$faces" "$dev"; do # it would be found out after all the training
+    compgen -G "$folder/*/*" >/dev/null || { echo "$folder holds no folders of pictures" >&2; exit 2; }
+done
 
 train() { # SECONDS NAME OPTIONS...
     mkdir -p "$out/$2"

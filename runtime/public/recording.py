@@ -242,7 +242,9 @@ def _jump(step: int, base_s: Fraction) -> float:
 
 
 def check_file(path: Path) -> None:
-    """Raise InputError where there is no file, or one of text."""
+    """Raise InputError where there is no file, a folder, or one of text."""
+    if path.is_dir():
+        raise InputError(f"{path} is a folder", hint="name one video file")
     if not path.exists():
         raise InputError(f"there is no video file {path}", hint="check the path")
     refuse_text(path)

@@ -26,6 +26,8 @@ from sealshot.runtime.sources.contents import packets
 from sealshot.runtime.sources.reader import NoVideoError
 
 NOT_WHOLE = "--partial restores what is there"
+MOST_TOLD = 12
+"""Tracks that a hint names."""
 TAMPERED = "the camera's program is not sealshot, or was tampered with"
 
 
@@ -42,6 +44,8 @@ class Survey:
     """Pictures that do not say which ones they are."""
     parts: Counter[Part]
     """Parts that have originals of it, and how often its pictures say so."""
+    tracks: frozenset[int] = frozenset()
+    """Whose regions its pictures name."""
     shown: array[int] | None = None
     """Number of each picture as they are shown, -1 where it says nothing; None where each says it
     in its user data."""
@@ -57,12 +61,31 @@ class Survey:
         """Pictures of the stream that are not there, but for those after the last one."""
         return max(0, self.last + 1 - self.pictures - self.silent)
 
-    def wanted(self, tracks: frozenset[int]) -> dict[Part, str]:
+    def wanted(self, path: Path, tracks: frozenset[int]) -> dict[Part, str]:
         """Return the parts that show nobody but ``tracks``, with the identifiers of containers.
 
         Args:
+            path: of the stream, for the message.
             tracks: empty for all.
+
+        Raises:
+            InputError: there are none, or none of one of the tracks.
         """
+        if not self.parts:
+            raise InputError(
+                f"{path} says of no sealed originals",
+                hint="`sealshot run --public` seals them with --policy, if not --no-originals",
+            )
+        own = sorted({track for _, whose in self.parts for track in whose})
+        for track in sorted(tracks.difference(own)):
+            what = f"sealed original of track {track} alone" if track in self.tracks else ""
+            raise InputError(
+                f"{path} says of no {what or f'track {track}'}",
+                hint="of these alone it has originals: "
+                + (", ".join(map(str, own[:MOST_TOLD])) or "nobody")
+                + (f" and {len(own) - MOST_TOLD} more" if len(own) > MOST_TOLD else "")
+                + "; `sealshot public read` lists all tracks",
+            )
         return {
             part: object_id(self.stream, *part)
             for part in sorted(self.parts)
@@ -87,6 +110,7 @@ def survey(path: Path, *, sandbox: bool = True, hidden: bool = False) -> Survey:
     for read in (packets_of, messages_in_order, messages_in_pictures):
         ids: set[bytes] = set()
         times, numbers, parts, silent = array("d"), array("q"), Counter[Part](), 0
+        tracks = set[int]()
         all_shown = array("q")
         for time_s, message in read(path, sandbox=sandbox):
             all_shown.append(-1 if message is None else message.picture)
@@ -97,6 +121,7 @@ def survey(path: Path, *, sandbox: bool = True, hidden: bool = False) -> Survey:
             times.append(time_s)
             numbers.append(message.picture)
             parts.update(message.parts)
+            tracks.update(region[0] for region in message.regions)
         if numbers:
             break
     else:
@@ -116,7 +141,8 @@ def survey(path: Path, *, sandbox: bool = True, hidden: bool = False) -> Survey:
             hint="somebody put it together anew: ask for the file as it was written",
         )
     in_pictures = None if read is packets_of else all_shown
-    return Survey(ids.pop().hex(), len(shown), shown[-1], silent, parts, in_pictures)
+    last, whose = shown[-1], frozenset(tracks)
+    return Survey(ids.pop().hex(), len(shown), last, silent, parts, whose, in_pictures)
 
 
 def messages_in_packets(

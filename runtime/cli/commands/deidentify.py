@@ -18,7 +18,7 @@ from sealshot.runtime.public.containers import CODECS, CONTAINERS, check_output
 from sealshot.runtime.public.cover import DEFAULT_STYLE
 from sealshot.runtime.public.hiding import MIN_FACE_PX, Hiding, open_detectors
 from sealshot.runtime.public.lookback import LOOK_S
-from sealshot.runtime.public.recording import Recording
+from sealshot.runtime.public.recording import Recording, check_file
 from sealshot.runtime.public.stream import PublicStream
 from sealshot.runtime.public.writer import VideoWriter
 
@@ -67,7 +67,7 @@ def main(argv: list[str]) -> int:
     """Run the command."""
     arguments = Arguments("deidentify", USAGE)
     add = arguments.add_argument
-    add("video", type=Path)
+    add("video")
     add("-o", dest="output", type=file_in_folder, required=True)
     add("--style", type=style, default=(DEFAULT_STYLE, None))
     add("--codec", choices=CODECS)
@@ -80,11 +80,13 @@ def main(argv: list[str]) -> int:
     add("--json", action="store_true")
     given = arguments.parse_args(argv)
     codec = check_output(given.output, given.codec)
-    if not given.video.is_file():
+    if "://" in given.video or given.video.isdecimal():
         raise InputError(
-            f"there is no video file {given.video}",
+            f"{given.video} is no file",
             hint="a camera is watched by `sealshot run --public FILE`",
         )
+    video = Path(given.video)
+    check_file(video)
     covered, drawn = given.style
     painter = drawn.painter() if drawn else None
     hiding = Hiding(covered, given.look_back, given.min_face, given.message, painter)
@@ -92,7 +94,7 @@ def main(argv: list[str]) -> int:
     stop, start_s = Stop(), time.perf_counter()
     with (
         stop.on_signals(),
-        Recording(given.video, sound=given.keep_audio, sandbox=not given.no_sandbox) as recording,
+        Recording(video, sound=given.keep_audio, sandbox=not given.no_sandbox) as recording,
         VideoWriter(
             given.output,
             recording.form,

@@ -124,13 +124,7 @@ def _attach(argv: list[str]) -> int:
         raise InputError(
             f"{given.output} exists and is not overwritten", hint="choose another file name"
         )
-    wanted = survey(given.video, hidden=True).wanted(frozenset(given.track))
-    if not wanted:
-        raise InputError(
-            f"{given.video} says of no sealed originals"
-            + (" of these tracks alone" if given.track else ""),
-            hint="`sealshot public read` lists its tracks",
-        )
+    wanted = survey(given.video, hidden=True).wanted(given.video, frozenset(given.track))
     there = in_vault(given.vault, wanted)
     attach(given.video, {one.path.stem: one.read() for one in there.values()}, given.output)
     say(f"{given.output}: the stream and {len(there)} of its containers")

@@ -133,13 +133,7 @@ def main(argv: list[str]) -> int:
     warrant, policy = read_warrant(given.warrant), read_policy(given.policy)
     check_warrant(warrant, policy, utc_now(), "restore")
     found = survey(given.stream, sandbox=sandbox)
-    wanted = found.wanted(frozenset(given.track))
-    if not wanted:
-        raise InputError(
-            f"{given.stream} says of no sealed originals"
-            + (" of these tracks alone" if given.track else ""),
-            hint="`sealshot public read` lists its tracks",
-        )
+    wanted = found.wanted(given.stream, frozenset(given.track))
     there = (
         in_vault(given.vault, wanted)
         if given.vault

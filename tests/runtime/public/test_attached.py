@@ -48,7 +48,7 @@ def test_one_file_gives_everybody_back_without_the_vault(
     all_in_one: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    wanted = survey(told.stream).wanted(frozenset())
+    wanted = survey(told.stream).wanted(told.stream, frozenset())
     assert set(attached(all_in_one)) == set(wanted.values())
     assert list(messages_in_packets(all_in_one)) == list(messages_in_packets(told.stream))
     capsys.readouterr()

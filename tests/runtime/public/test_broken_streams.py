@@ -15,7 +15,7 @@ import pytest
 from restoring import FRAMES, SIZE, Told, ffmpeg, planes
 
 from sealshot.runtime.cli.main import main
-from sealshot.runtime.errors import SealError
+from sealshot.runtime.errors import InputError, SealError
 from sealshot.runtime.public.cover import Region
 from sealshot.runtime.public.message import MARK, Message, Part, message_in, nal_unit, to_bytes
 from sealshot.runtime.public.originals import OriginalsWriter
@@ -162,6 +162,31 @@ def test_what_does_not_fit_is_refused_and_nothing_is_written(
     assert main(told.arguments(*given, *options)) == 2
     assert why in capsys.readouterr().err
     assert not out.exists()
+
+
+@pytest.mark.parametrize("tracks", [["99"], ["1", "99"]])
+def test_a_track_that_is_not_there_is_told_with_those_that_are(
+    told: Told, tmp_path: Path, capsys: pytest.CaptureFixture[str], tracks: list[str]
+) -> None:
+    asked = [word for track in tracks for word in ("--track", track)]
+    out, vault = str(tmp_path / "o.mkv"), told.folder / "vault"
+    restore = told.arguments(told.stream, vault, "--request", out, *asked)
+    attach = ["public", "attach", str(told.stream), "--vault", str(vault), "-o", out, *asked]
+    for command in (restore, attach):
+        assert main(command) == 2
+        said = capsys.readouterr().err
+        assert f"error: {told.stream} says of no track 99\n" in said
+        assert "hint: of these alone it has originals: 1, 2, 3, 4, 5, 6; `sealshot" in said
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_track_that_is_never_alone_is_told(tmp_path: Path) -> None:
+    parts = Counter({(0, (1,)): 3, (1, ()): 2})
+    found = Survey("00" * 16, 5, 4, 0, parts, frozenset({1, 2}))
+    assert list(found.wanted(tmp_path, frozenset({1}))) == [(0, (1,))]
+    with pytest.raises(InputError, match="no sealed original of track 2 alone") as why:
+        found.wanted(tmp_path, frozenset({1, 2}))
+    assert "alone it has originals: 1;" in why.value.hint
 
 
 @pytest.mark.parametrize("logged", [True, False])

@@ -26,6 +26,28 @@ MakeClip = Callable[..., Path]
 VARIABLE_MS = (0, 40, 95, 250, 251, 400)
 
 
+@pytest.mark.parametrize(
+    ("video", "why"),
+    [
+        (".", "error: . is a folder\nhint: name one video file"),
+        ("none.mp4", "error: there is no video file none.mp4\nhint: check the path"),
+        ("rtsp://camera/1", "error: rtsp://camera/1 is no file\nhint: a camera is watched by"),
+        ("0", "error: 0 is no file\nhint: a camera is watched by"),
+    ],
+)
+def test_what_is_no_file_is_told(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    video: str,
+    why: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["deidentify", video, "-o", "out.mp4"]) == 2
+    assert why in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("suffix", [".mkv", ".mp4", ".mov"])
 def test_time_stamps_pixel_aspect_and_colours_stay(
     make_clip: MakeClip, facts: Callable[[Path], object], tmp_path: Path, suffix: str

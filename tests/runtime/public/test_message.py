@@ -92,6 +92,10 @@ def test_a_stream_that_says_nothing_is_told(
     for action in (["read"], ["attach", "--vault", str(tmp_path), "-o", str(tmp_path / "o.mkv")]):
         assert main(["public", *action, str(tmp_path / "none.mp4")]) == 2
         assert "there is no video file" in capsys.readouterr().err
+        assert main(["public", *action, str(tmp_path)]) == 2
+        assert (
+            capsys.readouterr().err == f"error: {tmp_path} is a folder\nhint: name one video file\n"
+        )
 
 
 @pytest.mark.parametrize(("codec", "suffix"), [("h264", ".h264"), ("h265", ".hevc")])
