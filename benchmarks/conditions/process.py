@@ -170,8 +170,23 @@ def cpu_s(processes: Iterable[int]) -> float:
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
+def own_peak_mb() -> float:
+    """Return the largest resident memory of this process so far.
+
+    Raises:
+        SealshotError: the kernel does not tell it.
+    """
+    peak = _peak_mb(os.getpid())
+    if not peak:
+        raise SealshotError("this kernel does not tell the peak memory of a process (VmHWM)")
+    return peak
+
+
 def _peak_mb(process: int) -> float:
-    """Not what ``wait4`` gives: that outlives exec(2), so a child starts with its parent's."""
+    """Not what ``wait4`` or ``getrusage`` give: that outlives exec(2), from a parent to its child.
+
+    One that has ended has none.
+    """
     try:
         lines = Path(f"/proc/{process}/status").read_text().splitlines()
     except OSError:

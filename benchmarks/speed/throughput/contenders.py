@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sealshot.benchmarks.speed.throughput.memory import peak_mb
+from sealshot.benchmarks.conditions.process import own_peak_mb
 from sealshot.runtime.engines.onnx_session import open_session
 from sealshot.runtime.types import Floats
 
@@ -95,7 +95,7 @@ def _peaks(contender: Contender, batches: Sequence[int], threads: int, crops: Cr
     score, peaks = contender.open(threads), []
     for batch in batches:
         score(np.resize(crops, (batch, *crops.shape[1:])))
-        peaks.append(peak_mb())
+        peaks.append(own_peak_mb())
     return peaks
 
 

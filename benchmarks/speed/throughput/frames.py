@@ -15,8 +15,8 @@ from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 
+from sealshot.benchmarks.conditions.process import own_peak_mb
 from sealshot.benchmarks.conditions.spread import Spread, spread
-from sealshot.benchmarks.speed.throughput.memory import peak_mb
 from sealshot.runtime.age.x25519 import X25519Identity
 from sealshot.runtime.cli.terminal import printed_log, progress
 from sealshot.runtime.engines import open_engine
@@ -147,7 +147,7 @@ def run_once(settings: Settings) -> Once:
         fps=summary.fps,
         cpu_ms=1e3 * (end_cpu - marks.times[0][1]) / (len(marks.times) - 1),
         stages_ms={stage: summary.stages_ms.get(stage, 0.0) for stage in STAGES},
-        peak_mb=peak_mb(),
+        peak_mb=own_peak_mb(),
         start_s=marks.times[0][0] - start,
         frames=summary.frames,
         people=summary.people_seen,
