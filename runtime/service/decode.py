@@ -24,6 +24,10 @@ else:
 Where = tuple[str | int, ...]
 """A place in the file: names of tables and keys, and numbers of the tables of an array."""
 STAND_IN = "-"
+HOW_TOML_IS_WRITTEN = (
+    'a line is `name = "text"`, `name = 7` or `[table]`, each name once; '
+    "`sealshot serve --example` shows all"
+)
 WORDS = {str: "text", bool: "true or false", int: "a whole number", float: "a number"}
 
 
@@ -144,7 +148,7 @@ def _syntax(text: str, error: tomllib.TOMLDecodeError) -> Problem:
     words, _, place = str(error).partition(" (at ")
     number = place.removeprefix("line ").partition(",")[0]
     line = int(number) if number.isdecimal() else max(1, len(text.splitlines()))
-    return Problem(line, f"this is no TOML: {words[:1].lower()}{words[1:]}")
+    return Problem(line, f"this is no TOML: {words[:1].lower()}{words[1:]}", HOW_TOML_IS_WRITTEN)
 
 
 def _wrong(table: Mapping[str, Any], kind: Any, where: Where) -> Iterator[tuple[Any, ...]]:

@@ -56,7 +56,7 @@ WRONG = {
     "one table for several": (GOOD + '[webhook]\nurl = "http://a"', 5, "as [[webhook]]", ""),
     "several tables for one": (GOOD + "[[page]]", 5, "page: it takes a table", ""),
     "several that are none": ("[[camera]]", 1, "as [camera.north]", ""),
-    "no TOML": (GOOD + "\nquota = ", 6, "this is no TOML", ""),
+    "no TOML": (GOOD + "\nquota = ", 6, "this is no TOML", 'name = "text"'),
     "no cameras": ("", 1, "'camera' is missing", "--example`"),
     "a camera that is none": ("camera = 3", 1, "a table for each camera", ""),
     "a control character": (GOOD + 'upload_file = "a\\u0000b"', 5, "text of one line", ""),
