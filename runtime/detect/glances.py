@@ -68,13 +68,6 @@ class _Known:
     """``[2]``, pixels a second."""
     seen_s: float
 
-    def at(self, time_s: float) -> Floats:
-        """Return the box where it should be at that time, ``[4]``."""
-        passed_s = time_s - self.seen_s
-        way = self.speed * np.float32(passed_s if passed_s <= FOLLOWED_S else 0.0)
-        box: Floats = self.box + np.concatenate([way, way])
-        return box
-
 
 @dataclass(frozen=True, eq=False)
 class _Looked:
@@ -153,7 +146,7 @@ class Glances:
     def _find(self, time_s: float, view: View, looked: _Looked) -> list[Face]:
         """Find the faces of a frame among the P-net's boxes and where known faces should be."""
         known = [] if looked.cut else self._known
-        expected = _boxes([one.at(time_s) for one in known])
+        expected = _expected(known, time_s)
         there = np.array([one.seen_s == self._last_s for one in known], bool)
         if looked.everywhere:
             found = self._look(view, looked, expected)
@@ -198,6 +191,8 @@ class Glances:
         way = (found.boxes[:, :2] + found.boxes[:, 2:] - expected[:, :2] - expected[:, 2:]) / 2
         beside = np.abs(way).max(axis=1) > BESIDE * (expected[:, 2] - expected[:, 0])
         (at,) = np.nonzero(beside & (found.score > self._net.settings.thresholds[2]))
+        if not len(at):
+            return found
         again = self._net.judge(view, square(found.boxes[at]))
         surer = again.score > found.score[at]
         found.boxes[at[surer]] = again.boxes[surer]
@@ -255,6 +250,16 @@ def _beside(boxes: Floats, sure: Floats) -> Places:
     """Tell which boxes are not in a sure face or around it, for which they would be left out."""
     beside: Places = nested(boxes, sure).max(axis=1, initial=0) <= ONET_OVERLAP
     return beside
+
+
+def _expected(known: Sequence[_Known], time_s: float) -> Floats:
+    """Return the boxes where faces should be at that time, ``[n, 4]``."""
+    passed_s = np.array([time_s - one.seen_s for one in known])
+    passed_s[passed_s > FOLLOWED_S] = 0
+    speed = np.array([one.speed for one in known], np.float32).reshape(-1, 2)
+    way = speed * passed_s.astype(np.float32)[:, None]
+    boxes: Floats = _boxes([one.box for one in known]) + np.concatenate([way, way], axis=1)
+    return boxes
 
 
 def _speed(known: _Known, box: Floats, time_s: float) -> Floats:

@@ -278,7 +278,8 @@ class Mtcnn:
         if self.settings.average:
             weight = score * (iou(boxes[kept], boxes) > SAME_FACE_IOU)
             weight /= weight.sum(axis=1, keepdims=True)
-            boxes_kept, points_kept = weight @ boxes, np.tensordot(weight, points, 1)
+            boxes_kept = weight @ boxes
+            points_kept = (weight @ points.reshape(-1, 10)).reshape(-1, 5, 2)
         else:
             boxes_kept, points_kept = boxes[kept], points[kept]
         return [

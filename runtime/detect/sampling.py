@@ -102,11 +102,11 @@ class MipSampler:
         """Return each region as float32 ``[n, side, side, 3]``; it touches the image."""
         step = (regions[:, 2:] - regions[:, :2]).astype(np.float64) / side  # [n, 2]
         halvings = _halvings(step[:, 0])
+        shrunk = (1 << halvings)[:, None]
         affine = np.zeros((len(regions), 2, 3))  # from a pixel of the crop to one of the mip
-        affine[:, [0, 1], [0, 1]] = step
-        affine[:, :, 2] = regions[:, :2] + step / 2  # the centre of the crop's first pixel
-        affine /= (1 << halvings)[:, None, None]
-        affine[:, :, 2] -= 0.5  # OpenCV counts from the centre of the first pixel
+        affine[:, 0, 0], affine[:, 1, 1] = (step / shrunk).T
+        # the centre of the crop's first pixel; OpenCV counts from that of the first pixel
+        affine[:, :, 2] = (regions[:, :2] + step / 2) / shrunk - 0.5
         crops = np.empty((len(regions), side, side, 3), np.uint8)
         for count in set(halvings.tolist()):
             which = halvings == count
