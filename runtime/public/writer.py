@@ -41,8 +41,8 @@ bytes."""
 MUXERS = {"matroska": {"cluster_size_limit": "500000"}}
 """Bytes that are held before they are written; by itself it would hold ten times as many."""
 NEED_EVEN_SIDES = ("h264", "h265")
-AHEAD = 2
-"""Pictures that wait for the encoder; each later one waits for the first of them."""
+AHEAD = 1
+"""Pictures that wait for the encoder, one in work too; who fills the next one waits for it."""
 FINEST_S = Fraction(1, 90_000)
 """Tick of MP4 and MOV at least: in finer ones a gap is soon more of them than ..."""
 MOST_TICKS = 2**31 - 1
