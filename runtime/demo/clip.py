@@ -16,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sealshot.runtime.demo.cutout import Cutout, Pose
+from sealshot.runtime.errors import SealshotError
+from sealshot.runtime.files import WRITE_ELSEWHERE
 from sealshot.runtime.types import Image
 
 WIDTH, HEIGHT, FPS, SECONDS = 960, 540, 25, 7.0
@@ -78,16 +80,18 @@ def write_clip(path: Path) -> None:
     """Write the clip as Motion JPEG in AVI, which every OpenCV can write and read.
 
     Raises:
-        OSError: the file cannot be written.
+        SealshotError: the file cannot be written whole; none is left.
     """
     writer = cv2.VideoWriter(
         str(path), cv2.VideoWriter.fourcc(*"MJPG"), float(FPS), (WIDTH, HEIGHT)
     )
-    if not writer.isOpened():
-        raise OSError(f"{path} cannot be written")
     for frame in render():
         writer.write(frame)
     writer.release()
+    # OpenCV says nothing of a full disk
+    if cv2.VideoCapture(str(path)).get(cv2.CAP_PROP_FRAME_COUNT) != int(SECONDS * FPS):
+        path.unlink(missing_ok=True)
+        raise SealshotError(f"cannot write all of {path}", hint=WRITE_ELSEWHERE)
 
 
 def portrait() -> Cutout:

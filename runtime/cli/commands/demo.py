@@ -41,7 +41,11 @@ def main(argv: list[str]) -> int:
         ) from error
     clip, key, vault, out = (folder / n for n in ("clip.avi", "authority.key", "vault", "opened"))
     note(f"rendering {clip}")
-    write_clip(clip)
+    try:
+        write_clip(clip)
+    except SealshotError:
+        folder.rmdir()
+        raise
     _step("keys", "new", str(key))
     recipient = next(
         line.rpartition(" ")[2] for line in key.read_text().splitlines() if "public key" in line
