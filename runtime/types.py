@@ -105,15 +105,13 @@ class Ratings:
     """``float32 [n, c]``, 0 or less, in units of the quality: what else counts, such as how far the
     eyes are from wide open; c is 0 where nothing does. People differ in their eyes, so it is for
     one track alone."""
-    rough: NDArray[np.bool_]
-    """``bool [n]``: whether it was told at a glance only, since the track had a better picture."""
 
     @classmethod
     def of(cls, quality: Floats, components: Floats | None = None) -> Ratings:
         """Return ratings; without ``components`` those of a score that heeds the picture alone."""
-        n = len(quality)
-        components = np.empty((n, 0), np.float32) if components is None else components
-        return cls(quality, components, np.zeros(n, bool))
+        return cls(
+            quality, np.empty((len(quality), 0), np.float32) if components is None else components
+        )
 
     @property
     def order(self) -> Floats:

@@ -112,14 +112,13 @@ class History:
     def _ahead(self) -> float:
         return 0.0 if self.most is None else float(self.most.sum())
 
-    def add(self, point: Point, components: Floats, rough: bool, image: Image, box: Floats) -> bool:
+    def add(self, point: Point, components: Floats, image: Image, box: Floats) -> bool:
         """Take the track's next frame; return whether it is the best so far."""
         self.points.offer(lambda: point)
         self.thumbs.offer(lambda: Thumb(point, thumb_of(cut(image, *square(box)))))
         self.last_s = point.time_s
         self.worst = min(self.worst, point.order)
-        if not rough:
-            self.most = components if self.most is None else np.maximum(self.most, components)
+        self.most = components if self.most is None else np.maximum(self.most, components)
         is_best = point.order > self.best
         self.best = max(self.best, point.order)
         return is_best
@@ -136,12 +135,11 @@ class Recorder:
     def add(self, seen: Seen) -> None:
         """Take what one frame gave."""
         frame, scores, winners = seen.frame, [], []
-        ratings = seen.ratings
-        rated = zip(ratings.order.tolist(), ratings.components, ratings.rough, strict=True)
-        for track, (order, components, rough) in zip(seen.tracks.seen, rated, strict=True):
+        rated = zip(seen.scores.tolist(), seen.ratings.components, strict=True)
+        for track, (order, components) in zip(seen.tracks.seen, rated, strict=True):
             history = self._open.setdefault(track.id, History(first_s=frame.time_s))
             point = Point(frame.index, frame.time_s, order)
-            if history.add(point, components, rough, frame.image, track.face.box):
+            if history.add(point, components, frame.image, track.face.box):
                 winners.append(history)
             scores.append(history.score(order))
         scene = scene_of(seen, scores) if winners else None

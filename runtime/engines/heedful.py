@@ -13,8 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sealshot.runtime.alignment import cut_eyes, upright
-from sealshot.runtime.crops import crop_resize_grey
+from sealshot.runtime.alignment import cut_eyes
 from sealshot.runtime.engines.eyes import BEHIND, EYES, Eyes
 from sealshot.runtime.engines.manifest import ScoreManifest
 from sealshot.runtime.engines.scorer import Scorer
@@ -28,13 +27,6 @@ STRAIGHT, ASIDE = np.float32(0.1), np.float32(0.4)
 """How far the nose is off the line from between the eyes to the mouth, over the length of that
 line: less and more count as these. Half of all photographs are below, and lose nothing by how the
 landmarks happen to lie; only profiles are above."""
-SIZES = 1.0, 0.94, 1.06
-"""Of what is cut out of a picture to look closely, over the size of the face: its quality is the
-mean. A box is no surer than that, and the quality of one goes up and down by a third from frame to
-frame where nothing else does."""
-NUDGES = np.array([(0, 0, 1), (1, 1, 0.95), (1, -1, 1.05), (-1, 1, 1.05), (-1, -1, 0.95)])
-"""How the landmarks are moved, in pixels of what the network of the eyes sees, and grown, for each
-look at eyes: what they count is the mean."""
 COMPONENTS = "eyes open", "expression neutral", "yaw frontal alignment"
 """As ISO/IEC 29794-5 calls them."""
 
@@ -49,18 +41,16 @@ class Expression:
         self._weights = np.array(weights, np.float32)
         self._spans = self._weights * np.array([-BEHIND[0], BROAD - CALM, ASIDE - STRAIGHT])
 
-    def components(self, image: Pixels, faces: Sequence[Face], *, closely: bool = False) -> Floats:
+    def components(self, image: Pixels, faces: Sequence[Face]) -> Floats:
         """Return ``float32 [n, 3]``, see :attr:`Ratings.components`: of eyes, mouth, turn.
 
         Args:
             image: ``uint8 [h, w, 3]`` BGR, or planes.
             faces: n faces in it.
-            closely: whether eyes are looked at once for each of :data:`NUDGES`.
         """
-        points = np.array([face.landmarks for face in faces], np.float32).reshape(-1, 5, 2)
-        looks = _nudged(points) if closely else points[:, None]
-        opened = self.eyes.openness(cut_eyes(image, list(looks.reshape(-1, 5, 2))))
-        opened = opened.reshape(looks.shape[:2]).mean(axis=1)
+        landmarks = [face.landmarks for face in faces]
+        points = np.array(landmarks, np.float32).reshape(-1, 5, 2)
+        opened = self.eyes.openness(cut_eyes(image, landmarks))
         behind = [opened, CALM - _broad(points), STRAIGHT - _aside(points)]
         weighed: Floats = self._weights * np.stack(behind, axis=1)
         return weighed
@@ -73,31 +63,6 @@ class Expression:
                 own, best = 100 * (1 + own / span), 100 * (1 + best / span)
                 said.append(f"{name}: {own:.0f} of 100, at most {best:.0f} in this track")
         return "; ".join(said)
-
-
-def closely(image: Pixels, faces: Sequence[Face]) -> NDArray[np.uint8]:
-    """Cut each face out of a picture in each of :data:`SIZES`.
-
-    Args:
-        image: ``uint8 [h, w, 3]`` BGR, or planes.
-        faces: n faces in it.
-
-    Returns:
-        ``uint8 [n * len(SIZES), 1, 64, 64]``, those of a face on end.
-    """
-    boxes = np.array([face.box for face in faces], np.float32).reshape(-1, 1, 4)
-    low, high = boxes[..., :2], boxes[..., 2:]
-    more = (high - low) * (np.array(SIZES, np.float32)[:, None] - 1) / 2
-    grown: Floats = np.concatenate([low - more, high + more], axis=2)
-    return crop_resize_grey(image, list(grown.reshape(-1, 4)))
-
-
-def _nudged(points: Floats) -> Floats:
-    """Move landmarks, ``[n, 5, 2]``, by each of :data:`NUDGES`: ``[n, len(NUDGES), 5, 2]``."""
-    pixel = np.array([1 / np.hypot(*upright(face)[:, 0]) for face in points]).reshape(-1, 1, 1, 1)
-    middle = points.mean(axis=1, keepdims=True)[:, None]
-    grown = middle + NUDGES[:, None, 2:] * (points[:, None] - middle)
-    return np.asarray(grown + pixel * NUDGES[:, None, :2], np.float32)
 
 
 def _broad(points: Floats) -> Floats:
@@ -139,9 +104,6 @@ class Heedful(Scorer):
     to face the camera, cost nobody anything: a person is compared with no one else. Which of two
     frames is the better does not depend on the best of a component, for both are compared with it:
     a frame that was the best stays so until a better one comes, however far eyes open later.
-
-    What is told of one picture hangs on how its box and landmarks happen to lie, so that of many
-    frames the luckiest would win. Who seems to be the best is therefore looked at more closely.
     """
 
     def __init__(self, engine: Scorer, expression: Expression) -> None:
@@ -171,18 +133,6 @@ class Heedful(Scorer):
         if components is None:
             components = self.expression.components(image, [t.face for t in tracks.seen])
         return self.engine.rate_frame(image, tracks, components)
-
-    def rate_again(
-        self, image: Pixels, tracks: Tracks, ratings: Ratings, ahead: NDArray[np.bool_]
-    ) -> Ratings:
-        """See :meth:`Scorer.rate_again`: by more than one look at the face and its eyes."""
-        quality, components = ratings.quality.copy(), ratings.components.copy()
-        faces = [track.face for track, one in zip(tracks.seen, ahead, strict=True) if one]
-        if faces:
-            seen = self.engine.score(closely(image, faces))
-            quality[ahead] = seen.reshape(-1, len(SIZES)).mean(axis=1)
-            components[ahead] = self.expression.components(image, faces, closely=True)
-        return Ratings(quality, components, ~ahead)
 
     def explain(self, components: Floats, most: Floats) -> str:
         """See :meth:`Scorer.explain`."""

@@ -73,23 +73,6 @@ class Scorer(ABC):
         boxes = [track.face.box for track in tracks.seen]
         return self.rate_tracks(crop_resize_grey(image, boxes), tracks, components)
 
-    def rate_again(
-        self, image: Pixels, tracks: Tracks, ratings: Ratings, ahead: NDArray[np.bool_]
-    ) -> Ratings:
-        """Look closely at the faces that seem to be the best of their tracks.
-
-        Args:
-            image: as :meth:`rate_frame` took it.
-            tracks: likewise.
-            ratings: what that gave.
-            ahead: ``bool [n]``: which those are.
-
-        Returns:
-            Ratings of all, of which all others are ``rough``; the same, where a scorer sees no more
-            by looking closely.
-        """
-        return ratings
-
     def explain(self, components: Floats, most: Floats) -> str:
         """Say for people what else counted beside quality; empty if nothing.
 

@@ -89,7 +89,7 @@ class Screen(Scorer):
             self._best.pop(id, None)
         quality = scores - beside
         quality[near] = full
-        return Ratings.of(quality, quickly.components)
+        return Ratings(quality, quickly.components)
 
 
 def _model(manifest: ScoreManifest) -> tuple[str, int, int, str]:

@@ -64,11 +64,9 @@ class Resting:
         if len(awake.seen) == len(tracks.seen):
             return rated
         told = [self._tracks[track.id] for track in tracks.seen]
-        rough = dict(zip((track.id for track in awake.seen), rated.rough.tolist(), strict=True))
         return Ratings(
             np.array([one.quality for one in told], np.float32),
             np.array([one.components for one in told], np.float32),
-            np.array([rough.get(track.id, True) for track in tracks.seen]),
         )
 
     def forget(self, ended: tuple[int, ...]) -> None:

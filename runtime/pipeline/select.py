@@ -3,8 +3,7 @@
 A score is the quality, less what each component is behind the best of the track so far, such as
 the most open eyes. What frames are compared by, their :attr:`Ratings.order`, leaves that best out:
 it is one number for all frames of a track, so that the best frame stays the best when it changes.
-Only what is told of a shot takes it in. A face that seems the best of its track is looked at
-closely (:meth:`~sealshot.runtime.engines.scorer.Scorer.rate_again`) before it is compared.
+Only what is told of a shot takes it in.
 """
 
 from __future__ import annotations
@@ -17,7 +16,6 @@ from datetime import datetime, timedelta, timezone
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from sealshot.runtime.crops import cut, cut_inside, square
 from sealshot.runtime.pipeline.presence import Presence
@@ -37,7 +35,7 @@ class _Best:
     first_s: float
     components: Floats
     most: Floats
-    """The highest of each component in any frame so far that was not rated roughly."""
+    """The highest of each component in any frame so far."""
     order: float = -np.inf
     frame: int = -1
     time_s: float = 0.0
@@ -114,11 +112,6 @@ class Selector:
     def _is_person(self, id: int) -> bool:
         return self._presence.reached(id, self._min_seen_s)
 
-    def ahead(self, tracks: Tracks, ratings: Ratings) -> NDArray[np.bool_]:
-        """Say which faces of a frame seem better than all of their tracks before, ``bool [n]``."""
-        best = [self._tracks[t.id].order if t.id in self._tracks else -np.inf for t in tracks.seen]
-        return ratings.order > np.array(best)
-
     def update(self, frame: Frame, tracks: Tracks, ratings: Ratings) -> list[Shot]:
         """Take the ratings of one frame's tracks and return the shots that are due.
 
@@ -127,9 +120,9 @@ class Selector:
             tracks: its tracks; ``tracks.ended`` are closed and their memory is freed.
             ratings: one for each of ``tracks.seen``.
         """
-        rated = zip(ratings.order.tolist(), ratings.components, ratings.rough, strict=True)
-        for track, (order, components, rough) in zip(tracks.seen, rated, strict=True):
-            self._see(frame, track, order, components, rough)
+        orders = ratings.order.tolist()
+        for track, order, components in zip(tracks.seen, orders, ratings.components, strict=True):
+            self._see(frame, track, order, components)
         self._presence.add(frame.time_s, {track.id for track in tracks.seen})
         return self.advance(frame.time_s, tracks.ended)
 
@@ -162,14 +155,11 @@ class Selector:
         self._presence.finish()
         return self.close(tuple(self._tracks))
 
-    def _see(
-        self, frame: Frame, track: Track, order: float, components: Floats, rough: bool
-    ) -> None:
+    def _see(self, frame: Frame, track: Track, order: float, components: Floats) -> None:
         best = self._tracks.setdefault(track.id, _Best(frame.time_s, components, components))
         best.hits = track.hits
         best.worst = min(best.worst, order)
-        if not rough:
-            best.most = np.maximum(best.most, components)
+        best.most = np.maximum(best.most, components)
         won = order > best.order
         if won:
             best.order, best.components = order, components

@@ -98,8 +98,6 @@ class Watcher:
         with self._stopwatch.time("score"):
             awake = self._resting.awake(frame.time_s, tracks) if self._resting else tracks
             ratings = self._engine.rate_frame(frame.pixels, awake)
-            ahead = self._selector.ahead(awake, ratings)
-            ratings = self._engine.rate_again(frame.pixels, awake, ratings, ahead)
             if self._resting:
                 ratings = self._resting.complete(frame.time_s, tracks, awake, ratings)
         if not np.isfinite(ratings.order).all():

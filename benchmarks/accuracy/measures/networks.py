@@ -16,17 +16,7 @@ from sealshot.benchmarks.data.cache import file_sha256
 from sealshot.benchmarks.data.faces import View
 from sealshot.runtime.alignment import similarity
 from sealshot.runtime.engines.eyes import BEHIND, ODDS
-from sealshot.runtime.engines.heedful import (
-    ASIDE,
-    BROAD,
-    CALM,
-    NUDGES,
-    SIZES,
-    STRAIGHT,
-    Expression,
-    closely,
-    open_expression,
-)
+from sealshot.runtime.engines.heedful import ASIDE, BROAD, CALM, STRAIGHT, open_expression
 from sealshot.runtime.engines.identity import model_sha256
 from sealshot.runtime.engines.manifest import load_manifest, sidecar
 from sealshot.runtime.engines.onnx_session import open_session
@@ -57,7 +47,6 @@ class ScoreGraph:
             self.key += f" eyes {eyes.sha256} {manifest.eyes_weight} {ODDS} {BEHIND}"
             self.key += f" mouth {manifest.smile_weight} {CALM} {BROAD}"
             self.key += f" turn {manifest.turn_weight} {STRAIGHT} {ASIDE}"
-            self.key += f" closely {SIZES} {NUDGES.tolist()}"
             self.macs = manifest.macs_per_face + eyes.macs_per_face
         shape = self._run(np.zeros((1, 1, 64, 64), np.uint8)).shape
         if shape not in ((1,), (1, 1)):
@@ -69,15 +58,11 @@ class ScoreGraph:
 
     def rate(self, views: Sequence[View]) -> Doubles:
         """See :class:`Measure`."""
+        scores = self._run(stack_crops(views)).reshape(len(views)).astype(float)
         if self._expression:
-            return np.array([self._rate_closely(view, self._expression) for view in views], float)
-        return self._run(stack_crops(views)).reshape(len(views)).astype(float)
-
-    def _rate_closely(self, view: View, expression: Expression) -> float:
-        """Rate as a face is rated that seems the best of its track."""
-        image, faces = view.image(), [view.face]
-        components = expression.components(image, faces, closely=True)
-        return float(self._run(closely(image, faces)).mean() + components.sum())
+            seen = [self._expression.components(view.image(), [view.face]) for view in views]
+            scores += np.concatenate(seen).sum(axis=1)
+        return scores
 
     def _run(self, crops: NDArray[np.uint8]) -> Floats:
         (scores,) = self._session.run([self._output], {"crops": crops})

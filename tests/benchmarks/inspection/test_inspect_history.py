@@ -88,15 +88,12 @@ def test_scores_are_told_against_the_most_open_eyes(picture):
     recorder = Recorder()
     for index, (quality, eyes) in enumerate([(3.0, -4.0), (1.0, -1.0), (0.0, -2.0)]):
         frame = seen(index, {1: quality}, picture)
-        rated = Ratings.of(frame.ratings.quality, np.float32([[eyes]]))
-        recorder.add(replace(frame, ratings=rated))
-    glanced = Ratings(np.float32([-9]), np.float32([[0]]), np.array([True]))
-    recorder.add(replace(seen(3, {1: -9.0}, picture), ratings=glanced))
+        recorder.add(replace(frame, ratings=Ratings(frame.ratings.quality, np.float32([[eyes]]))))
     track = recorder.take(1)
-    assert [track.score(point.order) for point in track.points.items] == [0, 1, -1, -8]
-    assert (track.score(track.best), track.score(track.worst)) == (1, -8)
+    assert [track.score(point.order) for point in track.points.items] == [0, 1, -1]
+    assert (track.score(track.best), track.score(track.worst)) == (1, -1)
     # a whole frame was labelled before it was known how far the eyes would open
-    assert [scene.marks[0].score for scene in recorder.scenes.items] == [3, 1, -1, -8]
+    assert [scene.marks[0].score for scene in recorder.scenes.items] == [3, 1, -1]
 
 
 def test_a_track_that_was_taken_is_forgotten(picture):

@@ -8,17 +8,10 @@ import numpy as np
 import pytest
 
 from sealshot.export.golden import golden_crops
-from sealshot.runtime.alignment import cut_eyes, upright
-from sealshot.runtime.crops import crop_resize_grey
+from sealshot.runtime.alignment import cut_eyes
 from sealshot.runtime.engines import Scorer, Screen, open_engine, open_for_tracks
 from sealshot.runtime.engines.eyes import EYES, Eyes, copy_eyes
-from sealshot.runtime.engines.heedful import (
-    NUDGES,
-    SIZES,
-    Expression,
-    Heedful,
-    open_expression,
-)
+from sealshot.runtime.engines.heedful import Expression, Heedful, open_expression
 from sealshot.runtime.engines.manifest import load_manifest, sidecar
 from sealshot.runtime.engines.shared import shared
 from sealshot.runtime.errors import InputError
@@ -176,47 +169,6 @@ def test_an_engine_that_cuts_crops_by_itself_goes_on_doing_so():
     assert (rated.components[0] <= 0).all()
     assert rated.components[0, 0] < 0
     assert heedful.rate_frame(image, Tracks((), ())).order.shape == (0,)
-
-
-def test_what_seems_the_best_is_looked_at_more_than_once_and_nothing_else_is():
-    scorer = open_for_tracks(QUALITY, "onnxruntime", threads=1)
-    image, tracks = side_by_side(CROPS)
-    first = scorer.rate_frame(image, tracks)
-    ahead = np.arange(len(CROPS)) == 2
-    again = scorer.rate_again(image, tracks, first, ahead)
-    assert again.rough.tolist() == (~ahead).tolist()
-    assert not first.rough.any()
-    for seen, before in ((again.quality, first.quality), (again.components, first.components)):
-        assert np.array_equal(seen[~ahead], before[~ahead])
-    face = tracks.seen[2].face
-    crops = crop_resize_grey(image, [_grown(face.box, size) for size in SIZES])
-    assert again.quality[2] == pytest.approx(scorer.score(crops).mean(), abs=1e-5)
-    pixel = 1 / np.hypot(*upright(face.landmarks)[:, 0])
-    middle = face.landmarks.mean(axis=0)
-    looks = [
-        middle + s * (face.landmarks - middle) + pixel * np.float32([x, y]) for x, y, s in NUDGES
-    ]
-    eyes = Eyes(FOLDER / EYES).openness(cut_eyes(image, np.float32(looks)))
-    weight = load_manifest(QUALITY).eyes_weight
-    assert again.components[2, 0] == pytest.approx(weight * eyes.mean(), abs=1e-4)
-    assert again.components[2, 1:] == pytest.approx(first.components[2, 1:])
-    nobody = np.zeros(len(CROPS), bool)
-    assert scorer.rate_again(image, tracks, first, nobody).rough.all()
-    nothing = Tracks((), ())
-    none = scorer.rate_frame(image, nothing)
-    assert scorer.rate_again(image, nothing, none, none.rough).order.shape == (0,)
-
-
-def _grown(box, size):
-    middle = np.tile((box[:2] + box[2:]) / 2, 2)
-    return np.float32(middle + size * (box - middle))
-
-
-def test_a_score_that_heeds_no_eyes_is_what_it_was_at_a_second_look():
-    scorer = open_for_tracks(score_graph("rp"), "onnxruntime", "fp32", threads=1)
-    image, tracks = side_by_side(CROPS)
-    rated = scorer.rate_frame(image, tracks)
-    assert scorer.rate_again(image, tracks, rated, np.ones(len(CROPS), bool)) is rated
 
 
 def test_int8_screens_with_the_eyes():

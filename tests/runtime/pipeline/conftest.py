@@ -81,9 +81,6 @@ class Scorer:
         self.ended += tracks.ended
         return Ratings.of(np.ones(len(crops), np.float32))
 
-    def rate_again(self, image, tracks, ratings, ahead) -> Ratings:
-        return ratings
-
 
 class Diary(Sink):
     """Writes down what it is given: kind, time, tracks whose shots are due."""

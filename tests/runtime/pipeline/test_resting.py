@@ -24,7 +24,6 @@ def scene():
         quality = np.float32([orders[id] + 1 for id in asked])
         rated = Ratings.of(quality, np.full((len(asked), 1), -1, np.float32))
         ratings = resting.complete(at_s[0], tracks, awake, rated)
-        assert ratings.rough.tolist() == [id not in asked for id in orders]
         return ratings.order.tolist(), asked
 
     return rate, resting

@@ -7,7 +7,6 @@ import time
 from dataclasses import replace
 
 import av
-import numpy as np
 import pytest
 
 from sealshot.runtime.errors import SealshotError, SourceError
@@ -15,7 +14,6 @@ from sealshot.runtime.pipeline.settings import Emit
 from sealshot.runtime.pipeline.sinks import Seen, Sink
 from sealshot.runtime.pipeline.stop import Stop
 from sealshot.runtime.pipeline.watch import watch
-from sealshot.runtime.types import Ratings
 
 TWO_IN_VIEW = [(i / 10, 2) for i in range(20)]
 
@@ -55,24 +53,6 @@ def test_frames_heartbeats_and_the_end_come_in_order(script, stages, diary) -> N
     assert (done.frames, done.interrupted, done.failure) == (2, False, None)
     assert diary.last.people == 1
     assert diary.last.ended == (1,)
-
-
-def test_a_frame_that_seems_the_best_is_looked_at_again_before_it_wins(script, stages, diary):
-    """Each seems better than the one before, and is found to be worse."""
-    made, looked = stages(), []
-
-    def again(image, tracks, ratings, ahead):
-        looked.append(ahead.tolist())
-        return Ratings.of(np.where(ahead, -np.float32(len(looked)), ratings.quality))
-
-    made.watcher._engine.rate_tracks = lambda _crops, tracks: Ratings.of(
-        np.float32([5 * (len(looked) != 2)] * len(tracks.seen)) - 3
-    )
-    made.watcher._engine.rate_again = again
-    watch(script(*((i / 10, 1) for i in range(4))), made, [diary])
-    assert looked == [[True], [True], [False], [True]]
-    (shot,) = diary.last.due
-    assert (shot.frame, shot.score) == (0, -1)
 
 
 def test_who_left_is_due_although_no_frame_comes(script, stages, diary) -> None:
