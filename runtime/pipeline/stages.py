@@ -17,11 +17,11 @@ from sealshot.runtime.detect import Detector, EveryFrame, Finder, open_detector,
 from sealshot.runtime.engines import Scorer, open_for_tracks
 from sealshot.runtime.engines.shared import shared
 from sealshot.runtime.errors import SealshotError
+from sealshot.runtime.pipeline.heap import one_heap
 from sealshot.runtime.pipeline.resting import Resting
 from sealshot.runtime.pipeline.select import Selector
 from sealshot.runtime.pipeline.settings import Settings
 from sealshot.runtime.pipeline.sinks import Beat, End, Seen
-from sealshot.runtime.pipeline.turns import one_heap
 from sealshot.runtime.processors import processors
 from sealshot.runtime.sources import Source, open_source
 from sealshot.runtime.sources.mask import Mask
