@@ -7,7 +7,6 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
-from sealshot.runtime.cli.commands.camera import read_camera, read_keys
 from sealshot.runtime.seal.keys import parse_recipients
 from sealshot.runtime.vault.keeper import Sealing
 from sealshot.runtime.vault.upload import Delivery
@@ -51,6 +50,8 @@ def sealing_for(
             delivery=delivery,
             clock_is_right=clock_is_right,
         )
+    from sealshot.runtime.cli.commands.camera import read_camera, read_keys
+
     keys = read_keys(policy)  # first: it may take a new version of the policy
     camera = read_camera(policy)
     return Sealing(
