@@ -79,7 +79,7 @@ def test_a_style_that_is_none_is_told(tmp_path: Path, capsys: pytest.CaptureFixt
 
 def test_a_label_that_the_net_does_not_know_is_told(model: Path, tmp_path: Path) -> None:
     out = ["-o", str(tmp_path / "o.mp4")]
-    (tmp_path / "x.mp4").touch()
+    (tmp_path / "x.mp4").write_bytes(b"\0")
     with pytest.raises(InputError, match="knows no label 'Tall'") as told:
         dispatch(
             ["deidentify", str(tmp_path / "x.mp4"), *out, "--style", f"face:{model}:Male,-Tall"]
