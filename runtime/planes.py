@@ -6,7 +6,7 @@ of its size a value of each colour for each pixel.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
@@ -104,10 +104,9 @@ class Planes:
         taken = np.empty((bottom - top, right - left, 3), np.uint8)
         if not taken.size:
             return taken
-        step, matrix = max(1, STRIP_PX // taken.shape[1]), self._matrix
-        columns = slice(left // 2, (right + 1) // 2)
-        for first in range(top, bottom, step):
-            last = min(first + step, bottom)
+        columns, matrix = slice(left // 2, (right + 1) // 2), self._matrix
+        for part in strips(*taken.shape[:2]):
+            first, last = top + part.start, top + part.stop
             rows = slice(first // 2, (last + 1) // 2)
             inside = slice(first % 2, last - 2 * rows.start), slice(left % 2, right - left // 2 * 2)
             chroma = [
@@ -115,7 +114,7 @@ class Planes:
                 for plane in (self.blue, self.red)
             ]
             strip = _merged(self.luma[first:last, left:right], *chroma)
-            cv2.transform(strip, matrix, dst=taken[first - top : last - top])
+            cv2.transform(strip, matrix, dst=taken[part])
         return taken
 
     @cached_property
@@ -170,6 +169,13 @@ class Planes:
     @property
     def _is_full(self) -> bool:
         return self.colours.color_range == FULL_RANGE
+
+
+def strips(height: int, width: int) -> Iterator[slice]:
+    """Yield the rows of a picture in strips that are converted at once, even numbers of them."""
+    step = max(2, STRIP_PX // width // 2 * 2)
+    for top in range(0, height, step):
+        yield slice(top, min(top + step, height))
 
 
 def rows_of(plane: VideoPlane, dtype: type[np.generic]) -> NDArray[Any]:

@@ -8,7 +8,7 @@ from typing import Protocol
 import av
 from av.video.reformatter import VideoReformatter
 
-from sealshot.runtime.planes import STRIP_PX, Planes
+from sealshot.runtime.planes import Planes, strips
 from sealshot.runtime.public.cover import Plane
 from sealshot.runtime.public.picture import PLANAR, Form, frame_of, planes_of
 from sealshot.runtime.public.room import Spare
@@ -114,9 +114,9 @@ class Decoded:
             return pixels
         height, width, _ = pixels.shape
         matrix = matrix_of(pixels.colours.colorspace, width, height)
-        image, step = self._spare.of(pixels.shape), max(2, STRIP_PX // width // 2 * 2)
-        for top in range(0, height, step):
-            rows, half = slice(top, top + step), slice(top // 2, (top + step) // 2)
+        image = self._spare.of(pixels.shape)
+        for rows in strips(height, width):
+            half = slice(rows.start // 2, (rows.stop + 1) // 2)
             strip = pixels.luma[rows], pixels.blue[half], pixels.red[half]
             frame = frame_of(strip, _form_of(pixels))
             image[rows] = self._shower.bgr(frame, width, frame.height, matrix).to_ndarray()

@@ -30,6 +30,7 @@ from sealshot.runtime.detect import Detector
 from sealshot.runtime.detect.boxes import iou, square
 from sealshot.runtime.detect.changes import MOST, Places, shrunk
 from sealshot.runtime.detect.mtcnn import Found, Mtcnn, View
+from sealshot.runtime.planes import strips
 from sealshot.runtime.public.likeness import Likeness
 from sealshot.runtime.public.room import Spare
 from sealshot.runtime.types import Face, Floats, Image
@@ -51,8 +52,6 @@ FOLLOWED_S = 0.4
 """How long a face is followed by its likeness after a net has found it."""
 CONTRAST, TILES = 4.0, 8
 """Of the evening out: its limit, and tiles from one side of a picture to the other."""
-STRIP_ROWS = 64
-"""Converted at once."""
 DARK_LEVELS, COLUMNS = 50, 64
 """Mean luma below which a place is dark, and places from one side of a picture to the other."""
 
@@ -233,12 +232,11 @@ def _evened(image: Image, dark: Places, into: Image) -> Image:
     (rows, down), (columns, across) = (_tiles(dark, axis, image.shape[axis]) for axis in (0, 1))
     into[:] = image
     part = into[rows, columns]
-    luma = np.empty(part.shape[:2], np.uint8)
-    strips = [slice(top, top + STRIP_ROWS) for top in range(0, len(part), STRIP_ROWS)]
-    for strip in strips:
+    luma, cuts = np.empty(part.shape[:2], np.uint8), list(strips(*part.shape[:2]))
+    for strip in cuts:
         cv2.extractChannel(cv2.cvtColor(part[strip], cv2.COLOR_BGR2YUV), 0, luma[strip])
     cv2.createCLAHE(CONTRAST, (across, down)).apply(luma, luma)
-    for strip in strips:  # to convert once more costs less than to hold all of it
+    for strip in cuts:  # to convert once more costs less than to hold all of it
         shown = cv2.cvtColor(part[strip], cv2.COLOR_BGR2YUV)
         cv2.insertChannel(luma[strip], shown, 0)
         cv2.cvtColor(shown, cv2.COLOR_YUV2BGR, part[strip])

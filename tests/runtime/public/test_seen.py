@@ -10,9 +10,7 @@ from av.video.reformatter import VideoReformatter
 
 from sealshot.runtime.planes import Colours, Planes
 from sealshot.runtime.public.decoded import Decoded, as_raw
-from sealshot.runtime.sandbox.shape import FULL_RANGE, LIMITED_RANGE
-
-BT709 = 1
+from sealshot.runtime.sandbox.shape import BT709, FULL_RANGE, LIMITED_RANGE
 
 
 @pytest.mark.parametrize("size", [(1920, 270), (854, 480), (638, 358), (50, 1026), (2, 2)])
