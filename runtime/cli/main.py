@@ -154,7 +154,7 @@ def dispatch(argv: list[str]) -> int:
     if COMMANDS[name][0].startswith("sealshot.runtime."):
         # what it would start for matrices larger than any here takes 0.2 s to fall asleep
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    if name == "run" and "--public" not in rest:
+    if name == "run" and not any(arg.partition("=")[0] == "--public" for arg in rest):
         # hashlib does without Python's OpenSSL: cryptography has its own, and a second takes 4 MB;
         # but it hashes all that a public stream covers, eight times as fast
         sys.modules.setdefault("_hashlib", None)  # type: ignore[arg-type]
