@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -29,8 +28,6 @@ from sealshot.runtime.track import Tracker, open_tracker
 from sealshot.runtime.track.stills import Stills
 from sealshot.runtime.types import Face, Frame, Heartbeat, Tracks
 from sealshot.runtime.weights import score_graph
-
-logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -146,11 +143,6 @@ def open_watched(settings: Settings) -> Source:
         InputError: there is nothing there that sealshot can read.
     """
     one_heap()  # before the thread of a camera has one of its own
-    if not settings.sandbox:
-        logger.warning(
-            "FFmpeg reads in the process that holds the keys: who makes a stream that breaks it "
-            "gets at them"
-        )
     source = open_source(
         settings.source,
         fps=settings.fps,

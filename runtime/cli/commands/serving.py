@@ -17,6 +17,7 @@ from sealshot.runtime.cli.arguments import duration, output_folder, size
 from sealshot.runtime.cli.commands.camera import check_turning
 from sealshot.runtime.cli.commands.sealing import open_delivery, sealing_for
 from sealshot.runtime.cli.commands.styles import beside_a_watch, style
+from sealshot.runtime.cli.commands.watching import warn_of_no_sandbox
 from sealshot.runtime.cli.terminal import fail, say
 from sealshot.runtime.detect import open_detector
 from sealshot.runtime.engines.choice import candidates
@@ -99,6 +100,7 @@ class Cameras:
     def __call__(self, camera: Camera) -> Opened:
         """Return what a camera is watched with."""
         settings = camera.settings(self._source(camera), self._base)
+        warn_of_no_sandbox(settings)
         return Opened(
             settings,
             self._sealing(camera),

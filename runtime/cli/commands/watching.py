@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,8 @@ from sealshot.runtime.sources import Source, Tls
 from sealshot.runtime.sources.folder import is_picture
 from sealshot.runtime.sources.secret import read_secret
 from sealshot.runtime.weights import SCORES
+
+logger = logging.getLogger(__name__)
 
 STILLS_DETECTOR = "mtcnn:exact"
 """There is no next frame in which a face could be found."""
@@ -96,7 +99,7 @@ def watching(arguments: Arguments, given: argparse.Namespace) -> Settings:
     for option, value in (("--tracker", given.tracker), ("--min-seen", given.min_seen)):
         if stills and value is not None:
             arguments.error(f"{option} is for a video, not for pictures that are taken each alone")
-    return Settings(
+    settings = Settings(
         source=source,
         stills=stills,
         detector=given.detector or (STILLS_DETECTOR if stills else Settings.detector),
@@ -113,6 +116,17 @@ def watching(arguments: Arguments, given: argparse.Namespace) -> Settings:
         hwaccel=given.hwaccel,
         stop_after_s=given.stop_after,
     )
+    warn_of_no_sandbox(settings)
+    return settings
+
+
+def warn_of_no_sandbox(settings: Settings) -> None:
+    """Say what it means that streams are parsed in this process, where a user asked for that."""
+    if not settings.sandbox:
+        logger.warning(
+            "FFmpeg reads in this process: who makes a stream that breaks it gets at all that the "
+            "process holds"
+        )
 
 
 class BarSink(Sink):

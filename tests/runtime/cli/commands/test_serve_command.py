@@ -170,6 +170,13 @@ def test_a_rate_is_kept_to_by_the_vault(parties, tmp_path) -> None:
         assert Cameras(tmp_path)(camera).sealing.rate == rate
 
 
+def test_a_camera_that_ffmpeg_reads_in_this_process_is_told_of(parties, tmp_path, caplog) -> None:
+    text = f'[camera.a]\nsource = "rtsp://a"\npolicy = "{parties.camera_policy}"\nvault = "v"\n'
+    for line, told in (("", 0), ("sandbox = false\n", 1)):
+        Cameras(tmp_path)(decode(text + line).camera["a"])
+        assert caplog.text.count("FFmpeg reads in this process") == told
+
+
 def test_a_service_that_is_not_there_is_told(tmp_path, capsys) -> None:
     assert main(["status", "--state", str(tmp_path / "state")]) == 2
     assert "no service writes" in capsys.readouterr().err

@@ -78,6 +78,15 @@ def test_each_option_is_a_setting(
     assert asked(*options) == Settings(source="crowd.mp4", **setting)  # type: ignore[arg-type]
 
 
+def test_who_lets_ffmpeg_read_in_this_process_is_told_what_that_means(
+    asked: Callable[..., Settings], capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked()
+    assert "FFmpeg" not in capsys.readouterr().err
+    asked("--no-sandbox")
+    assert "FFmpeg reads in this process" in capsys.readouterr().err
+
+
 def test_every_option_that_the_usage_names_is_tried_here() -> None:
     named = re.findall(r"^  (--[a-z-]+) ", USAGE, re.MULTILINE)
     named.remove("--source-file")  # below
