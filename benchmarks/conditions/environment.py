@@ -11,6 +11,8 @@ from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+import numpy as np
+
 from sealshot import __version__
 
 TOOLS = ("numpy", "onnxruntime", "opencv-python-headless")
@@ -26,6 +28,11 @@ class Environment:
     """Of the checkout, ``-dirty`` if files differ from it; ``unknown`` outside of one."""
     machine: str
     """The processor's own name."""
+    instructions: tuple[str, ...]
+    """Vector instructions that this process may use beyond NumPy's least, as NumPy calls them.
+
+    By the processor's own word (CPUID), not the kernel's: a hypervisor or a debugger may hide some.
+    """
     cores: int
     """That this process may use."""
     load_1min: float
@@ -50,6 +57,7 @@ def environment(tools: Sequence[str] = ()) -> Environment:
         date=datetime.now(timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z"),
         commit=_commit(Path(__file__).parent),
         machine=machine(),
+        instructions=_instructions(),
         cores=len(os.sched_getaffinity(0)),
         load_1min=round(os.getloadavg()[0], 2),
         versions={"python": platform.python_version(), "sealshot": __version__}
@@ -65,6 +73,11 @@ def machine() -> str:
                 if line.startswith(key):
                     return line.rpartition(":")[2].strip(" \t\0")
     return platform.machine()
+
+
+def _instructions() -> tuple[str, ...]:
+    known = np.show_config(mode="dicts").get("SIMD Extensions", {})
+    return tuple(known.get("found", ()))  # NumPy leaves out what would be empty
 
 
 def _version(tool: str) -> str:

@@ -88,6 +88,7 @@ def _machine(source: Source) -> Iterator[str]:
     yield facts(
         [
             ("machine", f"{escape(environment['machine'])}, {environment['cores']} cores"),
+            ("instructions", ", ".join(map(escape, environment.get("instructions", ())))),
             ("made", escape(f"{environment['date']}, {origin(environment['commit'], versions)}")),
             ("versions", ", ".join(f"{escape(t)} {escape(v)}" for t, v in versions.items())),
             ("power mode", escape(state.get("power_mode", ""))),

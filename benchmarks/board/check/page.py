@@ -51,6 +51,7 @@ def _body(report: Report) -> Iterator[str]:
     yield facts(
         [
             ("machine", escape(f"{where.machine}, {where.cores} cores")),
+            ("instructions", escape(", ".join(where.instructions))),
             ("made", escape(f"{where.date}, {origin(where.commit, where.versions)}")),
             ("load at the start", f"{where.load_1min} processes, mean of the minute before"),
         ]

@@ -1,9 +1,12 @@
 """The state of the machine: what is told is noted before and after, what is not told is named."""
 
+import platform
 import time
+from pathlib import Path
 
 import pytest
 
+from sealshot.benchmarks.conditions.environment import environment
 from sealshot.benchmarks.conditions.machine import conditions, state
 from sealshot.benchmarks.conditions.spread import Spread, spread
 
@@ -73,3 +76,12 @@ def test_this_machine_can_be_watched():
 )
 def test_a_spread_is_median_and_ends(values, summed):
     assert spread(values) == summed
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="names x86-64's instructions")
+def test_instructions_are_those_that_the_processor_has():
+    flags = Path("/proc/cpuinfo").read_text().split("flags", 1)[1].split("\n", 1)[0].split()
+    found = environment().instructions
+    # NumPy 2.4 names levels of x86-64 where older ones name instructions
+    for flag, names in (("avx2", ("AVX2", "X86_V3")), ("avx512f", ("AVX512F", "X86_V4"))):
+        assert (flag in flags) == any(name in found for name in names)

@@ -18,6 +18,7 @@ ENVIRONMENT = {
     "date": "2026-01-02T03:04:05Z",
     "commit": "0123456789ab",
     "machine": "Board <X>",
+    "instructions": ["ASIMD<HP>"],
     "cores": 4,
     "load_1min": 0.1,
     "versions": {"python": "3.11.7"},
@@ -228,7 +229,14 @@ def test_the_page_is_whole_in_itself(tmp_path):
 
 def test_what_a_result_says_cannot_change_the_page(tmp_path):
     html, page = make(tmp_path, throughput=throughput())
-    for text in ("Board <X>", "a <note>", "quality <tensorrt>", "no TensorRT & no GPU", "a&b.mp4"):
+    for text in (
+        "Board <X>",
+        "a <note>",
+        "quality <tensorrt>",
+        "no TensorRT & no GPU",
+        "a&b.mp4",
+        "ASIMD<HP>",
+    ):
         assert text in page.text
     assert not re.search(r"<(X|note|tensorrt)>", html)
 
