@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import logging
-import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,11 +15,7 @@ from sealshot.runtime.seal.keys import PublicKey, parse_recipient
 from sealshot.runtime.seal.mldsa import MlDsaVerifyKey, parse_mldsa_key
 from sealshot.runtime.seal.signing import SigningKey, VerifyKey, is_key_text, parse_verify_key
 from sealshot.runtime.seal.times import is_hour
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from sealshot.runtime.toml import TomlError, read_toml
 
 logger = logging.getLogger(__name__)
 
@@ -139,10 +134,11 @@ def parse_toml(data: bytes, what: str) -> dict[str, Any]:
         SealError: it is none.
     """
     try:
-        values: dict[str, Any] = tomllib.loads(data.decode())
-    except (ValueError, RecursionError) as error:  # TOMLDecodeError is a ValueError
-        raise SealError(f"it is not {what}: it is not TOML", hint="check the file") from error
-    return values
+        return read_toml(data.decode())
+    except TomlError as error:
+        raise SealError(f"it is not {what}: {error}", hint="check the file") from None
+    except UnicodeDecodeError:
+        raise SealError(f"it is not {what}: it is not text", hint="check the file") from None
 
 
 def _article(role: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,11 +14,7 @@ from msgspec.structs import fields
 
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.service.config import Camera, Config, Name
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from sealshot.runtime.toml import TomlError, read_toml
 
 Where = tuple[str | int, ...]
 """A place in the file: names of tables and keys, and numbers of the tables of an array."""
@@ -81,13 +76,9 @@ def read(text: str) -> Reading:
         ConfigError: it is no TOML.
     """
     try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError([_syntax(text, error)]) from None
-    except RecursionError:
-        raise ConfigError([Problem(1, "this is nested too deep for TOML")]) from None
-    except ValueError:
-        raise ConfigError([Problem(1, "a number in it has too many digits")]) from None
+        table = read_toml(text)
+    except TomlError as error:
+        raise ConfigError([Problem(error.line, error.fact, HOW_TOML_IS_WRITTEN)]) from None
     found = list(_wrong(table, Config, ()))
     for where, *_ in found:
         _take_out(table, where)
@@ -127,8 +118,8 @@ def line_of(text: str, where: Where) -> int:
     lines, start = text.splitlines(keepends=True), 1
     for count in range(1, len(lines) + 1):
         try:
-            table = tomllib.loads("".join(lines[:count]))
-        except tomllib.TOMLDecodeError:
+            table = read_toml("".join(lines[:count]))
+        except TomlError:
             continue
         if _has(table, where):
             return start
@@ -142,13 +133,6 @@ def _has(table: Any, where: Where) -> bool:
             return False
         table = table[step]
     return True
-
-
-def _syntax(text: str, error: tomllib.TOMLDecodeError) -> Problem:
-    words, _, place = str(error).partition(" (at ")
-    number = place.removeprefix("line ").partition(",")[0]
-    line = int(number) if number.isdecimal() else max(1, len(text.splitlines()))
-    return Problem(line, f"this is no TOML: {words[:1].lower()}{words[1:]}", HOW_TOML_IS_WRITTEN)
 
 
 def _wrong(table: Mapping[str, Any], kind: Any, where: Where) -> Iterator[tuple[Any, ...]]:

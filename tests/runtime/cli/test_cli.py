@@ -246,7 +246,7 @@ def test_a_run_loads_only_what_it_needs():
 
 
 NO_FILES = [
-    ("policy show {text}", "{text}: it is not a policy"),
+    ("policy show {text}", "{text}: it is not a policy: line 1: this is no TOML: "),
     ("vault verify {folder} --policy {text}", "{text}: it is not a policy"),
     ("vault verify {folder} --camera {text}", "{text}: it is not a camera's .pub"),
     ("vault verify {text}", "cannot read the vault {text}"),
@@ -258,7 +258,7 @@ NO_FILES = [
     ("open {folder} --identity {key} -o {text}", "the folder {text} cannot be made"),
     ("run {folder} --to {recipient} --vault {text}", "{text} is not a folder"),
     ("run {folder} --to {recipient} --vault {text}/deeper", "{text} is not a folder"),
-    ("camera enrol {camera} --policy {text}", "{text}: it is not a policy"),
+    ("camera enrol {camera} --policy {binary}", "{binary}: it is not a policy: it is not text"),
 ]
 
 
@@ -267,9 +267,12 @@ def test_a_file_that_is_another_is_named_and_nothing_is_written(
     capsys, tmp_path, parties, line, fact
 ):
     """Among several files on a line, the sentence says which one is meant."""
-    places = {name: tmp_path / name for name in ("text", "folder", "absent", "camera", "key")}
+    places = {
+        name: tmp_path / name for name in ("text", "binary", "folder", "absent", "camera", "key")
+    }
     places["policy"] = parties.policy
     places["text"].write_text("hello\n")
+    places["binary"].write_bytes(b"\xff\xd8\xff")
     places["folder"].mkdir()
     cv2.imwrite(str(places["folder"] / "0.png"), np.zeros((64, 64, 3), np.uint8))
     assert cli.main(["keys", "new", str(places["key"])]) == 0
