@@ -15,7 +15,7 @@ from struct import pack, unpack
 from sealshot.runtime.sandbox import landlock, seccomp
 from sealshot.runtime.sandbox.messages import Guards
 
-_SET_PDEATHSIG, _SET_DUMPABLE, _SET_NO_NEW_PRIVS, _DROP_BOUND = 1, 4, 38, 24  # prctl(2)
+_SET_DUMPABLE, _SET_NO_NEW_PRIVS, _DROP_BOUND = 4, 38, 24  # prctl(2)
 _CAPABILITIES_3, _LAST_CAPABILITY = 0x20080522, 63  # capabilities(7)
 _READ_ANY_FILE, _REACH_ANY_FILE = 1 << 2, 1 << 1
 _MEMORY, _THREAD_MEMORY = 4 << 30, 16 << 20  # bytes of addresses
@@ -45,10 +45,9 @@ def confine(
 ) -> Guards:
     """Leave this process, which must have one thread, next to nothing that it may do.
 
-    Its memory is in no core dump and cannot be looked into by other processes of the user. It ends
-    when the thread that started it does. It writes to no file, starts no program, and reaches no
-    other process. The number of its processes is not limited: that limit counts all of a user's,
-    threads too, and new ones are refused anyhow.
+    Its memory is in no core dump and cannot be looked into by other processes of the user. It
+    writes to no file, starts no program, and reaches no other process. The number of its processes
+    is not limited: that limit counts all of a user's, threads too, and new ones are refused anyhow.
 
     Args:
         readable: files and folders that may be read.
@@ -65,7 +64,6 @@ def confine(
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGTSTP):
         signal.signal(number, signal.SIG_IGN)  # they are for who started it
     libc = ctypes.CDLL(None)
-    libc.prctl(_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     with suppress(OSError):  # no /proc: it takes its chance like others
         Path("/proc/self/oom_score_adj").write_text(FIRST_TO_GO)
     libc.prctl(_SET_DUMPABLE, 0, 0, 0, 0)

@@ -13,8 +13,12 @@ from functools import cache
 from pathlib import Path
 from queue import SimpleQueue
 
-BOOT = "import sys; sys.path += sys.argv[3:]; from sealshot.runtime.sandbox.child import main; "
-BOOT += "main(int(sys.argv[1]), int(sys.argv[2]))"
+BOOT = (
+    # PR_SET_PDEATHSIG of prctl(2): it ends with who started it, also before it has loaded anything
+    "import ctypes, signal, sys; ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0); "
+    "sys.path += sys.argv[3:]; from sealshot.runtime.sandbox.child import main; "
+    "main(int(sys.argv[1]), int(sys.argv[2]))"
+)
 
 ALLOCATOR = {
     # each thread of a decoder would keep memory of its own

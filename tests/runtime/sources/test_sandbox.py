@@ -181,17 +181,28 @@ def test_signals_of_the_terminal_are_for_who_started_it(make_video) -> None:
         assert len(list(source)) == 60
 
 
-def test_nobody_is_left_where_who_started_it_was_killed(make_video) -> None:
-    code = f"""
-        import sys
-        sys.path[:0] = [{str(ROOT)!r}]
-        from sealshot.runtime.sources import open_source
-        source = open_source(sys.argv[1])
-        print(source._reader._process.pid, flush=True)
-        sys.stdin.read()
-    """
+READS = """
+    from sealshot.runtime.sources import open_source
+    source = open_source(sys.argv[1])
+    print(source._reader._process.pid, flush=True)
+"""
+STILL_LOADS = """
+    import os
+    from sealshot.runtime.sources import process
+    loads = "import os, time; os.write(int(sys.argv[1]), b'.'); time.sleep(60); from sealshot"
+    process.BOOT = process.BOOT.replace("from sealshot", loads)
+    here, there = os.pipe()
+    pid = process.start(there, os.open(os.devnull, os.O_RDWR)).pid
+    os.read(here, 1)
+    print(pid, flush=True)
+"""
+
+
+@pytest.mark.parametrize("code", [READS, STILL_LOADS], ids=["reads", "still loads"])
+def test_nobody_is_left_where_who_started_it_was_killed(code: str, make_video) -> None:
+    code = f"import sys; sys.path[:0] = [{str(ROOT)!r}]\n{textwrap.dedent(code)}\nsys.stdin.read()"
     started = subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(code), str(make_video(frames=60))],
+        [sys.executable, "-c", code, str(make_video(frames=60))],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )

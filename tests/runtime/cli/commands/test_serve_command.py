@@ -9,9 +9,10 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -42,13 +43,29 @@ def config(demo, tmp_path) -> Path:
     return file
 
 
-def serve(file: Path, *more: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "sealshot", "serve", file, "--state", file.parent / "state", *more],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+@pytest.fixture
+def serve() -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Start services; none outlives its test, however that ends."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(file: Path, *more: str) -> subprocess.Popen[str]:
+        command = [
+            sys.executable,
+            "-m",
+            "sealshot",
+            "serve",
+            file,
+            "--state",
+            file.parent / "state",
+        ]
+        pipes: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        started.append(subprocess.Popen([*command, *more], **pipes))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.kill()
+        one.communicate()
 
 
 def status(file: Path, capsys) -> tuple[int, dict]:
@@ -57,7 +74,7 @@ def status(file: Path, capsys) -> tuple[int, dict]:
     return code, json.loads(out) if out else {}
 
 
-def test_recordings_are_watched_to_their_end_each_into_its_vault(config, capsys) -> None:
+def test_recordings_are_watched_to_their_end_each_into_its_vault(serve, config, capsys) -> None:
     service = serve(config)
     _, log = service.communicate(timeout=120)
     assert service.returncode == 0, log
@@ -84,7 +101,7 @@ def camera(demo) -> Iterator[str]:
     server.wait()
 
 
-def test_sigterm_seals_who_is_in_view(config, camera, demo, capsys) -> None:
+def test_sigterm_seals_who_is_in_view(serve, config, camera, demo, capsys) -> None:
     text = config.read_text().partition("[camera.masked]")[0]
     config.write_text(text.replace(str(demo.clip), camera))
     service = serve(config, "--quiet")
@@ -101,7 +118,7 @@ def test_sigterm_seals_who_is_in_view(config, camera, demo, capsys) -> None:
     assert state["people"] == len(list_objects(config.parent / "open")) >= 1
 
 
-def test_what_is_logged_says_of_which_camera_it_is(config, capsys) -> None:
+def test_what_is_logged_says_of_which_camera_it_is(serve, config, capsys) -> None:
     """Two cameras may have one address, of a recorder, and neither may be there."""
     config.write_text(config.read_text().replace("source =", 'source = "http://127.0.0.1:1/" #'))
     service = serve(config)
