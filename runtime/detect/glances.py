@@ -8,6 +8,8 @@ between two frames that are near in time
   it changed since it was last;
 - each known face goes to the O-net as the box where it should be by its last two places, and once
   more where the O-net is not sure, a little smaller, or saw it at the side of that box;
+- where the O-net doubts a new face, the P-net looks closely at that place at once: a quick look
+  gives the O-net one window for several, and what it says hangs on the window;
 - where more than half of the known faces are lost at once, the whole picture is looked at again;
 - after a cut the whole picture is looked at, quickly, and closely in the frames after it.
 
@@ -24,6 +26,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from sealshot.runtime.detect.boxes import iou, nested, scaled, square
 from sealshot.runtime.detect.changes import Changes, Grey, Places, shrunk
@@ -44,6 +47,8 @@ SURE_SCORE = 0.9
 """Of the O-net: below it a known face is looked at again, and so is what lies in it or around."""
 AGAIN = 0.85
 """Size of the window for that, over the size of the face."""
+DOUBTED_SCORE = 0.5
+"""Of the O-net: a new face between it and what makes a face is doubted."""
 BESIDE = 0.15
 """Of its width: a face that lies further from where it should be is looked at again there."""
 REMEMBERED_S = 0.16
@@ -160,7 +165,7 @@ class Glances:
         """Find the faces of a whole look, and where it missed a known one, that one."""
         least = self._net.settings.thresholds[2]
         proposed = np.concatenate([looked.proposed, self._net.closer(view, looked.glimpsed)])
-        found = self._net.judge(view, self._net.refine(view, proposed)).over(least)
+        found = self._new(view, looked, proposed).over(least)
         missed = expected[iou(expected, found.boxes).max(axis=1, initial=0) < MOVED_IOU]
         return Found.join([found, self._net.judge(view, square(missed)).over(least)])
 
@@ -177,10 +182,47 @@ class Glances:
             proposed = np.concatenate([looked.proposed, closer])
         unsure = expected[there & (followed.score < SURE_SCORE)]
         again = square(scaled(unsure, AGAIN))
-        elsewhere = iou(proposed, followed.boxes[held]).max(axis=1, initial=0) < SAME_IOU
-        new = net.refine(view, proposed[elsewhere & _beside(proposed, sure)])
-        judged = net.judge(view, np.concatenate([again, new[_beside(new, sure)]]))
-        return Found.join([followed, judged]).over(least)
+        new = self._new(view, looked, proposed, followed.boxes[held], sure, again)
+        return Found.join([followed, new]).over(least)
+
+    def _new(
+        self,
+        view: View,
+        looked: _Looked,
+        proposed: Floats,
+        held: Floats = NOBODY,
+        sure: Floats = NOBODY,
+        again: Floats = NOBODY,
+    ) -> Found:
+        """Find new faces at boxes of the P-net, and closely where a quick look gave a doubted one.
+
+        Args:
+            view: the picture.
+            looked: what gave the boxes.
+            proposed: the boxes.
+            held: faces that were found already.
+            sure: those of them around which nobody else is looked for.
+            again: windows for the O-net beside those of the boxes.
+        """
+        net, least = self._net, self._net.settings.thresholds[2]
+        boxes = self._refined(view, proposed, held, sure)
+        found = net.judge(view, np.concatenate([again, boxes]))
+        doubted = (found.score > DOUBTED_SCORE) & (found.score <= least)
+        doubted[: len(again)] = False
+        if not (doubted.any() and len(looked.glimpsed)):
+            return found
+        held = np.concatenate([held, found.over(least).boxes])
+        places = found.boxes[doubted]
+        places = places[iou(places, held).max(axis=1, initial=0) < SAME_IOU]
+        closely = net.propose(view, where=_middles(places, view.size, looked.changed.shape))
+        more = self._refined(view, closely, held, sure)
+        return Found.join([found, net.judge(view, more)])
+
+    def _refined(self, view: View, proposed: Floats, held: Floats, sure: Floats) -> Floats:
+        """R-net: the boxes that may be faces other than those, moved and squared [n, 4]."""
+        elsewhere = iou(proposed, held).max(axis=1, initial=0) < SAME_IOU
+        new = self._net.refine(view, proposed[elsewhere & _beside(proposed, sure)])
+        return new[_beside(new, sure)]
 
     def _centred(self, view: View, found: Found, expected: Floats) -> Found:
         """Look again, as the box that was found, at faces that lie beside where they should be.
@@ -250,6 +292,15 @@ def _beside(boxes: Floats, sure: Floats) -> Places:
     """Tell which boxes are not in a sure face or around it, for which they would be left out."""
     beside: Places = nested(boxes, sure).max(axis=1, initial=0) <= ONET_OVERLAP
     return beside
+
+
+def _middles(boxes: Floats, size: NDArray[np.int64], shape: tuple[int, ...]) -> Places:
+    """Return the places, of so many rows and columns, in which the middles of boxes are."""
+    places = np.zeros(shape, bool)
+    middles = (boxes[:, :2] + boxes[:, 2:]) / 2 / size * np.asarray(shape[::-1])
+    columns, rows = middles.astype(np.intp).clip(0, np.asarray(shape[::-1]) - 1).T
+    places[rows, columns] = True
+    return places
 
 
 def _expected(known: Sequence[_Known], time_s: float) -> Floats:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sealshot.runtime.demo.clip import PORTRAIT
-from sealshot.runtime.detect import open_detector, open_finder
+from sealshot.runtime.detect import glances, open_detector, open_finder
 from sealshot.runtime.detect.boxes import iou, nested
 from sealshot.runtime.detect.finder import EveryFrame
 from sealshot.runtime.detect.glances import LOOK_EVERY_S, WHOLE_LOOK_EVERY, Glances, due
@@ -111,6 +111,26 @@ def test_who_comes_is_found_soon_and_who_goes_is_lost_at_once(detector, portrait
         assert first - wait < LOOK_EVERY_S * fps, wait
         assert all(found(faces, box) for faces in seen[first : wait + stay]), wait
         assert wait + stay - first >= 0.2 * fps, wait
+
+
+def test_a_new_face_that_a_quick_look_doubts_is_looked_at_closely(detector, portrait, monkeypatch):
+    """In the same frame: turned and blurred so far that what the O-net says hangs on the window."""
+    size = portrait.shape[1::-1]
+    spots = [(200, 50), (203, 57), (207, 41), (211, 46), (196, 39), (214, 55)]
+    blank, _ = scene(portrait, size=(240, 480))
+    views = []
+    for degrees in (33, 34):
+        turn = cv2.getRotationMatrix2D((size[0] / 2, size[1] / 2), degrees, 1)
+        turned = cv2.warpAffine(portrait, turn, size, borderValue=(110, 110, 110))
+        blurred = cv2.GaussianBlur(turned, (0, 0), 2)
+        views += [scene(blurred, spot, size=(240, 480))[0] for spot in spots]
+
+    def seen():
+        return [any(watched(open_finder(detector), 25, [blank] + [view] * 3)) for view in views]
+
+    closely = seen()
+    monkeypatch.setattr(glances, "DOUBTED_SCORE", 1.0)
+    assert sum(closely) >= sum(seen()) + 3
 
 
 def test_a_second_face_beside_a_known_one_is_found(detector, portrait):
