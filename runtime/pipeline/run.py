@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -91,14 +92,11 @@ def run(
         origin = Origin(
             source.name, engine.manifest.name, engine.manifest.sha256, started=began, clock=clock
         )
-        with Keeper(vault_path, sealing, waits=source.live) as keeper:
-            vault = VaultSink(keeper, origin, picture, stopwatch)
-            more = connect(
-                source,
-                stages,
-                lambda part, utc: keeper.put_originals(part, origin, utc),
-                keeper.problem,
-            )
+        with (
+            Keeper(vault_path, sealing, waits=source.live) as keeper,
+            closing(VaultSink(keeper, origin, picture, stopwatch)) as vault,
+        ):
+            more = connect(source, stages, vault.put_originals, keeper.problem)
             if any(sink.wants_decoded for sink in more) and not settings.decoded:
                 raise ValueError("a sink wants what was decoded: ask for it in the settings")
             done = watch(source, stages, [vault, *more], stop, stop_after_s=settings.stop_after_s)
