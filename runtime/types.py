@@ -141,7 +141,7 @@ class Shot:
     frames_seen: int
     """Frames in which the person was detected up to this moment."""
     reason: str
-    """Why this shot won, in one sentence."""
+    """Why this shot won, and how well its face is to be seen: parts with ``; `` between them."""
     image: Image
     """``uint8 [h, w, 3]`` BGR: the full-resolution crop with margin."""
     clip: tuple[tuple[float, bytes], ...] = ()

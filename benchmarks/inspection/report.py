@@ -208,9 +208,10 @@ def _section(row: Row) -> str:
             ("strip", "crops in order of time"),
         )
     )
+    why = "".join(f"<li>{escape(part)}</li>" for part in row.reason.split("; "))
     return (
         f'<section id="track-{row.track}"><h2>Track {row.track}</h2>'
         f"<p>{row.first_s:.2f} to {row.last_s:.2f} s, {row.frames_seen} detections; chosen: frame "
-        f"{row.frame} at {row.time_s:.2f} s, {escape(row.reason)}.{link}</p>"
+        f'{row.frame} at {row.time_s:.2f} s.{link}</p><ul class="small">{why}</ul>'
         f'<div class="seen">{shot}{scores}</div><div class="strip">{strip}</div></section>'
     )

@@ -61,8 +61,8 @@ class Expression:
         for name, span, own, best in zip(COMPONENTS, self._spans, components, most, strict=True):
             if span:
                 own, best = 100 * (1 + own / span), 100 * (1 + best / span)
-                said.append(f"{name}: {own:.0f} of 100, at most {best:.0f} in this track")
-        return "; ".join(said)
+                said.append(f"{name} {own:.0f} of 100 (at most {best:.0f} in this track)")
+        return ", ".join(said)
 
 
 def _broad(points: Floats) -> Floats:

@@ -20,6 +20,7 @@ import numpy as np
 from sealshot.runtime.crops import cut, cut_inside, square
 from sealshot.runtime.pipeline.presence import Presence
 from sealshot.runtime.pipeline.settings import Choice, Emit
+from sealshot.runtime.pipeline.visibility import tell
 from sealshot.runtime.types import Floats, Frame, Image, Ratings, Shot, Track, Tracks
 
 CLIP_PX = 256
@@ -45,6 +46,8 @@ class _Best:
     """By a clock that nobody sets."""
     box: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
     image: Image | None = None
+    landmarks: Floats | None = None
+    """In pixels of the image."""
     hits: int = 0
     worst: float = np.inf
     emitted: tuple[int, int] | None = None
@@ -169,6 +172,9 @@ class Selector:
             best.box = (x0, y0, x1, y1)
             region = square(track.face.box, self._choice.margin)
             best.image = cut_inside(frame.pixels, *region).copy()
+            height, width, _ = frame.pixels.shape
+            corner = np.clip(region[:2], 0, (width - 1, height - 1)).astype(np.float32)
+            best.landmarks = track.face.landmarks - corner
         if self._choice.clip_s:
             self._film(best, frame, track, won)
 
@@ -201,6 +207,7 @@ class Selector:
     def _shot(self, id: int) -> Shot:
         best = self._tracks[id]
         assert best.image is not None
+        assert best.landmarks is not None
         best.emitted = best.version
         score, worst = best.score(best.order), best.score(best.worst)
         percentile = self._percentile(score)
@@ -217,7 +224,9 @@ class Selector:
             reason=(
                 f"highest score of {best.hits} frames: {score:.1f} "
                 f"(above {percentile:.0f} % of the photographs that the score was trained on); "
-                f"the lowest was {self._about}{worst:.1f}{more and f'; {more}'}"
+                f"the lowest was {self._about}{worst:.1f}"
+                f"{more and f'; counted beside the quality: {more}'}"
+                f"; told, but not counted by itself: {tell(best.image, best.landmarks)}"
             ),
             image=best.image,
             clip=tuple(best.clip),

@@ -36,7 +36,7 @@ def _figure(known: Metadata, files: Sequence[str]) -> str:
         known.utc,
         known.source,
         f"person {known.track}, score {known.score:.2f}, percentile {known.percentile:.1f}",
-        known.reason,
+        *known.reason.split("; "),
     ]
     caption = "<br>".join(map(escape, words))
     return (

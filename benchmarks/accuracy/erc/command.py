@@ -58,6 +58,7 @@ it. The other commands (`sealshot erc compare --help` and so on explain them):
 {SHARED_USAGE}
   --score SCORE       a score to judge; may be repeated (default: {" ".join(DEFAULT_SCORES)}).
                       One of them; icao; brisque; lightqnet:FILE.pb; reconstruction:FILE.onnx;
+                      told:NAME, as told:sharpness: a number that the reason of a shot tells;
                       a score graph FILE.onnx; LABEL=SCORE calls it something else
   -o, --output DIR    write the report: index.html, erc.json, curves as SVG and PNG
   --ranked-faces      also draw faces ranked by each score into DIR (THE PICTURE SHOWS FACES)

@@ -21,6 +21,9 @@ from sealshot.benchmarks.accuracy.measures.measure import cost_ms, rate_faces
 from sealshot.benchmarks.accuracy.measures.portrait import icao
 from sealshot.benchmarks.accuracy.measures.simple import at_random, confidence, sharpness, size
 from sealshot.runtime.errors import InputError
+from sealshot.runtime.pipeline.visibility import NAMES, visibility
+
+TOLD = [f"told:{name.replace(' ', '-')}" for name in NAMES]
 
 
 def blurred(make_view, view, sigma):
@@ -33,6 +36,18 @@ def test_simple_measures_see_what_they_are_for(make_view, portrait_view):
     assert sharpness(soft) < sharpness(portrait_view)
     assert size(portrait_view) == 90 * 104
     assert confidence(make_view(portrait_view.image(), confidence=0.25)) == 0.25
+
+
+def test_what_a_reason_tells_is_a_measure(make_view, portrait_view):
+    soft = blurred(make_view, portrait_view, 3)
+    before, after = np.concatenate(
+        [m.rate([portrait_view, soft])[:, None] for m in open_measures(TOLD)], axis=1
+    )
+    assert (
+        before.tolist() == visibility(portrait_view.image(), portrait_view.face.landmarks).tolist()
+    )
+    assert after[0] < before[0]
+    assert len({m.key for m in open_measures(TOLD)}) == len(TOLD)
 
 
 def test_random_is_uniform_and_the_same_in_every_run(make_view):

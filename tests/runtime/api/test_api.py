@@ -47,6 +47,7 @@ def test_open_shots(demo, tmp_path: Path) -> None:
     lines = run("open_shots", demo.folder / "vault", demo.key, tmp_path / "out")
     assert len(lines) == 2
     assert all("highest score of" in line for line in lines)
+    assert all("; told, but not counted by itself: sharpness " in line for line in lines)
     pictures = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
     assert pictures == {p.name: p.read_bytes() for p in (demo.folder / "opened").glob("*.jpg")}
 

@@ -116,24 +116,24 @@ def test_what_won_says_how_open_the_eyes_are_how_neutral_the_face_and_how_straig
     weights = np.float32([manifest.eyes_weight, manifest.smile_weight, manifest.turn_weight])
     nothing = np.zeros(3, np.float32)
     assert scorer.explain(nothing, nothing) == (
-        "eyes open: 100 of 100, at most 100 in this track; "
-        "expression neutral: 100 of 100, at most 100 in this track; "
-        "yaw frontal alignment: 100 of 100, at most 100 in this track"
+        "eyes open 100 of 100 (at most 100 in this track), "
+        "expression neutral 100 of 100 (at most 100 in this track), "
+        "yaw frontal alignment 100 of 100 (at most 100 in this track)"
     )
     assert scorer.explain(
         weights * np.float32([-3.75, -0.025, -0.3]), weights * np.float32([-1.875, 0, -0.15])
     ) == (
-        "eyes open: 50 of 100, at most 75 in this track; "
-        "expression neutral: 75 of 100, at most 100 in this track; "
-        "yaw frontal alignment: 0 of 100, at most 50 in this track"
+        "eyes open 50 of 100 (at most 75 in this track), "
+        "expression neutral 75 of 100 (at most 100 in this track), "
+        "yaw frontal alignment 0 of 100 (at most 50 in this track)"
     )
     assert scorer.explain(weights * np.float32([-7.5, 0, 0]), nothing).startswith(
-        "eyes open: 0 of 100"
+        "eyes open 0 of 100"
     )
     only_eyes = Expression(
         Eyes(FOLDER / EYES), replace(manifest, smile_weight=0.0, turn_weight=0.0)
     )
-    assert only_eyes.explain(nothing, nothing) == "eyes open: 100 of 100, at most 100 in this track"
+    assert only_eyes.explain(nothing, nothing) == "eyes open 100 of 100 (at most 100 in this track)"
 
 
 def test_the_network_must_lie_beside_the_score(tmp_path):

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from sealshot.runtime.pipeline.select import Selector
 from sealshot.runtime.pipeline.settings import Choice, Emit
+from sealshot.runtime.pipeline.visibility import tell
+from sealshot.runtime.seal.fields import TEXT_LIMIT
 from sealshot.runtime.types import Face, Frame, Ratings, Track, Tracks
 
 CLOCK = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
@@ -82,10 +84,27 @@ def test_the_reason_says_what_the_numbers_are(estimates, about):
     for index, score in enumerate((-1.0, -0.25, -3.0)):
         frame = Frame(index, index / 25, np.zeros((50, 50, 3), np.uint8))
         selector.update(frame, Tracks((Track(1, face, index + 1),), ()), alone(score))
-    assert selector.finish()[0].reason == (
+    (shot,) = selector.finish()
+    assert shot.reason.startswith(
         "highest score of 3 frames: -0.2 (above 2 % of the photographs that the score was trained "
-        f"on); the lowest was {about}-3.0"
+        f"on); the lowest was {about}-3.0; told, but not counted by itself: sharpness "
     )
+
+
+@pytest.mark.parametrize("margin", [0.0, 0.5, 3.0])
+@pytest.mark.parametrize("at", [(40, 30), (-12, -15), (64, 70)])
+def test_what_is_told_is_of_the_face_in_the_frame(at, margin):
+    """The picture that is kept begins elsewhere, and at the edge of a frame it is cut off."""
+    rng = np.random.default_rng(0)
+    image = cv2.GaussianBlur(rng.integers(0, 256, (110, 100, 3)).astype(np.uint8), (0, 0), 2)
+    image = cv2.convertScaleAbs(image, alpha=4, beta=-380)
+    landmarks = np.float32([[16, 18], [32, 18], [24, 26], [17, 34], [31, 34]]) + np.float32(at)
+    face = Face(np.float32([0, 0, 48, 48]) + np.float32(2 * at), 0.9, landmarks)
+    selector = Selector(lambda score: score, choice=Choice(margin=margin))
+    selector.update(Frame(0, 0.0, image), Tracks((Track(1, face, 1),), ()), alone(1.0))
+    (shot,) = selector.finish()
+    assert shot.reason.endswith(f"by itself: {tell(image, landmarks)}")
+    assert len(shot.reason) < TEXT_LIMIT / 2
 
 
 def test_a_score_is_less_by_what_the_eyes_are_behind_the_most_open_of_the_track():
@@ -114,7 +133,9 @@ def test_a_score_is_less_by_what_the_eyes_are_behind_the_most_open_of_the_track(
     (shot,) = again.finish()
     assert (shot.frame, shot.score) == (1, 1.5)
     assert shot.reason.startswith("highest score of 3 frames: 1.5 (above 2 % ")
-    assert shot.reason.endswith("the lowest was -2.0; eyes (-1.5, -1.0)")
+    assert (
+        "the lowest was -2.0; counted beside the quality: eyes (-1.5, -1.0); told," in shot.reason
+    )
 
 
 ratings = st.tuples(st.integers(-9, 9), st.integers(-9, 0))

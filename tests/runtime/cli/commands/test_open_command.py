@@ -172,13 +172,16 @@ def test_a_sheet_shows_all_and_names_no_place_outside(
 ) -> None:  # fmt: skip
     odd = tmp_path / "a&b #2.age"
     hostile = dataclasses.replace(origin, source="<script>alert(1)</script>")
-    odd.write_bytes(seal(shot, [identity.recipient], hostile))
+    why = "highest score of 2 frames; counted beside the quality: <b>; told: sharpness 71"
+    told = dataclasses.replace(shot, reason=why)
+    odd.write_bytes(seal(told, [identity.recipient], hostile))
     assert open_(one, odd, "--sheet") == 0
     sheet = tmp_path / "out" / "sheet.html"
     page = sheet.read_text()
     assert stat.S_IMODE(sheet.stat().st_mode) == 0o600
     assert page.count("<figure>") == 2
     assert "<script" not in page
+    assert "<br>counted beside the quality: &lt;b&gt;<br>told: sharpness 71<br>" in page
     linked = {unquote(unescape(x)) for x in re.findall(r'(?:href|src)="([^"]*)"', page)}
     assert linked == {f"./{name}" for name in _names(sheet.parent) if name != sheet.name}
     capsys.readouterr()
