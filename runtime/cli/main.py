@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from types import FrameType
 
 from sealshot.runtime.cli.extras import how_to_get
@@ -158,6 +158,17 @@ def dispatch(argv: list[str]) -> int:
         # hashlib does without Python's OpenSSL: cryptography has its own, and a second takes 4 MB;
         # but it hashes all that a public stream covers, eight times as fast
         sys.modules.setdefault("_hashlib", None)  # type: ignore[arg-type]
+    with ExitStack() as early:
+        if name == "run" and not {"-h", "--help", "--no-sandbox"}.intersection(rest):
+            from sealshot.runtime.sandbox.process import begin_early, dismiss
+
+            early.callback(dismiss)
+            begin_early()
+        return _run(name, rest)
+
+
+def _run(name: str, rest: list[str]) -> int:
+    """Load a command and run it."""
     try:
         with _leaving_at_once():
             module = importlib.import_module(COMMANDS[name][0])

@@ -22,6 +22,7 @@ from sealshot.runtime.pipeline.select import Selector
 from sealshot.runtime.pipeline.settings import Settings
 from sealshot.runtime.pipeline.sinks import Beat, End, Seen
 from sealshot.runtime.processors import processors
+from sealshot.runtime.sandbox.process import dismiss
 from sealshot.runtime.sources import Source, open_source
 from sealshot.runtime.sources.mask import Mask
 from sealshot.runtime.track import Tracker, open_tracker
@@ -154,6 +155,7 @@ def open_watched(settings: Settings) -> Source:
         sandbox=settings.sandbox,
         hwaccel=settings.hwaccel,
     )
+    dismiss()
     if settings.masks or settings.zones:
         source.mask = Mask(settings.masks, settings.zones)
     return source

@@ -6,7 +6,6 @@ What it is, and what it may do, stands in :mod:`sealshot.runtime.sandbox`.
 from __future__ import annotations
 
 import errno
-import fcntl
 import logging
 import mmap
 import os
@@ -36,7 +35,7 @@ from sealshot.runtime.sandbox.messages import (
     text,
     unpack,
 )
-from sealshot.runtime.sources.process import start
+from sealshot.runtime.sandbox.process import ADD_SEALS, begin
 from sealshot.runtime.sources.reader import NoVideoError
 from sealshot.runtime.standard_streams import fill_standard_streams
 from sealshot.runtime.types import Image
@@ -50,8 +49,6 @@ CLOSE_S = 2.0
 LARGEST = 1 << 30
 """Bytes of what is taken at once: of a picture, decoded planes included."""
 PAGE = mmap.PAGESIZE
-SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL if hasattr(fcntl, "F_SEAL_SHRINK") else 1 | 2
-ADD_SEALS = getattr(fcntl, "F_ADD_SEALS", 1033)
 GET_SEALS = ADD_SEALS + 1
 LASTING = (errno.ENOENT, errno.EACCES, errno.EPERM, errno.ENOSYS)
 ROOM_HINT = (
@@ -78,25 +75,14 @@ class Apart:
         self._room = 0
         self._map: mmap.mmap | None = None
         self._pixels = np.empty(0, np.uint8)
-        self._memory = -1
         try:
             fill_standard_streams()
-            self._memory = os.memfd_create("pictures", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-            # a file that shrinks under a mapping kills whoever reads it
-            fcntl.fcntl(self._memory, ADD_SEALS, SEALS)
-            self._line, line = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-            with line:
-                try:
-                    self._process = start(line.fileno(), self._memory, descriptors)
-                except OSError:
-                    self._line.close()
-                    raise
+            begun = begin(descriptors)
         except OSError as error:
-            if self._memory >= 0:
-                os.close(self._memory)
             why = f"the process that would parse it does not start: {error.strerror}"
             lasting = error.errno in LASTING
             raise NoVideoError(why, ROOM_HINT, lasting=lasting, ours=True) from None
+        self._line, self._memory, self._process = begun.line, begun.memory, begun.process
         if request.network:  # what reads a file may wait for a slow disk
             self._line.settimeout(PATIENCE_S + sum(request.timeouts_s) + (request.every_s or 0.0))
         try:

@@ -16,13 +16,13 @@ import pytest
 
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.public.lossless import pieces_of
+from sealshot.runtime.sandbox import process
 from sealshot.runtime.sandbox.messages import Data, Ended, Guards, Need, Opened, pack
 from sealshot.runtime.seal.originals import Originals, Piece
-from sealshot.runtime.sources import apart, process
+from sealshot.runtime.sources import apart
 from sealshot.runtime.sources.contents import attachments, packets
 from sealshot.runtime.sources.images import images
 from sealshot.runtime.sources.onvif import profiles_of, stream_address
-from sealshot.runtime.sources.process import BOOT
 from sealshot.runtime.sources.reader import NoVideoError
 
 PIECE = Piece(0, 0.0, (0, 0, 1, 1), "", "", 4)
@@ -68,7 +68,7 @@ def lying(monkeypatch: pytest.MonkeyPatch, lie: list[object]) -> list[subprocess
         started.append(subprocess.Popen(["sleep", "60"]))
         return started[-1]
 
-    monkeypatch.setattr(apart, "start", start)
+    monkeypatch.setattr(process, "start", start)
     return started
 
 
@@ -104,7 +104,7 @@ def test_who_ends_before_it_parsed_anything_blames_no_picture(monkeypatch, repor
         started.append(subprocess.Popen(["false"]))
         return started[-1]
 
-    monkeypatch.setattr(apart, "start", start)
+    monkeypatch.setattr(process, "start", start)
     with pytest.raises(InputError, match="/no/such cannot be read: the process") as caught:
         list(images([Path("/no/such/1.png"), Path("/no/such/2.png")]))
     assert "--no-sandbox" in caught.value.hint
@@ -112,7 +112,9 @@ def test_who_ends_before_it_parsed_anything_blames_no_picture(monkeypatch, repor
 
 
 def test_who_may_start_no_thread_is_told_and_no_picture_blamed(monkeypatch, reports) -> None:
-    monkeypatch.setattr(process, "BOOT", "import threading; threading.Thread.start = None; " + BOOT)
+    monkeypatch.setattr(
+        process, "BOOT", "import threading; threading.Thread.start = None; " + process.BOOT
+    )
     with pytest.raises(InputError, match="the process that parses it ended with code 1") as caught:
         list(images([Path("/no/such/1.png")]))
     assert "more processes" in caught.value.hint

@@ -19,7 +19,9 @@ import numpy as np
 import pytest
 from processes import memory_of
 
+from sealshot.runtime.cli.main import main
 from sealshot.runtime.public.decoded import as_raw
+from sealshot.runtime.sandbox import process
 from sealshot.runtime.sandbox.messages import (
     PROTOCOL,
     Ended,
@@ -181,6 +183,44 @@ def test_signals_of_the_terminal_are_for_who_started_it(make_video) -> None:
         assert len(list(source)) == 60
 
 
+@pytest.fixture
+def early() -> process.Begun:
+    """A process that waits for the next request."""
+    process.begin_early()
+    (queue,) = process._early
+    begun = queue.get(timeout=30)
+    assert begun is not None
+    queue.put(begun)
+    return begun
+
+
+def test_the_one_that_was_started_early_reads_what_is_opened_next(early, make_video) -> None:
+    with open_source(str(make_video(frames=3))) as source:
+        assert child_of(source) == early.process.pid
+        assert process._early == []
+        assert len(list(source)) == 3
+
+
+def test_one_that_was_started_early_and_ended_is_not_taken(early, make_video) -> None:
+    early.process.kill()
+    early.process.wait()
+    with open_source(str(make_video(frames=3))) as source:
+        assert child_of(source) != early.process.pid
+        assert len(list(source)) == 3
+
+
+def test_one_that_nobody_needed_is_ended(early) -> None:
+    process.dismiss()
+    assert (early.process.returncode, process._early) == (-signal.SIGKILL, [])
+
+
+def test_run_leaves_none_that_it_started_early(monkeypatch) -> None:
+    started = []
+    monkeypatch.setattr(process, "start", lambda *_: started.append(1) or subprocess.Popen("true"))
+    assert main(["run", "/no/such.mp4", "--to", "age1", "--vault", "v"]) == 2
+    assert (started, process._early) == ([1], [])
+
+
 READS = """
     from sealshot.runtime.sources import open_source
     source = open_source(sys.argv[1])
@@ -188,7 +228,7 @@ READS = """
 """
 STILL_LOADS = """
     import os
-    from sealshot.runtime.sources import process
+    from sealshot.runtime.sandbox import process
     loads = "import os, time; os.write(int(sys.argv[1]), b'.'); time.sleep(60); from sealshot"
     process.BOOT = process.BOOT.replace("from sealshot", loads)
     here, there = os.pipe()
@@ -251,10 +291,10 @@ def test_nobody_seals_the_memory_before_it_is_used(monkeypatch) -> None:
         seals.append(fcntl.fcntl(memory, apart.GET_SEALS))
         raise OSError(errno.ENOENT, "no such program")
 
-    monkeypatch.setattr(apart, "start", start)
+    monkeypatch.setattr(process, "start", start)
     with pytest.raises(NoVideoError, match="does not start"):
         open_media("/no/such/file")
-    assert seals == [apart.SEALS]
+    assert seals == [process.SEALS]
 
 
 def test_no_memory_and_no_descriptor_is_no_defect(make_video) -> None:

@@ -11,6 +11,7 @@ import threading
 import numpy as np
 import pytest
 
+from sealshot.runtime.sandbox import process
 from sealshot.runtime.sandbox.messages import (
     Guards,
     Need,
@@ -22,7 +23,6 @@ from sealshot.runtime.sandbox.messages import (
     unpack,
 )
 from sealshot.runtime.sandbox.shape import Turn
-from sealshot.runtime.sources import apart
 from sealshot.runtime.sources.media import open_media
 from sealshot.runtime.sources.raw import raw_of
 from sealshot.runtime.sources.reader import NoVideoError
@@ -83,7 +83,7 @@ def test_what_cannot_be_is_not_believed(monkeypatch, lie) -> None:
         threading.Thread(target=say, daemon=True).start()
         return subprocess.Popen(["sleep", "60"])
 
-    monkeypatch.setattr(apart, "start", start)
+    monkeypatch.setattr(process, "start", start)
     reader = open_media("/no/such/file")
     with pytest.raises(NoVideoError, match=r"says what cannot be|one of its pictures takes"):
         reader.read()

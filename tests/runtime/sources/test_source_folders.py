@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sealshot.runtime.errors import InputError
+from sealshot.runtime.sandbox import process
 from sealshot.runtime.sources import apart, open_source
 from sealshot.runtime.sources.folder import SUFFIXES, natural_key
 
@@ -63,12 +64,12 @@ def test_a_picture_that_ends_who_parses_it_is_told_and_left_out(
     parsed = apart.Apart._copied
     taken = []
 
-    def once(process: apart.Apart, size: int) -> object:
+    def once(reader: apart.Apart, size: int) -> object:
         taken.append(size)
         if len(taken) == 2:  # it is at work on the third, or has it ready
-            process._process.kill()
-            process._process.wait()
-        return parsed(process, size)
+            reader._process.kill()
+            reader._process.wait()
+        return parsed(reader, size)
 
     monkeypatch.setattr(apart.Apart, "_copied", once)
     with open_source(str(tmp_path)) as source:
@@ -98,7 +99,7 @@ def test_who_starts_no_process_for_pictures_is_told(tmp_path, monkeypatch) -> No
         raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
 
     write(tmp_path / "0.png", 0)
-    monkeypatch.setattr(apart, "start", start)
+    monkeypatch.setattr(process, "start", start)
     with pytest.raises(InputError, match="does not start: Resource temporarily") as caught:
         open_source(str(tmp_path))
     assert "--no-sandbox" in caught.value.hint

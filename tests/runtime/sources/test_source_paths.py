@@ -13,7 +13,8 @@ from typing import NoReturn
 import pytest
 
 from sealshot.runtime.errors import InputError
-from sealshot.runtime.sources import apart, open_source
+from sealshot.runtime.sandbox import process
+from sealshot.runtime.sources import open_source
 
 
 def test_the_address_of_a_file_is_a_file(make_video, reports) -> None:
@@ -65,7 +66,7 @@ def test_what_does_not_start_says_nothing_of_the_file(make_video, monkeypatch) -
     def start(*_: object) -> NoReturn:
         raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
 
-    monkeypatch.setattr(apart, "start", start)
+    monkeypatch.setattr(process, "start", start)
     path = make_video()
     with pytest.raises(InputError) as caught:
         open_source(str(path))

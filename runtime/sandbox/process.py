@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import importlib.util
 import os
+import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from queue import SimpleQueue
@@ -28,6 +32,82 @@ ALLOCATOR = {
     "GLIBC_TUNABLES": "glibc.malloc.tcache_count=0",
 }
 """Variables that the process has for the sake of its memory."""
+
+SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL if hasattr(fcntl, "F_SEAL_SHRINK") else 1 | 2
+ADD_SEALS = getattr(fcntl, "F_ADD_SEALS", 1033)
+
+
+@dataclass(frozen=True, eq=False)
+class Begun:
+    """A process that waits for its request."""
+
+    line: socket.socket
+    """To it."""
+    memory: int
+    """Descriptor of what is shared with it."""
+    process: subprocess.Popen[bytes]
+
+
+_early: list[SimpleQueue[Begun | None]] = []
+
+
+def begin(descriptors: tuple[int, ...] = ()) -> Begun:
+    """Start a process, or take the one that was started early.
+
+    Args:
+        descriptors: that it shall have beside its socket and its memory.
+
+    Raises:
+        OSError: it cannot be started.
+    """
+    while _early and not descriptors:
+        begun = _early.pop().get()
+        if begun and begun.process.poll() is None:
+            return begun
+    return _begun(descriptors)
+
+
+def begin_early() -> None:
+    """Start a process for the next :func:`begin`: it loads what it needs while this one does."""
+    begun: SimpleQueue[Begun | None] = SimpleQueue()
+
+    def run() -> None:
+        try:
+            begun.put(_begun())
+        except BaseException:  # who needs it starts one, and is told
+            begun.put(None)
+
+    with suppress(RuntimeError):  # so Python tells that there may be no more threads
+        threading.Thread(target=run, name="sealshot-early", daemon=True).start()
+        _early.append(begun)
+
+
+def dismiss() -> None:
+    """End the process that was started early, where nobody needed it."""
+    while _early:
+        begun = _early.pop().get()
+        if begun:
+            begun.line.close()
+            os.close(begun.memory)
+            begun.process.kill()
+            begun.process.wait()
+
+
+def _begun(descriptors: tuple[int, ...] = ()) -> Begun:
+    memory = os.memfd_create("pictures", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    try:
+        # a file that shrinks under a mapping kills whoever reads it
+        fcntl.fcntl(memory, ADD_SEALS, SEALS)
+        here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with there:
+            try:
+                return Begun(here, memory, start(there.fileno(), memory, descriptors))
+            except BaseException:
+                here.close()
+                raise
+    except BaseException:
+        os.close(memory)
+        raise
 
 
 def start(line: int, memory: int, descriptors: tuple[int, ...] = ()) -> subprocess.Popen[bytes]:
