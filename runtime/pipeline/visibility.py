@@ -89,14 +89,17 @@ def _upright(image: Image, landmarks: Floats, apart: int) -> NDArray[np.uint8]:
     return sample(image, to_part, side, side)
 
 
-def _linear() -> Floats:
-    """Return the light that each value of sRGB stands for, 0 to 255 (IEC 61966-2-1)."""
+def _of_light() -> Floats:
+    """Return what each value of blue, green and red adds to the luminance, ``float32 [3, 256]``.
+
+    Values of sRGB, as the light that they stand for (IEC 61966-2-1), weighed as ITU-R BT.709 does.
+    """
     value = np.arange(256) / 255
     light = np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
-    return np.asarray(255 * light, np.float32)
+    return np.outer([0.0722, 0.7152, 0.2126], 255 * light).astype(np.float32)
 
 
-LINEAR = _linear()
+OF_LIGHT = _of_light()
 
 
 def _face() -> NDArray[np.uint8]:
@@ -112,11 +115,12 @@ FACE = _face()
 
 def _luminance(image: Image, landmarks: Floats) -> NDArray[np.uint8]:
     """Return the relative luminance of a face, 0 to 255: of light, and not of grey levels."""
-    blue, green, red = (
-        np.asarray(cv2.LUT(_upright(np.ascontiguousarray(colour), landmarks, LIT_PX), LINEAR))
-        for colour in np.moveaxis(image, 2, 0)
+    colours = (
+        cv2.LUT(_upright(np.ascontiguousarray(colour), landmarks, LIT_PX), adds)
+        for colour, adds in zip(np.moveaxis(image, 2, 0), OF_LIGHT, strict=True)
     )
-    return np.asarray(np.round(0.0722 * blue + 0.7152 * green + 0.2126 * red), np.uint8)
+    blue, green, red = colours
+    return np.asarray(cv2.convertScaleAbs(cv2.add(cv2.add(blue, green), red)), np.uint8)
 
 
 def _alike(light: NDArray[np.uint8]) -> float:
