@@ -261,6 +261,11 @@ def degrade_celeba(results: Path) -> str:
     return degrade(results, "erc-degrade-celeba-dev")
 
 
+def degrade_told(results: Path) -> str:
+    """The same of what the reason of a shot tells, on CelebA."""
+    return degrade(results, "erc-degrade-told")
+
+
 def groups(results: Path) -> str:
     """How `quality` and LightQNet treat groups of people."""
     found = read_result(results, "erc-groups")
