@@ -181,10 +181,10 @@ def _request(
     scheme, address, _ = target.partition("://")
     scheme = scheme.lower()
     path = None if address else target
-    if address and not scheme.startswith("http"):
-        # a rate is good for a progress bar, and a stream has none: seconds of video would be
-        # held back to find it, and then come all at once
-        options["fpsprobesize"] = "0"
+    if address:
+        # a rate is good for a progress bar, and a stream has none: 20 pictures would be held back
+        # to find it, and then come all at once; what is a recording over HTTP says it by two
+        options["fpsprobesize"] = "2" if scheme.startswith("http") else "0"
     if scheme.startswith("rtsp"):
         options["rtsp_flags"] = "prefer_tcp"  # loses nothing; some cameras have UDP alone
     readable = options.get("ca_file", "") if path is None else path

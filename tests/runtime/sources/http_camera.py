@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import cv2
 import numpy as np
 
 FPS = 50
+SLOW_S = 0.25
 
 
 class Camera(ThreadingHTTPServer):
@@ -22,6 +24,8 @@ class Camera(ThreadingHTTPServer):
         self.dies_after, self.refuses, self.refused = dies_after, refuses, 0
         self.connections, self.sent = 0, 0
         self.files: dict[str, bytes] = {}
+        self.slow: dict[str, list[bytes]] = {}
+        """Streams, as what comes of them every ``SLOW_S``."""
         self.snapshots = 0
 
     @property
@@ -39,6 +43,8 @@ class Handler(BaseHTTPRequestHandler):
         path = self.path.partition("?")[0]
         if path in self.server.files:
             self.send_file(self.server.files[path])
+        elif path in self.server.slow:
+            self.send_slowly(self.server.slow[path])
         elif path == "/snap.jpg":
             self.snapshot()
         elif path == "/locked":
@@ -59,6 +65,14 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body) - start))
         self.end_headers()
         self.wfile.write(body[start:])
+
+    def send_slowly(self, parts: list[bytes]) -> None:
+        self.send_response(200)
+        self.end_headers()
+        with suppress(OSError):  # the reader went away
+            for part in parts:
+                self.wfile.write(part)
+                time.sleep(SLOW_S)
 
     def snapshot(self) -> None:
         self.server.snapshots += 1

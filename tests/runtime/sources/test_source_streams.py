@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import threading
 import time
+from fractions import Fraction
 from itertools import islice
 
+import av
 import numpy as np
 import pytest
+from http_camera import SLOW_S
 
 from sealshot.runtime.errors import InputError, SourceError
 from sealshot.runtime.sources import frames_of, media, open_source
@@ -48,9 +52,11 @@ def test_a_stream_that_falls_silent_is_given_up_and_connected_again(
     monkeypatch.setattr(media, "READ_TIMEOUT_S", 0.4)
     with open_source(f"http://{camera.address}/live") as source:
         frames = frames_of(source)
+        before, frame = None, next(frames)
         while camera.connections < 2:
-            frame = next(frames)
-        assert 1.0 < frame.time_s < 4.0
+            before, frame = frame, next(frames)
+    assert before is not None
+    assert 1.0 < frame.time_s - before.time_s < 4.0  # the silence lasts 5 s
     assert any("is back after" in r for r in reports)
 
 
@@ -129,6 +135,26 @@ def test_a_recording_over_http_is_read_losslessly(camera, make_video, reports) -
         assert not source.live
         assert [f.index for f in source] == list(range(20))
     assert reports == []
+
+
+def test_a_camera_of_few_pictures_a_second_is_seen_soon(camera, reports) -> None:
+    """FFmpeg held 20 pictures back to find their rate: five seconds of four a second."""
+    file = io.BytesIO()
+    parts = []
+    with av.open(file, "w", "mpegts", options={"flush_packets": "1"}) as output:
+        stream = output.add_stream("mpeg2video", 25, options={"g": "4", "bf": "0"})
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        stream.time_base = Fraction(1, 25)
+        for index in range(40):
+            frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 5 * index, np.uint8), "bgr24")
+            frame.pts = round(25 * SLOW_S * index)
+            output.mux(stream.encode(frame))
+            parts.append(file.getvalue()[sum(map(len, parts)) :])
+    camera.slow["/live.ts"] = parts
+    start = time.monotonic()
+    with open_source(f"http://{camera.address}/live.ts") as source:
+        next(frames_of(source))
+    assert time.monotonic() - start < 10 * SLOW_S
 
 
 @pytest.mark.parametrize("path", ["/missing", "/page.html"])
