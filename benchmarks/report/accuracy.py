@@ -261,9 +261,9 @@ def degrade_celeba(results: Path) -> str:
     return degrade(results, "erc-degrade-celeba-dev")
 
 
-def degrade_told(results: Path) -> str:
+def degrade_reason(results: Path) -> str:
     """The same of what the reason of a shot tells, on CelebA."""
-    return degrade(results, "erc-degrade-told")
+    return degrade(results, "erc-degrade-reason")
 
 
 def groups(results: Path) -> str:

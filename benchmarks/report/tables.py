@@ -248,6 +248,6 @@ TABLES: dict[str, Callable[[Path], str]] = {
     "attributes": accuracy.attributes,
     "degrade": accuracy.degrade,
     "degrade-celeba": accuracy.degrade_celeba,
-    "degrade-told": accuracy.degrade_told,
+    "degrade-reason": accuracy.degrade_reason,
     "groups": accuracy.groups,
 }
