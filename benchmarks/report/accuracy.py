@@ -52,8 +52,13 @@ def mixed(results: Path) -> str:
 OUR_SCORES = ("quality", "rp")
 
 
+TOLD = "told:"
+"""So begins the measure of a number that the reason of a shot tells."""
+
+
 def _score_name(name: str) -> str:
-    return f"`{name}`" if name in OUR_SCORES else SCORE_NAMES.get(name, name)
+    own = name in OUR_SCORES or name.startswith(TOLD)
+    return f"`{name.removeprefix(TOLD)}`" if own else SCORE_NAMES.get(name, name)
 
 
 def _area(row: dict[str, Any]) -> dict[str, float]:
