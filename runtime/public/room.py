@@ -44,14 +44,16 @@ class Room:
 class Spare:
     """Memory for one picture at a time, used again once nobody holds the picture before."""
 
-    UNHELD = 2
-    """What ``sys.getrefcount`` counts then: ours, and its own; a view holds what it is a view of"""
-
     def __init__(self) -> None:
         self._memory: Image = np.empty((0, 0, 3), np.uint8)
+        self._unheld = self._holders()
 
     def of(self, shape: tuple[int, ...]) -> Image:
         """Return ``uint8`` memory of a shape with anything in it, which nobody else has."""
-        if self._memory.shape != shape or sys.getrefcount(self._memory) > self.UNHELD:
+        if self._memory.shape != shape or self._holders() > self._unheld:
             self._memory = np.empty(shape, np.uint8)
         return self._memory
+
+    def _holders(self) -> int:
+        """Count who holds the memory, a view too; how many of them are ours is Python's affair."""
+        return sys.getrefcount(self._memory)
