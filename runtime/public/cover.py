@@ -68,7 +68,7 @@ def cover(
     style: Style,
     into: Sequence[Plane] | None = None,
 ) -> tuple[Plane, ...]:
-    """Return planes whose regions are covered; those that are given stay as they are.
+    """Return planes whose regions are covered.
 
     Args:
         planes: ``uint8`` or ``uint16`` ``[h, w]``, of Y, U and V, or of grey; a later plane may be
@@ -76,11 +76,13 @@ def cover(
         regions: in any order; they may overlap.
         style: ``mosaic`` shows the mean of each cell; ``blur`` the same means with soft edges, so
             that it tells nothing more; ``solid`` is one grey and tells nothing.
-        into: planes of the same form in which they are to be; None makes new ones.
+        into: planes of the same form in which they are to be, maybe those that are given; None
+            makes new ones.
     """
     covered = tuple(map(np.empty_like, planes) if into is None else into)
     for plane, shown in zip(planes, covered, strict=True):
-        shown[:] = plane
+        if shown is not plane:
+            shown[:] = plane
     height, width = covered[0].shape
     # how many pixels of the first plane one of each plane stands for: 1 or 2
     steps = [(round(width / plane.shape[1]), round(height / plane.shape[0])) for plane in covered]

@@ -10,35 +10,61 @@ from __future__ import annotations
 import sys
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from sealshot.runtime.public.cover import Plane
+from sealshot.runtime.public.packed import Bytes, Packer, Upper, lower_bytes
 from sealshot.runtime.types import Image
+
+Form: TypeAlias = "tuple[tuple[tuple[int, ...], np.dtype[np.unsignedinteger[Any]]], ...]"
+"""Shape and type of each plane."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Kept:
+    """A picture that waits, packed."""
+
+    form: Form
+    lower: tuple[Bytes, ...]
+    """Of each plane, as :class:`Packer` fills it."""
+    upper: tuple[list[Upper], ...]
 
 
 class Room:
-    """Holds copies of pictures that wait. Threads may share it."""
+    """Holds pictures that wait, packed. One thread may keep them and one take them out."""
 
     def __init__(self) -> None:
-        self._free: deque[tuple[Plane, ...]] = deque()
+        self._free: deque[tuple[Form, tuple[Bytes, ...]]] = deque()
+        self._packer, self._unpacker = Packer(), Packer()
 
-    def keep(self, planes: Sequence[Plane]) -> tuple[Plane, ...]:
-        """Return a copy of planes, which is there until it leaves."""
-        form = [(plane.shape, plane.dtype) for plane in planes]
+    def keep(self, planes: Sequence[Plane]) -> Kept:
+        """Take a picture in; what was given may be used for others then."""
+        form = tuple((plane.shape, plane.dtype) for plane in planes)
         while self._free:
-            kept = self._free.pop()
-            if [(plane.shape, plane.dtype) for plane in kept] == form:
+            known, lower = self._free.pop()
+            if known == form:
                 break
         else:
-            kept = tuple(np.empty(shape, dtype) for shape, dtype in form)
-        for place, plane in zip(kept, planes, strict=True):
-            place[:] = plane
-        return kept
+            lower = tuple(np.empty(lower_bytes(*of_plane), np.uint8) for of_plane in form)
+        packed = map(self._packer.pack, planes, lower)
+        return Kept(form, lower, tuple(packed))
 
-    def leave(self, kept: tuple[Plane, ...]) -> None:
-        """Take that nobody looks at what :meth:`keep` returned any more."""
-        self._free.append(kept)
+    def take_out(self, kept: Kept, into: Sequence[Plane] | None = None) -> tuple[Plane, ...]:
+        """Return the planes that were kept, as they were; it is done once.
+
+        Args:
+            kept: of :meth:`keep`.
+            into: planes of the same form in which they are to be; None makes new ones.
+        """
+        if into is None:
+            into = [np.empty(shape, dtype) for shape, dtype in kept.form]
+        for lower, upper, plane in zip(kept.lower, kept.upper, into, strict=True):
+            self._unpacker.unpack(lower, upper, plane)
+        self._free.append((kept.form, kept.lower))
+        return tuple(into)
 
 
 class Spare:

@@ -6,7 +6,7 @@ import secrets
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -20,15 +20,27 @@ from sealshot.runtime.public.lookback import LookBack
 from sealshot.runtime.public.message import Part, message_of, to_bytes
 from sealshot.runtime.public.originals import OriginalsWriter
 from sealshot.runtime.public.picture import Picture
-from sealshot.runtime.public.room import Room
+from sealshot.runtime.public.room import Kept, Room
 from sealshot.runtime.public.search import Search
 from sealshot.runtime.public.writer import VideoWriter
 from sealshot.runtime.track.likelihood import LikelihoodTracker
 from sealshot.runtime.types import Face, Image, Track
 
 Keep = Callable[[bytes], OriginalsWriter]
-Held = tuple[Picture, tuple[Track, ...]]
-"""A picture and who was found in it."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Held:
+    """A picture that waits."""
+
+    kept: Kept
+    ticks: int
+    time_s: float
+    """Both as of the :class:`Picture`."""
+    seen: tuple[Track, ...]
+    """Who was found in it."""
+
+
 Given = tuple[Picture, Callable[[], Image], Sequence[Face], bool]
 """A picture, what makes the same as a detector sees it, faces that are known in that, and whether
 it is of another scene than the one before."""
@@ -118,7 +130,6 @@ class PublicStream:
         for search in self._searches:
             found = search.find(picture.time_s, image, known, cut=cut, last=last)
             faces += [face for face in found if not _is_among(face, faces)]
-        picture = replace(picture, planes=self._room.keep(picture.planes))
         height, width = picture.planes[0].shape
         scale = np.asarray([width / image.shape[1], height / image.shape[0]], np.float32)
         scaled = [
@@ -126,7 +137,9 @@ class PublicStream:
         ]
         seen = self._tracker.update(picture.time_s, scaled).seen
         self._legs.update(picture.time_s, seen, cut=cut)
-        self._write(self._look_back.add(picture.time_s, seen, (picture, seen), last=last))
+        kept = self._room.keep(self._writer.fit(picture.planes))
+        held = Held(kept, picture.ticks, picture.time_s, seen)
+        self._write(self._look_back.add(picture.time_s, seen, held, last=last))
 
     def advance(self, time_s: float) -> None:
         """Take that time went on without a picture."""
@@ -167,40 +180,37 @@ class PublicStream:
 
     def _write(self, ready: Iterable[tuple[Held, list[Region]]]) -> None:
         """Give pictures to the thread that covers: it works while the next ones are looked at."""
-        for (picture, seen), found in ready:
-            time_s = picture.time_s
+        for held, found in ready:
+            time_s = held.time_s
             regions = [replace(one, track=self._legs.at(one.track, time_s)) for one in found]
-            people = [(self._legs.at(one.id, time_s), one.face) for one in seen]
+            people = [(self._legs.at(one.id, time_s), one.face) for one in held.seen]
             self._legs.forget_before(time_s - 2 * self._hiding.look_s)
             self._wait(AHEAD - 1)
-            self._ahead.append(self._covering.submit(self._cover, picture, regions, people))
+            self._ahead.append(self._covering.submit(self._cover, held, regions, people))
 
     def _wait(self, most: int = 0) -> None:
         """Wait until so many pictures wait to be covered at most; raise what one failed by."""
         while len(self._ahead) > most:
             self._ahead.popleft().result()
 
-    def _cover(
-        self, picture: Picture, regions: list[Region], people: list[tuple[int, Face]]
-    ) -> None:
+    def _cover(self, held: Held, regions: list[Region], people: list[tuple[int, Face]]) -> None:
         if self._is_broken:  # no picture is left out before one that is written
             return
         self._is_broken = True
-        planes = self._writer.fit(picture.planes)
+        blank, style = self._writer.blank(), self._hiding.style
+        in_place = self._hiding.message != "strip" and not self._hiding.painter
+        planes = self._room.take_out(held.kept, blank.planes if in_place else None)
         parts: Sequence[Part] = ()
         if self._originals:
-            parts = self._originals.take(self.pictures, picture.time_s, planes, regions)
+            parts = self._originals.take(self.pictures, held.time_s, planes, regions)
         message = message_of(self.id, self.pictures, regions, parts)
-        blank = self._writer.blank()
-        into = None if self._hiding.message == "strip" else blank.planes
-        shown: Sequence[Plane] = cover(planes, regions, self._hiding.style, into)
+        shown: Sequence[Plane] = cover(planes, regions, style, planes if in_place else None)
         if self._hiding.painter:
             self._hiding.painter.paint(planes, shown, people)
         shown = self._carry(shown, message)
         if self._zero_ticks is None:
-            self._zero_ticks = picture.ticks
-        self._writer.write(shown, picture.ticks - self._zero_ticks, to_bytes(message), blank)
-        self._room.leave(picture.planes)
+            self._zero_ticks = held.ticks
+        self._writer.write(shown, held.ticks - self._zero_ticks, to_bytes(message), blank)
         self.pictures += 1
         self.covered += len(regions)
         self._is_broken = False
