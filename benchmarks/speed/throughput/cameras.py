@@ -12,8 +12,8 @@ import os
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
-from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -39,11 +39,13 @@ from sealshot.runtime.pipeline.settings import Settings
 from sealshot.runtime.pipeline.sinks import Seen, Sink
 from sealshot.runtime.pipeline.stages import open_many
 from sealshot.runtime.pipeline.stop import Stop
+from sealshot.runtime.pipeline.watch import Watched
 from sealshot.runtime.processors import processors
 from sealshot.runtime.sources.live import Live
-from sealshot.runtime.sources.reader import NoVideoError
 
 COUNTS = "1,2,4,8,16"
+START_S = 2.0
+"""What is dropped so early, while everything is new, is told apart."""
 
 USAGE = f"""
 usage: sealshot bench cameras CLIP... [options]
@@ -53,7 +55,8 @@ Camera 1 plays the first CLIP, camera 2 the second, and so on, from the first on
 have been given out; each again and again, over a connection to another process, which is not
 counted. FFmpeg reads in a process of its own for each camera, as it does there, and counts. How
 late a frame is done (p95) counts from when its packet comes, or, where pictures are sent in another
-order than they are shown, from when it could be shown first.
+order than they are shown, from when it could be shown first. What is dropped of the first
+{START_S:g} s, while all cameras are looked at for the first time, is told apart.
 
   --counts N,...      numbers of cameras (default {COUNTS})
   --fps RATE          frames a second of each camera (default 15)
@@ -74,7 +77,9 @@ class One:
     fps: float
     """Frames a second that were followed to their end."""
     dropped: float
-    """Share of the frames that were not taken in time."""
+    """Share of the frames due ``START_S`` after the start or later that were not taken in time."""
+    dropped_at_start: int
+    """Frames that were due before, while they were watched, and were not taken."""
     p50_ms: float | None
     """From when a frame is due to when all was done with it: of half of the frames no more. None
     where no frame was done."""
@@ -113,17 +118,42 @@ class Result:
     environment: Environment
 
 
-class _Times(Sink):
-    """Notes how late the work on each frame was done, in seconds since it was due."""
+class Times(Sink):
+    """Connects to a camera, and notes how late the work on each frame of it was done."""
 
-    def __init__(self, reader: Player) -> None:
-        self._reader = reader
-        self.late_s: list[float] = []
+    def __init__(self, address: str) -> None:
+        """Start with no connection."""
+        self._address = address
+        self.due_s: list[float] = []
+        """Of each picture, see :class:`Player`."""
+        self.done_s = dict[int, float]()
+        """Of the pictures that were followed, by their index, on the same clock."""
         self.people = 0
 
+    def connect(self) -> Player:
+        """Open a connection; its pictures are counted on from those of the one before.
+
+        Raises:
+            NoVideoError: nobody plays there.
+        """
+        return Player(self._address, self.due_s)
+
     def seen(self, seen: Seen) -> None:
-        self.late_s.append(time.monotonic() - self._reader.due_s[seen.frame.index])
+        """See :class:`Sink`."""
+        self.done_s[seen.frame.index] = time.monotonic()
         self.people = seen.people
+
+    def late_ms(self, percentile: int) -> float | None:
+        """Return how late that share of what was done was at most; None where nothing was."""
+        late_s = [done_s - self.due_s[index] for index, done_s in self.done_s.items()]
+        return 1e3 * float(np.percentile(late_s, percentile)) if late_s else None
+
+    def dropped(self, start_s: float, end_s: float) -> tuple[int, int]:
+        """Return how many pictures due then were followed, and how many not, up to the last one."""
+        last = max(self.done_s, default=-1)
+        due = [i for i, due_s in enumerate(self.due_s[:last]) if start_s <= due_s < end_s]
+        lost = sum(i not in self.done_s for i in due)
+        return len(due) - lost, lost
 
 
 class _Timer(Stop):
@@ -175,41 +205,25 @@ def run_once(clips: Sequence[Path], fps: float, length_s: float) -> Row:
 
 def _watch(clips: Sequence[Path], addresses: Sequence[str], length_s: float) -> Row:
     stages = open_many([Settings(source=str(clip)) for clip in clips])
-    with printed_log():
-        try:
-            readers = [Player(address) for address in addresses]
-        except NoVideoError as error:
-            raise InputError(f"a clip cannot be played: {error.why}", hint=error.hint) from None
+    with printed_log(), ExitStack() as open_now:
+        times = [Times(address) for address in addresses]
+        # each is read from when it is connected: what nobody reads would pile up meanwhile
         sources = [
-            Live(partial(lambda reader: reader, reader), f"camera {i}", give_up_after_s=length_s)
-            for i, reader in enumerate(readers, start=1)
+            open_now.enter_context(Live(one.connect, f"camera {i}", give_up_after_s=length_s))
+            for i, one in enumerate(times, start=1)
         ]
-        sinks = [_Times(reader) for reader in readers]
-        cameras = [Camera(*one) for one in zip(sources, stages, [[s] for s in sinks], strict=True)]
-        before = [source.dropped for source in sources]
+        cameras = [Camera(*one) for one in zip(sources, stages, [[t] for t in times], strict=True)]
         start_s, start_cpu_s = time.monotonic(), cpu_s(tree(os.getpid()))
         with Most() as most:
             done = watch_many(cameras, _Timer(length_s))
         passed_s, took_s = time.monotonic() - start_s, cpu_s(tree(os.getpid())) - start_cpu_s
-        dropped = [one.dropped - were for one, were in zip(sources, before, strict=True)]
-        for source in sources:
-            source.close()
     frames = sum(one.frames for one in done)
     if not frames:
         raise InputError("no frame was done in that time", hint="give more --seconds")
     return Row(
         cameras=tuple(
-            One(
-                clip=clip.name,
-                fps=one.frames / passed_s,
-                dropped=lost / max(one.frames + lost, 1),
-                p50_ms=_late_ms(sink, 50),
-                p95_ms=_late_ms(sink, 95),
-                first_ms=1e3 * sink.late_s[0] if sink.late_s else None,
-                people=sink.people,
-                failure=str(one.failure) if one.failure else None,
-            )
-            for clip, one, lost, sink in zip(clips, done, dropped, sinks, strict=True)
+            _told(clip, one, time, start_s, passed_s)
+            for clip, one, time in zip(clips, done, times, strict=True)
         ),
         cpu_ms=1e3 * took_s / frames,
         busy=took_s / passed_s,
@@ -217,20 +231,34 @@ def _watch(clips: Sequence[Path], addresses: Sequence[str], length_s: float) -> 
     )
 
 
-def _late_ms(sink: _Times, percentile: int) -> float | None:
-    return 1e3 * float(np.percentile(sink.late_s, percentile)) if sink.late_s else None
+def _told(clip: Path, done: Watched, times: Times, start_s: float, passed_s: float) -> One:
+    """Tell what a camera got from ``start_s`` on, for ``passed_s``."""
+    taken, lost = times.dropped(start_s + START_S, math.inf)
+    first = min(times.done_s, default=None)
+    return One(
+        clip=clip.name,
+        fps=done.frames / passed_s,
+        dropped=lost / max(taken + lost, 1),
+        dropped_at_start=times.dropped(start_s, start_s + START_S)[1],
+        p50_ms=times.late_ms(50),
+        p95_ms=times.late_ms(95),
+        first_ms=None if first is None else 1e3 * (times.done_s[first] - times.due_s[first]),
+        people=times.people,
+        failure=str(done.failure) if done.failure else None,
+    )
 
 
 def show(result: Result) -> None:
     """Print a table."""
-    heads = (">cameras", ">frames/s each", ">dropped", ">p95 ms", ">CPU ms a frame")
+    heads = (">cameras", ">frames/s each", ">dropped", ">at the start", ">p95 ms")
     table(
-        (*heads, ">processors busy", ">MB", ">people"),
+        (*heads, ">CPU ms a frame", ">processors busy", ">MB", ">people"),
         (
             (
                 str(len(row.cameras)),
                 _range([one.fps for one in row.cameras], "{:.1f}"),
                 _range([100 * one.dropped for one in row.cameras], "{:.0f}") + " %",
+                _range([one.dropped_at_start for one in row.cameras], "{:.0f}"),
                 _range([one.p95_ms or math.inf for one in row.cameras], "{:.0f}"),
                 f"{row.cpu_ms:.1f}",
                 f"{row.busy:.2f}",

@@ -239,8 +239,9 @@ def _print_live(live: cameras.Row) -> None:
     (camera,) = live.cameras
     late = [f"{ms:.0f}" for ms in (camera.p50_ms, camera.p95_ms, camera.first_ms) if ms is not None]
     say(
-        f"as a camera: {camera.fps:.1f} frames/s, {camera.dropped:.0%} dropped; from when a frame "
-        f"comes, not yet decoded, to when all is done: half within {late[0]} ms, 95 of 100 within "
+        f"as a camera: {camera.fps:.1f} frames/s, {camera.dropped:.0%} dropped, and "
+        f"{camera.dropped_at_start} of the first {cameras.START_S:g} s; from when a frame comes, "
+        f"not yet decoded, to when all is done: half within {late[0]} ms, 95 of 100 within "
         f"{late[1]}, the first in {late[2]}; {live.busy:.2f} processors, {live.once_mb:.0f} MB"
     )
 

@@ -35,8 +35,12 @@ TICKS_A_SECOND = 100_000
 class Player(Newest):
     """Reads the pictures of an address of :func:`playing`, and notes when each was due."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, due_s: list[float] | None = None) -> None:
         """Connect.
+
+        Args:
+            address: one of :func:`playing`.
+            due_s: of the pictures of connections before this one; those of this one are added.
 
         Raises:
             NoVideoError: nobody plays there.
@@ -45,7 +49,7 @@ class Player(Newest):
         assert isinstance(media, Sandboxed)
         super().__init__(media)
         self._told = False
-        self.due_s: list[float] = []
+        self.due_s: list[float] = [] if due_s is None else due_s
         """Of each picture, by the monotonic clock, which is that of all processes."""
 
     def read(self) -> Picture | Coming | None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 
 import av
 import numpy as np
 import pytest
 
-from sealshot.benchmarks.speed.throughput.cameras import main
+from sealshot.benchmarks.speed.throughput.cameras import Times, main
 from sealshot.benchmarks.speed.throughput.players import Player, playing
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.planes import bgr_of
@@ -60,11 +61,21 @@ def test_what_is_late_counts_from_when_a_picture_could_be_shown(tmp_path):
     with playing([path], 25) as (address,):
         reader = Player(address)
         while len(reader.due_s) < 20:
-            reader.read()
+            if isinstance(read := reader.read(), Coming):
+                read.ask(False)  # a decoder of whom little is asked leaves pictures out
         late_s = time.monotonic() - reader.due_s[-1]
         reader.close()
     assert np.diff(reader.due_s) == pytest.approx(0.04, abs=0.002)
     assert -0.01 < late_s < 0.5
+
+
+def test_what_is_dropped_is_counted_by_when_it_was_due():
+    times = Times("tcp://nobody")
+    times.due_s += [0.5 * n for n in range(12)]
+    times.done_s.update({index: 0.5 * index + 0.1 for index in (1, 4, 5, 6, 8, 9)})
+    assert times.dropped(1.0, 3.0) == (2, 2)
+    assert times.dropped(3.0, math.inf) == (2, 1)  # what came after the last one is not judged
+    assert times.late_ms(95) == pytest.approx(100)
 
 
 def test_each_number_of_cameras_is_a_row_and_each_camera_is_told(clip, tmp_path, capsys):
@@ -80,6 +91,8 @@ def test_each_number_of_cameras_is_a_row_and_each_camera_is_told(clip, tmp_path,
             assert camera["people"] == 0
             assert camera["failure"] is None
             assert 0 < camera["fps"] < 16
+            assert 0 <= camera["dropped"] <= 1
+            assert camera["dropped_at_start"] >= 0
     assert "CPU ms a frame" in capsys.readouterr().out
 
 
