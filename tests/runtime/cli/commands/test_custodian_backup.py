@@ -355,7 +355,8 @@ def test_what_a_killed_restore_left_dies_on_its_day(
     third, case = world.folder / "third", world.folder / "third" / HOLDS / ("0" * 64)
     case.mkdir()
     [key, *_] = sorted((world.first / SECRETS).iterdir())
-    left = [third / SECRETS / f"{key.name}.part", case / "2026-12-01T00:00:00Z.key.part"]
+    until = format_time(utc_now() + 2 * D)
+    left = [third / SECRETS / f"{key.name}.part", case / f"{until}.key.part"]
     for path in left:
         path.write_bytes(key.read_bytes())
     rotate = ["custodian", "destroy", third, *world.policy, "--second"]

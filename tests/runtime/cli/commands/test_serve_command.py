@@ -213,7 +213,7 @@ def test_a_service_that_has_ended_is_told(tmp_path, capsys) -> None:
     assert "has not told its state since 2026-11-21T12:00:00Z, for " in capsys.readouterr().out
 
 
-def test_a_public_stream_is_written_beside_the_shots(config, tmp_path, capsys) -> None:
+def test_a_public_stream_is_written_beside_the_shots(config, serve, tmp_path, capsys) -> None:
     text = config.read_text().partition("[camera.masked]")[0]
     config.write_text(f'{text}public = {{ folder = "p", style = "solid", originals = false }}\n')
     public = tmp_path / "p"
