@@ -160,8 +160,10 @@ def dispatch(argv: list[str]) -> int:
         sys.modules.setdefault("_hashlib", None)  # type: ignore[arg-type]
     with ExitStack() as early:
         if name == "run" and not {"-h", "--help", "--no-sandbox"}.intersection(rest):
+            from sealshot.runtime.pipeline.heap import one_heap
             from sealshot.runtime.sandbox.process import begin_early, dismiss
 
+            one_heap()  # before the first thread has one of its own
             early.callback(dismiss)
             begin_early()
         return _run(name, rest)
