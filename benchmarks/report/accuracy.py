@@ -8,6 +8,7 @@ from typing import Any
 
 from sealshot.benchmarks.accuracy.erc.evaluate import FEW
 from sealshot.benchmarks.accuracy.erc.labels import QUESTIONS, in_order, wanted_of
+from sealshot.benchmarks.accuracy.measures.told import TOLD
 from sealshot.benchmarks.report.cells import markdown_table, millions, read_result
 
 SCORE_NAMES = {
@@ -50,10 +51,6 @@ def mixed(results: Path) -> str:
 
 
 OUR_SCORES = ("quality", "rp")
-
-
-TOLD = "told:"
-"""So begins the measure of a number that the reason of a shot tells."""
 
 
 def _score_name(name: str) -> str:

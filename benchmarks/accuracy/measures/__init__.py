@@ -18,7 +18,7 @@ from sealshot.benchmarks.accuracy.measures.simple import (
     sharpness,
     size,
 )
-from sealshot.benchmarks.accuracy.measures.told import told
+from sealshot.benchmarks.accuracy.measures.told import TOLD, told
 from sealshot.benchmarks.data.faces import View
 from sealshot.runtime.errors import InputError
 from sealshot.runtime.pipeline.visibility import NAMES
@@ -30,7 +30,7 @@ SIMPLE: Mapping[str, Callable[[View], float]] = {
     "size": size,
     "confidence": confidence,
     "icao": icao,
-    **{f"told:{name.replace(' ', '-')}": told(i) for i, name in enumerate(NAMES)},
+    **{f"{TOLD}{name.replace(' ', '-')}": told(i) for i, name in enumerate(NAMES)},
 }
 HINT = (
     f"use {', '.join((*SCORES, *SIMPLE))}, brisque, lightqnet:FILE.pb, "

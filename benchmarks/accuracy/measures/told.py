@@ -12,6 +12,9 @@ from sealshot.benchmarks.accuracy.measures.measure import BATCH
 from sealshot.benchmarks.data.faces import View
 from sealshot.runtime.pipeline.visibility import visibility
 
+TOLD = "told:"
+"""So begins the name of such a measure."""
+
 
 def told(number: int) -> Callable[[View], float]:
     """Return the measure that is one of what :func:`visibility` returns."""

@@ -222,8 +222,8 @@ def _watch(clips: Sequence[Path], addresses: Sequence[str], length_s: float) -> 
         raise InputError("no frame was done in that time", hint="give more --seconds")
     return Row(
         cameras=tuple(
-            _told(clip, one, time, start_s, passed_s)
-            for clip, one, time in zip(clips, done, times, strict=True)
+            _told(clip, one, of, start_s, passed_s)
+            for clip, one, of in zip(clips, done, times, strict=True)
         ),
         cpu_ms=1e3 * took_s / frames,
         busy=took_s / passed_s,
